@@ -1,0 +1,31 @@
+"""`python -m kerasseg`: the commands."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "prepare": "turn a dataset, or a folder of images and masks, into records",
+    "preview": "draw augmented samples of records, to see what a policy does",
+    "train": "train, score and export a network; with no argument on synthetic scenes",
+    "evaluate": "score a run on a split of records",
+    "predict": "draw label maps and overlays of pictures, folders or a video",
+    "export": "write SavedModel and LiteRT files of a run, and score them again",
+}
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name in COMMANDS:
+        sys.argv[1:] = sys.argv[2:]
+        module = "export.__main__" if name == "export" else name
+        importlib.import_module(f"kerasseg.{module}").main()
+        return
+    print("usage: python -m kerasseg COMMAND ...   (COMMAND --help tells more)\n")
+    for command, what in COMMANDS.items():
+        print(f"  {command:10}{what}")
+    if name not in ("", "-h", "--help"):
+        sys.exit(f"\nUnknown command '{name}'. Known: {', '.join(COMMANDS)}.")
+
+
+if __name__ == "__main__":
+    main()

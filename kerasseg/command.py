@@ -1,0 +1,58 @@
+"""What every command shares: quiet start-up, and errors a person can act on."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).parent)
+
+
+def command(main):
+    """Wraps `main(argv)` of a command: one line and exit code 2 for a wrong input.
+
+    A ValueError raised by this package's own code, and any OSError (missing file, full
+    disk), is a message to the user. All else is a defect and keeps its traceback.
+    """
+
+    @functools.wraps(main)
+    def guarded(argv: list[str] | None = None) -> None:
+        quiet()
+        name = Path(main.__code__.co_filename).stem.replace("__main__", "")
+        try:
+            main(sys.argv[1:] if argv is None else argv)
+        except KeyboardInterrupt:
+            print("\nStopped.", file=sys.stderr)
+            sys.exit(130)
+        except (ValueError, OSError) as error:
+            if not _is_message(error):
+                raise
+            text = " ".join(str(error).split())
+            print(f"kerasseg {name}: error: {text}".replace(" :", ":"), file=sys.stderr)
+            sys.exit(2)
+
+    return guarded
+
+
+def quiet() -> None:
+    """Keeps TensorFlow's start-up chatter off the screen; call before importing it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+def _is_message(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return True
+    # Keras hides its own frames, so a last frame of ours can also be a call into Keras:
+    # only our own raise statement makes a message.
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    return (
+        bool(last)
+        and last.filename.startswith(PACKAGE)
+        and (last.line.startswith("raise"))
+    )

@@ -1,0 +1,111 @@
+"""Classes of a dataset: names, colours and the ignore id; ids <-> colours; one-hot."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+
+import numpy as np
+
+IGNORE = 255
+"""The label id of pixels that count nowhere: not in losses, not in metrics."""
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """Names and RGB colours (0..255) of the classes; a class id is its position.
+
+    Whatever a source used for "void", on disk here it is always `IGNORE` (255).
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.names) <= IGNORE:
+            raise ValueError(
+                f"A taxonomy has 1 to {IGNORE} classes, got {len(self.names)}."
+            )
+        if len(self.names) != len(self.colours):
+            raise ValueError(
+                f"Expected one colour for each of the {len(self.names)} class names, "
+                f"got {len(self.colours)} colours."
+            )
+        if len(set(self.names)) != len(self.names):
+            twice = sorted({n for n in self.names if self.names.count(n) > 1})
+            raise ValueError(f"Class names must differ; repeated: {', '.join(twice)}.")
+
+    @classmethod
+    def numbered(cls, num_classes: int) -> Taxonomy:
+        """Names "class_0", ... and well separated colours for data without a legend."""
+        return cls.named([f"class_{i}" for i in range(num_classes)])
+
+    @classmethod
+    def named(cls, names) -> Taxonomy:
+        """Well separated colours for the given names: golden-angle hues, 3 values."""
+        colours = []
+        for i in range(len(names)):
+            value = (0.95, 0.75, 0.55)[i % 3]
+            rgb = colorsys.hsv_to_rgb(i * 0.618034 % 1, 0.75, value)
+            colours.append(tuple(round(255 * c) for c in rgb))
+        return cls(tuple(names), tuple(colours))
+
+    @classmethod
+    def from_json(cls, values: dict) -> Taxonomy:
+        return cls(tuple(values["names"]), tuple(map(tuple, values["colours"])))
+
+    def to_json(self) -> dict:
+        return {
+            "names": list(self.names),
+            "colours": [list(c) for c in self.colours],
+            "ignore": IGNORE,
+        }
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.names)
+
+    def palette(self) -> np.ndarray:
+        """(256, 3) uint8: colour of every id; black for ids that are no class."""
+        palette = np.zeros((256, 3), np.uint8)
+        palette[: self.num_classes] = self.colours
+        return palette
+
+    def colourise(self, label: np.ndarray) -> np.ndarray:
+        """(..., H, W) ids -> (..., H, W, 3) uint8 RGB."""
+        return self.palette()[label]
+
+    def from_colours(self, rgb: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 RGB -> (H, W) uint8 ids; black = ignore unless it is a class.
+
+        Raises ValueError for a colour that is not in the taxonomy.
+        """
+        packed = rgb.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+        table = {0: IGNORE}
+        table |= {
+            (r << 16) + (g << 8) + b: i for i, (r, g, b) in enumerate(self.colours)
+        }
+        present, inverse = np.unique(packed, return_inverse=True)
+        unknown = [int(c) for c in present if int(c) not in table]
+        if unknown:
+            red, green, blue = unknown[0] >> 16, unknown[0] >> 8 & 255, unknown[0] & 255
+            raise ValueError(
+                f"Colour ({red}, {green}, {blue}) is no class of this taxonomy "
+                f"({len(unknown)} unknown colours in all). Add it to the legend, or "
+                "check that the mask was saved without smoothing or JPEG compression."
+            )
+        ids = np.array([table[int(c)] for c in present], np.uint8)
+        return ids[inverse].reshape(rgb.shape[:2])
+
+
+def one_hot(label, num_classes: int, ignore: int = IGNORE):
+    """(..., H, W) int ids -> (..., H, W, C) float32; all-zero where ignored.
+
+    Ids outside 0..C-1 also give zeros: what enters here was checked when written.
+    """
+    from keras import ops
+
+    label = ops.cast(label, "int32")
+    label = ops.where(ops.equal(label, ignore), -1, label)
+    classes = ops.arange(num_classes, dtype="int32")
+    return ops.cast(ops.equal(ops.expand_dims(label, -1), classes), "float32")
