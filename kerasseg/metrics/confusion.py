@@ -1,0 +1,205 @@
+"""Count once, derive the rest: the confusion matrix and the scores that follow."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+WORD = 1 << 20
+"""What one step of the high word is worth."""
+
+
+@keras.saving.register_keras_serializable(package="kerasseg")
+class ConfusionMatrix(keras.metrics.Metric):
+    """Pixel counts over a whole data set: rows true, columns predicted.
+
+    `update_state(label, logits)`: label (B, ...) int ids, every id outside 0..C-1 (255)
+    is ignored; logits (B, ..., C), or predicted ids (B, ...) of the label's rank.
+    `sample_weight`, if given, broadcasts to the label: pixels of weight 0 are ignored,
+    all others count once. `result()` is {"miou", "pixel_accuracy"} as Cityscapes
+    averages (absent classes skipped); `matrix()` gives the exact int64 counts, from
+    which `scores` derives everything else.
+
+    Counts are held in two words, high * 2**20 + low, because int64 is int32 on JAX and
+    Torch: exact up to 2**51 pixels, and still exact when TensorFlow adds the words of
+    up to 1000 replicas. One update may hold up to 2**30 pixels.
+    """
+
+    def __init__(self, num_classes: int, name: str = "confusion", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}.")
+        self.num_classes = num_classes
+        self.words = self.add_variable(
+            # One column more: valid pixels that were predicted as no class.
+            (2, num_classes, num_classes + 1),
+            initializer="zeros",
+            dtype="int",
+            name="words",
+        )
+
+    def update_state(self, label, logits_or_ids, sample_weight=None):
+        label = ops.cast(label, "int32")
+        ids = _ids(logits_or_ids, len(label.shape), self.num_classes)
+        valid = (label >= 0) & (label < self.num_classes)
+        if sample_weight is not None:
+            weight = ops.convert_to_tensor(sample_weight)
+            missing = len(label.shape) - len(weight.shape)
+            weight = ops.reshape(weight, tuple(ops.shape(weight)) + (1,) * missing)
+            valid = valid & ops.not_equal(weight, 0)
+        counts = _count(label, ids, valid, self.num_classes)
+        low = self.words[1] + ops.cast(counts, self.words.dtype)
+        high = self.words[0] + low // WORD
+        self.words.assign(ops.stack([high, low % WORD]))
+
+    def result(self):
+        words = ops.cast(self.words, "float32")
+        counts = words[0] * WORD + words[1]
+        hit = ops.diagonal(counts[:, : self.num_classes])
+        true = ops.sum(counts, axis=1)
+        union = true + ops.sum(counts[:, : self.num_classes], axis=0) - hit
+        present = ops.cast(union > 0, "float32")
+        iou = hit / ops.maximum(union, 1.0)
+        return {
+            "miou": ops.sum(iou) / ops.maximum(ops.sum(present), 1.0),
+            "pixel_accuracy": ops.sum(hit) / ops.maximum(ops.sum(true), 1.0),
+        }
+
+    def matrix(self, rejected: bool = False) -> np.ndarray:
+        """int64 (C, C); with `rejected` (C, C + 1), see `count`."""
+        words = ops.convert_to_numpy(self.words).astype(np.int64)
+        return _columns(words[0] * WORD + words[1], rejected)
+
+    def get_config(self):
+        return super().get_config() | {"num_classes": self.num_classes}
+
+
+def count(label, predicted, num_classes: int, rejected: bool = False) -> np.ndarray:
+    """Confusion matrix on the host: two id arrays of one shape -> int64 (C, C).
+
+    Pixels whose label is outside 0..C-1 (255) are ignored. A prediction outside 0..C-1
+    on a valid pixel is a ValueError, or with `rejected=True` counted in a last column,
+    (C, C + 1): Cityscapes takes it as a miss of the true class and a hit of none.
+    """
+    label, predicted = np.asarray(label), np.asarray(predicted)
+    if label.shape != predicted.shape:
+        raise ValueError(
+            "Expected label and predicted ids of one shape, got "
+            f"{label.shape} and {predicted.shape}."
+        )
+    valid = (label >= 0) & (label < num_classes)
+    true, seen = label[valid].astype(np.int64), predicted[valid].astype(np.int64)
+    seen[(seen < 0) | (seen >= num_classes)] = num_classes
+    cells = np.bincount(
+        true * (num_classes + 1) + seen, minlength=num_classes * (num_classes + 1)
+    )
+    return _columns(cells.reshape(num_classes, num_classes + 1), rejected)
+
+
+def scores(matrix, absent: str = "nan") -> dict:
+    """Every score that a confusion matrix (C, C) or (C, C + 1) holds, as float64.
+
+    With n_ij pixels of class i seen as j, t_i the row sums and s_j the column sums:
+    iou n_ii / (t_i + s_i - n_ii), dice 2 n_ii / (t_i + s_i), recall n_ii / t_i and
+    precision n_ii / s_i are arrays (C,), nan where the denominator is 0;
+    pixel_accuracy sum n_ii / sum t_i; class_accuracy mean recall; fw_iou
+    sum t_i iou_i / sum t_i; miou mean iou (Long et al. 2015, section 5).
+
+    absent says what a class without pixels does to the two means: "nan" leaves it out
+    (FCN, Cityscapes), "zero" counts it as 0 (BDD100K, SegNet's script).
+    """
+    matrix = np.asarray(matrix)
+    classes = matrix.shape[0] if matrix.ndim == 2 else 0
+    if matrix.ndim != 2 or matrix.shape[1] - classes not in (0, 1):
+        raise ValueError(
+            f"Expected a matrix (C, C) or (C, C + 1), got shape {matrix.shape}."
+        )
+    if absent not in ("nan", "zero"):
+        raise ValueError(f"absent must be 'nan' or 'zero', got {absent!r}.")
+    matrix = matrix.astype(np.float64)
+    hit, true, seen = np.diag(matrix), matrix.sum(1), matrix[:, :classes].sum(0)
+    iou, recall = _ratio(hit, true + seen - hit), _ratio(hit, true)
+    return {
+        "iou": iou,
+        "miou": _mean(iou, absent),
+        "pixel_accuracy": _ratio(hit.sum(), true.sum()),
+        "class_accuracy": _mean(recall, absent),
+        "dice": _ratio(2 * hit, true + seen),
+        "fw_iou": _ratio((true * np.nan_to_num(iou)).sum(), true.sum()),
+        "precision": _ratio(hit, seen),
+        "recall": recall,
+    }
+
+
+def bootstrap(
+    matrices,
+    score: str = "miou",
+    level: float = 0.95,
+    rounds: int = 1000,
+    seed: int = 0,
+):
+    """Confidence interval (low, high) of a score, from per-image matrices (N, C, C).
+
+    Percentile bootstrap (Efron 1979): images are drawn N times with replacement, their
+    matrices added and scored. Frames of one video are not independent: add them up
+    first, one matrix a video, or the interval is too narrow.
+    """
+    matrices = np.asarray(matrices)
+    if matrices.ndim != 3:
+        raise ValueError(f"Expected matrices (N, C, C), got shape {matrices.shape}.")
+    images = len(matrices)
+    random = np.random.default_rng(seed)
+    times = random.multinomial(images, np.full(images, 1 / images), size=rounds)
+    drawn = times.astype(np.float64) @ matrices.reshape(images, -1)
+    drawn = drawn.reshape(rounds, *matrices.shape[1:])
+    values = np.stack([scores(matrix)[score] for matrix in drawn])
+    tail = 50 * (1 - level)
+    return tuple(np.nanpercentile(values, [tail, 100 - tail], axis=0))
+
+
+def _ids(logits_or_ids, rank: int, num_classes: int):
+    """Predicted ids; the rank says whether logits or ids came."""
+    shape = tuple(logits_or_ids.shape)
+    if len(shape) == rank + 1 and shape[-1] == num_classes:
+        return ops.cast(ops.argmax(logits_or_ids, axis=-1), "int32")
+    if len(shape) == rank:
+        return ops.cast(logits_or_ids, "int32")
+    raise ValueError(
+        f"For a label of rank {rank} expected logits of rank {rank + 1} with last axis "
+        f"{num_classes}, or ids of rank {rank}; got shape {shape}."
+    )
+
+
+def _count(label, ids, valid, num_classes: int):
+    """int32 counts (C, C + 1); exact, on any backend, inside a compiled step."""
+    rejected = (ids < 0) | (ids >= num_classes)
+    cell = label * (num_classes + 1) + ops.where(rejected, num_classes, ids)
+    size = num_classes * (num_classes + 1)
+    cell = ops.reshape(ops.where(valid, cell, size), (-1,))
+    counts = ops.segment_sum(ops.ones_like(cell), cell, num_segments=size + 1)
+    return ops.reshape(counts[:size], (num_classes, num_classes + 1))
+
+
+def _columns(counts: np.ndarray, rejected: bool) -> np.ndarray:
+    if rejected:
+        return counts
+    if lost := int(counts[:, -1].sum()):
+        raise ValueError(
+            f"{lost} valid pixels were predicted as an id outside 0..{len(counts) - 1}."
+            " Pass rejected=True to count them in a column of their own."
+        )
+    return counts[:, :-1]
+
+
+def _ratio(part, whole):
+    """part / whole as float64, nan where whole is 0."""
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)[()]
+
+
+def _mean(values: np.ndarray, absent: str):
+    """Mean over classes; nan where nothing is known."""
+    if absent == "zero":
+        return np.nan_to_num(values).mean()
+    known = values[~np.isnan(values)]
+    return known.mean() if known.size else np.float64("nan")

@@ -1,0 +1,31 @@
+"""Learning rates over the steps of a training; Keras' own schedules, well set."""
+
+from __future__ import annotations
+
+from keras.optimizers import schedules
+
+
+def poly(initial: float, steps: int, power: float = 0.9):
+    """initial * (1 - step / steps)**power, 0 afterwards (DeepLab v2, section 4.1)."""
+    return schedules.PolynomialDecay(initial, steps, end_learning_rate=0.0, power=power)
+
+
+def warmup_cosine(peak: float, steps: int, warmup: int, final: float = 0.0):
+    """A line from 0 to `peak` in `warmup` steps, then half a cosine to `final`.
+
+    At step s >= warmup: final + (peak - final) (1 + cos(pi t)) / 2 with t running from
+    0 to 1 until `steps` (Loshchilov & Hutter 2017, eq. 5), `final` afterwards.
+    """
+    if not 0 <= warmup < steps:
+        raise ValueError(
+            f"warmup must be at least 0 and less than steps = {steps}, got {warmup}."
+        )
+    if not warmup:
+        return schedules.CosineDecay(peak, steps, alpha=final / peak)
+    return schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=steps - warmup,
+        alpha=final / peak,
+        warmup_target=peak,
+        warmup_steps=warmup,
+    )

@@ -1,0 +1,122 @@
+"""Images of any size through a network of fixed size, and test-time augmentation."""
+
+from __future__ import annotations
+
+import numpy as np
+from keras import ops
+
+from kerasseg import upsampling
+
+
+def predict(
+    network,
+    image,
+    tile: tuple[int, int],
+    overlap: int,
+    blend: str = "linear",
+    margin: int = 0,
+) -> np.ndarray:
+    """Runs `network` over overlapping tiles of an image: float32 (H, W, C).
+
+    network: any callable, (1, h, w, channels) -> (1, h', w', C); image: (H, W,
+    channels); tile: its h and w; overlap: pixels that neighbouring results share.
+    Beyond its border the image is mirrored (edge pixels not repeated).
+
+    blend="linear" fades each tile out over the overlap: no seams. blend="valid" throws
+    half the overlap away on every side of every tile: where that half reaches as far as
+    the network sees, tiles equal the whole image exactly (when h - overlap and
+    overlap / 2 are multiples of the network's output stride).
+
+    margin: what a network of valid convolutions cuts off each side, (h - h') / 2. U-Net
+    with its overlap-tile strategy (Ronneberger et al. 2015, fig. 2):
+    predict(unet, image, tile=(572, 572), overlap=0, margin=92).
+    """
+    if blend not in ("linear", "valid"):
+        raise ValueError(f"blend must be 'linear' or 'valid', got {blend!r}.")
+    if overlap < 0 or overlap % 2 or margin < 0:
+        raise ValueError(
+            "overlap must be even and at least 0, margin at least 0; "
+            f"got {overlap} and {margin}."
+        )
+    image = ops.convert_to_numpy(image)
+    crop = overlap // 2 if blend == "valid" else 0
+    cut = margin + crop
+    fade = 0 if crop else overlap
+    axes = [
+        _Axis(size, length, cut, fade)
+        for size, length in zip(image.shape[:2], tile, strict=True)
+    ]
+    image = np.pad(image, [axis.padding for axis in axes] + [(0, 0)], mode="reflect")
+    weight = axes[0].ramp[:, None, None] * axes[1].ramp[:, None]
+    total, weights = None, np.zeros((axes[0].covered, axes[1].covered, 1), np.float32)
+    for top in axes[0].starts:
+        for left in axes[1].starts:
+            piece = image[None, top : top + tile[0], left : left + tile[1]]
+            result = ops.convert_to_numpy(network(piece))[0]
+            _check(result.shape, tile, margin)
+            result = result[crop : len(result) - crop, crop : result.shape[1] - crop]
+            if total is None:
+                shape = (*weights.shape[:2], result.shape[-1])
+                total = np.zeros(shape, np.float32)
+            place = np.s_[top : top + axes[0].kept, left : left + axes[1].kept]
+            total[place] += weight * result
+            weights[place] += weight
+    total /= weights
+    return total[: axes[0].size, : axes[1].size]
+
+
+def augmented(
+    network, image, flips: bool = True, scales: tuple[float, ...] = (1.0,)
+) -> np.ndarray:
+    """Probabilities (H, W, C), averaged over left-right flips and scales of the image.
+
+    network: any callable, (1, h, w, channels) -> logits (1, h, w, C), for every scaled
+    size; where it takes one size only, wrap it:
+    `lambda x: predict(network, x[0], tile, overlap)[None]`. Scaling is bilinear, of the
+    image and of the probabilities on their way back.
+    """
+    image = ops.cast(ops.convert_to_tensor(image), "float32")[None]
+    height, width = image.shape[1:3]
+    results = []
+    for scale in scales:
+        size = (max(round(height * scale), 1), max(round(width * scale), 1))
+        scaled = image if scale == 1 else upsampling.bilinear(image, size)
+        for flipped in (False, True) if flips else (False,):
+            logits = network(ops.flip(scaled, axis=2) if flipped else scaled)
+            result = ops.softmax(ops.convert_to_tensor(logits), axis=-1)
+            result = ops.flip(result, axis=2) if flipped else result
+            if scale != 1:
+                result = upsampling.bilinear(result, (height, width))
+            results.append(ops.convert_to_numpy(result)[0])
+    return np.mean(results, axis=0)
+
+
+class _Axis:
+    """Where the tiles lie along one axis."""
+
+    def __init__(self, size: int, tile: int, cut: int, fade: int):
+        self.size = size
+        self.kept = tile - 2 * cut
+        step = self.kept - fade
+        if step <= 0:
+            raise ValueError(
+                f"A tile of {tile} pixels is too small: overlap and margin leave "
+                f"{step} pixels of progress. Use larger tiles or less overlap."
+            )
+        count = max(-(-(size - fade) // step), 1)
+        self.starts = range(0, count * step, step)
+        self.covered = (count - 1) * step + self.kept
+        self.padding = (cut, self.covered - size + cut)
+        rise = np.arange(1, self.kept + 1)
+        ramp = np.minimum(rise, rise[::-1]) / (fade + 1)
+        self.ramp = np.minimum(ramp, 1).astype(np.float32)
+
+
+def _check(shape: tuple[int, ...], tile: tuple[int, int], margin: int) -> None:
+    expected = (tile[0] - 2 * margin, tile[1] - 2 * margin)
+    if len(shape) != 3 or shape[:2] != expected:
+        raise ValueError(
+            f"With tile {tuple(tile)} and margin {margin} the network should give "
+            f"(1, {expected[0]}, {expected[1]}, C), got {(1, *shape)}. Set margin to "
+            "what it cuts off each side."
+        )
