@@ -1,0 +1,225 @@
+"""Pictures for people: overlays, legends, contact sheets, error maps.
+
+Pictures are uint8 RGB arrays (H, W, 3); encoded ones are PNG bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+INK, FAINT = (28, 30, 34), (104, 108, 116)
+"""Colours of letters on the white paper of legends and contact sheets."""
+
+
+def overlay(image, label, taxonomy: Taxonomy, alpha=0.55, outline=True) -> np.ndarray:
+    """Class colours blended over an image, with thin darker borders between classes.
+
+    `image` is RGB 0..255 (H, W, 3), `label` (H, W) ids. Each classified pixel becomes
+    (1 - alpha) * image + alpha * colour. Ignored pixels keep the image, under a hatch.
+    Raises ValueError if the sizes differ or an id is no class.
+    """
+    image, label = np.asarray(image, np.float32), _checked(label, taxonomy)
+    if image.shape != (*label.shape, 3):
+        raise ValueError(
+            f"Expected an RGB image (H, W, 3) as large as its label {label.shape}, "
+            f"got {image.shape}. Resize the label to the image with nearest neighbour."
+        )
+    out = (1 - alpha) * image + alpha * taxonomy.colourise(label)
+    out[label == IGNORE] = image[label == IGNORE]
+    rows, columns = np.indices(label.shape, sparse=True)
+    stripe = (rows + columns) % 8
+    out[(label == IGNORE) & (stripe == 0)] *= 0.4
+    out[(label == IGNORE) & (stripe == 1)] += 70
+    if outline:
+        out[_borders(label)] *= 0.55
+    return np.clip(out + 0.5, 0, 255).astype(np.uint8)
+
+
+def legend(taxonomy: Taxonomy, height: int, present=None, shares=None) -> np.ndarray:
+    """Panel of the given height: a colour swatch and the name of each class.
+
+    `present`: the class ids to list, default all. `shares`: (C,) fractions of the
+    pixels, written behind the names in percent. The letters follow the height within
+    11 to 28 pixels; what does not fit goes into further columns.
+    """
+    ids = list(range(taxonomy.num_classes) if present is None else present)
+    size = int(np.clip(height / 1.7 / max(len(ids), 12), 11, 28))
+    font, step, gap = _font(size), round(size * 1.7), size // 2 + 2
+    above = min(gap, max(0, (height - size) // 2))
+    per_column = max(1, (height - 2 * above) // step)
+    numbers = [f"{100 * shares[i]:.1f} %" if shares is not None else "" for i in ids]
+    panels = []
+    for start in range(0, max(1, len(ids)), per_column):
+        part = slice(start, start + per_column)
+        names = [taxonomy.names[i] for i in ids[part]]
+        wide = max((_width(n, font) for n in names), default=0)
+        number = max((_width(n, font) for n in numbers[part]), default=0)
+        left = gap + size + gap
+        right = left + wide + 2 * gap + number
+        width = gap + (right if number else left + wide)
+        panel, texts = np.full((height, width, 3), 255, np.uint8), []
+        for row, (i, name) in enumerate(zip(ids[part], names, strict=True)):
+            top, colour = above + row * step, np.array(taxonomy.colours[i])
+            swatch = panel[top : top + size, gap : gap + size]
+            swatch[:] = 0.55 * colour
+            swatch[1:-1, 1:-1] = colour
+            middle = top + size / 2
+            texts.append((left, middle, name, INK, "lm"))
+            texts.append((right, middle, numbers[part][row], FAINT, "rm"))
+        panels.append(_written(panel, texts, font))
+    return np.concatenate(panels, axis=1)
+
+
+def with_legend(picture, taxonomy: Taxonomy, label) -> np.ndarray:
+    """A picture with the legend of the classes in `label`, and their shares, beside it.
+
+    Shares are of the pixels that are not ignored.
+    """
+    label = _checked(label, taxonomy)
+    counts = np.bincount(label.ravel(), minlength=256)[: taxonomy.num_classes]
+    shares = counts / max(1, counts.sum())
+    panel = legend(taxonomy, len(picture), np.flatnonzero(counts), shares)
+    return np.concatenate([np.asarray(picture, np.uint8), panel], axis=1)
+
+
+def contact_sheet(rows, titles=(), width: int = 1200) -> np.ndarray:
+    """A grid of pictures of any sizes, (H, width, 3).
+
+    `rows`: a sequence of rows of pictures; rows may differ in length. `titles`: one
+    string per column, written above the first row, or one sequence of strings per row,
+    a caption above each picture. Long captions are cut. Pictures are scaled to the
+    width of their column, and to at most 1.5 times that in height.
+    """
+    rows = [[np.asarray(p, np.uint8) for p in row] for row in rows]
+    columns = max((len(row) for row in rows), default=0)
+    if columns == 0:
+        raise ValueError("A contact sheet needs at least one picture, got none.")
+    if all(isinstance(title, str) for title in titles):
+        titles = [list(titles)] + [[]] * (len(rows) - 1)
+    if len(titles) != len(rows) or any(len(t) > columns for t in titles):
+        raise ValueError(
+            f"Expected at most {columns} titles, or a sequence of titles for each of "
+            f"the {len(rows)} rows, got {len(titles)}."
+        )
+    gap = max(2, width // 150)
+    cell = (width - gap * (columns + 1)) // columns
+    if cell < 8:
+        raise ValueError(f"{columns} columns do not fit into a width of {width}.")
+    size = int(np.clip(cell / 18, 10, 24))
+    strips = [np.full((gap, width, 3), 255, np.uint8)]
+    for row, captions in zip(rows, titles, strict=True):
+        row = [_fitted(p, cell, round(1.5 * cell)) for p in row]
+        top = round(size * 1.6) if any(captions) else 0
+        height = top + max((len(p) for p in row), default=0) + gap
+        strip = np.full((height, width, 3), 255, np.uint8)
+        lefts = [gap + i * (cell + gap) for i in range(columns)]
+        for picture, left in zip(row, lefts, strict=False):
+            high, wide = picture.shape[:2]
+            strip[top : top + high, left : left + wide] = picture
+        texts = [
+            (left, top / 2, _cut(caption, _font(size), cell), INK, "lm")
+            for caption, left in zip(captions, lefts, strict=False)
+        ]
+        strips.append(_written(strip, texts, _font(size)))
+    return np.concatenate(strips)
+
+
+def error_map(label, predicted) -> np.ndarray:
+    """Right pixels light grey, wrong pixels red, ignored pixels black."""
+    label, predicted = np.asarray(label), np.asarray(predicted)
+    if label.shape != predicted.shape:
+        raise ValueError(
+            f"Label {label.shape} and prediction {predicted.shape} differ in size."
+        )
+    out = np.full((*label.shape, 3), 216, np.uint8)
+    out[label != predicted] = (214, 30, 38)
+    out[label == IGNORE] = 0
+    return out
+
+
+def label_png(label, taxonomy: Taxonomy) -> bytes:
+    """(H, W) ids as an 8-bit palette PNG: the stored bytes are the ids themselves.
+
+    Viewers show the class colours. Read it back with Pillow (mode "P"); OpenCV and
+    TensorFlow replace the ids by the palette's colours (`Taxonomy.from_colours`).
+    """
+    from PIL import Image
+
+    image = Image.fromarray(_checked(label, taxonomy))
+    image.putpalette(taxonomy.palette().tobytes())
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def png(picture) -> bytes:
+    """Encodes an RGB picture as PNG."""
+    bgr = np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])
+    return cv2.imencode(".png", bgr)[1].tobytes()
+
+
+def _checked(label, taxonomy: Taxonomy) -> np.ndarray:
+    label = np.asarray(label)
+    bad = label[(label != IGNORE) & ((label < 0) | (label >= taxonomy.num_classes))]
+    if label.ndim != 2 or bad.size:
+        what = f"id {bad.flat[0]}" if bad.size else f"shape {label.shape}"
+        raise ValueError(
+            f"Expected a label (H, W) of ids 0..{taxonomy.num_classes - 1} and "
+            f"{IGNORE} (ignored), got {what}. Check that label and taxonomy belong "
+            "together."
+        )
+    return label.astype(np.uint8)
+
+
+def _borders(label: np.ndarray) -> np.ndarray:
+    """True for classified pixels whose right or lower neighbour differs."""
+    edge = np.zeros(label.shape, bool)
+    edge[:, :-1] |= label[:, :-1] != label[:, 1:]
+    edge[:-1] |= label[:-1] != label[1:]
+    return edge & (label != IGNORE)
+
+
+def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = [max(1, round(scale * n)) for n in picture.shape[1::-1]]
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    return cv2.resize(picture, size, interpolation=how)
+
+
+@cache
+def _font(size: int):
+    """DejaVu Sans out of matplotlib: the same letters on every machine."""
+    import matplotlib
+    from PIL import ImageFont
+
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    return ImageFont.truetype(folder / "DejaVuSans.ttf", size)
+
+
+def _width(text: str, font) -> int:
+    return int(np.ceil(font.getlength(text)))
+
+
+def _cut(text: str, font, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def _written(picture: np.ndarray, texts, font) -> np.ndarray:
+    """Writes (x, y, text, colour, anchor) into a copy of the picture."""
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(picture)
+    for x, y, text, colour, anchor in texts:
+        ImageDraw.Draw(image).text((x, y), text, colour, font, anchor=anchor)
+    return np.asarray(image)
