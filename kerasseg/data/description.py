@@ -1,0 +1,126 @@
+"""dataset.json: what a folder of records holds. Needs neither TensorFlow nor images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kerasseg import __version__
+from kerasseg.taxonomy import Taxonomy
+
+FORMAT = 1
+FILE = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One TFRecord file: its name, number of samples, size in bytes and SHA-256."""
+
+    name: str
+    samples: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SplitDescription:
+    """Counts of one split. The tuples have one entry for each class.
+
+    height, width: pixels; None where the images differ in size.
+    pixels: labelled pixels of the class.
+    images_with: number of images in which the class occurs.
+    pixels_of_images_with: all pixels (ignored ones too) of those images together.
+    ignored: pixels labelled 255.
+    instances: whether the samples carry object ids.
+    """
+
+    samples: int
+    height: int | None
+    width: int | None
+    pixels: tuple[int, ...]
+    images_with: tuple[int, ...]
+    pixels_of_images_with: tuple[int, ...]
+    ignored: int
+    instances: bool
+    shards: tuple[Shard, ...]
+
+    @classmethod
+    def from_json(cls, values: dict) -> SplitDescription:
+        counts = ("pixels", "images_with", "pixels_of_images_with")
+        values = values | {key: tuple(values[key]) for key in counts}
+        return cls(**values | {"shards": tuple(Shard(**s) for s in values["shards"])})
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a folder of records holds: its name, classes and splits."""
+
+    path: Path
+    name: str
+    taxonomy: Taxonomy
+    splits: dict[str, SplitDescription]
+
+    def split(self, name: str) -> SplitDescription:
+        """The split of that name; a ValueError that lists the splits otherwise."""
+        if name not in self.splits:
+            raise ValueError(
+                f"Records {self.path} have no split '{name}', only "
+                f"{', '.join(sorted(self.splits))}. Choose one of them, or write "
+                f"'{name}' with python -m kerasseg.prepare."
+            )
+        return self.splits[name]
+
+    def to_json(self) -> dict:
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "taxonomy": self.taxonomy.to_json(),
+            "splits": {name: asdict(split) for name, split in self.splits.items()},
+            "written_by": f"kerasseg {__version__}",
+        }
+
+
+def describe(path) -> Description:
+    """Reads `dataset.json` of the records folder `path`.
+
+    Raises ValueError if the folder, the file or one of its entries is missing.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise ValueError(
+            f"Records folder {path} does not exist. Check the path, or write it with "
+            f"python -m kerasseg.prepare NAME SRC {path}."
+        )
+    if not (path / FILE).is_file():
+        raise ValueError(
+            f"Folder {path} has no {FILE}, so it holds no records. Turn raw data into "
+            f"records first: python -m kerasseg.prepare NAME {path} OUT."
+        )
+    try:
+        values = json.loads((path / FILE).read_text(encoding="utf-8"))
+        if values["format"] != FORMAT:
+            raise ValueError(
+                f"{path / FILE} has format {values['format']}, this version of "
+                f"kerasseg reads format {FORMAT}. Run python -m kerasseg.prepare again."
+            )
+        return Description(
+            path=path,
+            name=values["name"],
+            taxonomy=Taxonomy.from_json(values["taxonomy"]),
+            splits={
+                name: SplitDescription.from_json(split)
+                for name, split in values["splits"].items()
+            },
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
+            "records again with python -m kerasseg.prepare."
+        ) from error
+
+
+def save(description: Description, folder: Path) -> None:
+    """Writes `dataset.json` into `folder`."""
+    text = json.dumps(description.to_json(), indent=1) + "\n"
+    (folder / FILE).write_text(text, encoding="utf-8")

@@ -1,0 +1,135 @@
+"""Batches from records with tf.data: the same ones whatever the number of threads.
+
+A training stream is endless and addressed by the running number of a sample, so a run
+that was stopped goes on with exactly the batch that would have come next.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from kerasseg.data import records as _records
+from kerasseg.data.resize import resize_image, resize_label
+
+
+def batches(
+    records,
+    split: str,
+    *,
+    batch_size: int = 8,
+    size: tuple[int, int] = (0, 0),
+    training: bool = False,
+    numbers: int = 0,
+    seed: int = 0,
+    start: int = 0,
+    shuffle: int = 512,
+    instances: bool = False,
+    threads: int = 0,
+) -> tf.data.Dataset:
+    """Batches of a split of records: dicts of tensors with static height and width.
+
+    image: uint8 (B, H, W, 3), 0..255; label: uint8 (B, H, W), 255 = ignore;
+    numbers: float32 (B, numbers), uniform in [0, 1), drawn from (seed, running number
+    of the sample), only with `training` and `numbers` > 0; instance: uint16 (B, H, W)
+    with `instances`.
+
+    size: height and width that leave; (0, 0) keeps the records' own, which must then be
+        the same for all samples. Images are stretched to it (see `resize_image`).
+    training: an endless stream, another order in each epoch, whole batches only.
+        Without it: one pass in the order written, the last batch may be smaller.
+    start: running number of the first sample, to go on where a run stopped.
+    shuffle: samples that are mixed with each other, besides the order of the shards;
+        twice as many are held in memory, encoded. 1: no mixing at all.
+    threads: parallel reads and decodes, 0 chooses. It never changes what comes out.
+    """
+    description = _records.describe(records)
+    height, width = size_of(description, split, size)
+    parallel = threads or tf.data.AUTOTUNE
+    paths = [str(path) for path in _records.shard_paths(records, split)]
+    count = description.split(split).samples
+
+    def load(number, serialised):
+        sample = _records.parse(serialised, instances=instances)
+        image, label = sample["image"], sample["label"]
+        if tuple(size) != (0, 0):
+            image = resize_image(image, (height, width))
+            label = resize_label(label, (height, width))
+        batch = {
+            "image": tf.ensure_shape(image, (height, width, 3)),
+            "label": tf.ensure_shape(label, (height, width)),
+        }
+        if instances:
+            instance = resize_label(sample["instance"], (height, width))
+            batch["instance"] = tf.ensure_shape(instance, (height, width))
+        if training and numbers:
+            key = tf.stack([tf.constant(seed, tf.int64), number])
+            batch["numbers"] = tf.random.stateless_uniform((numbers,), key)
+        return batch
+
+    if training:
+        serialised = _endless(paths, count, seed, start, shuffle, parallel)
+        serialised = tf.data.Dataset.zip(_counter(start), serialised)
+    else:
+        shards = tf.data.Dataset.from_tensor_slices(paths)
+        serialised = _read(shards, len(paths), parallel).enumerate()
+    ready = serialised.map(load, num_parallel_calls=parallel, deterministic=True)
+    ready = ready.batch(batch_size, drop_remainder=training)
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = True
+    if threads:
+        options.threading.private_threadpool_size = threads
+    return ready.prefetch(2 if threads else tf.data.AUTOTUNE).with_options(options)
+
+
+def _read(shards: tf.data.Dataset, count: int, parallel) -> tf.data.Dataset:
+    """Serialised examples, one from each shard in turn, always in the same order."""
+    cycle = min(count, 16)
+    return shards.interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=cycle,
+        num_parallel_calls=min(parallel, cycle),
+        deterministic=True,
+    )
+
+
+def _endless(paths, count, seed, start, shuffle, parallel) -> tf.data.Dataset:
+    """Epoch after epoch, each in its own order; begins at sample number `start`."""
+
+    def mixed(strings, epoch, block):
+        key = tf.random.experimental.stateless_fold_in(
+            tf.stack([tf.constant(seed, tf.int64), epoch]), block
+        )
+        return tf.random.experimental.stateless_shuffle(strings, key)
+
+    def one(epoch):
+        names = tf.constant(paths)
+        if shuffle > 1:
+            names = mixed(names, epoch, tf.constant(-1, tf.int64))
+        shards = tf.data.Dataset.from_tensor_slices(names)
+        read = _read(shards, len(paths), parallel)
+        if shuffle > 1:
+            # Not Dataset.shuffle: its order cannot be had without what went before.
+            blocks = read.batch(shuffle).enumerate()
+            blocks = blocks.map(lambda block, strings: mixed(strings, epoch, block))
+            read = blocks.prefetch(1).unbatch()
+        skipped = tf.where(epoch == start // count, start % count, 0)
+        return read.skip(tf.cast(skipped, tf.int64))
+
+    return _counter(start // count).flat_map(one)
+
+
+def _counter(start: int) -> tf.data.Dataset:
+    return tf.data.Dataset.counter(start, dtype=tf.int64)
+
+
+def size_of(description, split: str, size: tuple[int, int]) -> tuple[int, int]:
+    known = description.split(split)
+    if tuple(size) != (0, 0):
+        return tuple(size)
+    if known.height is None:
+        raise ValueError(
+            f"The images of split '{split}' in {description.path} differ in size. "
+            "Choose one for the network with --data.size HEIGHT WIDTH."
+        )
+    return known.height, known.width

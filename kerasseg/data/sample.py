@@ -1,0 +1,26 @@
+"""Sample: one labelled image, as every dataset adapter yields it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image and its labels.
+
+    id: unique within its split; for messages and for names of files made from it.
+    image: uint8 (H, W, 3) RGB.
+    label: uint8 (H, W) class ids, 255 = ignore.
+    instance: uint16 (H, W) object ids, 0 = none; or None.
+    encoded: the source file's own JPEG or PNG bytes of `image`, kept as they are in
+        records; empty where there is no such file.
+    sequence: the drive, video or patient it comes from; "" where unknown.
+    """
+
+    id: str
+    image: np.ndarray
+    label: np.ndarray
+    instance: np.ndarray | None = None
+    encoded: bytes = b""
+    sequence: str = ""

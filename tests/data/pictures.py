@@ -1,0 +1,33 @@
+"""Small pictures and masks on disk, for the tests of the dataset adapters."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from kerasseg.data.datasets import adapter
+
+IDS = np.array([[0, 1, 2, 255], [2, 2, 1, 0], [0, 0, 255, 1]], np.uint8)
+"""Class ids 0, 1, 2, and 255 = ignore."""
+
+
+def save(path: Path, pixels, palette=None, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(np.asarray(pixels))
+    if palette is not None:
+        image.putpalette(np.asarray(palette, np.uint8).tobytes())
+    image.save(path, **options)
+
+
+def picture(seed=0, size=IDS.shape):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8)
+
+
+def pair(root, name, image="images", mask="masks", pixels=IDS, **options):
+    save(root / image / f"{name}.png", picture())
+    save(root / mask / f"{name}.png", pixels, **options)
+
+
+def load(name, *args, **options):
+    taxonomy, splits = adapter(name)(*args, **options)
+    return taxonomy, {split: list(samples) for split, samples in splits.items()}

@@ -1,0 +1,31 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasseg.data.resize import resize_image, resize_label
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=20, deadline=None)
+def test_the_same_size_is_the_same_picture(height, width):
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    assert (resize_image(image, (height, width)).numpy() == image).all()
+    assert (resize_label(image[..., 0], (height, width)).numpy() == image[..., 0]).all()
+
+
+def test_halving_a_label_takes_the_pixel_at_half_pixel_centres():
+    label = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    assert resize_label(label, (2, 2)).numpy().tolist() == [[5, 7], [13, 15]]
+
+
+def test_doubling_is_half_pixel_bilinear():
+    # By hand: outputs at -0.25 (clamped), 0.25, 0.75, 1.25 (clamped) of the input grid.
+    image = np.array([[[0] * 3, [100] * 3]], np.uint8)
+    assert resize_image(image, (1, 4)).numpy()[0, :, 0].tolist() == [0, 25, 75, 100]
+
+
+def test_shrinking_averages_over_the_pixels_it_drops():
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:, ::2] = 200
+    small = resize_image(image, (8, 8)).numpy()
+    assert np.abs(small.astype(int) - 100).max() <= 2

@@ -1,0 +1,139 @@
+"""The command that turns data into records, as a user calls it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasseg import prepare
+from kerasseg.data import records
+from kerasseg.data.datasets import DATASETS
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Five images with masks of 3 classes, 20 x 30 pixels."""
+    rng = np.random.default_rng(0)
+    for name in "abcde":
+        for folder, shape in ("images", (20, 30, 3)), ("masks", (20, 30)):
+            (tmp_path / "source" / folder).mkdir(parents=True, exist_ok=True)
+            top = 256 if folder == "images" else 3
+            pixels = rng.integers(0, top, shape).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "source" / folder / f"{name}.png")
+    return tmp_path / "source"
+
+
+def fails(capsys, *argv) -> str:
+    with pytest.raises(SystemExit) as stop:
+        prepare.main([str(a) for a in argv])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err.strip()
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def test_folder(source, capsys):
+    out = source.parent / "new" / "records"
+    prepare.main(["folder", str(source), str(out)])
+    assert "train" in capsys.readouterr().out
+    description = records.verify(out, progress=False)
+    assert {s: v.samples for s, v in description.splits.items()} == {
+        "train": 4,
+        "val": 1,
+    }
+    assert description.name == "folder"
+    for split in "train", "val":
+        for sample in records.read(out, split):
+            mask = np.asarray(Image.open(source / "masks" / f"{sample.id}.png"))
+            np.testing.assert_array_equal(sample.label, mask)
+            file = source / "images" / f"{sample.id}.png"
+            assert sample.encoded == file.read_bytes()
+
+
+def test_size_stretches_image_and_label(source):
+    out = source.parent / "records"
+    prepare.main(["folder", str(source), str(out), "--size", "10", "15"])
+    for sample in records.read(out, "val"):
+        # Half the size, nearest at half-pixel centres: the lower right of each 2 x 2.
+        mask = np.asarray(Image.open(source / "masks" / f"{sample.id}.png"))
+        np.testing.assert_array_equal(sample.label, mask[1::2, 1::2])
+        assert sample.image.shape == (10, 15, 3)
+
+
+def test_shards_and_writing_again(source):
+    out = source.parent / "records"
+    prepare.main(["folder", str(source), str(out), "--shards", "1"])
+    prepare.main(["folder", str(source), str(out), "--shards", "2"])
+    names = sorted(p.name for p in out.glob("*.tfrecord"))
+    assert names == [
+        "train-00000-of-00002.tfrecord",
+        "train-00001-of-00002.tfrecord",
+        "val-00000-of-00001.tfrecord",
+    ]
+    records.verify(out, progress=False)
+
+
+def test_synthetic(tmp_path):
+    flags = "--train 2 --val 1 --height 32 --width 48 --seed 3".split()
+    out = tmp_path / "records"
+    prepare.main(["synthetic", str(out), *flags])
+    assert records.verify(out, progress=False).splits["train"].samples == 2
+
+
+def test_errors_are_one_line_and_leave_nothing(source, capsys):
+    out = source.parent / "records"
+    assert "Unknown dataset 'camvd'" in fails(capsys, "camvd", source, out)
+    assert "nowhere does not exist" in fails(capsys, "folder", "nowhere", out)
+    assert "--size must be" in fails(capsys, "folder", source, out, "--size", 0, 5)
+    assert "--shards must be" in fails(capsys, "folder", source, out, "--shards", -1)
+    (source / "classes.txt").write_text("one\ntwo\n")
+    assert "label holds id 2" in fails(capsys, "folder", source, out)
+    (source / "masks" / "c.png").unlink()
+    assert "c.png has no mask" in fails(capsys, "folder", source, out)
+    assert [p.name for p in source.parent.iterdir()] == ["source"]
+
+
+def test_a_failing_prepare_leaves_the_old_records(source, capsys):
+    out = source.parent / "records"
+    prepare.main(["folder", str(source), str(out)])
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    (source / "classes.txt").write_text("one\ntwo\n")
+    fails(capsys, "folder", source, out)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    (out / "dataset.json").unlink()
+    assert "not empty and holds no records" in fails(capsys, "folder", source, out)
+
+
+def test_help_names_the_datasets_and_needs_no_tensorflow(capsys):
+    prepare.main(["--help"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in DATASETS)
+    code = (
+        "import sys; from kerasseg.prepare import main\n"
+        "try: main(['folder', '--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'tensorflow', 'keras', 'cv2'} & set(sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "--val-share" in run.stdout
+
+
+@pytest.mark.skipif(
+    "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
+)
+def test_camvid_as_it_is(tmp_path):
+    out, source = tmp_path / "records", Path(os.environ["KERASSEG_DATA"], "camvid")
+    prepare.main(["camvid", str(source), str(out)])
+    description = records.verify(out, progress=False)
+    train, val = description.splits["train"], description.splits["val"]
+    assert (train.samples, val.samples) == (367, 101)
+    assert (train.height, train.width, train.ignored) == (360, 480, 2503995)
+    # Counted with other code on the same files.
+    assert train.images_with == (366, 365, 366, 367, 349, 319, 351, 173, 360, 317, 201)
+    assert val.pixels[:3] == (1601620, 4531180, 98499)
