@@ -1,9 +1,8 @@
-"""What every command shares: quiet start-up, and errors a person can act on."""
+"""What every command shares: errors that a person can act on."""
 
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -20,7 +19,6 @@ def command(main):
 
     @functools.wraps(main)
     def guarded(argv: list[str] | None = None) -> None:
-        quiet()
         name = Path(main.__code__.co_filename).stem.replace("__main__", "")
         try:
             main(sys.argv[1:] if argv is None else argv)
@@ -35,13 +33,6 @@ def command(main):
             sys.exit(2)
 
     return guarded
-
-
-def quiet() -> None:
-    """Keeps TensorFlow's start-up chatter off the screen; call before importing it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
 def _is_message(error: Exception) -> bool:

@@ -12,6 +12,7 @@ import tyro
 from kerasseg.command import command
 from kerasseg.data.datasets import DATASETS, Samples, adapter
 from kerasseg.data.sample import Sample
+from kerasseg.quiet import start_tensorflow
 
 
 @command
@@ -41,6 +42,7 @@ def prepare(
     if shards < 0:
         raise ValueError(f"--shards must be 0 or more, got {shards}.")
     taxonomy, splits = source()
+    start_tensorflow()
     from kerasseg.data import records
 
     if tuple(size) != (0, 0):

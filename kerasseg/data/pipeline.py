@@ -74,6 +74,9 @@ def batches(
         serialised = _read(shards, len(paths), parallel).enumerate()
     ready = serialised.map(load, num_parallel_calls=parallel, deterministic=True)
     ready = ready.batch(batch_size, drop_remainder=training)
+    if not training:
+        length = -(-count // batch_size)
+        ready = ready.apply(tf.data.experimental.assert_cardinality(length))
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = True

@@ -1,0 +1,205 @@
+"""The settings of a training, as a frozen tree; a recipe is one TOML file of them.
+
+A recipe is a list of flags written down: it is put before the user's own flags, the
+later wins, and one parser checks both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from kerasseg.augment.policies import POLICIES, Policy
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where samples come from and how they are read."""
+
+    records: str = ""
+    """Folder of records (see `prepare`); empty: synthetic road scenes, made now."""
+    train: str = "train"
+    """Name of the split to train on."""
+    val: str = "val"
+    """Name of the split to validate on and choose the best network by."""
+    size: tuple[int, int] = (0, 0)
+    """Height and width for the network, pixels; 0 0: that of the records."""
+    crop: tuple[int, int] = (0, 0)
+    """Height and width of a training crop, pixels; 0 0: the whole size."""
+    batch: int = 8
+    """Samples in a training step."""
+    shuffle: int = 512
+    """Samples that are mixed with each other (held in memory, encoded)."""
+    threads: int = 0
+    """Parallel reads and decodes, 0 chooses; the batches are the same for any."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The network: a name of `kerasseg.models.MODELS` and its options."""
+
+    name: str = "unet"
+    """`python -m kerasseg.models` lists them."""
+    options: tuple[str, ...] = ()
+    """Options of that network's function as key=value, for instance filters=16."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Optimisation."""
+
+    epochs: int = 20
+    """Passes over the training split."""
+    optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
+    """SGD has Nesterov momentum 0.9."""
+    learning_rate: float = 1e-3
+    """Peak learning rate."""
+    schedule: Literal["warmup_cosine", "poly", "constant"] = "warmup_cosine"
+    """How the rate falls: to zero along a cosine, as (1 - t)^0.9, or not."""
+    warmup: float = 0.05
+    """Share of all steps in which the rate rises from zero (warmup_cosine)."""
+    weight_decay: float = 1e-2
+    """Decoupled decay of kernels; biases and normalisation are left alone."""
+    clip_norm: float = 0.0
+    """Largest norm of the whole gradient; 0: no limit."""
+    loss: tuple[str, ...] = ("cross_entropy=1", "soft_dice=1")
+    """Losses of `kerasseg.losses.LOSSES` with their weights."""
+    class_weights: Literal["none", "median", "sqrt_median", "inverse_log"] = "none"
+    """Weights of classes in losses that take them, from the records' frequencies."""
+    ema: float = 0.0
+    """Decay of the running mean of weights that is validated and kept; 0: none."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Type of the network's arithmetic; weights and losses stay float32."""
+    save_every: int = 100
+    """Steps between two saves of the training state (besides each epoch's end)."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to train; `gpu` stops with an error when there is none."""
+    xla: Literal["auto", "on", "off"] = "auto"
+    """Compile the step with XLA; auto: on a GPU only (on a CPU it is slower)."""
+    deterministic: bool = False
+    """Same seed, same weights to the bit (slower on a GPU)."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a segmentation network, score it, export it."""
+
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    augment: Policy = field(default_factory=lambda: POLICIES["road"])
+    fit: Fit = field(default_factory=Fit)
+    seed: int = 0
+    """Decides initial weights, order of samples and augmentation."""
+    name: str = ""
+    """Name of the run folder, a number is added; empty: made from the recipe."""
+    out: str = "saved_models"
+    """Folder of runs."""
+    export: bool = True
+    """Write SavedModel and LiteRT files at the end, and score them."""
+
+
+def parse(argv: list[str], default: Config | None = None, prog: str = "") -> Config:
+    """Reads `[recipe.toml] [--key value ...]`; later settings win.
+
+    `--augment.policy NAME`, in the recipe or after it, chooses the policy whose numbers
+    the other augment settings then change. Leaves with exit code 2 and a message for
+    unknown keys and wrong values; raises ValueError for a recipe that is no TOML.
+    """
+    default = default or Config()
+    recipe: list[str] = []
+    if argv and argv[0].endswith(".toml"):
+        path, argv = Path(argv[0]), argv[1:]
+        recipe = list(_flags(_table_of(path)))
+        default = dataclasses.replace(default, name=default_name(path))
+        # The file's own mistakes are reported under the file's name.
+        _cli(recipe, default, f"{path}:")
+    return _cli([*recipe, *argv], default, prog or "python -m kerasseg.train")
+
+
+def to_toml(config: Config) -> str:
+    """Every setting, so that a run can be repeated from its own folder."""
+    return _toml(dataclasses.asdict(config))
+
+
+def default_name(recipe: Path) -> str:
+    """pipelines/camvid/unet.toml -> camvid-unet; RUN/config.toml -> RUN's name."""
+    folder = recipe.resolve().parent.name
+    if recipe.stem == "config":
+        return folder.rsplit("-", 1)[0]
+    return f"{folder}-{recipe.stem}"
+
+
+def options(pairs: tuple[str, ...], where: str) -> dict:
+    """("filters=16", 'encoder="none"') -> {"filters": 16, "encoder": "none"}.
+
+    Values are TOML; a bare word is a string.
+    """
+    values = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise ValueError(f"{where}: expected key=value, got '{pair}'.")
+        try:
+            values[key.strip()] = tomllib.loads(f"v = {text}")["v"]
+        except tomllib.TOMLDecodeError:
+            values[key.strip()] = text.strip()
+    return values
+
+
+def _cli(flags: list[str], default: Config, prog: str) -> Config:
+    import tyro
+
+    chosen = [i for i, flag in enumerate(flags) if flag == "--augment.policy"]
+    for i in reversed(chosen):
+        name = flags[i + 1] if i + 1 < len(flags) else ""
+        if name not in POLICIES:
+            raise ValueError(
+                f"{prog} --augment.policy: unknown '{name}'. "
+                f"Known: {', '.join(POLICIES)}."
+            )
+        if i == chosen[-1]:
+            default = dataclasses.replace(default, augment=POLICIES[name])
+        flags = flags[:i] + flags[i + 2 :]
+    return tyro.cli(
+        Config,
+        args=flags,
+        default=default,
+        prog=prog,
+        config=(tyro.conf.FlagConversionOff,),
+    )
+
+
+def _table_of(path: Path) -> dict:
+    if not path.is_file():
+        raise ValueError(f"No recipe {path}. See the folder pipelines/ for recipes.")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"Recipe {path} is not valid TOML: {error}.") from error
+
+
+def _flags(table: dict, prefix: str = "--"):
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flags(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+            yield from map(str, value if isinstance(value, list) else [value])
+
+
+def _toml(values: dict, path: str = "") -> str:
+    plain = "".join(
+        f"{key} = {json.dumps(value)}\n"
+        for key, value in values.items()
+        if not isinstance(value, dict)
+    )
+    nested = "".join(
+        _toml(value, f"{path}{key}.")
+        for key, value in values.items()
+        if isinstance(value, dict)
+    )
+    return (f"\n[{path[:-1]}]\n" if path else "") + plain + nested

@@ -1,0 +1,163 @@
+"""`python -m kerasseg.evaluate RUN [--split val]`: scores and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from kerasseg import atomic, picture, plots, runs
+from kerasseg.command import command
+from kerasseg.quiet import start_tensorflow
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Score the best network of a run on a split of records."""
+
+    run: tyro.conf.Positional[str] = ""
+    """Run folder; empty: the one trained last."""
+    records: str = ""
+    """Folder of records; empty: those of the training."""
+    split: str = ""
+    """Name of the split; empty: the run's validation split."""
+    batch: int = 8
+    """Images at a time."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(Evaluate, args=argv, prog="python -m kerasseg.evaluate")
+    run = Path(asked.run) if asked.run else runs.newest()
+    settings = runs.settings(run)
+    split = asked.split or settings.data.val
+    records = asked.records or settings.data.records or run / "records"
+    other = bool(asked.records or asked.split)
+    folder = run / f"evaluation-{split}" if other else run
+    result = evaluate(run, records, split, folder, asked.batch)
+    print(table(result, runs.taxonomy(run).names))
+    print(f"Written: {folder / 'metrics.json'}, {folder / 'pictures'}")
+
+
+def evaluate(run: Path, records, split: str, folder: Path, batch: int = 8) -> dict:
+    """Scores RUN/network.keras; writes FOLDER/metrics.json and FOLDER/pictures/.
+
+    Raises ValueError when classes or sizes of run and records do not go together.
+    """
+    start_tensorflow()
+    from kerasseg import metrics
+    from kerasseg.data import pipeline
+    from kerasseg.data import records as shards
+    from kerasseg.inference import network_size
+
+    network, taxonomy = runs.load(run), runs.taxonomy(run)
+    described = shards.describe(records)
+    if described.taxonomy.names != taxonomy.names:
+        raise ValueError(
+            f"Run {run} knows the classes {', '.join(taxonomy.names)}; the "
+            f"records {records} have {', '.join(described.taxonomy.names)}. Prepare "
+            "the records with the run's taxonomy."
+        )
+    size = network_size(network)
+    known = described.split(split)
+    same = (known.height, known.width) == size
+    dataset = pipeline.batches(
+        records, split, batch_size=batch, size=(0, 0) if same else size
+    )
+    matrices, sheets = score(network, dataset, taxonomy)
+    total = matrices.sum(axis=0)
+    result = {"split": split, "samples": len(matrices), "size": list(size)}
+    result |= {name: _plain(value) for name, value in metrics.scores(total).items()}
+    result["matrix"] = total.tolist()
+    for name, sheet in sheets.items():
+        atomic.write_bytes(folder / "pictures" / f"{name}.png", picture.png(sheet))
+    heat = plots.confusion_heat_map(total, taxonomy)
+    atomic.write_bytes(folder / "pictures" / "confusion.png", heat)
+    bars = plots.iou_bars(np.array(metrics.scores(total)["iou"]), taxonomy)
+    atomic.write_bytes(folder / "pictures" / "iou.png", bars)
+    atomic.write_json(folder / "metrics.json", result)
+    return result
+
+
+def score(network, dataset, taxonomy, shown: int = 6) -> tuple[np.ndarray, dict]:
+    """Confusion matrices of the images (N, C, C); sheets of examples and worst ones."""
+    import tensorflow as tf
+
+    from kerasseg import metrics
+    from kerasseg.inference import class_map
+
+    predict = tf.function(
+        lambda image: class_map(network(tf.cast(image, tf.float32), training=False)),
+        reduce_retracing=True,
+    )
+    classes = taxonomy.num_classes
+    matrices, kept, worst = [], [], []
+    for batch in dataset:
+        predicted = predict(batch["image"]).numpy()
+        images, labels = batch["image"].numpy(), batch["label"].numpy()
+        for image, label, ids in zip(images, labels, predicted, strict=True):
+            matrices.append(metrics.count(label, ids, classes))
+            quality = float(metrics.scores(matrices[-1])["miou"])
+            sample = (quality, len(matrices), image, label, ids)
+            kept.append(sample)
+            if len(kept) > 2 * shown:
+                # Keeps a spread of examples without knowing how many there will be.
+                kept = kept[::2]
+            if not np.isnan(quality):
+                worst = sorted([*worst, sample], key=lambda item: item[:2])[:shown]
+    if not matrices:
+        raise ValueError("Nothing to score: the split has no samples.")
+    sheets = {"examples": _sheet(kept[:shown], taxonomy)}
+    if worst:
+        sheets["worst"] = _sheet(worst, taxonomy)
+    return np.stack(matrices), sheets
+
+
+def table(result: dict, names) -> str:
+    """The scores as text: one line a class, then the means."""
+    lines = [f"{'class':16}{'IoU':>8}{'precision':>11}{'recall':>8}"]
+    columns = zip(
+        names, result["iou"], result["precision"], result["recall"], strict=True
+    )
+    for name, iou, precision, recall in columns:
+        lines.append(f"{name:16}{_cell(iou)}   {_cell(precision)}{_cell(recall)}")
+    lines.append(
+        f"{result['samples']} images of '{result['split']}': "
+        f"mIoU {result['miou']:.4f}, pixel accuracy {result['pixel_accuracy']:.4f}"
+    )
+    return "\n".join(lines)
+
+
+def _sheet(samples, taxonomy) -> np.ndarray:
+    rows, titles = [], []
+    for quality, number, image, label, ids in samples:
+        truth = picture.overlay(image, label, taxonomy)
+        seen = picture.overlay(image, ids, taxonomy)
+        rows.append([image, truth, seen, picture.error_map(label, ids)])
+        caption = (
+            f"image {number}",
+            "truth",
+            f"prediction, mIoU {quality:.2f}",
+            "errors",
+        )
+        titles.append(list(caption))
+    sheet = picture.contact_sheet(rows, titles, 1600)
+    label = np.concatenate([sample[3].ravel() for sample in samples])[None]
+    return picture.with_legend(sheet, taxonomy, label)
+
+
+def _plain(value):
+    """numpy -> JSON; nan (a class that never occurs) -> null."""
+    if np.ndim(value):
+        return [_plain(v) for v in value]
+    return None if np.isnan(value) else round(float(value), 6)
+
+
+def _cell(value) -> str:
+    return f"{'-':>8}" if value is None else f"{value:8.4f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Batch normalisation in one pass, for training on a CPU with TensorFlow.
+
+Keras 3 computes it as separate means, products and sums: almost half of the time of a
+MobileNet-like training step on a CPU. TensorFlow's fused kernel does the same in one.
+The network that is saved and exported keeps its stock layers; only the copy that is
+trained is built with these.
+"""
+
+import keras
+from keras import layers, ops
+
+
+def fused(network: keras.Model) -> keras.Model:
+    """A copy of a functional network with the same weights, in the same order, whose
+    batch normalisations over channels use the fused kernel in training."""
+    copy = keras.models.clone_model(network, clone_function=_clone)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _clone(layer):
+    plain = type(layer) is layers.BatchNormalization
+    if plain and layer.scale and layer.center and layer.axis in (-1, 3):
+        return FusedBatchNormalization.from_config(layer.get_config())
+    return layer.__class__.from_config(layer.get_config())
+
+
+class FusedBatchNormalization(layers.BatchNormalization):
+    """Equal to BatchNormalization to float32 rounding, on (B, H, W, C) float32."""
+
+    def call(self, inputs, training=None, mask=None):
+        fits = len(inputs.shape) == 4 and self.compute_dtype == "float32"
+        if not (training and self.trainable and fits):
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=ops.convert_to_tensor(self.gamma),
+            offset=ops.convert_to_tensor(self.beta),
+            mean=tf.zeros((0,)),
+            variance=tf.zeros((0,)),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        # The kernel gives the variance of a sample, n / (n - 1); Keras keeps 1 / n.
+        count = ops.cast(tf.size(inputs) // inputs.shape[-1], "float32")
+        variance = variance * (count - 1.0) / count
+        for moving, now in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
+        return outputs

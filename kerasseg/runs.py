@@ -1,0 +1,141 @@
+"""A run: one folder with everything to repeat, judge, load, export and serve it.
+
+config.toml       every setting; `python -m kerasseg.train config.toml` repeats the run
+environment.json  versions, device, command
+taxonomy.json     class names and colours
+network.keras     the best network by validation mIoU
+state.weights.h5  where training stands, while it is not finished
+log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import platform
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from kerasseg import __version__, atomic
+from kerasseg.taxonomy import Taxonomy
+
+
+def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
+    """The folder OUT/NAME-N for a configuration (TOML text), and whether it resumes.
+
+    The newest unfinished run of that name with the same configuration, if nobody is
+    training in it, goes on; else the next number starts.
+    """
+    out = Path(out)
+    numbers = sorted(_numbers(out, name))
+    if numbers:
+        newest = out / f"{name}-{numbers[-1]}"
+        unfinished = not (newest / "metrics.json").exists()
+        if unfinished and _text(newest / "config.toml") == config and lock(newest):
+            return newest, True
+    folder = out / f"{name}-{numbers[-1] + 1 if numbers else 1}"
+    folder.mkdir(parents=True)
+    lock(folder)
+    atomic.write_text(folder / "config.toml", config)
+    atomic.write_json(folder / "environment.json", environment())
+    return folder, False
+
+
+def load(path: str | Path):
+    """The best network of a run, or a `.keras` file: image 0..255 -> logits.
+
+    Raises ValueError when there is none. Archives with code in them are refused.
+    """
+    import keras
+
+    path = Path(path)
+    file = path / "network.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(
+            f"No network at {file}. Expected a run folder with network.keras (made by "
+            "python -m kerasseg.train) or a .keras file."
+        )
+    return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
+def taxonomy(path: str | Path) -> Taxonomy:
+    """The classes of a run."""
+    file = Path(path) / "taxonomy.json"
+    if not file.is_file():
+        raise ValueError(f"{path} is no run folder: it has no taxonomy.json.")
+    return Taxonomy.from_json(json.loads(file.read_text()))
+
+
+def settings(path: str | Path):
+    """The settings (`kerasseg.config.Config`) a run was trained with."""
+    from kerasseg import config
+
+    file = Path(path) / "config.toml"
+    if not file.is_file():
+        raise ValueError(f"{path} is no run folder: it has no config.toml.")
+    return config.parse([str(file)])
+
+
+def newest(out: str | Path = "saved_models") -> Path:
+    """The run trained last, for commands that are given none."""
+    found = [file.parent for file in Path(out).glob("*/network.keras")]
+    if not found:
+        raise ValueError(
+            f"No trained run under {out}. Train one with python -m kerasseg.train, or "
+            "name a run folder."
+        )
+    return max(found, key=lambda folder: (folder / "network.keras").stat().st_mtime)
+
+
+def environment() -> dict:
+    """What a run was made with: versions, machine and command line."""
+    packages = [
+        "tensorflow",
+        "keras",
+        "numpy",
+        "opencv-python-headless",
+        "jax",
+        "torch",
+    ]
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return {
+        "kerasseg": __version__,
+        "python": platform.python_version(),
+        "packages": versions,
+        "platform": platform.platform(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+_LOCKS: dict[Path, object] = {}
+
+
+def lock(folder: Path) -> bool:
+    """Whether this process is now the one that writes to `folder`.
+
+    The lock ends with the process, also a killed one.
+    """
+    file = (folder / ".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return False
+    _LOCKS[folder] = file
+    return True
+
+
+def _numbers(out: Path, name: str) -> list[int]:
+    pattern = re.compile(re.escape(name) + r"-(\d+)")
+    matches = (pattern.fullmatch(f.name) for f in out.glob(f"{name}-*") if f.is_dir())
+    return [int(match[1]) for match in matches if match]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

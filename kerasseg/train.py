@@ -1,0 +1,261 @@
+"""`python -m kerasseg.train [RECIPE.toml] [--key value ...]`: from records to a run.
+
+With no argument: synthetic road scenes, a small U-Net, scored and exported.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+
+from kerasseg import atomic, config, runs
+from kerasseg.command import command
+from kerasseg.quiet import start_tensorflow
+
+
+@command
+def main(argv: list[str]) -> None:
+    settings = config.parse(argv)
+    name = settings.name or "synthetic"
+    run, resumes = runs.open_run(settings.out, name, config.to_toml(settings))
+    print(f"{'Resuming' if resumes else 'Run'} {run}")
+    train(settings, run)
+
+
+def train(settings: config.Config, run: Path) -> None:
+    """Trains, evaluates, exports and reports; goes on where RUN was stopped."""
+    # ---- Device and randomness -------------------------------------------------
+    began = time.monotonic()
+    start_tensorflow()
+    import keras
+
+    gpu = _device(settings.fit.device)
+    keras.utils.set_random_seed(settings.seed)
+    if settings.fit.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(settings.fit.precision)
+
+    # ---- Data ------------------------------------------------------------------
+    from kerasseg import augment
+    from kerasseg.data import pipeline
+    from kerasseg.data import records as shards
+
+    data = settings.data
+    records = data.records or _synthetic(run / "records", settings.seed)
+    described = shards.describe(records)
+    for split in (data.train, data.val):
+        shards.shard_paths(records, split)
+    known = described.split(data.train)
+    classes = described.taxonomy.num_classes
+    atomic.write_json(run / "taxonomy.json", described.taxonomy.to_json())
+    size = pipeline.size_of(described, data.train, data.size)
+    crop = tuple(data.crop) if tuple(data.crop) != (0, 0) else size
+    steps = max(1, round(known.samples / data.batch))
+    total = steps * settings.fit.epochs
+
+    # ---- Networks: one to train on crops, one to judge on whole images -----------
+    from kerasseg import models
+    from kerasseg.trainer import Trainer
+
+    options = config.options(settings.model.options, "--model.options")
+    name = settings.model.name
+    network = models.build(name, classes, (*crop, 3), **options)
+    whole = models.build(name, classes, (*size, 3), **options)
+    xla = {"auto": gpu, "on": True, "off": False}[settings.fit.xla]
+    if keras.backend.backend() == "tensorflow" and not gpu and not xla:
+        from kerasseg.fused import fused
+
+        network = fused(network)
+    loss = _loss(settings.fit, known)
+    trainer = Trainer(network, loss, settings.augment, crop)
+    judge = Trainer(whole, loss, settings.augment, size)
+    trainer.compile(optimizer=_optimizer(settings.fit, total), jit_compile=xla)
+    judge.compile(jit_compile=xla)
+    print(
+        f"{name}: {network.count_params():,} parameters, {classes} classes; "
+        f"{known.samples} images of {size[0]}x{size[1]}, crops {crop[0]}x{crop[1]}; "
+        f"{settings.fit.epochs} epochs of {steps} steps"
+    )
+
+    # ---- Resume: weights, optimizer, random state, place in the stream -----------
+    from kerasseg import callbacks
+
+    state = run / "state.weights.h5"
+    _build(trainer, crop, augment.NUMBERS)
+    if state.exists():
+        trainer.load_weights(state)
+    done = int(trainer.optimizer.iterations)
+    first = done // steps
+    if done:
+        print(f"Going on after step {done} of {total}")
+
+    # ---- Fit -------------------------------------------------------------------
+    val = pipeline.batches(
+        records, data.val, batch_size=data.batch, size=data.size, threads=data.threads
+    )
+    scored = [float(row["val_miou"]) for row in callbacks.read_log(run / "log.csv")]
+    best = max(scored[:first], default=-1.0)
+    hooks = [
+        callbacks.Validation(judge, val, run / "network.keras", best),
+        callbacks.State(state, settings.fit.save_every),
+        callbacks.Log(
+            run / "log.csv",
+            run / "tensorboard",
+            first,
+            callbacks.preview(whole, val, described.taxonomy),
+        ),
+    ]
+    while done < total:
+        epoch = done // steps
+        # A run stopped inside an epoch first finishes that epoch.
+        rest = steps - done % steps
+        last = epoch + 1 if rest < steps else settings.fit.epochs
+        stream = pipeline.batches(
+            records,
+            data.train,
+            batch_size=data.batch,
+            size=data.size,
+            training=True,
+            numbers=augment.NUMBERS,
+            seed=settings.seed,
+            start=done * data.batch,
+            shuffle=data.shuffle,
+            threads=data.threads,
+        )
+        try:
+            trainer.fit(
+                stream,
+                initial_epoch=epoch,
+                epochs=last,
+                steps_per_epoch=rest,
+                callbacks=hooks,
+                shuffle=False,
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+        except Exception:
+            # A damaged shard or image surfaces deep inside TensorFlow: name it.
+            shards.verify(records)
+            raise
+        done = int(trainer.optimizer.iterations)
+
+    # ---- Judge, export, report ----------------------------------------------------
+    from kerasseg import evaluate, report
+    from kerasseg.export.__main__ import export
+
+    print(f"Trained in {_clock(time.monotonic() - began)}; scoring the best network")
+    result = evaluate.evaluate(run, records, data.val, run, data.batch)
+    print(evaluate.table(result, described.taxonomy.names))
+    if settings.export:
+        export(run, records, data.val)
+    report.write(run)
+    state.unlink(missing_ok=True)
+    print(
+        f"Done in {_clock(time.monotonic() - began)}. See {run / 'report.html'}\n"
+        f"Next: python -m kerasseg.predict PICTURES --run {run}"
+    )
+
+
+def _device(asked: str) -> bool:
+    """Whether a GPU will be used."""
+    import keras
+
+    if asked == "cpu" and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.set_visible_devices([], "GPU")
+        return False
+    found = keras.distribution.list_devices("gpu")
+    if asked == "gpu" and not found:
+        raise ValueError(
+            "--fit.device gpu: no GPU found. Install the GPU build with pip install "
+            "'kerasseg[gpu]', check nvidia-smi, or use --fit.device auto."
+        )
+    return bool(found) and asked != "cpu"
+
+
+def _synthetic(records: Path, seed: int) -> Path:
+    """The embedded default data, written as any other data set is."""
+    from kerasseg.data import records as shards
+    from kerasseg.data.synthetic import TAXONOMY, scenes
+
+    if not (records / "dataset.json").exists():
+        print(f"Drawing synthetic road scenes into {records}")
+        with atomic.replacing(records) as aside:
+            for split, count, start in (("train", 256, 0), ("val", 64, 10**6)):
+                samples = scenes(count, 96, 128, seed=seed, start=start)
+                shards.write(samples, aside, split, taxonomy=TAXONOMY, progress=False)
+    return records
+
+
+def _loss(fit: config.Fit, split):
+    import numpy as np
+
+    from kerasseg import losses
+    from kerasseg.data import class_weights
+
+    weights = None
+    if fit.class_weights.endswith("median"):
+        weights = class_weights.median_frequency(
+            split.pixels, split.pixels_of_images_with
+        )
+        weights = np.sqrt(weights) if fit.class_weights.startswith("sqrt") else weights
+    elif fit.class_weights == "inverse_log":
+        weights = class_weights.inverse_log(split.pixels)
+    parts = config.options(fit.loss, "--fit.loss")
+    return losses.total(parts, None if weights is None else list(map(float, weights)))
+
+
+def _optimizer(fit: config.Fit, steps: int):
+    import keras
+
+    from kerasseg import schedules
+
+    rate = fit.learning_rate
+    if fit.schedule == "poly":
+        rate = schedules.poly(rate, steps)
+    elif fit.schedule == "warmup_cosine":
+        rate = schedules.warmup_cosine(rate, steps, math.ceil(fit.warmup * steps))
+    common = {
+        "learning_rate": rate,
+        "weight_decay": fit.weight_decay or None,
+        "global_clipnorm": fit.clip_norm or None,
+        "use_ema": fit.ema > 0,
+        "ema_momentum": fit.ema or 0.99,
+    }
+    if fit.optimizer == "adamw":
+        common["weight_decay"] = fit.weight_decay
+        optimizer = keras.optimizers.AdamW(**common)
+    elif fit.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
+    else:
+        optimizer = keras.optimizers.RMSprop(**common)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _build(trainer, crop, numbers: int) -> None:
+    """Creates every variable, so that a saved state can be loaded before the first
+    step."""
+    import numpy as np
+
+    trainer(
+        {
+            "image": np.zeros((1, *crop, 3), np.uint8),
+            "label": np.zeros((1, *crop), np.uint8),
+            "numbers": np.zeros((1, numbers), np.float32),
+        },
+        training=False,
+    )
+    trainer.optimizer.build(trainer.trainable_variables)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+if __name__ == "__main__":
+    main()
