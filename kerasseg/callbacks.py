@@ -141,7 +141,7 @@ def averaged_weights(trainer) -> list[np.ndarray]:
     if not trainer.optimizer.use_ema:
         return trainer.network.get_weights()
     trained = trainer.trainable_variables
-    raw = [np.array(variable) for variable in trained]
+    raw = [keras.ops.convert_to_numpy(variable) for variable in trained]
     trainer.optimizer.finalize_variable_values(trained)
     weights = trainer.network.get_weights()
     for variable, value in zip(trained, raw, strict=True):

@@ -47,7 +47,8 @@ def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
 def load(path: str | Path):
     """The best network of a run, or a `.keras` file: image 0..255 -> logits.
 
-    Raises ValueError when there is none. Archives with code in them are refused.
+    Raises ValueError when there is none, when the file is damaged, and when it holds
+    code (a Lambda layer): such a file is never executed.
     """
     import keras
 
@@ -58,7 +59,14 @@ def load(path: str | Path):
             f"No network at {file}. Expected a run folder with network.keras (made by "
             "python -m kerasseg.train) or a .keras file."
         )
-    return keras.saving.load_model(file, compile=False, safe_mode=True)
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:
+        reason = str(error).split(". ")[0].splitlines()[0]
+        raise ValueError(
+            f"{file} is no network of stock Keras layers, or is damaged: it was refused "
+            f"({type(error).__name__}: {reason})."
+        ) from error
 
 
 def taxonomy(path: str | Path) -> Taxonomy:
@@ -129,6 +137,11 @@ def lock(folder: Path) -> bool:
         return False
     _LOCKS[folder] = file
     return True
+
+
+def unlock(folder: Path) -> None:
+    """Gives a run that this process locked free again."""
+    _LOCKS.pop(folder).close()
 
 
 def _numbers(out: Path, name: str) -> list[int]:

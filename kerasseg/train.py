@@ -140,6 +140,8 @@ def train(settings: config.Config, run: Path) -> None:
             # A damaged shard or image surfaces deep inside TensorFlow: name it.
             shards.verify(records)
             raise
+        # Keras ends `fit` by writing the running means over the weights: undo that.
+        trainer.load_weights(state)
         done = int(trainer.optimizer.iterations)
 
     # ---- Judge, export, report ----------------------------------------------------

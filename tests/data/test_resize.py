@@ -28,4 +28,6 @@ def test_shrinking_averages_over_the_pixels_it_drops():
     image = np.zeros((64, 64, 3), np.uint8)
     image[:, ::2] = 200
     small = resize_image(image, (8, 8)).numpy()
-    assert np.abs(small.astype(int) - 100).max() <= 2
+    # At the left and right edge half of the triangle filter is cut off.
+    assert (small[:, 1:-1] == 100).all()
+    assert np.abs(small.astype(int) - 100).max() <= 5

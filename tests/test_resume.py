@@ -1,0 +1,58 @@
+"""A run that is killed goes on, and ends where it would have ended."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import walk
+
+from kerasseg import callbacks, runs
+
+KILLED = """
+import os, signal
+from kerasseg import callbacks, train
+saved = callbacks.State.on_train_batch_end
+def dies(self, batch, logs=None):
+    saved(self, batch, logs)
+    if int(self.model.optimizer.iterations) == {step}:
+        os.kill(os.getpid(), signal.SIGKILL)
+callbacks.State.on_train_batch_end = dies
+train.main({flags})
+"""
+
+
+def run(code: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
+        check=False,
+    )
+    return done.returncode
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return walk.records(tmp_path_factory.mktemp("resume") / "records")
+
+
+def test_killed_and_gone_on_is_never_killed_bit_for_bit(records, tmp_path):
+    # 10 samples, batches of 2: 5 steps an epoch; saved at 3 and 6, killed after 8.
+    settings = {"fit__epochs": 3, "data__batch": 2, "fit__save_every": 3}
+    settings |= {"fit__deterministic": True, "export": False, "fit__ema": 0.9}
+    whole = walk.flags(records, tmp_path / "whole", **settings)
+    assert run(f"from kerasseg import train; train.main({whole})") == 0
+    flags = walk.flags(records, tmp_path / "killed", **settings)
+    assert run(KILLED.format(step=8, flags=flags)) == -signal.SIGKILL
+    assert run(f"from kerasseg import train; train.main({flags})") == 0
+
+    (folder,) = (tmp_path / "killed").iterdir()
+    expected = tmp_path / "whole" / folder.name
+    ours, theirs = runs.load(folder), runs.load(expected)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    rows = [callbacks.read_log(path / "log.csv") for path in (folder, expected)]
+    for name in ("epoch", "val_loss", "val_miou"):
+        assert [row[name] for row in rows[0]] == [row[name] for row in rows[1]]

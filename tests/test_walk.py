@@ -1,0 +1,135 @@
+"""From records to a trained, scored, exported and predicted run."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import walk
+from PIL import Image
+
+from kerasseg import evaluate, predict, runs
+from kerasseg.export import __main__ as export
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return walk.records(tmp_path_factory.mktemp("walk") / "records")
+
+
+@pytest.fixture(scope="module")
+def run(records, tmp_path_factory):
+    out = tmp_path_factory.mktemp("saved_models")
+    return walk.trained(records, out, augment__policy="road", fit__ema="0.9")
+
+
+def test_a_run_holds_everything(run):
+    names = {p.relative_to(run).as_posix() for p in run.rglob("*")}
+    expected = {"config.toml", "environment.json", "taxonomy.json", "network.keras"}
+    expected |= {"log.csv", "metrics.json", "report.html", "tensorboard"}
+    expected |= {"pictures/examples.png", "pictures/worst.png"}
+    expected |= {"pictures/confusion.png", "pictures/iou.png"}
+    expected |= {"export/1/saved_model.pb", "export/model.tflite", "export/gate.json"}
+    assert expected <= names
+    assert "state.weights.h5" not in names
+    assert not [n for n in names if n.startswith(".") and n != ".lock"]
+
+
+def test_the_log_has_a_row_an_epoch(run):
+    with (run / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    wanted = {"loss", "miou", "val_loss", "val_miou", "val_pixel_accuracy"}
+    assert wanted | {"learning_rate", "seconds"} <= set(rows[0])
+
+
+def test_metrics_are_those_of_the_best_epoch(run):
+    result = json.loads((run / "metrics.json").read_text())
+    with (run / "log.csv").open() as file:
+        best = max(float(row["val_miou"]) for row in csv.DictReader(file))
+    assert result["miou"] == pytest.approx(best, abs=1e-5)
+    assert np.sum(result["matrix"]) > 0
+    assert len(result["iou"]) == 11
+
+
+def test_the_gate_passed(run):
+    rows = json.loads((run / "export" / "gate.json").read_text())
+    assert [row["name"] for row in rows] == ["network", "SavedModel", "LiteRT float32"]
+    assert all(row["passed"] for row in rows)
+
+
+def test_the_saved_network_is_of_stock_layers(run):
+    modules = {type(layer).__module__ for layer in runs.load(run).layers}
+    assert all(module.startswith("keras.") for module in modules)
+
+
+def test_evaluate_again_gives_the_same_scores(run, records, capsys):
+    before = json.loads((run / "metrics.json").read_text())
+    evaluate.main([str(run)])
+    assert json.loads((run / "metrics.json").read_text()) == before
+    evaluate.main([str(run), "--split", "train"])
+    other = json.loads((run / "evaluation-train" / "metrics.json").read_text())
+    assert (other["split"], other["samples"]) == ("train", 10)
+
+
+def test_predict_pictures_of_any_size(run, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for name, size in {"a.png": (20, 30), "b.jpg": (61, 47), "a.jpg": (32, 48)}.items():
+        cv2.imwrite(str(pictures / name), rng.integers(0, 256, (*size, 3), np.uint8))
+    out = tmp_path / "out"
+    predict.main([str(pictures), "--run", str(run), "--out", str(out)])
+    names = {p.name for p in out.iterdir()}
+    assert names == {
+        "a.png", "a_2.png", "b.png", "a_overlay.jpg", "a_2_overlay.jpg",
+        "b_overlay.jpg", "contact_sheet.jpg",
+    }  # fmt: skip
+    label = Image.open(out / "b.png")
+    assert (label.mode, label.size) == ("P", (47, 61))
+    assert np.asarray(label).max() < 11
+
+
+def test_predict_agrees_with_the_served_model(run, records, tmp_path):
+    import tensorflow as tf
+
+    from kerasseg.data.synthetic import scene
+
+    picture = cv2.cvtColor(scene(0, 3, 50, 70).image, cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(tmp_path / "scene.jpg"), picture)
+    predict.main(
+        [str(tmp_path / "scene.jpg"), "--run", str(run), "--out", str(tmp_path / "out")]
+    )
+    ours = np.asarray(Image.open(tmp_path / "out" / "scene.png"))
+    served = tf.saved_model.load(str(run / "export" / "1"))
+    data = (tmp_path / "scene.jpg").read_bytes()
+    answer = served.signatures["serve_bytes"](image_bytes=tf.constant([data, data]))
+    theirs = tf.io.decode_png(answer["class_map_png_bytes"][1])[..., 0].numpy()
+    assert (ours == theirs).all()
+
+
+def test_predict_a_video(run, tmp_path):
+    file = tmp_path / "drive.mp4"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
+    for level in range(5):
+        writer.write(np.full((48, 64, 3), 40 * level, np.uint8))
+    writer.release()
+    predict.main([str(file), "--run", str(run), "--out", str(tmp_path / "out")])
+    video = cv2.VideoCapture(str(tmp_path / "out" / "drive_overlay.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+
+
+def test_export_writes_again(run, capsys):
+    export.main([str(run)])
+    assert "LiteRT float32" in capsys.readouterr().out
+
+
+def test_same_seed_same_result(records, tmp_path):
+    settings = {"fit__epochs": 1, "export": False, "fit__deterministic": True}
+    first = walk.trained(records, tmp_path, seed=5, **settings)
+    again = walk.trained(records, tmp_path, seed=5, data__threads=3, **settings)
+    other = walk.trained(records, tmp_path, seed=6, **settings)
+    weights = [runs.load(run).get_weights() for run in (first, again, other)]
+    assert all((a == b).all() for a, b in zip(*weights[:2], strict=True))
+    assert any((a != b).any() for a, b in zip(*weights[1:], strict=True))
