@@ -1,0 +1,66 @@
+"""Boundary loss: probabilities weighted with their distance to the true border."""
+
+from __future__ import annotations
+
+from keras import ops
+
+from .prediction import ratio, target_and_prediction, valid_pixels
+
+
+def boundary(y_true, y_pred, distance=None):
+    """Mean over labelled pixels of sum_c phi_c (p_c - g_c), phi the signed distance.
+
+    Kervadec et al. 2019, eq. 4: half the squared distance between the borders. The
+    paper then drops the constant sum of phi_c g_c; with it the loss is never
+    negative and 0 for a perfect prediction. Unit: pixels. Meant to be added to a
+    loss on regions, not to stand alone.
+
+    distance: (B, ..., C) signed distances, as `signed_distance` gives them; without
+    it they are computed from the target, which needs (B, H, W, C).
+    """
+    y_true, prediction = target_and_prediction(y_true, y_pred)
+    if distance is None:
+        distance = signed_distance(y_true)
+    distance = ops.cast(distance, "float32")
+    if len(distance.shape) != len(y_true.shape):
+        raise ValueError(
+            f"Expected signed distances of the target's shape {tuple(y_true.shape)}, "
+            f"got {tuple(distance.shape)}."
+        )
+    valid = valid_pixels(y_true)
+    distance = distance * ops.expand_dims(valid, -1)
+    return ratio(ops.sum(distance * (prediction.probability - y_true)), ops.sum(valid))
+
+
+def signed_distance(y_true):
+    """Target (B, H, W, C) -> distances in pixels to the border of each class.
+
+    Outside a class: the distance to its nearest pixel. Inside: minus the distance to
+    the nearest pixel of another class, plus 1, so that the border pixels have 0, as
+    in the authors' code. 0 everywhere for a class that is absent from an image or
+    fills it. Ignored pixels make no border and get 0.
+    """
+    from kerasseg.border import distance_transform
+
+    if len(y_true.shape) != 4:
+        raise ValueError(
+            "Signed distances are computed for a target (B, H, W, C), got shape "
+            f"{tuple(y_true.shape)}. Pass `distance` for other ranks."
+        )
+    height, width = y_true.shape[1:3]
+    inside = ops.transpose(y_true, (0, 3, 1, 2)) > 0.5  # (B, C, H, W)
+    labelled = ops.max(y_true, axis=-1)[:, None] > 0.5  # (B, 1, H, W)
+    outside = ops.logical_and(labelled, ops.logical_not(inside))
+
+    def to_nearest(mask):
+        """Distance of every pixel to the nearest True one."""
+        away = ops.reshape(ops.logical_not(mask), (-1, height, width))
+        return ops.reshape(distance_transform(away), ops.shape(mask))
+
+    signed = ops.where(inside, 1 - to_nearest(outside), to_nearest(inside))
+    both = ops.logical_and(
+        ops.any(inside, axis=(2, 3), keepdims=True),
+        ops.any(outside, axis=(2, 3), keepdims=True),
+    )
+    signed = ops.where(ops.logical_and(both, labelled), signed, 0.0)
+    return ops.stop_gradient(ops.transpose(signed, (0, 2, 3, 1)))

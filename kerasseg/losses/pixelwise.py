@@ -1,0 +1,130 @@
+"""Losses that are a weighted mean over pixels: cross entropy, focal, hard pixels.
+
+All take a one-hot target (B, ..., C), all-zero where ignored, and logits of the same
+shape, and return a scalar float32. They share one normalisation: with the weight of
+a pixel w(x) = class_weights[class of x] * pixel_weight(x), each loss is
+
+    sum over labelled x of w(x) loss(x)  /  sum over labelled x of w(x)
+
+as PyTorch's CrossEntropyLoss(weight=...) does it. So weights shift the emphasis and
+not the size of the loss, a weight of 0 is the same as "ignored", and a batch in which
+everything is ignored costs 0.
+
+class_weights: C numbers, for example by median frequency. pixel_weight: (B, ...),
+for example `kerasseg.border.border_weights`, the w(x) of U-Net (Ronneberger et al.
+2015, eq. 1; its printed energy lacks the minus sign).
+"""
+
+from __future__ import annotations
+
+import math
+
+from keras import ops
+
+from .prediction import class_vector, ratio, target_and_prediction, valid_pixels
+
+
+def cross_entropy(
+    y_true, y_pred, class_weights=None, *, pixel_weight=None, label_smoothing=0.0
+):
+    """Mean of -log softmax(logits)[true class] over the labelled pixels.
+
+    Approaches 0 as the logits of the true classes grow.
+
+    label_smoothing: s in [0, 1); the target becomes (1 - s) y + s / C on labelled
+    pixels (Szegedy et al. 2016) and stays zero on ignored ones. With class weights
+    the smoothed classes carry their own weights and the divisor stays that of the
+    true classes, as in PyTorch. The infimum is then the entropy of the smoothed
+    target, not 0.
+    """
+    y_true, prediction = target_and_prediction(y_true, y_pred)
+    target = _smoothed(y_true, label_smoothing) if label_smoothing else y_true
+    if class_weights is not None:
+        weights = class_vector(class_weights, y_true.shape[-1])
+        target, y_true = target * weights, y_true * weights
+    if pixel_weight is not None:
+        weights = ops.expand_dims(_checked(pixel_weight, y_true), -1)
+        target, y_true = target * weights, y_true * weights
+    return ratio(-ops.sum(target * prediction.log_probability), ops.sum(y_true))
+
+
+def focal(y_true, y_pred, class_weights=None, *, pixel_weight=None, gamma=2.0):
+    """Mean of -(1 - p)^gamma log p, p = softmax(logits)[true class].
+
+    Lin et al. 2017 (RetinaNet), eq. 4, for several classes; class_weights are the
+    alpha of eq. 5. Well classified pixels hardly count; gamma = 0 is cross entropy.
+    """
+    y_true, prediction = target_and_prediction(y_true, y_pred)
+    log_p = ops.sum(y_true * prediction.log_probability, axis=-1)  # (B, ...)
+    # The floor keeps the gradient of the power finite at p = 1.
+    wrong = ops.maximum(-ops.expm1(log_p), 1e-12)
+    loss = -(wrong**gamma) * log_p
+    return _weighted_mean(loss, _weight(y_true, class_weights, pixel_weight))
+
+
+def ohem(
+    y_true,
+    y_pred,
+    class_weights=None,
+    *,
+    pixel_weight=None,
+    threshold=0.7,
+    fraction=0.1,
+):
+    """Cross entropy over the hard pixels only (online hard example mining).
+
+    Hard are the labelled pixels whose true class has a probability of at most
+    `threshold`, and in any case the hardest `fraction` of the labelled pixels in the
+    batch (Shrivastava et al. 2016; for pixels Wu et al. 2016). threshold = 0 gives
+    the top-k cross entropy; pixels as hard as the k-th are all kept. Hardness is
+    judged before weights. Needs one sort of all pixels of the batch.
+    """
+    if not (0 <= threshold <= 1 and 0 < fraction <= 1):
+        raise ValueError(
+            "ohem needs 0 <= threshold <= 1 and 0 < fraction <= 1, got threshold "
+            f"{threshold} and fraction {fraction}."
+        )
+    y_true, prediction = target_and_prediction(y_true, y_pred)
+    loss = -ops.sum(y_true * prediction.log_probability, axis=-1)  # (B, ...)
+    valid = valid_pixels(y_true)
+    hardness = ops.stop_gradient(ops.where(valid > 0, loss, -1.0))
+    kept = ops.ceil(fraction * ops.sum(valid))
+    last = ops.cast(ops.maximum(kept, 1.0), "int32") - 1
+    limit = -ops.take(ops.sort(ops.reshape(-hardness, (-1,))), last)
+    if threshold > 0:
+        limit = ops.minimum(limit, -math.log(threshold))
+    hard = ops.cast(hardness >= limit, "float32")
+    return _weighted_mean(loss, hard * _weight(y_true, class_weights, pixel_weight))
+
+
+def _smoothed(y_true, label_smoothing):
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
+    share = label_smoothing / y_true.shape[-1]
+    valid = ops.expand_dims(valid_pixels(y_true), -1)
+    return (1 - label_smoothing) * y_true + share * valid
+
+
+def _weight(y_true, class_weights, pixel_weight):
+    """(B, ...): the weight of every pixel, 0 where ignored."""
+    if class_weights is not None:
+        y_true = y_true * class_vector(class_weights, y_true.shape[-1])
+    weight = ops.sum(y_true, axis=-1)
+    if pixel_weight is not None:
+        weight = weight * _checked(pixel_weight, y_true)
+    return weight
+
+
+def _weighted_mean(loss, weight):
+    return ratio(ops.sum(loss * weight), ops.sum(weight))
+
+
+def _checked(pixel_weight, y_true):
+    """float32 pixel weight; ValueError unless it is (B, ...), without channels."""
+    pixel_weight = ops.cast(pixel_weight, "float32")
+    if len(pixel_weight.shape) != len(y_true.shape) - 1:
+        raise ValueError(
+            "Expected a pixel weight of the target's shape without the classes, "
+            f"{tuple(y_true.shape[:-1])}, got {tuple(pixel_weight.shape)}."
+        )
+    return pixel_weight
