@@ -2,10 +2,11 @@
 
 python benchmarks/step.py [--steps 10] [--model NAME] [--policy road]
 
-bare: forward, backward and update of the network alone, on one cached batch with its
-target ready: cross entropy and Dice of a one-hot target, as trained.
-whole: the step of `python -m kerasseg.train`: augmentation from the source size,
-one-hot, the same losses, the confusion matrix.
+stock: forward, backward and update of the network alone as Keras builds it, on one
+cached batch with its target ready: cross entropy and Dice of a one-hot target.
+bare: the same with the batch normalisation that is trained here (kerasseg/fused.py).
+whole: the step of `python -m kerasseg.train`: bare, and augmentation from the source
+size, one-hot, the confusion matrix.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def main() -> None:
     import keras
 
     from kerasseg import augment, losses, models
+    from kerasseg.fused import fused
     from kerasseg.taxonomy import one_hot
     from kerasseg.trainer import Trainer
 
@@ -54,14 +56,17 @@ def main() -> None:
         options = {"weights": "none"} if "efficientnet" in asked.model else {}
         return models.build(asked.model, asked.classes, (*asked.crop, 3), **options)
 
-    bare = network()
-    bare.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=loss, jit_compile=False)
+    stock, bare = network(), fused(network())
+    for alone in (stock, bare):
+        adam = keras.optimizers.AdamW(1e-3)
+        alone.compile(optimizer=adam, loss=loss, jit_compile=False)
     policy = augment.POLICIES[asked.policy]
-    whole = Trainer(network(), loss, policy, asked.crop)
+    whole = Trainer(fused(network()), loss, policy, asked.crop)
     whole.compile(optimizer=keras.optimizers.AdamW(1e-3), jit_compile=False)
     sides = {
+        "stock": lambda: stock.train_on_batch(image, target),
         "bare": lambda: bare.train_on_batch(image, target),
-        "whole": lambda: _whole_step(whole, batch),
+        "whole": lambda: whole.train_on_batch(batch),
     }
     seconds = {name: [] for name in sides}
     for step in range(asked.steps + 1):
@@ -74,14 +79,10 @@ def main() -> None:
     for name, value in medians.items():
         per_image = 1000 * value / asked.batch
         print(f"{name:6}{value:8.3f} s a step {per_image:8.1f} ms an image")
-    ratios = [w / b for w, b in zip(seconds["whole"], seconds["bare"], strict=True)]
-    ratio = statistics.median(ratios)
-    print(f"whole / bare {ratio:.3f} (median of {len(ratios)} pairs)")
-
-
-def _whole_step(trainer, batch):
-    # train_on_batch of Keras takes x, y: a dict alone is what fit gives to train_step.
-    return trainer.train_on_batch(batch)
+    for name, base in (("whole", "bare"), ("stock", "bare")):
+        pairs = zip(seconds[name], seconds[base], strict=True)
+        ratio = statistics.median(above / below for above, below in pairs)
+        print(f"{name} / {base} {ratio:.3f} (median of {asked.steps} pairs)")
 
 
 if __name__ == "__main__":

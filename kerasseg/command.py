@@ -19,7 +19,8 @@ def command(main):
 
     @functools.wraps(main)
     def guarded(argv: list[str] | None = None) -> None:
-        name = Path(main.__code__.co_filename).stem.replace("__main__", "")
+        file = Path(main.__code__.co_filename)
+        name = file.parent.name if file.stem == "__main__" else file.stem
         try:
             main(sys.argv[1:] if argv is None else argv)
         except KeyboardInterrupt:
@@ -29,7 +30,7 @@ def command(main):
             if not _is_message(error):
                 raise
             text = " ".join(str(error).split())
-            print(f"kerasseg {name}: error: {text}".replace(" :", ":"), file=sys.stderr)
+            print(f"kerasseg {name}: error: {text}", file=sys.stderr)
             sys.exit(2)
 
     return guarded

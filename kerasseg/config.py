@@ -1,5 +1,7 @@
 """The settings of a training, as a frozen tree; a recipe is one TOML file of them.
 
+The defaults are the embedded training on synthetic scenes that `python -m
+kerasseg.train` runs with no argument: a few minutes on two cores.
 A recipe is a list of flags written down: it is put before the user's own flags, the
 later wins, and one parser checks both.
 """
@@ -30,7 +32,7 @@ class Data:
     """Height and width for the network, pixels; 0 0: that of the records."""
     crop: tuple[int, int] = (0, 0)
     """Height and width of a training crop, pixels; 0 0: the whole size."""
-    batch: int = 8
+    batch: int = 4
     """Samples in a training step."""
     shuffle: int = 512
     """Samples that are mixed with each other (held in memory, encoded)."""
@@ -42,7 +44,7 @@ class Data:
 class Model:
     """The network: a name of `kerasseg.models.MODELS` and its options."""
 
-    name: str = "unet"
+    name: str = "unet_small"
     """`python -m kerasseg.models` lists them."""
     options: tuple[str, ...] = ()
     """Options of that network's function as key=value, for instance filters=16."""
@@ -52,11 +54,11 @@ class Model:
 class Fit:
     """Optimisation."""
 
-    epochs: int = 20
+    epochs: int = 14
     """Passes over the training split."""
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     """SGD has Nesterov momentum 0.9."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Peak learning rate."""
     schedule: Literal["warmup_cosine", "poly", "constant"] = "warmup_cosine"
     """How the rate falls: to zero along a cosine, as (1 - t)^0.9, or not."""
@@ -68,9 +70,11 @@ class Fit:
     """Largest norm of the whole gradient; 0: no limit."""
     loss: tuple[str, ...] = ("cross_entropy=1", "soft_dice=1")
     """Losses of `kerasseg.losses.LOSSES` with their weights."""
-    class_weights: Literal["none", "median", "sqrt_median", "inverse_log"] = "none"
+    class_weights: Literal["none", "median", "sqrt_median", "inverse_log"] = (
+        "sqrt_median"
+    )
     """Weights of classes in losses that take them, from the records' frequencies."""
-    ema: float = 0.0
+    ema: float = 0.98
     """Decay of the running mean of weights that is validated and kept; 0: none."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Type of the network's arithmetic; weights and losses stay float32."""
@@ -90,7 +94,7 @@ class Config:
 
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
-    augment: Policy = field(default_factory=lambda: POLICIES["road"])
+    augment: Policy = field(default_factory=lambda: POLICIES["flip"])
     fit: Fit = field(default_factory=Fit)
     seed: int = 0
     """Decides initial weights, order of samples and augmentation."""

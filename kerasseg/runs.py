@@ -64,8 +64,8 @@ def load(path: str | Path):
     except Exception as error:
         reason = str(error).split(". ")[0].splitlines()[0]
         raise ValueError(
-            f"{file} is no network of stock Keras layers, or is damaged: it was refused "
-            f"({type(error).__name__}: {reason})."
+            f"{file} is no network of stock Keras layers, or is damaged: it was "
+            f"refused ({type(error).__name__}: {reason})."
         ) from error
 
 

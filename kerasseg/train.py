@@ -18,6 +18,7 @@ from kerasseg.quiet import start_tensorflow
 @command
 def main(argv: list[str]) -> None:
     settings = config.parse(argv)
+    _check(settings)
     name = settings.name or "synthetic"
     run, resumes = runs.open_run(settings.out, name, config.to_toml(settings))
     print(f"{'Resuming' if resumes else 'Run'} {run}")
@@ -161,6 +162,21 @@ def train(settings: config.Config, run: Path) -> None:
     )
 
 
+def _check(settings: config.Config) -> None:
+    """What the types of the settings do not say."""
+    positive = {
+        "--data.batch": settings.data.batch,
+        "--fit.epochs": settings.fit.epochs,
+        "--fit.learning_rate": settings.fit.learning_rate,
+        "--fit.save_every": settings.fit.save_every,
+    }
+    for flag, value in positive.items():
+        if value <= 0:
+            raise ValueError(f"{flag} must be above 0, got {value}.")
+    if not 0 <= settings.fit.ema < 1:
+        raise ValueError(f"--fit.ema must be in [0, 1), got {settings.fit.ema}.")
+
+
 def _device(asked: str) -> bool:
     """Whether a GPU will be used."""
     import keras
@@ -187,7 +203,7 @@ def _synthetic(records: Path, seed: int) -> Path:
     if not (records / "dataset.json").exists():
         print(f"Drawing synthetic road scenes into {records}")
         with atomic.replacing(records) as aside:
-            for split, count, start in (("train", 256, 0), ("val", 64, 10**6)):
+            for split, count, start in (("train", 480, 0), ("val", 64, 10**6)):
                 samples = scenes(count, 96, 128, seed=seed, start=start)
                 shards.write(samples, aside, split, taxonomy=TAXONOMY, progress=False)
     return records

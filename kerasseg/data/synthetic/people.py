@@ -62,7 +62,7 @@ class Person:
         return Thing(self.z, paint, circle(self.x, self.z, radius), 0.0, TALL)
 
     def _walk(self, stage: Stage):
-        if not stage.visible(0.3, self.z):
+        if not stage.visible(0.2, self.z):
             return
         code = stage.canvas.new_object(PEDESTRIAN)
         step = 0.32 * self.swing
@@ -89,7 +89,7 @@ class Person:
         self._head(stage, (0, 1.62, 0.02), code)
 
     def _ride(self, stage: Stage):
-        if not stage.visible(0.3, self.z):
+        if not stage.visible(0.2, self.z):
             return
         code = stage.canvas.new_object(BICYCLIST)
         for forward in (-0.52, 0.52):

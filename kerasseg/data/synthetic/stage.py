@@ -23,7 +23,7 @@ from kerasseg.data.synthetic.light import Light
     BICYCLIST,
 ) = range(11)
 
-THINNEST = 1.5 * SUPERSAMPLING
+THINNEST = 2.5 * SUPERSAMPLING
 """Canvas pixels; what would be thinner is not drawn, neither in picture nor label."""
 
 

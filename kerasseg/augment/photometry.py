@@ -1,0 +1,160 @@
+"""Light, colour, blur, noise and coding losses: pixels change, labels never do.
+
+Everything linear in the colours (brightness, contrast, saturation, hue, colour cast)
+is one 3 x 3 matrix and one offset per sample.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from keras import ops
+
+from kerasseg.augment.draws import (
+    amount,
+    around,
+    constant,
+    integers,
+    log_uniform,
+    scramble,
+    single,
+    slot,
+)
+
+_TO_YIQ = np.array(
+    [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
+)
+_FROM_YIQ = np.linalg.inv(_TO_YIQ)
+_LUMA = (_FROM_YIQ @ np.diag([1, 0, 0]) @ _TO_YIQ).T.astype("float32")
+_CHROMA = (_FROM_YIQ @ np.diag([0, 1, 1]) @ _TO_YIQ).T.astype("float32")
+_TURNED = (_FROM_YIQ @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _TO_YIQ).T.astype("float32")
+
+
+def colour(image, numbers, policy):
+    """Brightness, contrast, saturation, hue and colour cast in one matrix product.
+
+    A colour is luma + chroma (YIQ): saturation stretches chroma, hue turns it,
+    contrast stretches both around the image's mean, brightness and cast multiply.
+    """
+    share = {
+        name: _square(around(single(numbers, name), getattr(policy, name)))
+        for name in ("brightness", "contrast", "saturation", "hue")
+    }
+    angle, stretch = share["hue"] * (math.pi / 180), 1 + share["saturation"]
+    chroma = ops.cos(angle) * constant(_CHROMA) + ops.sin(angle) * constant(_TURNED)
+    matrix = constant(_LUMA) + stretch * chroma
+    contrast, gain = 1 + share["contrast"], 1 + share["brightness"]
+    if policy.cast:
+        gain = gain * (1 + around(slot(numbers, "cast"), policy.cast))[:, None, :]
+    image = _times(image, contrast * gain * matrix)
+    if policy.contrast:
+        mean = _square(ops.mean(image, axis=(1, 2, 3)))
+        image = image + ((1 / contrast - 1) * mean)[:, None]
+    return image
+
+
+def gamma(image, numbers, policy):
+    """255 (x / 255)^gamma, with the ends 0 and 255 fixed."""
+    exponent = log_uniform(single(numbers, "gamma"), *policy.gamma)[:, None, None, None]
+    light = ops.log(ops.clip(image, 1e-3, 255.0) * (1 / 255))
+    return ops.exp(exponent * light) * 255
+
+
+def blur(image, numbers, policy):
+    """A share of a binomial blur: (1 4 6 4 1) / 16 down and across, sigma 1 pixel."""
+    share = amount(single(numbers, "blur"), policy.blur)[:, None, None, None]
+    x = ops.pad(image, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="reflect")
+    x = x[:, :-4] + x[:, 4:] + 4 * (x[:, 1:-3] + x[:, 3:-1]) + 6 * x[:, 2:-2]
+    x = (
+        x[:, :, :-4]
+        + x[:, :, 4:]
+        + 4 * (x[:, :, 1:-3] + x[:, :, 3:-1])
+        + (6 * x[:, :, 2:-2])
+    )
+    return image + share * (x * (1 / 256) - image)
+
+
+def noise(image, numbers, policy):
+    """Adds nearly normal noise: one part common to the channels, one of colour.
+
+    The four bytes of a hash of (sample, pixel) are four uniform deviates; sums and
+    differences of them are uncorrelated and close to normal.
+    """
+    height, width = image.shape[1:3]
+    strength, seed = ops.split(slot(numbers, "noise"), 2, axis=1)
+    std = policy.noise_std * amount(strength, policy.noise)[:, :, None]  # (B, 1, 1)
+    pixel = ops.reshape(ops.arange(height * width, dtype="int32"), (1, -1))
+    pixel = scramble(pixel) * np.int32(0x2C1B3C6D)
+    mixed = ops.bitwise_xor(pixel, scramble(integers(seed))) * np.int32(0x297A2D39)
+    mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 15)) * np.int32(0x1B56C4E9)
+    four = ops.cast(ops.view(mixed[..., None], dtype="int8"), "float32")  # (B, HW, 4)
+    one_byte = math.sqrt((256**2 - 1) / 12)
+    signs = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
+    parts = signs.T / (2 * one_byte)  # unit variance each
+    to_rgb = np.array([[1, 1, 1], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
+    deviates = ops.matmul(four, std * constant(parts @ to_rgb))
+    return image + ops.reshape(deviates, (-1, height, width, 3))
+
+
+def jpeg(image, numbers, policy):
+    """Quantises 8 x 8 cosine blocks of YCbCr with JPEG's tables (ITU-T T.81, annex K).
+
+    Colour is not subsampled. Quality scales the tables as libjpeg does.
+    """
+    height, width = image.shape[1:3]
+    drawn = amount(single(numbers, "jpeg"), policy.jpeg)[:, None, None, None]
+    quality = 90 + (policy.jpeg_quality - 90) * drawn
+    percent = ops.where(quality < 50, 5000 / quality, 200 - 2 * quality)
+    frame = [[0, 0], [0, -height % 8], [0, -width % 8], [0, 0]]
+    x = (
+        ops.pad(image - 128, frame, mode="symmetric")
+        if any(frame[1] + frame[2])
+        else (image - 128)
+    )
+    down, across = -(-height // 8), -(-width // 8)
+    columns = np.kron(_COSINE.T, _TO_YCC.T).astype("float32")  # (24, 24)
+    x = ops.matmul(ops.reshape(x, (-1, down * 8, across, 24)), columns)
+    x = ops.matmul(_COSINE, ops.reshape(x, (-1, down, 8, across * 24)))
+    table = np.tile(np.reshape(_TABLES, (8, 24)), (1, across))[None, None]
+    step = ops.clip(ops.round(constant(table) * percent * 0.01), 1.0, 255.0)
+    x = ops.matmul(_COSINE.T, ops.round(x / step) * step)
+    back = np.linalg.inv(columns.astype("float64")).astype("float32")
+    x = ops.matmul(ops.reshape(x, (-1, down * 8, across, 24)), back)
+    x = ops.reshape(x, (-1, down * 8, across * 8, 3))[:, :height, :width] + 128
+    return ops.where(drawn > 0, x, image)
+
+
+def _times(image, matrix):
+    height, width, channels = image.shape[1:]
+    flat = ops.matmul(ops.reshape(image, (-1, height * width, channels)), matrix)
+    return ops.reshape(flat, (-1, height, width, channels))
+
+
+def _square(x):
+    return x[:, None, None]
+
+
+_FREQUENCY, _PLACE = np.mgrid[:8, :8]
+_COSINE = np.cos(np.pi * _FREQUENCY * (2 * _PLACE + 1) / 16) / 2
+_COSINE[0] /= math.sqrt(2)
+_COSINE = _COSINE.astype("float32")
+_TO_YCC = np.array(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+)
+_LUMA_STEPS = """
+16 11 10 16  24  40  51  61   12 12 14 19  26  58  60  55
+14 13 16 24  40  57  69  56   14 17 22 29  51  87  80  62
+18 22 37 56  68 109 103  77   24 35 55 64  81 104 113  92
+49 64 78 87 103 121 120 101   72 92 95 98 112 100 103  99
+"""
+_COLOUR_STEPS = """
+17 18 24 47 99 99 99 99   18 21 26 66 99 99 99 99
+24 26 56 99 99 99 99 99   47 66 99 99 99 99 99 99
+"""
+_COLOUR_STEPS += "99 " * 32
+_LUMA_TABLE, _COLOUR_TABLE = (
+    np.array(steps.split(), "float32").reshape(8, 8)
+    for steps in (_LUMA_STEPS, _COLOUR_STEPS)
+)
+_TABLES = np.stack([_LUMA_TABLE, _COLOUR_TABLE, _COLOUR_TABLE], -1)

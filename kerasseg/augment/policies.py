@@ -1,0 +1,156 @@
+"""What may happen to a sample, as plain numbers; and the policies that have names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NUMBERS = 128
+"""How many uniform numbers in [0, 1) one sample needs; some are kept free."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Ranges and probabilities of every mover; the defaults move nothing.
+
+    Change single values with `dataclasses.replace(POLICIES["road"], hue=0.0)`.
+    A value at its default costs no time. An image counts 0..255.
+    """
+
+    crop: bool = False
+    """Random position of the crop in the source; else it is centred."""
+    flip: float = 0.0
+    """Probability of mirroring left and right."""
+    vertical_flip: float = 0.0
+    """Probability of mirroring top and bottom."""
+    quarter_turns: bool = False
+    """Turn counter-clockwise by 0, 90, 180 or 270 degrees, equally often."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Magnification, log-uniform from the first to the second factor."""
+    aspect: float = 0.0
+    """Width over height changes log-uniformly by up to this share (0.1 = 10 %)."""
+    rotation: float = 0.0
+    """Turn by up to this many degrees either way."""
+    shear: float = 0.0
+    """Slant rows and columns by up to this slope either way (0.1 = 5.7 degrees)."""
+    translation: float = 0.0
+    """Move by up to this share of the crop's height and width, even off the source."""
+    perspective: float = 0.0
+    """Change of magnification at the crop's edges, up to this share either way."""
+    elastic: float = 0.0
+    """Standard deviation, crop pixels, of the displacements of 3 x 3 nodes (U-Net)."""
+    elastic_fine: float = 0.0
+    """Standard deviation, crop pixels, of the displacements of the fine nodes."""
+    elastic_spacing: int = 32
+    """Distance of the fine nodes, crop pixels."""
+    fill: int = 114
+    """Grey value, 0..255, outside the source (the label there is 255)."""
+
+    brightness: float = 0.0
+    """Gain by up to this share either way (0.3 = 0.7 to 1.3 times)."""
+    contrast: float = 0.0
+    """Stretch around the image's mean grey by up to this share either way."""
+    saturation: float = 0.0
+    """Stretch of the colours around grey by up to this share either way."""
+    hue: float = 0.0
+    """Turn of all colours by up to this many degrees (YIQ plane) either way."""
+    cast: float = 0.0
+    """Gain of each single channel by up to this share either way (colour of light)."""
+    gamma: tuple[float, float] = (1.0, 1.0)
+    """Exponent of the tone curve on 0..1, log-uniform; above 1 darkens."""
+    blur: float = 0.0
+    """Probability of a blur, up to a Gaussian of about 1 pixel."""
+    noise: float = 0.0
+    """Probability of noise."""
+    noise_std: float = 8.0
+    """Largest standard deviation of the noise, levels; colour noise has half of it."""
+    jpeg: float = 0.0
+    """Probability of JPEG-like coding losses in blocks of 8 x 8."""
+    jpeg_quality: float = 25.0
+    """Lowest JPEG quality (libjpeg's 1..100 scale); the best is 90."""
+    shadow: float = 0.0
+    """Probability of a shadow: a wedge darkened to as little as 0.35."""
+    rain: float = 0.0
+    """Probability of rain streaks."""
+    fog: float = 0.0
+    """Probability of haze that is thickest at a horizon."""
+    erasing: float = 0.0
+    """Probability that a rectangle of up to 1/3 x 1/3 becomes grey and ignored."""
+
+    cutmix: float = 0.0
+    """Probability that a rectangle comes from another sample of the batch."""
+    classmix: float = 0.0
+    """Probability that about half of another sample's classes are pasted in."""
+    mosaic: float = 0.0
+    """Probability that the quadrants come from four samples of the batch."""
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "gamma"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(
+                    f"Policy.{name} expects 0 < lowest <= highest factor, got "
+                    f"({low}, {high})."
+                )
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change places at all."""
+        return (
+            self.crop
+            or self.flip > 0
+            or self.vertical_flip > 0
+            or (self.quarter_turns or self.resamples)
+        )
+
+    @property
+    def resamples(self) -> bool:
+        """Whether source positions fall between pixels, so that colours are mixed."""
+        return self.scale != (1, 1) or any(
+            value > 0
+            for value in (
+                self.aspect,
+                self.rotation,
+                self.shear,
+                self.translation,
+                self.perspective,
+                self.elastic,
+                self.elastic_fine,
+            )
+        )
+
+
+POLICIES = {
+    "none": Policy(),
+    "flip": Policy(crop=True, flip=0.5),
+    "road": Policy(
+        crop=True,
+        flip=0.5,
+        scale=(0.6, 1.8),
+        aspect=0.1,
+        rotation=3.0,
+        brightness=0.25,
+        contrast=0.25,
+        saturation=0.4,
+        hue=12.0,
+        cast=0.08,
+        gamma=(0.6, 1.6),
+        noise=0.3,
+    ),
+    "cells": Policy(
+        crop=True,
+        flip=0.5,
+        vertical_flip=0.5,
+        quarter_turns=True,
+        scale=(0.8, 1.25),
+        rotation=15.0,
+        shear=0.05,
+        elastic=10.0,
+        brightness=0.2,
+        contrast=0.25,
+        gamma=(0.7, 1.4),
+        blur=0.2,
+        noise=0.3,
+    ),
+}
+"""Name -> policy. "road": a camera in a car; "cells": a microscope (U-Net's elastic
+deformation). The vertical axis has a meaning on a road, so "road" never turns far."""

@@ -1,0 +1,96 @@
+"""`python -m kerasseg.preview RECORDS OUT.png`: what a policy makes of the samples.
+
+Draws training samples as the network would see them, each beside its label. Look at
+it before a long training: is everything still recognisable, do labels fit?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from kerasseg import atomic
+from kerasseg.augment.policies import NUMBERS, POLICIES
+from kerasseg.command import command
+from kerasseg.quiet import start_tensorflow
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Draw augmented samples of records, to see what a policy does."""
+
+    records: tyro.conf.Positional[Path]
+    """Folder of records, as written by kerasseg.prepare."""
+    out: tyro.conf.Positional[Path]
+    """PNG file to write."""
+    policy: str = "road"
+    """Name of the policy; "none" shows the plain samples."""
+    split: str = "train"
+    """Split of the records."""
+    count: int = 12
+    """Number of samples."""
+    size: tuple[int, int] = (0, 0)
+    """Height and width the images are stretched to first; 0 0 keeps their own."""
+    crop: tuple[int, int] = (0, 0)
+    """Height and width of the result, pixels; 0 0: as large as the image."""
+    seed: int = 0
+    """Another seed, other samples and other numbers."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(Preview, args=argv, prog="python -m kerasseg.preview")
+    if asked.policy not in POLICIES:
+        raise ValueError(
+            f"Unknown policy '{asked.policy}'. Known: {', '.join(POLICIES)}."
+        )
+    if asked.count < 1 or min(asked.crop) < 0:
+        raise ValueError(
+            "Expected a count of at least 1 and a crop of whole pixels, got "
+            f"--count {asked.count} --crop {asked.crop[0]} {asked.crop[1]}."
+        )
+    start_tensorflow()
+    sheet = draw(asked)
+    atomic.write_bytes(asked.out, sheet)
+    print(f"{asked.count} samples under policy '{asked.policy}': {asked.out}")
+
+
+def draw(asked: Preview) -> bytes:
+    """The contact sheet as PNG: two samples a row, each beside its label."""
+    import numpy as np
+    from keras import ops
+
+    from kerasseg import augment, picture
+    from kerasseg.data import pipeline, records
+
+    taxonomy = records.describe(asked.records).taxonomy
+    batch = next(
+        iter(
+            pipeline.batches(
+                asked.records,
+                asked.split,
+                batch_size=asked.count,
+                size=asked.size,
+                training=True,
+                numbers=NUMBERS,
+                seed=asked.seed,
+            )
+        )
+    )
+    crop = asked.crop if 0 not in asked.crop else batch["image"].shape[1:3]
+    images, labels = augment.apply(
+        batch["image"], batch["label"], batch["numbers"], POLICIES[asked.policy], crop
+    )
+    images = np.round(ops.convert_to_numpy(images)).astype("uint8")
+    labels = ops.convert_to_numpy(labels)
+    cells = []
+    for image, label in zip(images, labels, strict=True):
+        cells += [image, picture.overlay(image, label, taxonomy, alpha=0.6)]
+    rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
+    return picture.png(picture.contact_sheet(rows, width=1600))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Each mistake a user makes is one line that names the thing, and exit code 2."""
+
+import importlib
+import shutil
+
+import cv2
+import keras
+import numpy as np
+import pytest
+import walk
+
+from kerasseg import evaluate, predict, prepare, train
+from kerasseg.__main__ import COMMANDS
+from kerasseg.command import command
+from kerasseg.export import __main__ as export
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    return walk.records(tmp_path_factory.mktemp("good") / "records")
+
+
+@pytest.fixture
+def records(good, tmp_path):
+    """A copy to damage."""
+    return shutil.copytree(good, tmp_path / "records")
+
+
+def refused(capsys, main, *argv) -> str:
+    """The one line a command leaves with."""
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in argv])
+    assert left.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("kerasseg ")
+    assert not [line for line in lines if "Traceback" in line]
+    return lines[-1]
+
+
+def test_no_records(capsys, tmp_path):
+    argv = walk.flags(tmp_path / "nowhere", tmp_path / "runs")
+    line = refused(capsys, train.main, *argv)
+    assert "nowhere does not exist" in line
+    assert "kerasseg.prepare" in line
+
+
+def test_an_unknown_split(capsys, good, tmp_path):
+    argv = walk.flags(good, tmp_path / "runs", data__val="test")
+    assert "no split 'test', only train, val" in refused(capsys, train.main, *argv)
+
+
+def test_a_shard_cut_short(capsys, records, tmp_path):
+    shard = sorted(records.glob("train-*"))[2]
+    shard.write_bytes(shard.read_bytes()[:-7])
+    line = refused(capsys, train.main, *walk.flags(records, tmp_path / "runs"))
+    assert shard.name in line
+    assert "cut short" in line
+
+
+def test_a_flipped_byte_is_found_while_training(capsys, records, tmp_path):
+    shard = sorted(records.glob("train-*"))[1]
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(bytes(data))
+    line = refused(capsys, train.main, *walk.flags(records, tmp_path / "runs"))
+    assert shard.name in line
+    assert "prepare" in line
+
+
+@pytest.mark.skipif(
+    bool(keras.distribution.list_devices("gpu")), reason="there is a GPU here"
+)
+def test_a_gpu_that_is_not_there(capsys, good, tmp_path):
+    argv = walk.flags(good, tmp_path / "runs", fit__device="gpu")
+    line = refused(capsys, train.main, *argv)
+    assert "no GPU found" in line
+    assert "kerasseg[gpu]" in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "hint"),
+    [
+        ("model__name", "unett", "Unknown model 'unett'. Known: "),
+        ("model__options", "wings=2", "has no option 'wings'"),
+        ("fit__loss", "magic=1", "Unknown loss 'magic'. Known: "),
+        ("data__crop", "30 48", "28 or 32"),
+        ("data__batch", "0", "--data.batch"),
+        ("fit__epochs", "0", "--fit.epochs"),
+    ],
+)
+def test_settings_that_cannot_be(capsys, good, tmp_path, setting, value, hint):
+    argv = walk.flags(good, tmp_path / "runs", **{setting: value})
+    assert hint in refused(capsys, train.main, *argv)
+
+
+def test_an_image_without_a_label(capsys, tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / "src" / folder).mkdir(parents=True)
+        for name in "abc":
+            path = tmp_path / "src" / folder / f"{name}.png"
+            cv2.imwrite(str(path), np.zeros((8, 8, 3 if folder == "images" else 1)))
+    (tmp_path / "src" / "masks" / "b.png").unlink()
+    line = refused(capsys, prepare.main, "folder", tmp_path / "src", tmp_path / "out")
+    assert "b.png" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_predict_says_what_is_missing(capsys, tmp_path):
+    argv = ["--run", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert "nothing.png does not exist" in refused(
+        capsys, predict.main, tmp_path / "nothing.png", *argv
+    )
+    (tmp_path / "empty").mkdir()
+    assert "holds no pictures" in refused(
+        capsys, predict.main, tmp_path / "empty", *argv
+    )
+    (tmp_path / "a.png").write_bytes(b"x")
+    assert "No network at" in refused(capsys, predict.main, tmp_path / "a.png", *argv)
+
+
+@pytest.mark.parametrize("main", [evaluate.main, export.main])
+def test_a_folder_that_is_no_run(capsys, tmp_path, main):
+    assert "is no run folder" in refused(capsys, main, tmp_path)
+
+
+def test_defects_keep_their_traceback():
+    @command
+    def main(argv):
+        int("this ValueError is Python's, a defect of ours")
+
+    with pytest.raises(ValueError, match="invalid literal"):
+        main([])
+
+
+def test_every_module_of_the_command_line_has_a_guard():
+    for name in COMMANDS:
+        module = f"kerasseg.{name}" + (".__main__" if name == "export" else "")
+        assert hasattr(importlib.import_module(module).main, "__wrapped__")
