@@ -24,7 +24,9 @@ def main() -> None:
     for command, what in COMMANDS.items():
         print(f"  {command:10}{what}")
     if name not in ("", "-h", "--help"):
-        sys.exit(f"\nUnknown command '{name}'. Known: {', '.join(COMMANDS)}.")
+        known = ", ".join(COMMANDS)
+        print(f"kerasseg: error: unknown '{name}'. Known: {known}.", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

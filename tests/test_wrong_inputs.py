@@ -136,3 +136,11 @@ def test_every_module_of_the_command_line_has_a_guard():
     for name in COMMANDS:
         module = f"kerasseg.{name}" + (".__main__" if name == "export" else "")
         assert hasattr(importlib.import_module(module).main, "__wrapped__")
+
+
+def test_an_unknown_command(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kerasseg", "trian"])
+    with pytest.raises(SystemExit) as left:
+        importlib.import_module("kerasseg.__main__").main()
+    assert left.value.code == 2
+    assert "unknown 'trian'. Known: prepare" in capsys.readouterr().err

@@ -61,7 +61,7 @@ def sample(image, label, rows, columns, fill: int, *, mixes=True, instance=None)
     columns = ops.clip(columns + BEFORE, 0.0, width - 2.0)
     row, column = ops.floor(rows), ops.floor(columns)
     start = ops.arange(ops.shape(image)[0], dtype="int32")[:, None, None]
-    first = start * (height * width) + _whole(row * width + column)
+    first = (start * height + _whole(row)) * width + _whole(column)
 
     below, beside = rows - row, columns - column
     nearest = first + _whole(below >= 0.5) * width + _whole(beside >= 0.5)

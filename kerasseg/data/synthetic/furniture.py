@@ -183,7 +183,7 @@ def _fence_texture(style, n, m, length, rng):
     if style == "mesh":
         metal = metal | ((up * 8 % 1) < 0.3)
     albedo = np.array(pick(rng, ((44, 50, 48), (176, 178, 176))), np.float32)
-    opacity = np.where(metal, np.float32(1), np.float32(0.3))
+    opacity = np.where(metal, np.float32(1), np.float32(0.55))
     return albedo, np.ones((n, m), np.float32), opacity
 
 

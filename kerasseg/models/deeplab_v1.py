@@ -1,0 +1,135 @@
+"""DeepLab v1 (Chen et al. 2015, arXiv 1412.7062) and v2 (arXiv 1606.00915) on VGG16.
+
+VGG16 whose last two poolings do not stride and whose last block is dilated; fc6 becomes
+a dilated ("atrous") convolution: logits at stride 8. v2 sums the logits of four such
+classifiers that look differently far (atrous spatial pyramid pooling, ASPP).
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kerasseg.models import vgg_trunk
+
+STRIDE = 8
+# kernel size and dilation of fc6, filters of fc6 and fc7: table 2 of the first paper
+VARIANTS = {
+    "large_fov": (3, 12, 1024),
+    "7x7": (7, 4, 4096),
+    "4x4": (4, 4, 4096),
+    "4x4_r8": (4, 8, 4096),
+}
+ASPP_L = (6, 12, 18, 24)
+ASPP_S = (2, 4, 8, 12)
+
+
+def deeplab_v1(
+    num_classes,
+    input_shape,
+    variant="large_fov",
+    upsample=True,
+    dropout=0.5,
+    width=1.0,
+    weights="none",
+):
+    """DeepLab v1: VGG16 with one dilated classifier.
+
+    input_shape: (H, W, 3), any size.
+    variant: kernel and dilation of fc6. "large_fov" (DeepLab-LargeFOV) is the paper's
+        choice: as good as "7x7" with 20.5 instead of 134.3 million parameters.
+    upsample: logits at the image's size. False: at stride 8, ceil((n - 1) / 8) + 1 of
+        them, number k for pixel 8 k; at the paper's 321, 41 for labels[::8].
+    dropout: rate after fc6 and fc7.
+    width: factor on all filters; other than 1 there are no ImageNet weights.
+    weights: of all but the last layers: "none" (random), "imagenet" (the authors'
+        start) or a file of keras.applications.VGG16(include_top=True).
+        fc6 and fc7 take every so many of its values (section 3.1).
+    """
+    if variant not in VARIANTS:
+        raise ValueError(
+            f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}."
+        )
+    kernel, rate, filters = VARIANTS[variant]
+    image = keras.Input(input_shape, name="image")
+    x = _trunk(image, width)
+    x = _classifier(x, num_classes, kernel, rate, filters, dropout, width)
+    return _model(image, x, upsample, weights, width, "deeplab_v1")
+
+
+def deeplab_v2_vgg16(
+    num_classes,
+    input_shape,
+    rates=ASPP_L,
+    upsample=True,
+    dropout=0.5,
+    width=1.0,
+    weights="none",
+):
+    """DeepLab v2 on VGG16: the logits of one classifier for each rate, summed.
+
+    rates: dilations of the 3x3 fc6 of the classifiers: ASPP-L. (2, 4, 8, 12) is ASPP-S.
+    The other options: see `deeplab_v1`.
+    """
+    image = keras.Input(input_shape, name="image")
+    x = _trunk(image, width)
+    branches = [
+        _classifier(x, num_classes, 3, rate, 1024, dropout, width, f"_rate{rate}")
+        for rate in rates
+    ]
+    x = layers.Add(dtype="float32", name="sum")(branches)
+    return _model(image, x, upsample, weights, width, "deeplab_v2_vgg16")
+
+
+def enlarge(x, size, factor=STRIDE):
+    """Bilinear upsampling where value k of `x` lies on pixel `factor` * k: Caffe's
+    Interp layer. (`upsampling.bilinear` takes a value to be the mean of its square of
+    pixels, half a square further.)"""
+    for axis, length in enumerate(size, 1):
+        pixels = np.arange(length)
+        before = pixels // factor
+        after = np.minimum(before + 1, x.shape[axis] - 1)
+        share = (pixels % factor / factor).reshape(-1, *[1] * (3 - axis))
+        share = share.astype("float32")
+        x = (
+            ops.take(x, before.tolist(), axis=axis) * (1 - share)
+            + ops.take(x, after.tolist(), axis=axis) * share
+        )
+    return x
+
+
+def _trunk(image, width):
+    pools = (_halve, _halve, _halve, _spread, _spread)
+    return vgg_trunk.blocks(image, pools, width=width)
+
+
+def _halve(x):
+    """Caffe's 3x3 pooling with stride 2, padding 1 and sizes rounded up: windows around
+    pixels 0, 2, 4, ... After a ReLU zeros never win."""
+    x = layers.ZeroPadding2D(((1, 2), (1, 2)))(x)
+    return layers.MaxPooling2D(3, strides=2)(x)
+
+
+def _spread(x):
+    return layers.MaxPooling2D(3, strides=1, padding="same")(x)
+
+
+def _classifier(x, num_classes, kernel, rate, filters, dropout, width, name=""):
+    return vgg_trunk.classifier(
+        x,
+        num_classes,
+        filters=round(filters * width),
+        kernel=kernel,
+        dilation=rate,
+        padding="same",
+        dropout=dropout,
+        initial=0.01,
+        name=name,
+    )
+
+
+def _model(image, x, upsample, weights, width, name):
+    if upsample:
+        x = enlarge(x, image.shape[1:3])
+    model = keras.Model(image, x, name=name)
+    vgg_trunk.load(model, weights, width)
+    return model

@@ -1,0 +1,85 @@
+"""DeepLabv2 on ResNet (Chen et al. 2017, arXiv 1606.00915).
+
+Dilated ResNet-101 at stride 8 -> four 3x3 convolutions straight to the classes, summed
+(ASPP) -> bilinear to the image's size. After deeplabv2_resnet101/train.prototxt.
+"""
+
+import keras
+from keras import layers
+
+from kerasseg import upsampling
+from kerasseg.models.encoders import encode, freeze
+
+ASPP_L = (6, 12, 18, 24)
+ASPP_S = (2, 4, 8, 12)
+
+
+def deeplab_v2_resnet(
+    num_classes,
+    input_shape,
+    encoder="resnet101",
+    output_stride=8,
+    rates=ASPP_L,
+    scales=(1.0,),
+    batch_norm_momentum=0.9,
+    freeze_batch_norm=False,
+    weights="imagenet",
+    encoder_options=None,
+):
+    """DeepLabv2 with a ResNet: no 1024-channel layers as in its VGG16 form.
+
+    input_shape: (H, W, 3), any size; the logits are resized to it. The paper's crop is
+    321: 161, 81 and 41 wide after the strides.
+    encoder, weights, encoder_options: see `kerasseg.models.encoders`.
+    rates: dilations of the four branches, ASPP-L; (2, 4, 8, 12) is ASPP-S.
+    scales: factors on the image; the same network looks at each, and the largest logit
+    wins. The paper's best: (1, 0.75, 0.5).
+    freeze_batch_norm: all batch normalizations keep their statistics, scale and offset,
+    as in the paper's training.
+    """
+    if not scales or min(scales) <= 0:
+        raise ValueError(f"scales must be positive factors, got {scales!r}.")
+    image = keras.Input(input_shape, name="image")
+    single_scale = tuple(scales) == (1.0,)
+    # Several scales share one network, which then must not know the image's size.
+    source = image if single_scale else keras.Input((None, None, input_shape[2]))
+    features = encode(
+        encoder,
+        source,
+        output_stride=output_stride,
+        weights=weights,
+        batch_norm_momentum=batch_norm_momentum,
+        **(encoder_options or {}),
+    )
+    branches = [
+        layers.Conv2D(
+            num_classes,
+            3,
+            dilation_rate=rate,
+            padding="same",
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            dtype="float32",
+            name=f"logits_rate{rate}",
+        )(features[32])
+        for rate in rates
+    ]
+    x = layers.Add(name="logits")(branches)
+    network = keras.Model(source, x, name="single_scale")
+    if freeze_batch_norm:
+        freeze(network)
+    if not single_scale:
+        x = _largest(network, image, scales, output_stride)
+    x = upsampling.bilinear(x, input_shape[:2])
+    return keras.Model(image, x, name="deeplab_v2_resnet")
+
+
+def _largest(network, image, scales, output_stride):
+    """The logits of `network` on every scale, brought to one size, their maximum."""
+    height, width = image.shape[1:3]
+    size = (-(-height // output_stride), -(-width // output_stride))
+    logits = []
+    for scale in scales:
+        scaled = (round(height * scale), round(width * scale))
+        x = network(upsampling.bilinear(image, scaled))
+        logits.append(upsampling.bilinear(x, size))
+    return layers.Maximum(name="max_over_scales")(logits)

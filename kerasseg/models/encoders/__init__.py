@@ -1,0 +1,71 @@
+"""Encoders: image in, feature maps out; any decoder takes any encoder.
+
+The contract. An encoder is a function
+
+    name(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99) -> dict
+
+- `image`: Keras tensor (B, H, W, 3), RGB 0..255. The first layer is the encoder's own
+  `Rescaling`, because each set of weights wants its own scaling.
+- the result: {2: map, 4: map, 8: map, 16: map, 32: map}, last map of each stage. The
+  keys are the strides the encoder has without dilation, so that 4 is always the stage
+  a DeepLab decoder reads and 32 always the deepest. With `output_stride` 16 or 8 the
+  strides beyond it are replaced by dilation (atrous convolution), and those maps have
+  the real stride min(key, output_stride). Sizes are rounded up: ceil(H / stride).
+- `weights`: "imagenet", "none" (random) or the path of a weight file.
+- names of all layers that have weights begin with "encoder_".
+
+An encoder may have further options of its own, all with defaults.
+"""
+
+import inspect
+
+from keras import layers
+
+from kerasseg.models.encoders.densenet import densenet121, densenet169, densenet201
+from kerasseg.models.encoders.efficientnet_lite import (
+    efficientnet_lite0,
+    efficientnet_lite1,
+    efficientnet_lite2,
+)
+from kerasseg.models.encoders.mobilenet_v2 import mobilenet_v2
+from kerasseg.models.encoders.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from kerasseg.models.encoders.resnet import resnet50, resnet101
+from kerasseg.models.encoders.vgg16 import vgg16
+from kerasseg.models.encoders.xception65 import xception65
+
+ENCODERS = {
+    "densenet121": densenet121,
+    "densenet169": densenet169,
+    "densenet201": densenet201,
+    "efficientnet_lite0": efficientnet_lite0,
+    "efficientnet_lite1": efficientnet_lite1,
+    "efficientnet_lite2": efficientnet_lite2,
+    "mobilenet_v2": mobilenet_v2,
+    "mobilenet_v3_large": mobilenet_v3_large,
+    "mobilenet_v3_small": mobilenet_v3_small,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "vgg16": vgg16,
+    "xception65": xception65,
+}
+
+
+def encode(name, image, **options):
+    """Feature maps of the encoder called `name`; see the contract above."""
+    if name not in ENCODERS:
+        raise ValueError(f"Unknown encoder '{name}'. Known: {', '.join(ENCODERS)}.")
+    _, *known = inspect.signature(ENCODERS[name]).parameters
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise ValueError(
+            f"Encoder '{name}' has no option '{unknown[0]}'. "
+            f"Its options: {', '.join(known)}."
+        )
+    return ENCODERS[name](image, **options)
+
+
+def freeze(model):
+    """All batch normalizations of the model keep statistics, scale and offset."""
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False

@@ -1,0 +1,107 @@
+"""DenseNet-121, 169 and 201 with dilation instead of the last strides.
+
+Huang et al. 2017 (arXiv 1608.06993), growth rate 32, bottleneck layers, compression
+0.5. Layers are named as in keras.applications.DenseNet121/169/201.
+"""
+
+import keras
+from keras import layers, ops
+
+from kerasseg.models.encoders import applications
+
+# Mean and standard deviation of ImageNet (RGB, 0..1) that the weights want removed.
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+GROWTH_RATE = 32
+
+
+def densenet121(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99):
+    """Blocks (6, 12, 24, 16). See `kerasseg.models.encoders` for the contract.
+
+    The maps of strides 4, 8 and 16 are what the transitions see after their batch
+    normalisation and ReLU, at the dense blocks' full width.
+    """
+    return _encoder(
+        121, (6, 12, 24, 16), image, output_stride, weights, batch_norm_momentum
+    )
+
+
+def densenet169(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99):
+    """Blocks (6, 12, 32, 32). Maps as `densenet121`."""
+    return _encoder(
+        169, (6, 12, 32, 32), image, output_stride, weights, batch_norm_momentum
+    )
+
+
+def densenet201(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99):
+    """Blocks (6, 12, 48, 32). Maps as `densenet121`."""
+    return _encoder(
+        201, (6, 12, 48, 32), image, output_stride, weights, batch_norm_momentum
+    )
+
+
+def _encoder(number, blocks, image, output_stride, weights, momentum):
+    if output_stride not in (8, 16, 32):
+        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+
+    def batch_norm_relu(x, name):
+        x = layers.BatchNormalization(
+            momentum=momentum, epsilon=1.001e-5, name=f"encoder_{name}bn"
+        )(x)
+        return layers.ReLU(name=f"encoder_{name}relu")(x)
+
+    x = layers.Rescaling(
+        [1 / (255 * deviation) for deviation in DEVIATION],
+        offset=[-m / d for m, d in zip(MEAN, DEVIATION, strict=True)],
+        dtype="float32",
+        name="encoder_rescaling",
+    )(image)
+    x = layers.ZeroPadding2D(3)(x)
+    x = _conv(x, 64, 7, "conv1_conv", strides=2, padding="valid")
+    x = batch_norm_relu(x, "conv1_")
+    features = {2: x}
+    x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
+
+    for stage, (count, stride) in enumerate(zip(blocks, (4, 8, 16, 32), strict=True)):
+        dilation = max(1, stride // output_stride)
+        if stage > 0:  # transition: halve the channels, then the size
+            x = _conv(x, x.shape[-1] // 2, 1, f"pool{stage + 1}_conv")
+            if stride <= output_stride:
+                x = layers.AveragePooling2D(2, padding="same")(x)
+            else:
+                x = _average(x, dilation // 2)
+        for block in range(1, count + 1):
+            name = f"conv{stage + 2}_block{block}"
+            y = batch_norm_relu(x, f"{name}_0_")
+            y = _conv(y, 4 * GROWTH_RATE, 1, f"{name}_1_conv")
+            y = batch_norm_relu(y, f"{name}_1_")
+            y = _conv(y, GROWTH_RATE, 3, f"{name}_2_conv", dilation_rate=dilation)
+            x = layers.Concatenate()([x, y])
+        x = batch_norm_relu(x, f"pool{stage + 2}_" if stride < 32 else "")
+        features[stride] = x
+    if weights != "none":
+        arrays = applications.read(f"DenseNet{number}", weights)
+        applications.assign(keras.Model(image, x), arrays)
+    return features
+
+
+def _conv(x, filters, kernel, name, padding="same", **options):
+    return layers.Conv2D(
+        filters,
+        kernel,
+        padding=padding,
+        use_bias=False,
+        name=f"encoder_{name}",
+        **options,
+    )(x)
+
+
+def _average(x, distance):
+    """2x2 average pooling without its stride: each value with those `distance` rows and
+    columns on. The last ones, which have none, with themselves."""
+    for axis in (1, 2):
+        before = (slice(None),) * axis
+        last = x[(*before, slice(-distance, None))]
+        onwards = ops.concatenate([x[(*before, slice(distance, None))], last], axis)
+        x = (x + onwards) / 2
+    return x

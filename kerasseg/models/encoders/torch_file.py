@@ -1,0 +1,179 @@
+"""Reads a PyTorch weight file (.pth) without torch and without running its code.
+
+Such a file is a pickle, and a pickle may call any function of any module. Here it may
+only name an ordered dictionary, tensors and their storages; anything else is refused.
+Both layouts are read: the zip file that torch.save writes since version 1.6, and the
+older one (five pickles in a row, then the numbers).
+"""
+
+import io
+import math
+import pickle  # read by the restricted unpickler below only
+import struct
+import zipfile
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+STORAGES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "<i1",
+    "ByteStorage": "<u1",
+    "BoolStorage": "|b1",
+}
+
+
+def read(path):
+    """The tensors of a state dictionary as {name: numpy array}, in the file's order.
+
+    Raises ValueError for a file that is cut or damaged, that holds anything but a flat
+    dictionary of tensors, or that names any other Python object.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    try:
+        is_zip = zipfile.is_zipfile(io.BytesIO(content))
+        found, numbers = _read_zip(content) if is_zip else _read_legacy(content)
+        if not isinstance(found, dict):
+            raise ValueError(f"holds a {type(found).__name__}, not a state dictionary")
+        return {name: _array(name, value, numbers) for name, value in found.items()}
+    except ValueError as error:
+        raise ValueError(f"PyTorch file {path.name}: {error}") from error
+    except (
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        struct.error,
+        EOFError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        TypeError,
+    ) as error:
+        raise ValueError(
+            f"PyTorch file {path.name} is cut or damaged ({error!r}); fetch it again."
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Storage:
+    key: str
+    dtype: str
+    length: int
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    storage: _Storage
+    offset: int
+    shape: tuple
+    strides: tuple  # in elements
+
+
+class _StateDict(pickle.Unpickler):
+    """Knows only what a state dictionary needs; the values stay stand-ins."""
+
+    def find_class(self, module, name):
+        if module == "torch" and name in STORAGES:
+            return name
+        known = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+            ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+        }
+        if (module, name) not in known:
+            raise ValueError(
+                f"it asks for {module}.{name}, which plain weights do not need and "
+                "which could run code; it was not run. Use a file of weights only "
+                "(torch.save(model.state_dict(), path))."
+            )
+        return known[module, name]
+
+    def persistent_load(self, identity):
+        kind, storage, key, _, length, *_ = identity
+        if kind != "storage" or storage not in STORAGES:
+            raise ValueError(f"unknown storage {identity!r}")
+        return _Storage(str(key), STORAGES[storage], int(length))
+
+
+class _Plain(pickle.Unpickler):
+    """Numbers, strings, lists and dictionaries only."""
+
+    def find_class(self, module, name):
+        raise ValueError(f"it asks for {module}.{name} in its header; it was not run")
+
+
+def _rebuild_tensor(storage, offset, shape, strides, *_):
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _rebuild_parameter(tensor, *_):
+    return tensor
+
+
+def _read_zip(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        pickled = [name for name in names if name.endswith("/data.pkl")]
+        if len(pickled) != 1:
+            raise ValueError("a zip file, but not one that torch.save wrote")
+        folder = pickled[0].removesuffix("data.pkl")
+        order = f"{folder}byteorder"
+        if order in names and archive.read(order) != b"little":
+            raise ValueError("numbers are stored big-endian; only little is read")
+        found = _StateDict(io.BytesIO(archive.read(pickled[0]))).load()
+        prefix = f"{folder}data/"
+        keys = [name for name in names if name.startswith(prefix)]
+        return found, {key.removeprefix(prefix): archive.read(key) for key in keys}
+
+
+def _read_legacy(content):
+    stream = io.BytesIO(content)
+    if _Plain(stream).load() != LEGACY_MAGIC:
+        raise ValueError("not a file that torch.save wrote")
+    _Plain(stream).load()  # protocol version
+    if not _Plain(stream).load()["little_endian"]:
+        raise ValueError("numbers are stored big-endian; only little is read")
+    unpickler = _StateDict(stream)
+    found = unpickler.load()
+    sizes = {}
+    for value in found.values() if isinstance(found, dict) else ():
+        if isinstance(value, _Tensor):
+            sizes[value.storage.key] = np.dtype(value.storage.dtype).itemsize
+    numbers = {}
+    for key in _Plain(stream).load():
+        (length,) = struct.unpack("<q", stream.read(8))
+        numbers[key] = stream.read(length * sizes[key])
+    return found, numbers
+
+
+def _array(name, tensor, numbers):
+    if not isinstance(tensor, _Tensor):
+        raise ValueError(
+            f"entry '{name}' is a {type(tensor).__name__}, not a tensor; expected a "
+            "flat state dictionary (torch.save(model.state_dict(), path))"
+        )
+    storage = tensor.storage
+    dtype = np.dtype(storage.dtype)
+    stored = numbers[storage.key]
+    if len(stored) != storage.length * dtype.itemsize:
+        raise ValueError(f"is cut: '{name}' has {len(stored)} bytes of its storage")
+    # Checked before as_strided, which would read whatever lies beyond the storage.
+    pairs = list(zip(tensor.shape, tensor.strides, strict=True))
+    if any(size < 0 or step < 0 for size, step in pairs) or tensor.offset < 0:
+        raise ValueError(f"'{name}' has a negative size, stride or offset")
+    if math.prod(tensor.shape) == 0:
+        return np.zeros(tensor.shape, dtype)
+    last = tensor.offset + sum((size - 1) * step for size, step in pairs)
+    if last >= storage.length:
+        raise ValueError(f"'{name}' reaches beyond its storage")
+    flat = np.frombuffer(stored, dtype)[tensor.offset :]
+    strides = [step * dtype.itemsize for step in tensor.strides]
+    return np.lib.stride_tricks.as_strided(flat, tensor.shape, strides).copy()

@@ -1,0 +1,179 @@
+"""U-Net (Ronneberger, Fischer and Brox 2015, arXiv 1505.04597), in 2-D and 3-D.
+
+The defaults are the paper's network: 31,030,658 parameters for a grey image and two
+classes. What the paper leaves open follows its Caffe release: a ReLU after each
+up-convolution, [upsampled, skip] as order, dropout of the last two contracting levels
+before the skip branches off. The last up-convolution has 64 filters as in the figure.
+"""
+
+import keras
+from keras import layers, ops
+
+from kerasseg.models.encoders import encode
+
+PADDINGS = ("same", "valid", "reflect")
+HE = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+
+
+def unet(
+    num_classes,
+    input_shape,
+    filters=64,
+    depth=4,
+    dropout=0.5,
+    batch_norm=False,
+    batch_norm_momentum=0.9,
+    padding="same",
+    encoder="none",
+    weights="imagenet",
+):
+    """U-Net: contracting path, expanding path, skip connections between them.
+
+    input_shape: (H, W, channels) or (D, H, W, channels) for volumes.
+    filters: of the level at full size; each level below has twice as many.
+    depth: how many times the size is halved.
+    dropout: rate at the end of the contracting path (its last two levels).
+    batch_norm: convolution without bias, batch normalisation, ReLU: trains faster.
+    padding: of the 3x3 convolutions. "same": zeros. "reflect": the mirrored border.
+        "valid": none, as in the paper: the logits are smaller than the image (572 ->
+        388, margin 92) and every one of them has seen only real pixels.
+    encoder: "none", or the name of an encoder that takes the place of the contracting
+        path (`kerasseg.models.encoders`); `weights` are the encoder's.
+
+    Raises ValueError for a size the network cannot halve `depth` times, with the
+    nearest sizes that work.
+    """
+    if padding not in PADDINGS:
+        raise ValueError(f"padding must be one of {PADDINGS}, got {padding!r}.")
+    _check_size(input_shape[:-1], depth, padding)
+    image = keras.Input(input_shape, name="image")
+
+    def block(x, filters):
+        for _ in range(2):
+            x = _conv(x, filters, 3, padding, batch_norm, batch_norm_momentum)
+        return x
+
+    if encoder == "none":
+        x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
+        skips = []
+        for level in range(depth + 1):
+            x = block(x, filters * 2**level)
+            if level >= depth - 1:
+                x = layers.Dropout(dropout)(x)
+            if level < depth:
+                skips.append(x)
+                x = _of_rank("MaxPooling{}D", x)(2)(x)
+    else:
+        maps = _encoder_maps(
+            encoder, image, depth, padding, weights, batch_norm_momentum
+        )
+        *skips, x = [None, *maps]
+        x = layers.Dropout(dropout)(x)
+
+    for level in reversed(range(depth)):
+        x = _up(x, filters * 2**level, batch_norm, batch_norm_momentum)
+        if skips[level] is not None:  # an encoder has no map at full size
+            x = layers.Concatenate()([x, _centre(skips[level], x.shape[1:-1])])
+        x = block(x, filters * 2**level)
+    head = _of_rank("Conv{}D", x)
+    logits = head(num_classes, 1, kernel_initializer=HE, dtype="float32", name="logits")
+    return keras.Model(image, logits(x), name="unet")
+
+
+def _conv(x, filters, kernel, padding, batch_norm, momentum):
+    rank = len(x.shape) - 2
+    if padding == "reflect":
+        x = ops.pad(x, [[0, 0], *[[1, 1]] * rank, [0, 0]], mode="reflect")
+    x = _of_rank("Conv{}D", x)(
+        filters,
+        kernel,
+        padding="same" if padding == "same" else "valid",
+        use_bias=not batch_norm,
+        kernel_initializer=HE,
+    )(x)
+    return _activate(x, batch_norm, momentum)
+
+
+def _up(x, filters, batch_norm, momentum):
+    """2x2 up-convolution: no overlap, so no checkerboard."""
+    x = _of_rank("Conv{}DTranspose", x)(
+        filters, 2, strides=2, use_bias=not batch_norm, kernel_initializer=HE
+    )(x)
+    return _activate(x, batch_norm, momentum)
+
+
+def _activate(x, batch_norm, momentum):
+    if batch_norm:
+        x = layers.BatchNormalization(momentum=momentum)(x)
+    return layers.ReLU()(x)
+
+
+def _of_rank(name, x):
+    return getattr(layers, name.format(len(x.shape) - 2))
+
+
+def _centre(x, size):
+    """The centre of a skip map, `size` large; the map itself where sizes agree."""
+    margins = [
+        (have - want) // 2 for have, want in zip(x.shape[1:-1], size, strict=True)
+    ]
+    if not any(margins):
+        return x
+    parts = [slice(m, m + want) for m, want in zip(margins, size, strict=True)]
+    return x[(slice(None), *parts)]
+
+
+def _encoder_maps(encoder, image, depth, padding, weights, momentum):
+    if padding != "same":
+        raise ValueError(f'An encoder works with padding="same" only, got {padding!r}.')
+    maps = encode(
+        encoder,
+        image,
+        output_stride=32,
+        weights=weights,
+        batch_norm_momentum=momentum,
+    )
+    if not 1 <= depth <= len(maps):
+        raise ValueError(
+            f"depth must be 1 to {len(maps)} with an encoder, got {depth}."
+        )
+    return [maps[2**level] for level in range(1, depth + 1)]
+
+
+def _check_size(size, depth, padding):
+    for length in size:
+        if _works(length, depth, padding):
+            continue
+        below = next((n for n in range(length, 0, -1) if _works(n, depth, padding)), 0)
+        above = next(n for n in range(length, 10**9) if _works(n, depth, padding))
+        step = 2**depth
+        kind = f"a multiple of {step}"
+        if padding == "valid":
+            kind = (
+                f"a multiple of {step} plus {above % step}, {_smallest(depth)} or more"
+            )
+        near = f"{below} or {above}" if below else f"{above}"
+        raise ValueError(
+            f"U-Net with depth {depth} and padding={padding!r} cannot take size "
+            f"{length}: it must be {kind}. Crop or pad the image to {near}."
+        )
+
+
+def _works(length, depth, padding):
+    if padding == "valid":
+        for _ in range(depth):
+            length -= 4  # two 3x3 convolutions
+            if length < 2 or length % 2:
+                return False
+            length //= 2
+        for _ in range(depth):
+            length = (length - 4) * 2
+        return length - 4 > 0
+    # Mirroring by one pixel needs two of them on the deepest level.
+    return (
+        length % 2**depth == 0 and length >= (2 if padding == "reflect" else 1) << depth
+    )
+
+
+def _smallest(depth):
+    return next(n for n in range(1, 10**9) if _works(n, depth, "valid"))
