@@ -3,12 +3,15 @@
 import importlib
 import sys
 
+from kerasseg.quiet import silenced
+
 COMMANDS = {
     "prepare": "turn a dataset, or a folder of images and masks, into records",
     "preview": "draw augmented samples of records, to see what a policy does",
     "train": "train, score and export a network; with no argument on synthetic scenes",
     "evaluate": "score a run on a split of records",
     "predict": "draw label maps and overlays of pictures, folders or a video",
+    "models": "list the networks: parameters, multiply-adds, memory, what they see",
     "export": "write SavedModel and LiteRT files of a run, and score them again",
 }
 
@@ -17,8 +20,10 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in COMMANDS:
         sys.argv[1:] = sys.argv[2:]
-        module = "export.__main__" if name == "export" else name
-        importlib.import_module(f"kerasseg.{module}").main()
+        module = f"{name}.__main__" if name in ("export", "models") else name
+        with silenced():  # of the networks, Keras is loaded at once
+            command = importlib.import_module(f"kerasseg.{module}")
+        command.main()
         return
     print("usage: python -m kerasseg COMMAND ...   (COMMAND --help tells more)\n")
     for command, what in COMMANDS.items():

@@ -54,11 +54,11 @@ class Model:
 class Fit:
     """Optimisation."""
 
-    epochs: int = 14
+    epochs: int = 6
     """Passes over the training split."""
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     """SGD has Nesterov momentum 0.9."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     """Peak learning rate."""
     schedule: Literal["warmup_cosine", "poly", "constant"] = "warmup_cosine"
     """How the rate falls: to zero along a cosine, as (1 - t)^0.9, or not."""

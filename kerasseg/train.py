@@ -5,9 +5,12 @@ With no argument: synthetic road scenes, a small U-Net, scored and exported.
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from kerasseg import atomic, config, runs
@@ -198,14 +201,19 @@ def _device(asked: str) -> bool:
 def _synthetic(records: Path, seed: int) -> Path:
     """The embedded default data, written as any other data set is."""
     from kerasseg.data import records as shards
-    from kerasseg.data.synthetic import TAXONOMY, scenes
+    from kerasseg.data.synthetic import TAXONOMY, scene
 
-    if not (records / "dataset.json").exists():
-        print(f"Drawing synthetic road scenes into {records}")
-        with atomic.replacing(records) as aside:
-            for split, count, start in (("train", 480, 0), ("val", 64, 10**6)):
-                samples = scenes(count, 96, 128, seed=seed, start=start)
-                shards.write(samples, aside, split, taxonomy=TAXONOMY, progress=False)
+    if (records / "dataset.json").exists():
+        return records
+    print(f"Drawing synthetic road scenes into {records}")
+    # spawn: a forked TensorFlow hangs.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        draw = functools.partial(scene, seed, height=96, width=128)
+        splits = {
+            "train": pool.map(draw, range(960), chunksize=16),
+            "val": pool.map(draw, range(10**6, 10**6 + 64), chunksize=16),
+        }
+        shards.write_splits(splits, records, taxonomy=TAXONOMY, progress=False)
     return records
 
 

@@ -88,11 +88,10 @@ def enlarge(x, size, factor=STRIDE):
         pixels = np.arange(length)
         before = pixels // factor
         after = np.minimum(before + 1, x.shape[axis] - 1)
-        share = (pixels % factor / factor).reshape(-1, *[1] * (3 - axis))
-        share = share.astype("float32")
-        x = (
-            ops.take(x, before.tolist(), axis=axis) * (1 - share)
-            + ops.take(x, after.tolist(), axis=axis) * share
+        share = np.float32(pixels % factor / factor).reshape(-1, *[1] * (3 - axis))
+        x = ops.add(
+            ops.multiply(ops.take(x, before.tolist(), axis=axis), 1 - share),
+            ops.multiply(ops.take(x, after.tolist(), axis=axis), share),
         )
     return x
 

@@ -138,8 +138,8 @@ def _traffic(rng, street):
 
 def _people(rng, street):
     things = []
-    for _ in range(rng.poisson(4.5)):
-        z = 4.5 + 13 * rng.random() ** 1.3
+    for _ in range(rng.poisson(3.8)):
+        z = 4 + 9 * rng.random() ** 1.3
         side = pick(rng, (-1, 1))
         crossing = rng.random() < 0.15
         along = rng.uniform(0.8, max(0.9, street.pavement - 0.4))
@@ -151,8 +151,8 @@ def _people(rng, street):
         turn = np.pi / 2 if crossing or rng.random() < 0.25 else 0.0
         yaw = turn + np.pi * rng.integers(2) + rng.normal(0, 0.25)
         things.append(Person.draw(rng, street.place(s, z), z, yaw).thing())
-    for _ in range(rng.poisson(1.5)):
-        z = rng.uniform(4.5, 14)
+    for _ in range(rng.poisson(2.1)):
+        z = rng.uniform(5, 10)
         across = rng.random() < 0.25
         s = pick(rng, (-1, 1)) * (street.half - rng.uniform(0.5, 1.4))
         coming = s * street.offset > 0

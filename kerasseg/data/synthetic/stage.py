@@ -23,7 +23,7 @@ from kerasseg.data.synthetic.light import Light
     BICYCLIST,
 ) = range(11)
 
-THINNEST = 2.5 * SUPERSAMPLING
+THINNEST = 3.0 * SUPERSAMPLING
 """Canvas pixels; what would be thinner is not drawn, neither in picture nor label."""
 
 

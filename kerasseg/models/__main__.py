@@ -1,0 +1,116 @@
+"""`python -m kerasseg.models`: what each network costs and how far it sees."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import dataclass
+
+import tyro
+
+from kerasseg.command import command
+from kerasseg.quiet import silenced
+
+COLUMNS = (
+    "network",
+    "parameters",
+    "trainable",
+    "GMAC",
+    "MiB",
+    "peak",
+    "sees",
+    "stride",
+)
+WIDTHS = (12, 12, 6, 6, 6, 15, 9)
+
+
+@dataclass(frozen=True)
+class Models:
+    """List the networks: parameters, multiply-adds, memory and receptive field.
+
+    GMAC: thousand million multiply-adds for one image. MiB: all its feature maps as
+    float32, about what training keeps; peak: those alive at once in inference. sees:
+    height x width in pixels on which one logit depends. stride: pixels from one logit
+    to the next. A network that cannot take the size says so instead.
+    """
+
+    size: tuple[int, ...] = (360, 480)
+    """Height and width of the image, pixels; depth, height and width for volumes."""
+    classes: int = 11
+    """Number of classes."""
+    names: tuple[str, ...] = ()
+    """Networks to list; none: all."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(Models, args=argv, prog="python -m kerasseg.models")
+    from kerasseg.models import MODELS
+
+    unknown = [name for name in asked.names if name not in MODELS]
+    if unknown:
+        raise ValueError(f"Unknown model '{unknown[0]}'. Known: {', '.join(MODELS)}.")
+    if len(asked.size) not in (2, 3) or min(asked.size) < 1:
+        raise ValueError(
+            "Expected --size with 2 or 3 positive numbers, got "
+            f"{' '.join(map(str, asked.size))}."
+        )
+    if asked.classes < 1:
+        raise ValueError(f"Expected --classes of at least 1, got {asked.classes}.")
+    names = asked.names or tuple(MODELS)
+    width = max(map(len, names))
+    print(_line(COLUMNS, width))
+    for name in names:
+        print(_line((name, *_row(name, asked)), width), flush=True)
+
+
+def _row(name, asked):
+    """The cells after the name: its numbers, or the reason why there are none."""
+    import keras
+
+    from kerasseg.models import MODELS, build, cost, receptive_field
+
+    offline = "weights" in inspect.signature(MODELS[name]).parameters
+    try:
+        # No memory is taken for the weights: only their shapes count.
+        with silenced(), keras.StatelessScope(initialize_variables=False):
+            network = build(
+                name,
+                asked.classes,
+                (*asked.size, 3),
+                **({"weights": "none"} if offline else {}),
+            )
+    except ValueError as error:
+        return (_short(str(error)),)
+    trainable = sum(math.prod(weight.shape) for weight in network.trainable_weights)
+    field = receptive_field.receptive_field(network)
+    cells = (
+        f"{network.count_params():,}",
+        f"{trainable:,}",
+        f"{cost.multiply_adds(network) / 1e9:.1f}",
+        f"{cost.activation_bytes(network) / 2**20:.0f}",
+        f"{cost.peak_bytes(network) / 2**20:.0f}",
+        "image" if math.inf in field else " x ".join(map(str, field)),
+        " x ".join(map(str, receptive_field.output_stride(network))),
+    )
+    del network
+    keras.utils.clear_session(free_memory=True)
+    return cells
+
+
+def _short(reason):
+    """The first sentence, on one line."""
+    text = " ".join(reason.split()).split(". ")[0]
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _line(cells, width):
+    name, *others = cells
+    if len(others) == 1:
+        return f"{name:{width}}  {others[0]}"
+    columns = zip(others, WIDTHS, strict=True)
+    return f"{name:{width}}" + "".join(f"  {cell:>{w}}" for cell, w in columns)
+
+
+if __name__ == "__main__":
+    main()
