@@ -152,7 +152,7 @@ def _people(rng, street):
         yaw = turn + np.pi * rng.integers(2) + rng.normal(0, 0.25)
         things.append(Person.draw(rng, street.place(s, z), z, yaw).thing())
     for _ in range(rng.poisson(2.1)):
-        z = rng.uniform(5, 10)
+        z = rng.uniform(6, 10)
         across = rng.random() < 0.25
         s = pick(rng, (-1, 1)) * (street.half - rng.uniform(0.5, 1.4))
         coming = s * street.offset > 0
