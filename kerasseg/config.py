@@ -54,7 +54,7 @@ class Model:
 class Fit:
     """Optimisation."""
 
-    epochs: int = 6
+    epochs: int = 7
     """Passes over the training split."""
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     """SGD has Nesterov momentum 0.9."""

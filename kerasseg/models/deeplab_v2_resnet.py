@@ -63,7 +63,7 @@ def deeplab_v2_resnet(
         )(features[32])
         for rate in rates
     ]
-    x = layers.Add(name="logits")(branches)
+    x = layers.Add(dtype="float32", name="logits")(branches)
     network = keras.Model(source, x, name="single_scale")
     if freeze_batch_norm:
         freeze(network)
@@ -82,4 +82,4 @@ def _largest(network, image, scales, output_stride):
         scaled = (round(height * scale), round(width * scale))
         x = network(upsampling.bilinear(image, scaled))
         logits.append(upsampling.bilinear(x, size))
-    return layers.Maximum(name="max_over_scales")(logits)
+    return layers.Maximum(dtype="float32", name="max_over_scales")(logits)

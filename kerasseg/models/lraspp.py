@@ -85,6 +85,6 @@ def lraspp(
     x = layers.Conv2D(num_classes, 1, dtype="float32", name="logits")(x)
     x = upsampling.bilinear(x, low.shape[1:3])
     low = layers.Conv2D(num_classes, 1, dtype="float32", name="logits_low_level")(low)
-    x = layers.Add()([x, low])
+    x = layers.Add(dtype="float32")([x, low])
     x = upsampling.bilinear(x, input_shape[:2])
     return keras.Model(image, x, name="lraspp")

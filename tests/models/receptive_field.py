@@ -5,10 +5,12 @@ import numpy as np
 
 
 def make_positive(model):
-    """Kernels positive, biases zero, normalisations as they start: then zero in gives
-    zero out, and whatever sees a bright pixel is brighter. The kernels are such that a
-    convolution keeps both a single pixel and a constant in range."""
+    """Kernels positive, biases zero, normalisations as they start, no rescaling: then
+    zero in gives zero out, and whatever sees a bright pixel is brighter. The kernels
+    are such that a convolution keeps both a single pixel and a constant in range."""
     for layer in model.layers:
+        if isinstance(layer, keras.layers.Rescaling):
+            layer.scale, layer.offset = 1.0, 0.0
         if not layer.weights or isinstance(layer, keras.layers.BatchNormalization):
             continue
         kernel, *others = layer.get_weights()
@@ -22,14 +24,14 @@ def rows_seen(model, period, batch=16):
     """{first row, last row} that each of `period` consecutive logit rows in the middle
     of the image sees, as arrays (period, 2).
 
-    model: made positive, image 127.5 = zero (Rescaling to -1..1), logits of the
-    image's size. period: the network's total stride; what a row sees moves on with it.
+    model: made positive, logits of the image's size. period: the network's total
+    stride; what a row sees moves on with it.
     """
     height = model.input_shape[1]
     middle = height // 2 // period * period
-    images = np.full((period, *model.input_shape[1:]), 127.5, "float32")
+    images = np.zeros((period, *model.input_shape[1:]), "float32")
     for offset in range(period):
-        images[offset, middle + offset] = 255  # a bright row
+        images[offset, middle + offset] = 1  # a bright row
     logits = model.predict(images, batch_size=batch, verbose=0)
     lit = (logits > 0).any(axis=tuple(range(2, logits.ndim)))  # (bright row, row)
     assert not lit[:, 0].any() and not lit[:, -1].any(), "the image is too small"

@@ -207,7 +207,7 @@ def test_unet():
 @pytest.mark.parametrize("border", ["pad100", "same"])
 def test_fcn32s(border):
     """Table 1 of the paper: 404 pixels at stride 32."""
-    network = without_memory("fcn32s", 21, (500, 500, 3), border=border)
+    network = build("fcn32s", 3, (500, 500, 3), border=border, width=1 / 64)
     scores = keras.Model(network.input, network.get_layer("score_fr").output)
     assert receptive_field(scores) == (404, 404)
     assert output_stride(scores) == (32, 32)
@@ -217,7 +217,7 @@ def test_fcn32s(border):
 
 
 def test_fcn_alexnet():
-    network = without_memory("fcn_alexnet", 21, (500, 500, 3))
+    network = build("fcn_alexnet", 3, (500, 500, 3), width=1 / 16)
     scores = keras.Model(network.input, network.get_layer("score_fr").output)
     assert receptive_field(scores) == (355, 355)
     assert output_stride(scores) == (32, 32)
@@ -251,6 +251,9 @@ def test_errors():
         multiply_adds(stack(inner))
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="grey is not exactly zero in XLA"
+)
 @pytest.mark.parametrize(
     "name, size, period, options",
     [
