@@ -12,7 +12,6 @@ from keras import layers, ops
 from kerasseg.models.encoders import encode
 
 PADDINGS = ("same", "valid", "reflect")
-HE = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
 
 
 def unet(
@@ -76,7 +75,9 @@ def unet(
             x = layers.Concatenate()([x, _centre(skips[level], x.shape[1:-1])])
         x = block(x, filters * 2**level)
     head = _of_rank("Conv{}D", x)
-    logits = head(num_classes, 1, kernel_initializer=HE, dtype="float32", name="logits")
+    logits = head(
+        num_classes, 1, kernel_initializer=_he(), dtype="float32", name="logits"
+    )
     return keras.Model(image, logits(x), name="unet")
 
 
@@ -89,7 +90,7 @@ def _conv(x, filters, kernel, padding, batch_norm, momentum):
         kernel,
         padding="same" if padding == "same" else "valid",
         use_bias=not batch_norm,
-        kernel_initializer=HE,
+        kernel_initializer=_he(),
     )(x)
     return _activate(x, batch_norm, momentum)
 
@@ -97,9 +98,14 @@ def _conv(x, filters, kernel, padding, batch_norm, momentum):
 def _up(x, filters, batch_norm, momentum):
     """2x2 up-convolution: no overlap, so no checkerboard."""
     x = _of_rank("Conv{}DTranspose", x)(
-        filters, 2, strides=2, use_bias=not batch_norm, kernel_initializer=HE
+        filters, 2, strides=2, use_bias=not batch_norm, kernel_initializer=_he()
     )(x)
     return _activate(x, batch_norm, momentum)
+
+
+def _he():
+    """A new one for each kernel: one initializer gives one shape the same numbers."""
+    return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
 
 
 def _activate(x, batch_norm, momentum):

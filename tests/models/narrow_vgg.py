@@ -3,8 +3,6 @@
 import numpy as np
 from receptive_field import make_positive
 
-from kerasseg.models.encoders.vgg16 import MEAN
-
 NARROW = 1 / 64
 
 
@@ -21,12 +19,11 @@ def set_weights(model, seed):
 
 def columns_seen(model, columns):
     """Which of the image's columns the middle of the map sees: with positive kernels it
-    is zero but for the one column that is brighter than the mean pixel."""
+    is zero unless the one bright column is seen."""
     make_positive(model)
-    shape = (len(columns), *model.input_shape[1:3], 1)
-    images = np.tile(np.array(MEAN, "float32"), shape)
+    images = np.zeros((len(columns), *model.input_shape[1:]), "float32")
     for image, column in zip(images, columns, strict=True):
-        image[:, column] += 1
+        image[:, column] = 1
     maps = model.predict(images, batch_size=1, verbose=0)
     middle = maps[:, maps.shape[1] // 2, maps.shape[2] // 2, 0]
     return [bool(value) for value in middle > 0]
