@@ -74,6 +74,12 @@ class Fit:
         "sqrt_median"
     )
     """Weights of classes in losses that take them, from the records' frequencies."""
+    border_weight: float = 0.0
+    """Most that a pixel between two objects weighs more than others (w0 of U-Net's
+    equation 2, 10 there); 0: no such weights. Records without objects: the connected
+    pieces of each class."""
+    border_sigma: float = 5.0
+    """Width of that weight's fall with the distance to the objects, pixels."""
     ema: float = 0.98
     """Decay of the running mean of weights that is validated and kept; 0: none."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"

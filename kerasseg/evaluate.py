@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import tyro
 
 from kerasseg import atomic, picture, plots, runs
 from kerasseg.command import command
+from kerasseg.counts import Counts
 from kerasseg.quiet import start_tensorflow
 
 
@@ -25,6 +27,10 @@ class Evaluate:
     """Name of the split; empty: the run's validation split."""
     batch: int = 8
     """Images at a time."""
+    flip: bool = False
+    """Average with the prediction for the mirrored image."""
+    crf: bool = False
+    """Sharpen with a dense CRF (defaults of DeepLab v2): about a second an image."""
 
 
 @command
@@ -34,14 +40,23 @@ def main(argv: list[str]) -> None:
     settings = runs.settings(run)
     split = asked.split or settings.data.val
     records = asked.records or settings.data.records or run / "records"
-    other = bool(asked.records or asked.split)
-    folder = run / f"evaluation-{split}" if other else run
-    result = evaluate(run, records, split, folder, asked.batch)
+    ways = [name for name in ("flip", "crf") if getattr(asked, name)]
+    other = bool(asked.records or asked.split or ways)
+    folder = run / "-".join(["evaluation", split, *ways]) if other else run
+    result = evaluate(run, records, split, folder, asked.batch, asked.flip, asked.crf)
     print(table(result, runs.taxonomy(run).names))
     print(f"Written: {folder / 'metrics.json'}, {folder / 'pictures'}")
 
 
-def evaluate(run: Path, records, split: str, folder: Path, batch: int = 8) -> dict:
+def evaluate(
+    run: Path,
+    records,
+    split: str,
+    folder: Path,
+    batch: int = 8,
+    flip: bool = False,
+    crf: bool = False,
+) -> dict:
     """Scores RUN/network.keras; writes FOLDER/metrics.json and FOLDER/pictures/.
 
     Raises ValueError when classes or sizes of run and records do not go together.
@@ -64,12 +79,16 @@ def evaluate(run: Path, records, split: str, folder: Path, batch: int = 8) -> di
     known = described.split(split)
     same = (known.height, known.width) == size
     dataset = pipeline.batches(
-        records, split, batch_size=batch, size=(0, 0) if same else size
+        records,
+        split,
+        batch_size=batch,
+        size=(0, 0) if same else size,
+        instances=known.instances,
     )
-    matrices, sheets = score(network, dataset, taxonomy)
-    total = matrices.sum(axis=0)
-    result = {"split": split, "samples": len(matrices), "size": list(size)}
-    result |= {name: _plain(value) for name, value in metrics.scores(total).items()}
+    counts, sheets = score(network, dataset, taxonomy, flip, crf)
+    total = counts.matrices.sum(axis=0)
+    result = {"split": split, "samples": len(counts.matrices), "size": list(size)}
+    result |= {name: _plain(value) for name, value in counts.scores().items()}
     result["matrix"] = total.tolist()
     for name, sheet in sheets.items():
         atomic.write_bytes(folder / "pictures" / f"{name}.png", picture.png(sheet))
@@ -81,38 +100,42 @@ def evaluate(run: Path, records, split: str, folder: Path, batch: int = 8) -> di
     return result
 
 
-def score(network, dataset, taxonomy, shown: int = 6) -> tuple[np.ndarray, dict]:
-    """Confusion matrices of the images (N, C, C); sheets of examples and worst ones."""
-    import tensorflow as tf
-
+def score(
+    network, dataset, taxonomy, flip: bool = False, crf: bool = False, shown: int = 6
+) -> tuple[Counts, dict]:
+    """What was counted on every image, and sheets of examples and of the worst."""
     from kerasseg import metrics
-    from kerasseg.inference import class_map
 
-    predict = tf.function(
-        lambda image: class_map(network(tf.cast(image, tf.float32), training=False)),
-        reduce_retracing=True,
-    )
-    classes = taxonomy.num_classes
-    matrices, kept, worst = [], [], []
+    predict = _predictor(network, flip)
+    counts = Counts(taxonomy.num_classes)
+    kept, worst = [], []
     for batch in dataset:
-        predicted = predict(batch["image"]).numpy()
+        probabilities = predict(batch["image"]).numpy()
         images, labels = batch["image"].numpy(), batch["label"].numpy()
-        for image, label, ids in zip(images, labels, predicted, strict=True):
-            matrices.append(metrics.count(label, ids, classes))
-            quality = float(metrics.scores(matrices[-1])["miou"])
-            sample = (quality, len(matrices), image, label, ids)
+        objects = batch["instance"].numpy() if "instance" in batch else None
+        for index, beliefs in enumerate(probabilities):
+            image, label = images[index], labels[index]
+            instance = None if objects is None else objects[index]
+            if crf:
+                from kerasseg.crf import dense_crf
+
+                beliefs = dense_crf(beliefs, image)
+            ids = np.argmax(beliefs, axis=-1).astype(np.uint8)
+            counts.add(label, ids, beliefs, instance)
+            quality = float(metrics.scores(counts.matrices[-1])["miou"])
+            sample = (quality, len(counts.matrices), image, label, ids)
             kept.append(sample)
             if len(kept) > 2 * shown:
                 # Keeps a spread of examples without knowing how many there will be.
                 kept = kept[::2]
             if not np.isnan(quality):
                 worst = sorted([*worst, sample], key=lambda item: item[:2])[:shown]
-    if not matrices:
+    if not kept:
         raise ValueError("Nothing to score: the split has no samples.")
     sheets = {"examples": _sheet(kept[:shown], taxonomy)}
     if worst:
         sheets["worst"] = _sheet(worst, taxonomy)
-    return np.stack(matrices), sheets
+    return counts, sheets
 
 
 def table(result: dict, names) -> str:
@@ -123,10 +146,16 @@ def table(result: dict, names) -> str:
     )
     for name, iou, precision, recall in columns:
         lines.append(f"{name:16}{_cell(iou)}   {_cell(precision)}{_cell(recall)}")
+    low, high = result["miou_interval"]
     lines.append(
         f"{result['samples']} images of '{result['split']}': "
-        f"mIoU {result['miou']:.4f}, pixel accuracy {result['pixel_accuracy']:.4f}"
+        f"mIoU {result['miou']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
+        f"pixel accuracy {result['pixel_accuracy']:.4f}, "
+        f"boundary F1 {_cell(result['boundary_f1']).strip()}, "
+        f"calibration error {result['calibration_error']:.4f}"
     )
+    if result.get("object_f1") is not None:
+        lines.append(f"objects found at IoU above 0.5: F1 {result['object_f1']:.4f}")
     return "\n".join(lines)
 
 
@@ -146,6 +175,22 @@ def _sheet(samples, taxonomy) -> np.ndarray:
     sheet = picture.contact_sheet(rows, titles, 1600)
     label = np.concatenate([sample[3].ravel() for sample in samples])[None]
     return picture.with_legend(sheet, taxonomy, label)
+
+
+def _predictor(network, flip: bool):
+    """Function: uint8 images (B, H, W, 3) of the network's size -> probabilities."""
+    import tensorflow as tf
+
+    @functools.partial(tf.function, reduce_retracing=True)
+    def predict(image):
+        image = tf.cast(image, tf.float32)
+        found = tf.nn.softmax(network(image, training=False))
+        if flip:
+            mirrored = tf.nn.softmax(network(image[:, :, ::-1], training=False))
+            found = (found + mirrored[:, :, ::-1]) / 2
+        return found
+
+    return predict
 
 
 def _plain(value):

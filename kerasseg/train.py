@@ -75,7 +75,9 @@ def train(settings: config.Config, run: Path) -> None:
 
         network = fused(network)
     loss = _loss(settings.fit, known)
-    trainer = Trainer(network, loss, settings.augment, crop)
+    fit = settings.fit
+    borders = (fit.border_weight, fit.border_sigma) if fit.border_weight else None
+    trainer = Trainer(network, loss, settings.augment, crop, borders)
     judge = Trainer(whole, loss, settings.augment, size)
     trainer.compile(optimizer=_optimizer(settings.fit, total), jit_compile=xla)
     judge.compile(jit_compile=xla)
@@ -89,7 +91,7 @@ def train(settings: config.Config, run: Path) -> None:
     from kerasseg import callbacks
 
     state = run / "state.weights.h5"
-    _build(trainer, crop, augment.NUMBERS)
+    _build(trainer, crop)
     if state.exists():
         trainer.load_weights(state)
     done = int(trainer.optimizer.iterations)
@@ -128,6 +130,7 @@ def train(settings: config.Config, run: Path) -> None:
             seed=settings.seed,
             start=done * data.batch,
             shuffle=data.shuffle,
+            instances=borders is not None,
             threads=data.threads,
         )
         try:
@@ -176,6 +179,10 @@ def _check(settings: config.Config) -> None:
     for flag, value in positive.items():
         if value <= 0:
             raise ValueError(f"{flag} must be above 0, got {value}.")
+    if settings.fit.border_weight < 0:
+        raise ValueError(
+            f"--fit.border_weight must be 0 or more, got {settings.fit.border_weight}."
+        )
     if not 0 <= settings.fit.ema < 1:
         raise ValueError(f"--fit.ema must be in [0, 1), got {settings.fit.ema}.")
 
@@ -266,7 +273,7 @@ def _optimizer(fit: config.Fit, steps: int):
     return optimizer
 
 
-def _build(trainer, crop, numbers: int) -> None:
+def _build(trainer, crop) -> None:
     """Creates every variable, so that a saved state can be loaded before the first
     step."""
     import numpy as np
@@ -275,7 +282,6 @@ def _build(trainer, crop, numbers: int) -> None:
         {
             "image": np.zeros((1, *crop, 3), np.uint8),
             "label": np.zeros((1, *crop), np.uint8),
-            "numbers": np.zeros((1, numbers), np.float32),
         },
         training=False,
     )

@@ -6,8 +6,10 @@ that was stopped goes on with exactly the batch that would have come next.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
+from kerasseg.border import connected_instances
 from kerasseg.data import records as _records
 from kerasseg.data.resize import resize_image, resize_label
 
@@ -31,7 +33,7 @@ def batches(
     image: uint8 (B, H, W, 3), 0..255; label: uint8 (B, H, W), 255 = ignore;
     numbers: float32 (B, numbers), uniform in [0, 1), drawn from (seed, running number
     of the sample), only with `training` and `numbers` > 0; instance: uint16 (B, H, W)
-    with `instances`.
+    with `instances` (of records without any: the connected pieces of each class but 0).
 
     size: height and width that leave; (0, 0) keeps the records' own, which must then be
         the same for all samples. Images are stretched to it (see `resize_image`).
@@ -48,8 +50,10 @@ def batches(
     paths = [str(path) for path in _records.shard_paths(records, split)]
     count = description.split(split).samples
 
+    stored = description.split(split).instances
+
     def load(number, serialised):
-        sample = _records.parse(serialised, instances=instances)
+        sample = _records.parse(serialised, instances=instances and stored)
         image, label = sample["image"], sample["label"]
         if tuple(size) != (0, 0):
             image = resize_image(image, (height, width))
@@ -59,7 +63,10 @@ def batches(
             "label": tf.ensure_shape(label, (height, width)),
         }
         if instances:
-            instance = resize_label(sample["instance"], (height, width))
+            if stored:
+                instance = resize_label(sample["instance"], (height, width))
+            else:
+                instance = tf.numpy_function(_pieces, [label], tf.uint16)
             batch["instance"] = tf.ensure_shape(instance, (height, width))
         if training and numbers:
             key = tf.stack([tf.constant(seed, tf.int64), number])
@@ -83,6 +90,10 @@ def batches(
     if threads:
         options.threading.private_threadpool_size = threads
     return ready.prefetch(2 if threads else tf.data.AUTOTUNE).with_options(options)
+
+
+def _pieces(label):
+    return connected_instances(label).astype(np.uint16)
 
 
 def _read(shards: tf.data.Dataset, count: int, parallel) -> tf.data.Dataset:
