@@ -1,0 +1,69 @@
+"""Large images, or images of many sizes, cut into pieces of one size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import IGNORE
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The pieces of samples, one after the other; pixels are copied, never resampled.
+
+    Pieces of `size` (height, width) cover each image in a grid; the last row and column
+    are moved inwards, so they overlap their neighbours. An image smaller than a piece
+    is mirrored at its right and lower border, where the label says ignore. A piece has
+    the id of its image and its row and column in pixels: "a-0-256".
+    """
+
+    samples: Iterable[Sample]
+    size: tuple[int, int]
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self.samples:
+            yield from _pieces(sample, self.size)
+
+
+def _pieces(sample: Sample, size: tuple[int, int]) -> Iterator[Sample]:
+    if sample.label.shape == tuple(size):
+        yield sample
+        return
+    height, width = size
+    missing = [
+        max(0, want - have) for want, have in zip(size, sample.label.shape, strict=True)
+    ]
+
+    def filled(pixels, border, value=0):
+        if not any(missing):
+            return pixels
+        return cv2.copyMakeBorder(
+            pixels, 0, missing[0], 0, missing[1], border, None, value
+        )
+
+    image = filled(sample.image, cv2.BORDER_REFLECT)
+    label = filled(sample.label, cv2.BORDER_CONSTANT, IGNORE)
+    instance = sample.instance
+    if instance is not None:
+        instance = filled(instance, cv2.BORDER_CONSTANT)
+    for top in _starts(label.shape[0], height):
+        for left in _starts(label.shape[1], width):
+            part = np.s_[top : top + height, left : left + width]
+            yield Sample(
+                f"{sample.id}-{top}-{left}",
+                np.ascontiguousarray(image[part]),
+                np.ascontiguousarray(label[part]),
+                None if instance is None else np.ascontiguousarray(instance[part]),
+                sequence=sample.sequence or sample.id,
+            )
+
+
+def _starts(length: int, piece: int) -> list[int]:
+    """Where pieces begin, so that all of `length` is covered and none sticks out."""
+    count = -(-length // piece)
+    return [min(number * piece, length - piece) for number in range(count)]
