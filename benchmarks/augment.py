@@ -6,9 +6,9 @@ The same work on each side: mirror, scale 0.6 to 1.8, turn up to 3 degrees, crop
 288 x 384 out of 360 x 480, brightness, contrast, saturation, hue, gamma, noise; image
 bilinear and label nearest. The sides take turns, so that a busy machine slows all of
 them alike; on a busy one compare the processor time: it counts all threads and leaves
-out waiting. kerasseg and Keras run as one compiled TensorFlow graph per batch;
-albumentations runs one thread per core, OpenCV on one thread in each. A side whose
-package is missing is left out by name.
+out waiting. kerasseg runs as in training (`augment.compiled`), Keras as one compiled
+TensorFlow graph per batch, albumentations in one thread per core, with OpenCV on one
+thread in each. A side whose package is missing is left out by name.
 """
 
 from __future__ import annotations
@@ -72,17 +72,7 @@ def kerasseg(image, label):
 
     from kerasseg import augment
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, *SOURCE, 3), tf.uint8),
-            tf.TensorSpec((None, *SOURCE), tf.uint8),
-            tf.TensorSpec((None, augment.NUMBERS)),
-        ]
-    )
-    def move(image, label, numbers):
-        policy = augment.POLICIES["road"]
-        return augment.apply(image, label, numbers, policy, CROP)
-
+    move = augment.compiled(augment.POLICIES["road"], CROP)
     image, label = tf.constant(image), tf.constant(label)
 
     def side(number):

@@ -29,8 +29,7 @@ class Trainer(keras.Model):
         super().__init__(**options)
         self.network = network
         self.objective = loss
-        self.policy = policy
-        self.crop = tuple(crop)
+        self.augment = augment.compiled(policy, crop)
         self.borders = borders
         self.num_classes = network.output_shape[-1]
         self.confusion = metrics.ConfusionMatrix(self.num_classes)
@@ -39,13 +38,9 @@ class Trainer(keras.Model):
         image, label = batch["image"], batch["label"]
         moved = {}
         if training:
-            image, label, *instance = augment.apply(
-                image,
-                label,
-                batch["numbers"],
-                self.policy,
-                self.crop,
-                batch["instance"] if self.borders else None,
+            instance = [batch["instance"]] if self.borders else []
+            image, label, *instance = self.augment(
+                image, label, batch["numbers"], *instance
             )
             if self.borders:
                 moved["weight"] = self._border_weights(label, *instance)
