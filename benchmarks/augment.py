@@ -6,7 +6,7 @@ The same work on each side: mirror, scale 0.6 to 1.8, turn up to 3 degrees, crop
 288 x 384 out of 360 x 480, brightness, contrast, saturation, hue, gamma, noise; image
 bilinear and label nearest. The sides take turns, so that a busy machine slows all of
 them alike; on a busy one compare the processor time: it counts all threads and leaves
-out waiting. kerasseg runs as in training (`augment.compiled`), Keras as one compiled
+out waiting. kerasseg runs as in training (`fused.augmentation`), Keras as one compiled
 TensorFlow graph per batch, albumentations in one thread per core, with OpenCV on one
 thread in each. A side whose package is missing is left out by name.
 """
@@ -71,8 +71,9 @@ def kerasseg(image, label):
     import tensorflow as tf
 
     from kerasseg import augment
+    from kerasseg.fused import augmentation
 
-    move = augment.compiled(augment.POLICIES["road"], CROP)
+    move = augmentation(augment.POLICIES["road"], CROP)
     image, label = tf.constant(image), tf.constant(label)
 
     def side(number):

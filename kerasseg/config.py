@@ -44,7 +44,7 @@ class Data:
 class Model:
     """The network: a name of `kerasseg.models.MODELS` and its options."""
 
-    name: str = "unet_small"
+    name: str = "unet_fast"
     """`python -m kerasseg.models` lists them."""
     options: tuple[str, ...] = ()
     """Options of that network's function as key=value, for instance filters=16."""

@@ -1,21 +1,21 @@
-"""`python -m kerasseg.predict PICTURES... [--run RUN]`: label maps and overlays.
+"""`python -m kerasseg.predict PICTURES... [--run RUN | --litert FILE]`: label maps.
 
-For each picture: NAME.png (8-bit palette, ids as stored bytes, size of the picture) and
-NAME_overlay.jpg with a legend; for all of them contact_sheet.jpg; for a video
-NAME_overlay.mp4.
+For each picture: NAME.png (ids as stored bytes, size of the picture) and
+NAME_overlay.jpg with a legend; for all of them contact_sheet.jpg; for a video or a
+camera NAME_overlay.mp4 with the frame rate. With --litert this needs ai-edge-litert,
+numpy and OpenCV only, so it also runs on a small device.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from dataclasses import dataclass
+import time
 from pathlib import Path
-
-import tyro
 
 from kerasseg import atomic, runs
 from kerasseg.command import command
-from kerasseg.quiet import start_tensorflow
+from kerasseg.quiet import silenced, start_tensorflow
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
@@ -23,26 +23,73 @@ SHEET = 24
 """Pictures on the contact sheet, at most."""
 
 
-@dataclass(frozen=True)
-class Predict:
-    """Draw label maps and overlays of pictures, folders of pictures, or videos."""
-
-    inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Picture or video files, or folders of pictures."""
-    run: str = ""
-    """Run folder, or a .keras file beside its taxonomy.json; empty: the newest run."""
-    out: Path = Path("predictions")
-    """Folder to write to."""
-    alpha: float = 0.5
-    """Opacity of the class colours in overlays, 0 to 1."""
-
-
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Predict, args=argv, prog="python -m kerasseg.predict")
-    if not asked.inputs:
-        raise ValueError("Name at least one picture, folder or video to predict.")
-    files = [file for path in asked.inputs for file in _files(path)]
+    asked = _parser().parse_args(argv)
+    sources = [source for word in asked.inputs for source in _sources(word)]
+    if asked.run and asked.litert:
+        raise ValueError("Give --run or --litert, not both: they name the network.")
+    segment, taxonomy = _lite(asked) if asked.litert else _network(asked)
+    names, sheet, failed = _names(sources), [], []
+    for source, name in zip(sources, names, strict=True):
+        target = asked.out / name
+        try:
+            if _moves(source):
+                _video(source, target, segment, taxonomy, asked)
+            else:
+                drawn = _picture(source, target, segment, taxonomy, asked)
+                sheet = [*sheet, drawn] if len(sheet) < SHEET else sheet
+        except ValueError as error:
+            failed.append(str(error))
+            print(f"Left out: {error}", file=sys.stderr)
+    if sheet and not asked.litert:
+        _contact_sheet(sheet, asked.out / "contact_sheet.jpg")
+    print(f"{len(sources) - len(failed)} of {len(sources)} predicted into {asked.out}")
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(sources)} inputs left out: {failed[0]}"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    """argparse, unlike the other commands: a device needs no further package."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kerasseg.predict",
+        description="Draw label maps and overlays of pictures, folders of pictures, "
+        "videos, or what a camera sees.",
+    )
+    add = parser.add_argument
+    add(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="picture or video file, folder of pictures, or a camera's number",
+    )
+    add("--run", default="", help="run folder or .keras file; default: the newest run")
+    add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
+    add("--out", type=Path, default=Path("predictions"), help="folder to write to")
+    add("--alpha", type=_share, default=0.5, help="opacity of the colours, 0 to 1")
+    add("--threads", type=int, default=0, help="of --litert; 0: up to 4")
+    add("--frames", type=int, default=0, help="of a video or camera; 0: all of them")
+    add("--show", action="store_true", help="frames in a window too; q ends")
+    return parser
+
+
+def _share(word: str) -> float:
+    value = float(word)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, is {word}")
+    return value
+
+
+def _lite(asked):
+    from kerasseg import lite
+
+    model = lite.Model(asked.litert, asked.threads)
+    return model.segment, model.taxonomy
+
+
+def _network(asked):
     run = Path(asked.run) if asked.run else runs.newest()
     start_tensorflow()
     network = runs.load(run)
@@ -50,72 +97,78 @@ def main(argv: list[str]) -> None:
 
     from kerasseg.inference import segmenter
 
-    segment = segmenter(network)
     if taxonomy.num_classes != network.output_shape[-1]:
         raise ValueError(
             f"{run} names {taxonomy.num_classes} classes but its network has "
             f"{network.output_shape[-1]}. taxonomy.json belongs to another network."
         )
-    names, sheet, failed = _names(files), [], []
-    for file, name in zip(files, names, strict=True):
-        try:
-            if file.suffix.lower() in VIDEOS:
-                _video(
-                    file, asked.out / f"{name}_overlay.mp4", segment, taxonomy, asked
-                )
-            else:
-                drawn = _picture(file, asked.out / name, segment, taxonomy, asked)
-                sheet = [*sheet, drawn] if len(sheet) < SHEET else sheet
-        except ValueError as error:
-            failed.append(str(error))
-            print(f"Left out: {error}", file=sys.stderr)
-    if sheet:
-        _contact_sheet(sheet, asked.out / "contact_sheet.jpg")
-    print(f"{len(files) - len(failed)} of {len(files)} predicted into {asked.out}")
-    if failed:
-        raise ValueError(f"{len(failed)} of {len(files)} inputs left out: {failed[0]}")
+    return segmenter(network), taxonomy
 
 
 def _picture(file: Path, target: Path, segment, taxonomy, asked):
-    from kerasseg import picture
+    import cv2
+
+    from kerasseg import frames, picture
 
     image = read_rgb(file)
     label = segment(image)
-    atomic.write_bytes(
-        target.with_name(f"{target.name}.png"), picture.label_png(label, taxonomy)
-    )
-    drawn = picture.overlay(image, label, taxonomy, asked.alpha)
-    shown = picture.with_legend(drawn, taxonomy, label)
+    if asked.litert:  # without Pillow and matplotlib
+        drawn = frames.overlay(image, label, taxonomy, asked.alpha)
+        shown = frames.captioned(drawn, taxonomy, label)
+        data = cv2.imencode(".png", label)[1].tobytes()
+    else:
+        drawn = picture.overlay(image, label, taxonomy, asked.alpha)
+        shown = picture.with_legend(drawn, taxonomy, label)
+        data = picture.label_png(label, taxonomy)
+    atomic.write_bytes(target.with_name(f"{target.name}.png"), data)
     _write_jpeg(target.with_name(f"{target.name}_overlay.jpg"), shown)
     return file.name, image, drawn
 
 
-def _video(file: Path, target: Path, segment, taxonomy, asked) -> None:
+def _video(source, target: Path, segment, taxonomy, asked) -> None:
+    """Segments frame by frame until the end, --frames, q in the window, or Ctrl-C."""
     import cv2
-    from tqdm import tqdm
 
-    from kerasseg import picture
+    from kerasseg import frames
 
-    video = cv2.VideoCapture(str(file))
+    with silenced():  # a missing camera is told below, in one line
+        video = cv2.VideoCapture(source if isinstance(source, int) else str(source))
     rate = video.get(cv2.CAP_PROP_FPS) or 25.0
-    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     good, frame = video.read()
     if not good:
+        what = f"camera {source}" if isinstance(source, int) else source
         raise ValueError(
-            f"{file}: no frame can be read. Is it a video file, and whole?"
+            f"{what}: no frame can be read. Is it there, a video, and whole?"
         )
-    with atomic.replacing(target) as aside, tqdm(total=count, unit="frame") as progress:
+    target = target.with_name(f"{target.name}_overlay.mp4")
+    done, began, speed = 0, time.perf_counter(), 0.0
+    with atomic.replacing(target) as aside:
         size = frame.shape[1], frame.shape[0]
+        # The name must end in .mp4 for the container to be chosen.
         codec = cv2.VideoWriter_fourcc(*"mp4v")
         writer = cv2.VideoWriter(str(aside), codec, rate, size)
-        while good:
-            image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            drawn = picture.overlay(image, segment(image), taxonomy, asked.alpha)
-            writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-            progress.update()
-            good, frame = video.read()
-        writer.release()
-    video.release()
+        try:
+            while good and (not asked.frames or done < asked.frames):
+                start = time.perf_counter()
+                image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                label = segment(image)
+                drawn = frames.overlay(image, label, taxonomy, asked.alpha)
+                drawn = frames.captioned(drawn, taxonomy, label, speed)
+                shown = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
+                writer.write(shown)
+                if asked.show and frames.show(target.stem, shown):
+                    break
+                done += 1
+                now = 1 / (time.perf_counter() - start)
+                speed = now if done < 3 else 0.9 * speed + 0.1 * now
+                good, frame = video.read()
+        except KeyboardInterrupt:
+            print()  # What was seen until now is kept.
+        finally:
+            writer.release()
+            video.release()
+    seconds = max(time.perf_counter() - began, 1e-9)
+    print(f"{target}: {done} frames, {done / seconds:.1f} a second")
 
 
 def read_rgb(file: Path):
@@ -133,7 +186,11 @@ def read_rgb(file: Path):
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _files(path: Path) -> list[Path]:
+def _sources(word: str) -> list[Path | int]:
+    """A camera's number, or the files a word names."""
+    path = Path(word)
+    if word.isdecimal() and not path.exists():
+        return [int(word)]
     if path.is_dir():
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in PICTURES)
         if not files:
@@ -142,7 +199,10 @@ def _files(path: Path) -> list[Path]:
             )
         return files
     if not path.is_file():
-        raise ValueError(f"{path} does not exist. Expected a picture, folder or video.")
+        raise ValueError(
+            f"{path} does not exist. Expected a picture, folder, video or the number "
+            "of a camera."
+        )
     if path.suffix.lower() not in PICTURES | VIDEOS:
         raise ValueError(
             f"{path}: unknown kind of file. Expected a picture "
@@ -151,13 +211,18 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _names(files: list[Path]) -> list[str]:
-    """A name of its own for each file, so that no result overwrites another."""
+def _moves(source) -> bool:
+    return isinstance(source, int) or source.suffix.lower() in VIDEOS
+
+
+def _names(sources) -> list[str]:
+    """A name of its own for each source, so that no result overwrites another."""
     names: list[str] = []
-    for file in files:
-        name, number = file.stem, 2
+    for source in sources:
+        stem = f"camera{source}" if isinstance(source, int) else source.stem
+        name, number = stem, 2
         while name in names:
-            name, number = f"{file.stem}_{number}", number + 1
+            name, number = f"{stem}_{number}", number + 1
         names.append(name)
     return names
 

@@ -1,18 +1,20 @@
-"""`python -m kerasseg.prepare NAME [SRC] OUT`: turns a dataset into records."""
+"""`python -m kerasseg.prepare NAME [SRC] OUT`: turns datasets into records."""
 
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, make_dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from kerasseg.command import command
-from kerasseg.data.datasets import DATASETS, Samples, adapter
+from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.sample import Sample
 from kerasseg.quiet import start_tensorflow
+
+AND = "+"
 
 
 @command
@@ -20,40 +22,68 @@ def main(argv: list[str] | None = None) -> None:
     if not argv or argv[0] in ("-h", "--help"):
         print(_overview())
         return
-    name, *flags = argv
-    source, target = _parse(name, adapter(name), flags)
-    prepare(name, source, target.out, target.size, target.shards)
+    sources, target = _parse(argv)
+    prepare(
+        sources,
+        target.out,
+        target.size,
+        target.shards,
+        target.taxonomy,
+        target.cut,
+    )
 
 
 def prepare(
-    name: str,
-    source: Callable,
+    sources: list[tuple[str, Callable]],
     out: Path,
     size: tuple[int, int] = (0, 0),
     shards: int = 0,
+    taxonomy: str = "own",
+    cut: tuple[int, int] = (0, 0),
 ) -> None:
-    """Writes all splits that `source()` gives as records into the folder `out`.
+    """Writes all splits that the sources give as records into the folder `out`.
 
+    sources: name of each and a function that gives its taxonomy and splits.
     size: height and width to bring images and labels to; (0, 0) keeps them, and with
         them the source's own encoded bytes.
+    taxonomy: "own" classes of the sources, or "road" (kerasseg.data.road).
+    cut: height and width of the pieces to cut images into (kerasseg.data.cut); (0, 0)
+        leaves them whole.
     """
-    if tuple(size) != (0, 0) and min(size) < 1:
-        raise ValueError(f"--size must be two numbers above 0, or 0 0; got {size}.")
+    for flag, pair in (("--size", size), ("--cut", cut)):
+        if tuple(pair) != (0, 0) and min(pair) < 1:
+            raise ValueError(f"{flag} must be two numbers above 0, or 0 0; got {pair}.")
     if shards < 0:
         raise ValueError(f"--shards must be 0 or more, got {shards}.")
-    taxonomy, splits = source()
+    from kerasseg.data import road
+    from kerasseg.data.sources import join, mapped
+
+    loaded = []
+    for name, load in sources:
+        source = load()
+        if taxonomy == "road":
+            source = mapped(source, road.table(name, source[0]), road.TAXONOMY)
+        loaded.append((name, source))
+    classes, splits = join(loaded)
     start_tensorflow()
     from kerasseg.data import records
+    from kerasseg.data.cut import Cut
 
     if tuple(size) != (0, 0):
         splits = {
-            split: Samples(samples.entries, functools.partial(_resized, samples, size))
-            for split, samples in splits.items()
+            split: replace(s, read=functools.partial(_resized, s.read, size))
+            for split, s in splits.items()
         }
+    if tuple(cut) != (0, 0):
+        splits = {split: Cut(samples, cut) for split, samples in splits.items()}
     description = records.write_splits(
-        splits, out, taxonomy=taxonomy, name=name, shards=shards
+        splits,
+        out,
+        taxonomy=classes,
+        name=AND.join(n for n, _ in loaded),
+        shards=shards,
     )
-    print(f"{description.path}: {taxonomy.num_classes} classes")
+    print(f"{description.path}: {classes.num_classes} classes")
     for split, counts in description.splits.items():
         pixels = (
             f"{counts.height} x {counts.width}" if counts.height else "several sizes"
@@ -65,11 +95,11 @@ def prepare(
         )
 
 
-def _resized(samples: Samples, size: tuple[int, int], entry) -> Sample:
+def _resized(read: Callable, size: tuple[int, int], entry) -> Sample:
     """The sample of an entry, stretched by the one resize of training and serving."""
     from kerasseg.data.resize import resize_image, resize_label
 
-    sample = samples.read(entry)
+    sample = read(entry)
     if sample.label.shape == tuple(size):
         return sample
     instance = sample.instance
@@ -83,46 +113,115 @@ def _resized(samples: Samples, size: tuple[int, int], entry) -> Sample:
 
 
 @dataclass(frozen=True)
+class Division:
+    """What each source is asked that does not choose its val samples itself."""
+
+    split_by: Literal["source", "sequence"] = "source"
+    """sequence: divides train and val anew, frames of a drive or video together."""
+    val_share: float = 0.2
+    """Share for val by sequence, which also divides a source without val; 0: never."""
+
+
+@dataclass(frozen=True)
 class Target:
-    """What every dataset is asked."""
+    """What is asked once, with the last source."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """Folder of records to write; replaced if it holds records."""
     size: tuple[int, int] = (0, 0)
     """Height and width to stretch images and labels to; 0 0 keeps them."""
+    cut: tuple[int, int] = (0, 0)
+    """Height and width of pieces to cut images into; 0 0 leaves them whole."""
     shards: int = 0
     """Files for each split; 0 chooses."""
+    taxonomy: Literal["own", "road"] = "own"
+    """Classes: own ones, or road for the 19 of Cityscapes, to join road sets."""
 
 
-def _parse(name: str, load: Callable, flags: list[str]) -> tuple[Callable, Target]:
-    """The command line of an adapter: what `load` takes, then what all are asked."""
+def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
+    """Sources between "+"; the flags of each follow it, those of Target the last."""
+    parts: list[list[str]] = [[]]
+    for word in argv:
+        if word == AND:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    if not all(parts):
+        raise ValueError(
+            f"A dataset is missing before or after {AND}. Write: NAME SRC {AND} NAME "
+            "SRC OUT."
+        )
+    once = {f"--{field.name.replace('_', '-')}" for field in fields(Target)}
+    early = [word for part in parts[:-1] for word in part if word.split("=")[0] in once]
+    if early:
+        raise ValueError(f"{early[0]} is said once: write it after the last source.")
+    parsed = [
+        (part[0], *_parse_source(part[0], part[1:], last=part is parts[-1]))
+        for part in parts
+    ]
+    return [(name, load) for name, load, _ in parsed], parsed[-1][2]
+
+
+def _parse_source(
+    name: str, flags: list[str], last: bool
+) -> tuple[Callable, Target | None]:
+    """What `load` of an adapter takes, then what all are asked."""
+    load = adapter(name)
 
     @functools.wraps(load)  # tyro reads the options off the signature of `load`
     def later(*args, **options):
         return functools.partial(load, *args, **options)
 
-    def both(
-        source: Annotated[Callable, tyro.conf.arg(name="", constructor=later)],
-        target: Annotated[Target, tyro.conf.arg(name="")],
-    ) -> tuple[Callable, Target]:
-        return source, target
+    def flat(kind, **options):  # flags without the name of their group before them
+        return Annotated[kind, tyro.conf.arg(name="", **options)]
 
-    return tyro.cli(
-        both,
+    asked = {"source": flat(Callable, constructor=later)}
+    if "val_share" not in inspect.signature(load).parameters:
+        asked["division"] = flat(Division)
+    if last:
+        asked["target"] = flat(Target)
+    answers = tyro.cli(
+        make_dataclass("Asked", asked.items()),
         args=flags,
         prog=f"python -m kerasseg.prepare {name}",
         description=inspect.getdoc(load).split("Args:")[0].rstrip(),
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+    source = answers.source
+    if "division" in asked:
+        source = functools.partial(_divided, name, source, answers.division)
+    return source, answers.target if last else None
+
+
+def _divided(name: str, load: Callable, division: Division):
+    """What `load` gives, with train and val divided by sequence if need be."""
+    from kerasseg.data.sequences import divide_by_sequence
+
+    taxonomy, splits = load()
+    bare = "train" in splits and "val" not in splits
+    tells = bare and splits["train"].sequence is not None
+    if division.split_by == "sequence" or (tells and division.val_share):
+        splits = divide_by_sequence(splits, division.val_share, name)
+    return taxonomy, splits
 
 
 def _overview() -> str:
-    names = "\n".join(f"  {name:12}{what}" for name, what in DATASETS.items())
-    return (
-        "usage: python -m kerasseg.prepare NAME [SRC] OUT [options]\n\n"
-        "Turns a dataset into records: sharded TFRecord files and dataset.json.\n\n"
-        f"{names}\n\npython -m kerasseg.prepare NAME --help tells the options of NAME."
-    )
+    width = max(map(len, DATASETS)) + 2
+    names = "\n".join(f"  {name:{width}}{what}" for name, what in DATASETS.items())
+    return f"""\
+usage: python -m kerasseg.prepare NAME [SRC] [+ NAME [SRC] ...] OUT [options]
+
+Turns datasets into records: sharded TFRecord files and dataset.json.
+
+{names}
+
+Several sources between + become one folder of records. They need the same classes, or
+--taxonomy road, which maps road scenes to the 19 classes of Cityscapes:
+
+  python -m kerasseg.prepare cityscapes A + camvid B --classes 32 OUT --taxonomy road
+
+python -m kerasseg.prepare NAME --help tells the options of NAME; those of a source
+follow it, those of OUT are given once, with the last source."""
 
 
 if __name__ == "__main__":

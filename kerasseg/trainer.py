@@ -5,7 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from kerasseg import augment, border, metrics
+from kerasseg import border, metrics
+from kerasseg.fused import augmentation
 from kerasseg.taxonomy import one_hot
 
 
@@ -29,7 +30,7 @@ class Trainer(keras.Model):
         super().__init__(**options)
         self.network = network
         self.objective = loss
-        self.augment = augment.compiled(policy, crop)
+        self.augment = augmentation(policy, crop)
         self.borders = borders
         self.num_classes = network.output_shape[-1]
         self.confusion = metrics.ConfusionMatrix(self.num_classes)

@@ -108,6 +108,76 @@ def test_a_failing_prepare_leaves_the_old_records(source, capsys):
     assert "not empty and holds no records" in fails(capsys, "folder", source, out)
 
 
+def camvid(root, names):
+    """Frames of CamVid in SegNet's layout; their ids are 0 to 11 from row to row."""
+    ids = np.repeat(np.arange(12, dtype=np.uint8), 10).reshape(12, 10)
+    for split, name in names:
+        for folder, pixels in (
+            (split, np.zeros((12, 10, 3), "u1")),
+            (f"{split}annot", ids),
+        ):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(root / folder / f"{name}.png")
+    return root
+
+
+def cityscapes(root):
+    for split, city in ("train", "ulm"), ("val", "lindau"):
+        name = f"{city}_000000_000019"
+        for kind, end, pixels in (
+            ("leftImg8bit", "leftImg8bit", np.zeros((3, 4, 3), np.uint8)),
+            ("gtFine", "gtFine_labelIds", np.full((3, 4), 26, np.uint8)),
+        ):
+            (root / kind / split / city).mkdir(parents=True)
+            file = root / kind / split / city / f"{name}_{end}.png"
+            Image.fromarray(pixels).save(file)
+    return root
+
+
+def test_several_sources_in_the_road_taxonomy(tmp_path, capsys):
+    drives = [("train", "a_1"), ("train", "a_2"), ("train", "b_1")]
+    sources = ["cityscapes", str(cityscapes(tmp_path / "city")), "+", "camvid"]
+    sources.append(str(camvid(tmp_path / "camvid", drives)))
+    out = tmp_path / "records"
+    assert "--taxonomy road" in fails(capsys, *sources, out)
+    prepare.main([*sources, str(out), "--taxonomy", "road"])
+    description = records.verify(out, progress=False)
+    assert description.name == "cityscapes+camvid"
+    assert description.taxonomy.names[13] == "car"
+    samples = {s.id: s for split in ("train", "val") for s in records.read(out, split)}
+    assert len(samples) == 5
+    assert (samples["cityscapes-ulm_000000_000019"].label == 13).all()
+    # CamVid's rows: sky building pole road pavement tree sign fence car ...
+    expected = [10, 2, 5, 0, 1, 8, 255, 4, 13, 11, 255, 255]
+    assert samples["camvid-a_1"].label[:, 0].tolist() == expected
+    assert samples["camvid-b_1"].sequence == "camvid-b"
+    # CamVid has no val here, so a whole drive is taken: of b, the shorter one.
+    val = {s.id for s in records.read(out, "val")}
+    assert val == {"camvid-b_1", "cityscapes-lindau_000000_000019"}
+
+
+def test_split_by_sequence(tmp_path, capsys):
+    drives = [("train", f"a_{i}") for i in range(4)] + [("val", "b_1"), ("val", "a_9")]
+    source, out = str(camvid(tmp_path / "camvid", drives)), tmp_path / "records"
+    prepare.main(["camvid", source, str(out)])
+    assert records.describe(out).splits["val"].samples == 2
+    prepare.main(["camvid", source, str(out), "--split-by", "sequence"])
+    assert [s.id for s in records.read(out, "val")] == ["b_1"]
+    flags = ["--split-by", "sequence", "--val-share", "0"]
+    prepare.main(["camvid", source, str(tmp_path / "all"), *flags])
+    assert list(records.describe(tmp_path / "all").splits) == ["train"]
+    line = fails(capsys, "synthetic", out, "--split-by", "sequence")
+    assert "synthetic does not tell which frames" in line
+
+
+def test_a_plus_without_a_source(source, capsys):
+    out = source.parent / "records"
+    assert "missing before or after +" in fails(capsys, "folder", source, out, "+")
+    assert "Unknown dataset 'x'" in fails(capsys, "folder", source, "+", "x", out)
+    line = fails(capsys, "folder", source, "--size", 8, 8, "+", "folder", source, out)
+    assert "--size is said once: write it after the last source" in line
+
+
 def test_help_names_the_datasets_and_needs_no_tensorflow(capsys):
     prepare.main(["--help"])
     text = capsys.readouterr().out

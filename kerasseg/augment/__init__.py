@@ -6,11 +6,9 @@ flips, crops, colours and weather inside the compiled training step, on any back
 
 from __future__ import annotations
 
-import functools
-
 from kerasseg.augment.policies import NUMBERS, POLICIES, Policy
 
-__all__ = ["NUMBERS", "POLICIES", "Policy", "apply", "compiled"]
+__all__ = ["NUMBERS", "POLICIES", "Policy", "apply"]
 
 
 def apply(image, label, numbers, policy: Policy, size, instance=None):
@@ -42,24 +40,3 @@ def apply(image, label, numbers, policy: Policy, size, instance=None):
     from kerasseg.augment.composition import augmented  # settings need no Keras
 
     return augmented(image, label, instance, numbers, policy, size)
-
-
-def compiled(policy: Policy, size):
-    """`apply` for one policy and size: (image, label, numbers, instance=None) -> maps.
-
-    TensorFlow runs it through XLA even on a CPU, also inside a step that is not: the
-    movers are small operations on every pixel, and fused into few loops they take about
-    a third of the time. (Convolutions are what XLA slows down on a CPU.)
-    """
-    import keras
-
-    move = functools.partial(_apply_to, policy, tuple(size))
-    if keras.backend.backend() != "tensorflow":
-        return move
-    import tensorflow as tf
-
-    return tf.function(move, jit_compile=True, autograph=False)
-
-
-def _apply_to(policy, size, image, label, numbers, instance=None):
-    return apply(image, label, numbers, policy, size, instance)

@@ -2,78 +2,100 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from kerasseg import atomic, metrics
-from kerasseg.export import litert
+from kerasseg import lite, metrics
+from kerasseg.export.formats import ARTEFACTS, Limits
 from kerasseg.inference import class_map
 
-MIN_AGREEMENT = 0.9999
-"""Share of pixels on which a float artefact must name the network's class."""
+
+class Rejected(ValueError):
+    """An artefact broke a limit."""
 
 
-def check(network, saved_model: Path, lite: Path, batches, folder: Path) -> list[dict]:
-    """Scores both artefacts and the network; writes FOLDER/gate.json.
+def check(network, files: dict[str, Path], batches, limits=None) -> list[dict]:
+    """Scores the network and the artefacts, a dict each, the network first.
 
-    `batches` are unaugmented batches at the network's size. Returns a dict an artefact:
-    name, file, bytes, miou, agreement, limit, passed.
+    files: format (see `formats.ARTEFACTS`) -> file; `batches` are unaugmented batches
+    at the network's size. Each dict has format, name, file, bytes, miou, iou (C,); an
+    artefact's also agreement (share of pixels of the network's class), worst (number
+    of the image that agrees least, counted from 0, and its share), rule, passed.
     """
     import tensorflow as tf
 
-    served = tf.saved_model.load(str(saved_model))
-    signature = served.signatures["serving_default"]
-    on_device = litert.reader(lite)
+    limits = limits or Limits()
     reference = tf.function(
-        lambda image: class_map(network(image, training=False)), reduce_retracing=True
+        lambda image: class_map(network(tf.cast(image, tf.float32), training=False)),
+        reduce_retracing=True,
     )
+    runners = {"network": lambda images: reference(images).numpy()}
+    runners |= {name: _runner(name, file) for name, file in files.items()}
     classes = network.output_shape[-1]
-    totals = {name: np.zeros((classes, classes), np.int64) for name in "nsl"}
-    agreed, pixels = {"s": 0, "l": 0}, 0
+    matrices = {name: np.zeros((classes, classes), np.int64) for name in runners}
+    agreed: dict[str, list[float]] = {name: [] for name in files}
     for batch in batches:
-        image = tf.cast(batch["image"], tf.float32)
-        labels, images = batch["label"].numpy(), batch["image"].numpy()
-        seen = {"n": reference(image).numpy()}
-        seen["s"] = signature(image=image)["class_map"].numpy()
-        seen["l"] = np.stack([on_device(one) for one in images])
-        pixels += labels.size
-        for name, ids in seen.items():
-            totals[name] += metrics.count(labels, ids, classes)
-        for name in agreed:
-            agreed[name] += int((seen[name] == seen["n"]).sum())
-    rows = [_row("network", None, totals["n"], None)]
-    rows.append(_row("SavedModel", saved_model, totals["s"], agreed["s"] / pixels))
-    rows.append(_row("LiteRT float32", lite, totals["l"], agreed["l"] / pixels))
-    atomic.write_text(folder / "gate.json", json.dumps(rows, indent=1) + "\n")
+        images, labels = batch["image"].numpy(), batch["label"].numpy()
+        truth = runners["network"](images)
+        for name, run in runners.items():
+            ids = truth if name == "network" else run(images)
+            matrices[name] += metrics.count(labels, ids, classes)
+            if name != "network":
+                agreed[name] += (ids == truth).mean(axis=(1, 2)).tolist()
+    if not matrices["network"].any():
+        raise ValueError("Nothing to score: the split has no labelled pixel.")
+    rows = [{"format": "network", "name": "network", "file": "", "bytes": 0}]
+    rows[0] |= _scores(matrices["network"]) | {"agreement": None, "passed": True}
+    for name, file in files.items():
+        scores, shares = _scores(matrices[name]), agreed[name]
+        agreement = float(np.mean(shares))
+        lost = rows[0]["miou"] - scores["miou"]
+        rule, passed = limits.of(name, agreement, lost)
+        worst = int(np.argmin(shares))
+        rows.append(
+            {"format": name, "name": ARTEFACTS[name].title, "file": file.name}
+            | {"bytes": size(file), **scores, "agreement": agreement}
+            | {"worst": {"image": worst, "agreement": shares[worst]}}
+            | {"rule": rule, "passed": passed}
+        )
     return rows
 
 
 def table(rows: list[dict]) -> str:
-    lines = [f"{'artefact':16}{'MB':>7}{'mIoU':>8}{'agreement':>11}   limit"]
+    lines = [f"{'artefact':17}{'MB':>7}{'mIoU':>8}{'loss':>7}{'agreement':>12}   limit"]
     for row in rows:
-        size = f"{row['bytes'] / 1e6:7.2f}" if row["bytes"] else " " * 7
-        agreement, limit = " " * 11, ""
+        mb = f"{row['bytes'] / 1e6:7.2f}" if row["bytes"] else " " * 7
+        rest = ""
         if row["agreement"] is not None:
-            agreement = f"{100 * row['agreement']:9.4f} %"
+            lost = 100 * (rows[0]["miou"] - row["miou"])
             verdict = "passed" if row["passed"] else "FAILED"
-            limit = f"{100 * row['limit']:.2f} %  {verdict}"
-        lines.append(f"{row['name']:16}{size}{row['miou']:8.4f}{agreement}   {limit}")
+            rest = f"{lost:7.2f}{100 * row['agreement']:10.4f} %   "
+            rest += f"{row['rule']}  {verdict}"
+        lines.append(f"{row['name']:17}{mb}{row['miou']:8.4f}{rest}")
     return "\n".join(lines)
 
 
-def _row(name: str, path: Path | None, matrix, agreement: float | None) -> dict:
-    size = 0
-    if path is not None:
-        files = path.rglob("*") if path.is_dir() else [path]
-        size = sum(file.stat().st_size for file in files if file.is_file())
-    return {
-        "name": name,
-        "file": path.name if path else "",
-        "bytes": size,
-        "miou": round(float(metrics.scores(matrix)["miou"]), 6),
-        "agreement": agreement,
-        "limit": None if agreement is None else MIN_AGREEMENT,
-        "passed": agreement is None or agreement >= MIN_AGREEMENT,
-    }
+def size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _runner(name: str, file: Path):
+    """Function: uint8 images (B, h, w, 3) -> class maps (B, h, w)."""
+    if name == "saved_model":
+        import tensorflow as tf
+
+        served = tf.saved_model.load(str(file))
+        # The closure also keeps `served`, without which its variables are deleted.
+        return lambda images: served.signatures["serving_default"](
+            image=tf.cast(images, tf.float32)
+        )["class_map"].numpy()
+    run = lite.Model(file).class_map
+    return lambda images: np.stack([run(image) for image in images])
+
+
+def _scores(matrix) -> dict:
+    scores = metrics.scores(matrix)
+    iou = [None if np.isnan(v) else round(float(v), 6) for v in scores["iou"]]
+    return {"miou": round(float(scores["miou"]), 6), "iou": iou}

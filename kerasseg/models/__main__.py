@@ -66,11 +66,14 @@ def main(argv: list[str]) -> None:
 
 def _row(name, asked):
     """The cells after the name: its numbers, or the reason why there are none."""
-    import keras
+    from kerasseg.models import build, function
 
-    from kerasseg.models import MODELS, build, cost, receptive_field
+    with silenced():
+        import keras
 
-    offline = "weights" in inspect.signature(MODELS[name]).parameters
+        from kerasseg.models import cost, receptive_field
+
+        offline = "weights" in inspect.signature(function(name)).parameters
     try:
         # No memory is taken for the weights: only their shapes count.
         with silenced(), keras.StatelessScope(initialize_variables=False):

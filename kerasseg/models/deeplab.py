@@ -31,7 +31,8 @@ def deeplab_v3plus(
     """DeepLabv3+: ASPP and a decoder of two 3x3 convolutions at stride 4.
 
     input_shape: (H, W, 3), any size; where the output stride does not divide it the
-    maps are rounded up and resized to the exact size again.
+    maps are rounded up and resized to the exact size again. All resizing is by
+    half-pixel centres (the authors' code aligned the corners).
     encoder, weights: see `kerasseg.models.encoders`. encoder_options: what else the
     encoder knows, such as {"width": 0.5}.
     output_stride: 16 (paper default), 8 (finer, about four times the work) or 32.
@@ -40,7 +41,8 @@ def deeplab_v3plus(
     separable: separable convolutions in ASPP and decoder (the paper's with Xception),
     else full ones (its ResNet-101).
     low_level: name of another encoder layer of stride 4 for the decoder; the authors
-    take "encoder_block_2_depthwise_relu" (144 channels) of mobilenet_v2.
+    take "encoder_block_2_depthwise_relu" (144 channels) of mobilenet_v2 and
+    "encoder_conv2_block2_3_bn" (256 channels) of a ResNet.
     dropout: rate after the ASPP (0.1 in the authors' code).
     batch_norm_momentum: of all layers; 0.9 follows short trainings, the authors used
     0.9997 with 30,000 steps.

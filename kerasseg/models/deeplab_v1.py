@@ -80,15 +80,17 @@ def deeplab_v2_vgg16(
     return _model(image, x, upsample, weights, width, "deeplab_v2_vgg16")
 
 
-def enlarge(x, size, factor=STRIDE):
-    """Bilinear upsampling where value k of `x` lies on pixel `factor` * k: Caffe's
-    Interp layer. (`upsampling.bilinear` takes a value to be the mean of its square of
-    pixels, half a square further.)"""
-    for axis, length in enumerate(size, 1):
-        pixels = np.arange(length)
-        before = pixels // factor
-        after = np.minimum(before + 1, x.shape[axis] - 1)
-        share = np.float32(pixels % factor / factor).reshape(-1, *[1] * (3 - axis))
+def interpolate(x, size, steps=(1 / STRIDE, 1 / STRIDE)):
+    """Bilinear: value p along an axis of the result is what lies at p * step in `x`, or
+    its last value. Caffe's Interp layer; by default value k of `x` lies on pixel 8 k.
+    (`upsampling.bilinear` takes a value to be the mean of its square of pixels, half a
+    square further.)"""
+    for axis, (length, step) in enumerate(zip(size, steps, strict=True), 1):
+        last = x.shape[axis] - 1
+        places = np.arange(length) * step
+        before = np.minimum(places.astype(int), last)
+        after = np.minimum(before + 1, last)
+        share = (places - before).astype("float32").reshape(-1, *[1] * (3 - axis))
         x = ops.add(
             ops.multiply(ops.take(x, before.tolist(), axis=axis), 1 - share),
             ops.multiply(ops.take(x, after.tolist(), axis=axis), share),
@@ -128,7 +130,7 @@ def _classifier(x, num_classes, kernel, rate, filters, dropout, width, name=""):
 
 def _model(image, x, upsample, weights, width, name):
     if upsample:
-        x = enlarge(x, image.shape[1:3])
+        x = interpolate(x, image.shape[1:3])
     model = keras.Model(image, x, name=name)
     vgg_trunk.load(model, weights, width)
     return model

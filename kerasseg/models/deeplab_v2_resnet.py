@@ -7,11 +7,8 @@ Dilated ResNet-101 at stride 8 -> four 3x3 convolutions straight to the classes,
 import keras
 from keras import layers
 
-from kerasseg import upsampling
+from kerasseg.models.deeplab_v1 import ASPP_L, interpolate
 from kerasseg.models.encoders import encode, freeze
-
-ASPP_L = (6, 12, 18, 24)
-ASPP_S = (2, 4, 8, 12)
 
 
 def deeplab_v2_resnet(
@@ -28,8 +25,9 @@ def deeplab_v2_resnet(
 ):
     """DeepLabv2 with a ResNet: no 1024-channel layers as in its VGG16 form.
 
-    input_shape: (H, W, 3), any size; the logits are resized to it. The paper's crop is
-    321: 161, 81 and 41 wide after the strides.
+    input_shape: (H, W, 3), any size; the logits are resized to it, value k of them on
+    pixel output_stride * k. The paper's crop is 321: 161, 81 and 41 wide after the
+    strides. (Caffe rounds 320 up to 41 as well, this network takes 40.)
     encoder, weights, encoder_options: see `kerasseg.models.encoders`.
     rates: dilations of the four branches, ASPP-L; (2, 4, 8, 12) is ASPP-S.
     scales: factors on the image; the same network looks at each, and the largest logit
@@ -69,17 +67,19 @@ def deeplab_v2_resnet(
         freeze(network)
     if not single_scale:
         x = _largest(network, image, scales, output_stride)
-    x = upsampling.bilinear(x, input_shape[:2])
+    # ResNet's windows are centred: value k is on pixel output_stride * k.
+    x = interpolate(x, input_shape[:2], (1 / output_stride, 1 / output_stride))
     return keras.Model(image, x, name="deeplab_v2_resnet")
 
 
 def _largest(network, image, scales, output_stride):
-    """The logits of `network` on every scale, brought to one size, their maximum."""
-    height, width = image.shape[1:3]
-    size = (-(-height // output_stride), -(-width // output_stride))
+    """The logits of `network` on every scale, brought to one size, their maximum. First
+    pixels lie on each other, and last ones: 321 becomes 241 and 161."""
+    sides = image.shape[1:3]
+    size = [-(-side // output_stride) for side in sides]
     logits = []
     for scale in scales:
-        scaled = (round(height * scale), round(width * scale))
-        x = network(upsampling.bilinear(image, scaled))
-        logits.append(upsampling.bilinear(x, size))
+        scaled = [round((side - 1) * scale) + 1 for side in sides]
+        x = network(interpolate(image, scaled, (1 / scale, 1 / scale)))
+        logits.append(interpolate(x, size, (scale, scale)))
     return layers.Maximum(dtype="float32", name="max_over_scales")(logits)

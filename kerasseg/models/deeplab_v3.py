@@ -29,8 +29,9 @@ def deeplab_v3(
 ):
     """DeepLabv3: ASPP on the encoder's last map.
 
-    input_shape: (H, W, 3), any size; the logits are resized to it. The paper's crops
-    are 16 k + 1 (513).
+    input_shape: (H, W, 3), any size; the logits are resized to it by half-pixel
+    centres. (The authors' code aligned the corners, hence the paper's crops of 16 k + 1
+    pixels, 513; here multiples of the stride suit as well.)
     encoder, weights: see `kerasseg.models.encoders`. encoder_options: what else the
     encoder knows, such as {"width": 0.5}.
     output_stride: 16, 8 (the paper's second half of training and its test) or 32.

@@ -23,6 +23,7 @@ def unet(
     batch_norm=False,
     batch_norm_momentum=0.9,
     padding="same",
+    stem=1,
     encoder="none",
     weights="imagenet",
 ):
@@ -36,6 +37,9 @@ def unet(
     padding: of the 3x3 convolutions. "same": zeros. "reflect": the mirrored border.
         "valid": none, as in the paper: the logits are smaller than the image (572 ->
         388, margin 92) and every one of them has seen only real pixels.
+    stem: stride of a first convolution (kernel 2 stem) before the contracting path, and
+        of the transposed convolution that then makes the logits: 2 saves the level at
+        full size, where most of a small network's time goes. Only with "same".
     encoder: "none", or the name of an encoder that takes the place of the contracting
         path (`kerasseg.models.encoders`); `weights` are the encoder's.
 
@@ -44,7 +48,12 @@ def unet(
     """
     if padding not in PADDINGS:
         raise ValueError(f"padding must be one of {PADDINGS}, got {padding!r}.")
-    _check_size(input_shape[:-1], depth, padding)
+    if stem > 1 and (padding != "same" or encoder != "none"):
+        raise ValueError(
+            f'stem={stem} works with padding="same" and encoder="none" only, got '
+            f"{padding!r} and {encoder!r}."
+        )
+    _check_size(input_shape[:-1], depth, padding, stem)
     image = keras.Input(input_shape, name="image")
 
     def block(x, filters):
@@ -54,6 +63,10 @@ def unet(
 
     if encoder == "none":
         x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
+        if stem > 1:
+            x = _conv(
+                x, filters, 2 * stem, padding, batch_norm, batch_norm_momentum, stem
+            )
         skips = []
         for level in range(depth + 1):
             x = block(x, filters * 2**level)
@@ -74,20 +87,26 @@ def unet(
         if skips[level] is not None:  # an encoder has no map at full size
             x = layers.Concatenate()([x, _centre(skips[level], x.shape[1:-1])])
         x = block(x, filters * 2**level)
-    head = _of_rank("Conv{}D", x)
+    head = _of_rank("Conv{}D" if stem == 1 else "Conv{}DTranspose", x)
     logits = head(
-        num_classes, 1, kernel_initializer=_he(), dtype="float32", name="logits"
+        num_classes,
+        stem,
+        strides=stem,
+        kernel_initializer=_he(),
+        dtype="float32",
+        name="logits",
     )
     return keras.Model(image, logits(x), name="unet")
 
 
-def _conv(x, filters, kernel, padding, batch_norm, momentum):
+def _conv(x, filters, kernel, padding, batch_norm, momentum, stride=1):
     rank = len(x.shape) - 2
     if padding == "reflect":
         x = ops.pad(x, [[0, 0], *[[1, 1]] * rank, [0, 0]], mode="reflect")
     x = _of_rank("Conv{}D", x)(
         filters,
         kernel,
+        strides=stride,
         padding="same" if padding == "same" else "valid",
         use_bias=not batch_norm,
         kernel_initializer=_he(),
@@ -146,13 +165,16 @@ def _encoder_maps(encoder, image, depth, padding, weights, momentum):
     return [maps[2**level] for level in range(1, depth + 1)]
 
 
-def _check_size(size, depth, padding):
+def _check_size(size, depth, padding, stem):
+    def works(length):
+        return length % stem == 0 and _works(length // stem, depth, padding)
+
     for length in size:
-        if _works(length, depth, padding):
+        if works(length):
             continue
-        below = next((n for n in range(length, 0, -1) if _works(n, depth, padding)), 0)
-        above = next(n for n in range(length, 10**9) if _works(n, depth, padding))
-        step = 2**depth
+        below = next((n for n in range(length, 0, -1) if works(n)), 0)
+        above = next(n for n in range(length, 10**9) if works(n))
+        step = stem * 2**depth
         kind = f"a multiple of {step}"
         if padding == "valid":
             kind = (

@@ -6,7 +6,12 @@ import pytest
 from narrow_vgg import NARROW, columns_seen, set_weights
 
 from kerasseg.models import build, vgg_trunk
-from kerasseg.models.deeplab_v1 import ASPP_S, deeplab_v1, deeplab_v2_vgg16, enlarge
+from kerasseg.models.deeplab_v1 import (
+    ASPP_S,
+    deeplab_v1,
+    deeplab_v2_vgg16,
+    interpolate,
+)
 
 pytestmark = pytest.mark.agnostic
 
@@ -111,10 +116,10 @@ def test_logits_of_the_branches_are_summed(rng):
     np.testing.assert_allclose(model.predict(image, verbose=0), expected, rtol=1e-4)
 
 
-def test_enlarge_puts_value_k_on_pixel_8k(rng):
+def test_interpolation_puts_value_k_on_pixel_8k(rng):
     """Equals numpy's linear interpolation, one axis after the other."""
     small = rng.normal(size=(1, 4, 3, 2)).astype("float32")
-    found = keras.ops.convert_to_numpy(enlarge(small, (25, 14)))
+    found = keras.ops.convert_to_numpy(interpolate(small, (25, 14)))
     expected = np.apply_along_axis(
         lambda v: np.interp(np.arange(25) / 8, np.arange(4), v), 1, small
     )

@@ -48,11 +48,10 @@ def test_every_map_equals_keras_applications(reference, weight_file):
     for (stride, map_), other in zip(found.items(), expected, strict=True):
         np.testing.assert_allclose(map_, other, atol=1e-4, err_msg=str(stride))
 
-    # Dilation instead of a stride: every second or fourth pixel is the plain map.
-    for output_stride, step in ((16, 2), (8, 4)):
-        model = maps(weights=weight_file, output_stride=output_stride)
-        dense = model.predict(image, verbose=0)[32]
-        np.testing.assert_allclose(dense[:, ::step, ::step], expected[-1], atol=1e-4)
+    # Dilation instead of two strides: every fourth pixel is the plain map.
+    model = maps(weights=weight_file, output_stride=8)
+    dense = model.predict(image, verbose=0)[32]
+    np.testing.assert_allclose(dense[:, ::4, ::4], expected[-1], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,8 @@ def test_every_map_equals_keras_applications(reference, weight_file):
 def test_parameters_of_keras_applications(name, parameters, widths):
     """What `count_params()` of its networks with include_top=False says (3.15.1)."""
     image = keras.Input((32, 32, 3))
-    found = encode(name, image, weights="none")
+    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
+        found = encode(name, image, weights="none")
     assert tuple(map_.shape[-1] for map_ in found.values()) == widths
     assert keras.Model(image, found[32]).count_params() == parameters
 

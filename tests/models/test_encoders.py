@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasseg.models import build
 from kerasseg.models.encoders import ENCODERS, efficientnet_lite, encode, torch_file
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "efficientnet_lite0.npz"
@@ -36,13 +37,30 @@ def features(name, size=(64, 64), **options):
 @pytest.mark.parametrize("output_stride", [32, 16, 8])
 def test_maps_have_the_promised_strides(name, output_stride):
     image = keras.Input((72, 64, 3))
-    maps = encode(name, image, output_stride=output_stride, weights="none")
+    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
+        maps = encode(name, image, output_stride=output_stride, weights="none")
     assert list(maps) == [2, 4, 8, 16, 32]
     for key, tensor in maps.items():
         stride = min(key, output_stride)
         assert tuple(tensor.shape[1:3]) == (-(-72 // stride), 64 // stride)
     layers = keras.Model(image, maps[32]).layers
     assert all(la.name.startswith("encoder_") for la in layers if la.weights)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_any_decoder_takes_it(name):
+    with keras.StatelessScope(initialize_variables=False):
+        for decoder in ("unet", "deeplab_v3plus_efficientnet_lite0"):
+            model = build(decoder, 3, (64, 96, 3), encoder=name, weights="none")
+            assert model.output_shape == (None, 64, 96, 3)
+
+
+@pytest.mark.parametrize("decoder", ["deeplab_v3_mobilenet_v2", "deeplab_v2_resnet101"])
+def test_any_other_decoder_takes_another(decoder):
+    with keras.StatelessScope(initialize_variables=False):
+        for name in ("vgg16", "mobilenet_v3_small"):
+            model = build(decoder, 3, (65, 49, 3), encoder=name, weights="none")
+            assert model.output_shape == (None, 65, 49, 3)
 
 
 def test_unknown_names_and_strides_say_what_is_known():

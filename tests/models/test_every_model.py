@@ -27,25 +27,26 @@ SMALL = {
     "segnet_basic": ((37, 50, 3), {"filters": 4}),
     "unet": ((32, 32, 3), {"filters": 4, "depth": 2}),
     "unet_small": ((32, 32, 3), {"filters": 4, "depth": 2}),
+    "unet_fast": ((32, 40, 3), {"filters": 4, "depth": 2}),
     "unet_valid": ((44, 44, 3), {"filters": 4, "depth": 2}),
     "unet_reflect": ((32, 32, 3), {"filters": 4, "depth": 2}),
     "unet_efficientnet_lite0": ((64, 64, 3), {"filters": 2, "weights": "none"}),
-    "deeplab_v3plus_efficientnet_lite0": ((72, 64, 3), DEEPLAB),
-    "deeplab_v3plus_efficientnet_lite1": ((64, 64, 3), DEEPLAB),
-    "deeplab_v3plus_efficientnet_lite2": ((64, 64, 3), DEEPLAB),
-    "deeplab_v3plus_mobilenet_v2": ((64, 64, 3), DEEPLAB | NARROW),
-    "deeplab_v3plus_resnet50": ((64, 72, 3), DEEPLAB | NARROW),
-    "deeplab_v3plus_resnet101": ((64, 64, 3), DEEPLAB | NARROW),
-    "deeplab_v3plus_xception65": ((64, 64, 3), DEEPLAB | NARROW),
+    "deeplab_v3plus_efficientnet_lite0": ((71, 64, 3), DEEPLAB),
+    "deeplab_v3plus_efficientnet_lite1": ((65, 51, 3), DEEPLAB),
+    "deeplab_v3plus_efficientnet_lite2": ((37, 50, 3), DEEPLAB),
+    "deeplab_v3plus_mobilenet_v2": ((51, 65, 3), DEEPLAB | NARROW),
+    "deeplab_v3plus_resnet50": ((61, 72, 3), DEEPLAB | NARROW),
+    "deeplab_v3plus_resnet101": ((37, 50, 3), DEEPLAB | NARROW),
+    "deeplab_v3plus_xception65": ((37, 50, 3), DEEPLAB | NARROW),
     "deeplab_v3_resnet50": ((65, 65, 3), NARROW),
-    "deeplab_v3_resnet101": ((64, 64, 3), NARROW),
-    "deeplab_v3_mobilenet_v2": ((64, 72, 3), NARROW),
+    "deeplab_v3_resnet101": ((37, 50, 3), NARROW),
+    "deeplab_v3_mobilenet_v2": ((37, 72, 3), NARROW),
     "deeplab_v2_resnet101": ((65, 65, 3), NARROW),
-    "lraspp_mobilenet_v3_large": ((64, 64, 3), NARROW),
+    "lraspp_mobilenet_v3_large": ((37, 50, 3), NARROW),
     "lraspp_mobilenet_v3_small": ((65, 65, 3), NARROW),
     "fc_densenet56": ((45, 38, 3), TIRAMISU),
-    "fc_densenet67": ((32, 32, 3), TIRAMISU),
-    "fc_densenet103": ((32, 32, 3), TIRAMISU),
+    "fc_densenet67": ((33, 40, 3), TIRAMISU),
+    "fc_densenet103": ((35, 32, 3), TIRAMISU),
     "residual_unet": ((70, 65, 3), {"filters": 2, "repeats": (1, 2, 1, 2, 2, 1, 2)}),
     "vnet": ((32, 48, 3), {"filters": 3, "convolutions": (1, 2, 1, 1, 1)}),
     "dilated_frontend": ((19, 24, 3), {"width": 1 / 64}),
@@ -57,6 +58,17 @@ SMALL = {
 }
 # Networks whose logits are smaller than the image, name -> logits' height and width.
 OUTPUT = {"unet_valid": (4, 4), "dilation7": (2, 3)}
+# Networks that do not take any size, name -> the sizes that they name beside 101.
+ADVICE = {
+    "unet": "100 or 104",
+    "unet_small": "100 or 104",
+    "unet_fast": "96 or 104",
+    "unet_valid": "100 or 104",
+    "unet_reflect": "100 or 104",
+    "unet_efficientnet_lite0": "96 or 128",
+    "vnet": "96 or 112",
+    "dilation7": "380",
+}
 
 every_model = pytest.mark.parametrize("name", sorted(MODELS))
 tensorflow_only = pytest.mark.skipif(
@@ -95,11 +107,29 @@ def test_every_name_is_tested():
     assert sorted(SMALL) == sorted(MODELS)
 
 
+@pytest.mark.parametrize("name", ADVICE)
+def test_a_size_that_does_not_work_is_answered_by_those_that_do(name):
+    _, options = SMALL[name]
+    with pytest.raises(ValueError, match=f"size 101.* to {ADVICE[name]}"):
+        build(name, CLASSES, (101, 101, 3), **options)
+
+
+def test_all_others_are_tested_with_odd_sizes():
+    even = {
+        name
+        for name, ((rows, columns, _), _) in SMALL.items()
+        if not rows % 2 and not columns % 2
+    }
+    assert even == set(ADVICE)
+
+
 @pytest.mark.agnostic
 @every_model
 def test_logits_have_the_promised_shape_and_dtype(name):
     shape, _ = SMALL[name]
     model = network(name)
+    scaling = next(la for la in model.layers if isinstance(la, keras.layers.Rescaling))
+    assert not scaling.weights
     size = OUTPUT.get(name, shape[:2])
     assert model.output_shape == (None, *size, CLASSES)
     assert [tensor.name for tensor in model.inputs] == ["image"]
@@ -139,11 +169,12 @@ def test_gradient_reaches_every_weight(name):
         assert np.abs(gradient).max() > 0, weight.path
 
 
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
 @every_model
-def test_half_precision_gives_finite_float32_logits(name):
+def test_half_precision_gives_finite_float32_logits(name, half):
     shape, options = SMALL[name]
     policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy(f"mixed_{half}")
     try:
         model = build(name, CLASSES, shape, **options)
         logits = model(images(name), training=False)
@@ -151,7 +182,7 @@ def test_half_precision_gives_finite_float32_logits(name):
         keras.config.set_dtype_policy(policy)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert np.isfinite(keras.ops.convert_to_numpy(logits)).all()
-    computed_in_half = [la for la in model.layers if la.compute_dtype == "bfloat16"]
+    computed_in_half = [la for la in model.layers if la.compute_dtype == half]
     assert computed_in_half
 
 

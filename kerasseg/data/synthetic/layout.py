@@ -138,7 +138,7 @@ def _traffic(rng, street):
 
 def _people(rng, street):
     things = []
-    for _ in range(rng.poisson(3.8)):
+    for _ in range(rng.poisson(5.0)):
         z = 4 + 9 * rng.random() ** 1.3
         side = pick(rng, (-1, 1))
         crossing = rng.random() < 0.15
@@ -151,7 +151,7 @@ def _people(rng, street):
         turn = np.pi / 2 if crossing or rng.random() < 0.25 else 0.0
         yaw = turn + np.pi * rng.integers(2) + rng.normal(0, 0.25)
         things.append(Person.draw(rng, street.place(s, z), z, yaw).thing())
-    for _ in range(rng.poisson(2.1)):
+    for _ in range(rng.poisson(2.5)):
         z = rng.uniform(6, 10)
         across = rng.random() < 0.25
         s = pick(rng, (-1, 1)) * (street.half - rng.uniform(0.5, 1.4))

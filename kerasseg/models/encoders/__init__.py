@@ -34,12 +34,12 @@ from kerasseg.models.encoders.vgg16 import vgg16
 from kerasseg.models.encoders.xception65 import xception65
 
 ENCODERS = {
-    "densenet121": densenet121,
-    "densenet169": densenet169,
-    "densenet201": densenet201,
     "efficientnet_lite0": efficientnet_lite0,
     "efficientnet_lite1": efficientnet_lite1,
     "efficientnet_lite2": efficientnet_lite2,
+    "densenet121": densenet121,
+    "densenet169": densenet169,
+    "densenet201": densenet201,
     "mobilenet_v2": mobilenet_v2,
     "mobilenet_v3_large": mobilenet_v3_large,
     "mobilenet_v3_small": mobilenet_v3_small,

@@ -1,0 +1,77 @@
+"""ADE20K as the SceneParsing benchmark distributes it: 150 classes of scenes.
+
+Zhou et al. 2017; ADEChallengeData2016 has 20,210 training and 2,000 validation images.
+Masks hold 1 to 150, and 0 for all else, which the benchmark does not count.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import Taxonomy
+
+CLASSES = 150
+SPLITS = {"training": "train", "validation": "val"}
+NAMES = "objectInfo150.txt"
+
+
+def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
+    """ADE20K SceneParsing: images/training/*.jpg, annotations/training/*.png, ...
+
+    Class ids are those of the masks less 1; 0 (other) becomes 255 = ignore. Classes are
+    named after the first word in objectInfo150.txt; without that file by numbers.
+
+    Args:
+        src: Folder ADEChallengeData2016.
+    """
+    src = Path(src)
+    found = {s: name for s, name in SPLITS.items() if (src / "images" / s).is_dir()}
+    if not found:
+        raise ValueError(
+            f"{src} holds neither images/training nor images/validation. Name the "
+            "folder ADEChallengeData2016."
+        )
+    return _taxonomy(src / NAMES), {
+        name: Samples(_pairs(src, split), _read) for split, name in found.items()
+    }
+
+
+def _taxonomy(file: Path) -> Taxonomy:
+    """Names of lines "Idx Ratio Train Val Name", separated by tabs: name, synonym."""
+    if not file.is_file():
+        return Taxonomy.numbered(CLASSES)
+    rows = [line.split("\t") for line in file.read_text().splitlines()[1:] if line]
+    if [row[0].strip() for row in rows] != [str(i + 1) for i in range(CLASSES)]:
+        raise ValueError(
+            f"{file} must name classes 1 to {CLASSES}, one a line after the heading. "
+            "Copy it from ADEChallengeData2016 again, or remove it."
+        )
+    return Taxonomy.named([row[-1].split(",")[0].strip() for row in rows])
+
+
+def _pairs(src: Path, split: str) -> list[tuple[Path, Path]]:
+    images = sorted((src / "images" / split).glob("*.jpg"))
+    if not images:
+        raise ValueError(f"{src}/images/{split} holds no *.jpg. Unpack it again.")
+    pairs = [(i, src / "annotations" / split / f"{i.stem}.png") for i in images]
+    for image, label in pairs:
+        if not label.is_file():
+            raise ValueError(f"Image {image} has no mask {label}. Add it.")
+    return pairs
+
+
+def _read(pair: tuple[Path, Path]) -> Sample:
+    image, encoded = read_image(pair[0])
+    label, _ = read_mask(pair[1])
+    if label.ndim != 2 or label.dtype != np.uint8 or label.max() > CLASSES:
+        raise ValueError(
+            f"Mask {pair[1]} must be an 8-bit gray PNG of ids 0 to {CLASSES}. Use the "
+            "masks of ADEChallengeData2016, not those of the full ADE20K."
+        )
+    label = label - np.uint8(1)  # 0 becomes 255
+    return Sample(pair[0].stem, image, label, encoded=encoded)

@@ -1,0 +1,138 @@
+"""ApolloScape scene parsing: 147,000 frames of 3384 x 2710, 22 classes.
+
+Huang et al. 2018; class ids and train ids of its README.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.label_maps import table, to_classes
+from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+CLASSES = {
+    "sky": (17,),
+    "car": (33, 161),
+    "motorbicycle": (34, 162),
+    "bicycle": (35, 163),
+    "person": (36, 164),
+    "rider": (37, 165),
+    "truck": (38, 166),
+    "bus": (39, 167),
+    "tricycle": (40, 168),
+    "road": (49,),
+    "sidewalk": (50,),
+    "traffic_cone": (65,),
+    "road_pile": (66,),
+    "fence": (67,),
+    "traffic_light": (81,),
+    "pole": (82,),
+    "traffic_sign": (83,),
+    "wall": (84,),
+    "dustbin": (85,),
+    "billboard": (86,),
+    "building": (97,),
+    "vegetation": (113,),
+}
+"""Ids in the files, of single objects and of groups; the position is the class id."""
+
+TAXONOMY = Taxonomy.named(list(CLASSES))
+KNOWN = table(
+    {stored: i for i, ids in enumerate(CLASSES.values()) for stored in ids},
+    ignored=(0, 1, 98, 99, 100, IGNORE),  # others, rover, bridge, tunnel, overpass
+)
+SPLITS = ("train", "val")
+BOTH, INSTANCES = "_bin.png", "_instanceIds.png"
+
+
+def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
+    """ApolloScape: road01_ins/ColorImage/Record001/Camera 5/*.jpg with .../Label/...
+
+    Also ColorImage/road01_ins/... with Label/road01_ins/... Labels are *_bin.png, or
+    *_instanceIds.png (16 bits, class * 1000 + number) where there is none. Splits are
+    those of the image lists (road01_ins_train.lst, ..._val.lst) in src or below it, as
+    far as their roads are there; without lists all labelled images are train. A record
+    of a road, with both cameras, is a sequence.
+
+    Args:
+        src: Folder that holds the roads, and the image lists.
+    """
+    src = Path(src)
+    if not src.is_dir():
+        raise ValueError(f"ApolloScape folder {src} does not exist. Check the path.")
+    lists = {s: sorted(src.rglob(f"*_{s}.lst")) for s in SPLITS}
+    if any(lists.values()):
+        splits = {s: [p for f in lists[s] for p in _listed(src, f)] for s in SPLITS}
+    else:
+        labels = {}
+        for end in (INSTANCES, BOTH):  # _bin.png replaces _instanceIds.png
+            for file in src.rglob(f"*{end}"):
+                labels[file.with_name(file.name.removesuffix(end))] = file
+        splits = {
+            "train": [(_image(src, labels[f]), labels[f]) for f in sorted(labels)]
+        }
+    splits = {split: pairs for split, pairs in splits.items() if pairs}
+    if not splits:
+        raise ValueError(
+            f"{src} has no labels road01_ins/Label/Record001/Camera 5/*{BOTH}, or no "
+            "road that its image lists name. Unpack road01_ins.tar.gz there."
+        )
+    return TAXONOMY, {
+        split: Samples(pairs, _read, _sequence) for split, pairs in splits.items()
+    }
+
+
+def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
+    """Pairs of the lines "image<tab>label"; none if the road of a list is not there."""
+    pairs = []
+    for number, line in enumerate(listing.read_text().splitlines(), 1):
+        fields = line.strip().split("\t")
+        if len(fields) != 2 and line.strip():
+            raise ValueError(
+                f"{listing} line {number}: expected 'image<tab>label', got '{line}'."
+            )
+        if line.strip():
+            pairs.append((src / fields[0], src / fields[1]))
+    roads = {src / image.relative_to(src).parts[0] for image, _ in pairs}
+    if not any(road.is_dir() for road in roads):
+        return []
+    for file in (file for pair in pairs for file in pair):
+        if not file.is_file():
+            raise ValueError(
+                f"{listing} names {file}, which does not exist. Unpack that road again."
+            )
+    return pairs
+
+
+def _image(src: Path, label: Path) -> Path:
+    """The image of a label: one folder and the end of the name differ."""
+    stem = label.name.removesuffix(BOTH).removesuffix(INSTANCES)
+    parts = list(label.relative_to(src).parent.parts)
+    if "Label" not in parts:
+        raise ValueError(f"{label} is not below a folder Label. Name the folder above.")
+    parts[parts.index("Label")] = "ColorImage"
+    image = src.joinpath(*parts, f"{stem}.jpg")
+    if not image.is_file():
+        raise ValueError(f"Label {label} has no image {image}. Add it.")
+    return image
+
+
+def _sequence(pair: tuple[Path, Path]) -> str:
+    """Road and record, whichever of the two layouts: road01_ins/Record001."""
+    parts = [p for p in pair[0].parent.parts if p != "ColorImage"]
+    return "/".join(parts[-3:-1])
+
+
+def _read(pair: tuple[Path, Path]) -> Sample:
+    image, encoded = read_image(pair[0])
+    stored, _ = read_mask(pair[1])
+    if pair[1].name.endswith(INSTANCES):
+        stored = np.where(stored == 65535, IGNORE, stored // 1000)
+    label = to_classes(stored, KNOWN, pair[1])
+    name = "_".join([*_sequence(pair).split("/"), pair[0].stem])
+    return Sample(name, image, label, encoded=encoded, sequence=_sequence(pair))

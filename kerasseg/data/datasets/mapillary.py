@@ -1,0 +1,96 @@
+"""Mapillary Vistas v1.2 and v2.0: 20,000 labelled street images of many sizes.
+
+Neuhold et al. 2017. Names, colours and what is evaluated come from its config file.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets.label_maps import paired, table, to_classes
+from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import Taxonomy
+
+SPLITS = {"training": "train", "validation": "val"}
+VERSIONS = ("v2.0", "v1.2")
+
+
+def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
+    """Mapillary Vistas: training/images/*.jpg with training/v2.0/labels/*.png.
+
+    In the package of v1.2 labels are in training/labels/; without labels/ the class is
+    taken from the 16-bit files in instances/. Classes are those that the config file
+    says to evaluate; the others become 255 = ignore. testing has no labels.
+
+    Args:
+        src: Folder that holds training/, validation/ and the config file.
+        version: v1.2 or v2.0; empty: the newest that is there.
+    """
+    src = Path(src)
+    if version not in ("", *VERSIONS):
+        raise ValueError(f"--version must be {' or '.join(VERSIONS)}, got '{version}'.")
+    versions = [version] if version else list(VERSIONS)
+    places = [f"{v}/" for v in versions] + [""] * ("v1.2" in versions)
+    for place in places:
+        folders = {s: _labels(src / s / place) for s in SPLITS}
+        if any(folders.values()):
+            break
+    else:
+        raise ValueError(
+            f"{src} has no folder training/{places[0]}labels. Name the folder that "
+            "holds training/ and validation/ of Mapillary Vistas."
+        )
+    taxonomy, known = _config(src, place.strip("/") or "v1.2")
+    splits = {}
+    for folder, name in SPLITS.items():
+        labels = folders[folder]
+        images = (src / folder / "images").glob("*.jpg")
+        if labels:
+            pairs = paired(images, lambda f, at=labels: at / f"{f.stem}.png")
+            read = partial(_read, known=known, instances=labels.name == "instances")
+            splits |= {name: Samples(pairs, read)} if pairs else {}
+    if not splits:
+        raise ValueError(f"{src}/training/images holds no *.jpg. Unpack it again.")
+    return taxonomy, splits
+
+
+def _labels(folder: Path) -> Path | None:
+    kinds = (folder / "labels", folder / "instances")
+    return next((kind for kind in kinds if kind.is_dir()), None)
+
+
+def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray]:
+    files = [src / f"config_{version}.json", src / "config.json"]
+    file = next((f for f in files if f.is_file()), None)
+    if file is None:
+        raise ValueError(
+            f"{src} has no {files[0].name} (nor config.json), which names the classes. "
+            "Copy it there from the archive of the data set."
+        )
+    try:
+        entries = json.loads(file.read_bytes())["labels"]
+        evaluated = {i: entry for i, entry in enumerate(entries) if entry["evaluate"]}
+        names = tuple(entry["name"] for entry in evaluated.values())
+        colours = tuple(tuple(entry["color"]) for entry in evaluated.values())
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{file} is no config file of Mapillary Vistas ({type(error).__name__}: "
+            f"{error}). Copy it again."
+        ) from error
+    classes = {stored: i for i, stored in enumerate(evaluated)}
+    return Taxonomy(names, colours), table(classes, ignored=range(len(entries)))
+
+
+def _read(pair: tuple[Path, Path], known: np.ndarray, instances: bool) -> Sample:
+    image, encoded = read_image(pair[0])
+    stored, _ = read_mask(pair[1])
+    if instances:  # 16 bits: 256 * label + number of the object
+        stored = stored // 256
+    label = to_classes(stored, known, pair[1])
+    return Sample(pair[0].stem, image, label, encoded=encoded)

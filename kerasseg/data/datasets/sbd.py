@@ -1,0 +1,94 @@
+"""SBD, the Semantic Boundaries Dataset: VOC's 20 classes on 11,355 images, MAT files.
+
+Hariharan et al. 2011; 8,498 train and 2,857 val images. Nothing is ignored: unlike VOC,
+objects have no border of 255. With VOC it makes "trainaug", the 10,582 images on which
+DeepLab and others train.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples, pascal_voc
+from kerasseg.data.datasets.extra import needs
+from kerasseg.data.files import read_image
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import Taxonomy
+
+
+def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
+    """SBD: img/*.jpg, cls/*.mat, train.txt and val.txt in benchmark_RELEASE/dataset.
+
+    With --voc the splits are trainaug and VOC's val: train holds VOC's own train images
+    with VOC's masks, then those of SBD's train and val that VOC has in neither of its
+    two splits (10,582 in all for VOC2012).
+
+    Args:
+        src: Folder benchmark_RELEASE, or the folder dataset in it.
+        voc: Folder VOC2012 (or VOCdevkit with one year in it) to make trainaug with.
+    """
+    needs("scipy.io")
+    src = Path(src)
+    root = src if (src / "cls").is_dir() else src / "dataset"
+    if not (root / "cls").is_dir():
+        raise ValueError(
+            f"{src} holds no dataset/cls. Name the folder benchmark_RELEASE of SBD."
+        )
+    names = {split: _listed(root, split) for split in ("train", "val")}
+    if not voc:
+        splits = {split: _pairs(root, names[split]) for split in names}
+        return pascal_voc.TAXONOMY, {s: Samples(splits[s], _read) for s in splits}
+    other = pascal_voc.folder(Path(voc))
+    train, val = (pascal_voc.listed(other, split) for split in ("train", "val"))
+    added = sorted({*names["train"], *names["val"]} - {*train, *val})
+    return pascal_voc.TAXONOMY, {
+        "train": Samples(
+            [*pascal_voc.pairs(other, train), *_pairs(root, added)], _read
+        ),
+        "val": Samples(pascal_voc.pairs(other, val), _read),
+    }
+
+
+def _listed(root: Path, split: str) -> list[str]:
+    listing = root / f"{split}.txt"
+    if not listing.is_file():
+        raise ValueError(f"List {listing} does not exist. Unpack SBD again.")
+    return listing.read_text().split()
+
+
+def _pairs(root: Path, names: list[str]) -> list[tuple[Path, Path]]:
+    pairs = [(root / f"img/{n}.jpg", root / f"cls/{n}.mat") for n in names]
+    for file in (file for pair in pairs for file in pair):
+        if not file.is_file():
+            raise ValueError(
+                f"The lists of {root} name {file.stem}, but {file} does not exist. "
+                "Unpack SBD again."
+            )
+    return pairs
+
+
+def _read(pair: tuple[Path, Path]) -> Sample:
+    if pair[1].suffix == ".png":
+        return pascal_voc.read(pair)
+    image, encoded = read_image(pair[0])
+    return Sample(pair[0].stem, image, _label(pair[1]), encoded=encoded)
+
+
+def _label(file: Path) -> np.ndarray:
+    """The map of class ids in a MAT file: field Segmentation of the struct GTcls."""
+    io = needs("scipy.io")
+    try:
+        label = np.asarray(io.loadmat(file)["GTcls"]["Segmentation"][0, 0])
+    except Exception as error:  # damaged files raise MatReadError, zlib.error, ...
+        raise ValueError(
+            f"{file} is no MAT file with GTcls.Segmentation ({error}). Unpack SBD "
+            "again."
+        ) from error
+    if label.ndim != 2 or label.dtype != np.uint8:
+        raise ValueError(
+            f"{file}: GTcls.Segmentation must be uint8 (H, W), is {label.dtype} "
+            f"{label.shape}. Unpack SBD again."
+        )
+    return label

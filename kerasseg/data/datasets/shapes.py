@@ -1,0 +1,98 @@
+"""Shapes of labelme as masks, pixel by pixel as labelme itself draws them.
+
+Rules of labelme's utils/shape.py (K. Wada): shapes are drawn by PIL with their outline.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+LINE_WIDTH = 10
+POINT_RADIUS = 5
+POINTS = {
+    "polygon": range(3, 1 << 30),
+    "rectangle": range(2, 3),
+    "oriented_rectangle": range(4, 5),
+    "circle": range(2, 3),
+    "line": range(2, 3),
+    "linestrip": range(2, 1 << 30),
+    "point": range(1, 2),
+    "mask": range(2, 3),
+}
+"""How many points a shape of each type may have."""
+
+
+def rasterise(shape: dict, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool pixels of a shape; `size` is (H, W).
+
+    polygon, oriented_rectangle: filled, with outline. rectangle: two corners. circle:
+    centre and a point on it. line, linestrip: 10 pixels wide. point: a disc of radius
+    5. mask: a PNG in base64 between two corners. No type means polygon.
+    """
+    kind = shape.get("shape_type") or "polygon"
+    points = _points(shape, kind)
+    if kind == "mask":
+        return _bitmap(shape, points, size)
+    canvas = Image.new("L", size[::-1])
+    draw = ImageDraw.Draw(canvas)
+    if kind in ("polygon", "oriented_rectangle"):
+        draw.polygon(points, outline=1, fill=1)
+    elif kind == "rectangle":
+        (left, right), (top, bottom) = map(sorted, zip(*points, strict=True))
+        draw.rectangle((left, top, right, bottom), outline=1, fill=1)
+    elif kind in ("line", "linestrip"):
+        draw.line(points, fill=1, width=LINE_WIDTH)
+    else:
+        x, y = points[0]
+        radius = POINT_RADIUS if kind == "point" else math.dist(*points)
+        draw.ellipse(
+            (x - radius, y - radius, x + radius, y + radius), fill=1, outline=1
+        )
+    return np.asarray(canvas).astype(bool)
+
+
+def _points(shape: dict, kind: str) -> list[tuple[float, float]]:
+    if kind not in POINTS:
+        raise ValueError(
+            f"shape_type '{kind}' is unknown. Known: {', '.join(POINTS)}. Draw the "
+            "shape as a polygon."
+        )
+    try:
+        points = [(float(x), float(y)) for x, y in shape["points"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            "points must be a list of [x, y]. Draw the shape again."
+        ) from error
+    if len(points) not in POINTS[kind]:
+        raise ValueError(
+            f"a {kind} has {POINTS[kind].start} points"
+            f"{' or more' if len(POINTS[kind]) > 1 else ''}, this one {len(points)}. "
+            "Draw the shape again."
+        )
+    return points
+
+
+def _bitmap(shape: dict, points, size: tuple[int, int]) -> np.ndarray:
+    (left, top), (right, bottom) = ((int(x), int(y)) for x, y in points)
+    try:
+        content = base64.b64decode(shape["mask"])
+        bitmap = np.asarray(Image.open(io.BytesIO(content))).astype(bool)
+    except (KeyError, TypeError, binascii.Error, OSError) as error:
+        raise ValueError(
+            "a mask must be a PNG in base64. Draw the shape again."
+        ) from error
+    mask = np.zeros(size, bool)
+    inside = left >= 0 and top >= 0 and right < size[1] and bottom < size[0]
+    if not inside or bitmap.shape != (bottom - top + 1, right - left + 1):
+        raise ValueError(
+            f"a mask of {bitmap.shape} pixels does not fit between its corners "
+            f"{(left, top)} and {(right, bottom)} in an image of {size}. Draw it again."
+        )
+    mask[top : bottom + 1, left : right + 1] = bitmap
+    return mask

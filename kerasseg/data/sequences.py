@@ -1,0 +1,67 @@
+"""Validation splits of whole sequences, so that neighbouring frames stay together.
+
+Frames of one drive look alike: parted at random, val would hold what train has seen,
+and its scores would say nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import replace
+
+from kerasseg.data.datasets import Samples
+
+OWN = ("train", "val")
+
+
+def divide_by_sequence(
+    splits: dict[str, Samples], share: float, name: str = "The source"
+) -> dict[str, Samples]:
+    """Divides the samples of train and val anew; other splits stay as they are.
+
+    share: of the samples that go to val, as nearly as whole sequences allow. Sequences
+    are taken in the order of the SHA-256 of their names, each that brings val nearer to
+    its share: the same on every machine. 0 leaves all in train.
+
+    What `read` of train reads must also read the entries of val.
+
+    Raises ValueError for a source that does not tell sequences, or has only one.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"--val-share must be at least 0 and below 1, got {share}.")
+    pools = [splits[split] for split in OWN if split in splits]
+    if not pools or any(pool.sequence is None for pool in pools):
+        raise ValueError(
+            f"{name} does not tell which frames belong to one sequence. Leave out "
+            "--split-by sequence; its own splits are taken then."
+        )
+    train = pools[0]
+    entries = [entry for pool in pools for entry in pool.entries]
+    lengths = Counter(train.sequence(entry) for entry in entries)
+    chosen = _choose(lengths, share) if share else set()
+    if share and len(lengths) < 2:
+        raise ValueError(
+            f"{name} has one sequence ({next(iter(lengths))}) and cannot be divided "
+            "into train and val. Add another drive, or say --val-share 0."
+        )
+    parts = {
+        "train": [e for e in entries if train.sequence(e) not in chosen],
+        "val": [e for e in entries if train.sequence(e) in chosen],
+    }
+    others = {split: splits[split] for split in splits if split not in OWN}
+    return {s: replace(train, entries=parts[s]) for s in OWN if parts[s]} | others
+
+
+def _choose(lengths: Counter[str], share: float) -> set[str]:
+    wanted = share * lengths.total()
+    chosen: set[str] = set()
+    count = 0
+    for name in sorted(lengths, key=lambda n: hashlib.sha256(n.encode()).digest()):
+        if abs(count + lengths[name] - wanted) < abs(count - wanted):
+            chosen.add(name)
+            count += lengths[name]
+    shortest = {min(lengths, key=lambda n: (lengths[n], n))}
+    if len(chosen) == len(lengths):
+        chosen -= shortest  # train needs one
+    return chosen or shortest

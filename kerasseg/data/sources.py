@@ -1,0 +1,77 @@
+"""Several sources as one: labels brought to common ids, splits put together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import Taxonomy
+
+Source = tuple[Taxonomy, dict[str, Samples]]
+ORDER = {"train": 0, "val": 1, "test": 2}
+
+
+def mapped(source: Source, table: np.ndarray, taxonomy: Taxonomy) -> Source:
+    """The source with the classes of `taxonomy`; table: (256,) new id of each id."""
+    splits = {
+        split: replace(samples, read=partial(_mapped, samples.read, table))
+        for split, samples in source[1].items()
+    }
+    return taxonomy, splits
+
+
+def join(sources: list[tuple[str, Source]]) -> Source:
+    """One taxonomy and the splits of all sources, those of one name put together.
+
+    Ids and sequences of the samples begin with the name of their source ("camvid-x";
+    "camvid1-x", "camvid2-x" where a name comes twice). Object ids are left out, as not
+    all sources have them. One source is given back as it is.
+
+    Raises ValueError for sources of different classes.
+    """
+    first, (taxonomy, splits) = sources[0]
+    if len(sources) == 1:
+        return taxonomy, splits
+    for name, (other, _) in sources[1:]:
+        if other.names != taxonomy.names:
+            raise ValueError(
+                f"{name} has other classes than {first} ({other.num_classes} and "
+                f"{taxonomy.num_classes}). Add --taxonomy road, or write them to two "
+                "folders."
+            )
+    times, seen = Counter(name for name, _ in sources), Counter()
+    entries: dict[str, list] = {}
+    reads: dict[str, dict[str, Callable]] = {}
+    for name, (_, splits) in sources:
+        seen[name] += 1
+        key = f"{name}{seen[name]}" if times[name] > 1 else name
+        key = key.replace(":", "-")  # tfds:NAME
+        for split, samples in splits.items():
+            entries.setdefault(split, []).extend((key, e) for e in samples.entries)
+            reads.setdefault(split, {})[key] = samples.read
+    return taxonomy, {
+        split: Samples(entries[split], partial(_read, reads[split]))
+        for split in sorted(entries, key=lambda split: ORDER.get(split, len(ORDER)))
+    }
+
+
+def _mapped(read: Callable[[Any], Sample], table: np.ndarray, entry) -> Sample:
+    sample = read(entry)
+    return replace(sample, label=table[sample.label])
+
+
+def _read(reads: dict[str, Callable], entry: tuple[str, Any]) -> Sample:
+    sample = reads[entry[0]](entry[1])
+    return replace(
+        sample,
+        id=f"{entry[0]}-{sample.id}",
+        instance=None,
+        sequence=f"{entry[0]}-{sample.sequence}" if sample.sequence else "",
+    )

@@ -1,0 +1,94 @@
+"""`python -m kerasseg.doctor RECORDS|FOLDER`: what would ruin a training.
+
+Looks through records, or through a folder of images and masks before it becomes
+records. Prints the findings, each with its fix, the frequencies of the classes with
+weights for a recipe, and writes an HTML page with pictures.
+
+Exit code: 0 healthy, also with warnings; 1 errors were found; 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from kerasseg.command import command
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Find what would ruin a training, each with its fix.
+
+    Exit code: 0 healthy, also with warnings; 1 errors were found; 2 wrong usage.
+    """
+
+    source: tyro.conf.Positional[Path]
+    """Records, or a folder of images and masks as for `prepare folder`."""
+    out: Path = Path("doctor.html")
+    """HTML page to write."""
+    images: str = "images"
+    """Name of the folders of images."""
+    masks: str = "masks"
+    """Name of the folders of masks."""
+    legend: str = ""
+    """File of class names, if it is not classes.txt or legend.txt in the folder."""
+    binary: bool = False
+    """Masks are 0 (background) and 255 (foreground)."""
+    val_share: float = 0.2
+    """Share that `prepare folder` would choose for val, if there is no such folder."""
+    skip: tuple[str, ...] = ()
+    """Checks to leave out, by their names in the table."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(Doctor, args=argv, prog="python -m kerasseg.doctor")
+    if doctor(asked):
+        sys.exit(1)
+
+
+def doctor(asked: Doctor) -> bool:
+    """Prints the table, writes the page; whether there are errors."""
+    from kerasseg import atomic
+    from kerasseg.doctor import checks, sources
+    from kerasseg.doctor.balance import balances
+    from kerasseg.doctor.report import report
+    from kerasseg.doctor.survey import survey
+    from kerasseg.doctor.table import table, verdict
+
+    checks.known(asked.skip)
+    source = _source(asked, sources)
+    seen = survey(source)
+    findings = checks.run(seen, source.findings, asked.skip)
+    blind = any(f.check in checks.BLIND for f in findings)
+    counted = [] if blind else balances(seen.splits, seen.classes)
+    print(f"{asked.source}: {table(seen, findings, counted)}")
+    name = asked.source.resolve().name
+    atomic.write_text(asked.out, report(name, seen, findings, counted))
+    print(f"{verdict(findings)} Pictures: {asked.out}")
+    return any(finding.severity == "error" for finding in findings)
+
+
+def _source(asked: Doctor, sources):
+    from kerasseg.data.description import FILE
+
+    if (asked.source / FILE).is_file():
+        from kerasseg.quiet import start_tensorflow
+
+        start_tensorflow()
+        return sources.of_records(asked.source)
+    return sources.of_folder(
+        asked.source,
+        asked.images,
+        asked.masks,
+        asked.legend,
+        asked.binary,
+        asked.val_share,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""How often each class occurs, and the weights that make up for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasseg.data import class_weights
+from kerasseg.doctor.facts import Facts
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+KINDS = ("median", "sqrt_median", "inverse_log")
+"""Values of `fit.class_weights` in a recipe."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Of one split; arrays (C,). weights: by the name a recipe gives them."""
+
+    split: str
+    images: int
+    share: np.ndarray
+    images_with: np.ndarray
+    ignored: float
+    weights: dict[str, np.ndarray]
+
+
+def balance(split: str, facts: list[Facts], classes: Taxonomy) -> Balance | None:
+    """None where no pixel of the split is labelled with a class."""
+    pixels, images_with, pixels_with = np.zeros((3, classes.num_classes), np.int64)
+    total = 0
+    for one in facts:
+        inside = (one.ids >= 0) & (one.ids < classes.num_classes) & (one.ids != IGNORE)
+        ids = one.ids[inside]
+        pixels[ids] += one.counts[inside]
+        images_with[ids] += 1
+        size = int(one.counts.sum())
+        pixels_with[ids] += size
+        total += size
+    if not pixels.sum():
+        return None
+    median = class_weights.median_frequency(pixels, pixels_with)
+    weights = (median, np.sqrt(median), class_weights.inverse_log(pixels))
+    return Balance(
+        split,
+        len(facts),
+        pixels / pixels.sum(),
+        images_with,
+        1 - pixels.sum() / total,
+        dict(zip(KINDS, weights, strict=True)),
+    )
+
+
+def balances(splits: dict[str, list[Facts]], classes: Taxonomy) -> list[Balance]:
+    """Of all splits that have labels, train first."""
+    found = [balance(split, facts, classes) for split, facts in splits.items()]
+    return sorted((b for b in found if b), key=lambda b: b.split != "train")
+
+
+def recipe(balance: Balance) -> str:
+    """Lines for a recipe (TOML): the gentle weights, with their values."""
+    numbers = ", ".join(f"{w:.3g}" for w in balance.weights["sqrt_median"])
+    return (
+        "[fit]\n"
+        f'class_weights = "sqrt_median"  # or "median", "inverse_log", "none"\n'
+        f"# of {balance.split}, in the order of the ids: [{numbers}]\n"
+    )

@@ -1,0 +1,71 @@
+"""The table of checks, and running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kerasseg.doctor import (
+    check_alignment,
+    check_classes,
+    check_duplicates,
+    check_files,
+    check_ids,
+)
+from kerasseg.doctor.finding import Finding
+from kerasseg.doctor.survey import Survey
+
+
+@dataclass(frozen=True)
+class Check:
+    """A pure function of the survey. needs_ids: left out after an error of
+    `BLIND`."""
+
+    name: str
+    what: str
+    run: Callable[[Survey], list[Finding]]
+    needs_ids: bool = False
+
+
+CHECKS = (
+    Check("pairs", "each image has one mask, in a lossless format", lambda survey: []),
+    Check("corrupt", "every file can be read to its end", check_files.corrupt),
+    Check("swapped", "images are pictures, masks are masks", check_files.swapped),
+    Check("size", "a mask is as large as its image", check_files.sizes),
+    Check("exif", "no camera tag turns an image away from its mask", check_files.exif),
+    Check("blank", "images show something", check_files.blank),
+    Check("labelIds", "trainIds, not Cityscapes' labelIds", check_ids.label_ids),
+    Check("encoding", "ids, not gray levels or colours", check_ids.encoding, True),
+    Check("range", "ids and colours are those of the classes", check_ids.outside, True),
+    Check("interpolated", "masks were never smoothed", check_ids.interpolated, True),
+    Check("alignment", "labels lie on what they show", check_alignment.alignment),
+    Check("classes", "classes occur, in train too", check_classes.classes, True),
+    Check("ignored", "labels teach something", check_classes.unlabelled, True),
+    Check("duplicates", "no image occurs twice", check_duplicates.duplicates),
+    Check("leakage", "no near copy in another split", check_duplicates.near),
+    Check("sequence", "no video dealt to several splits", check_duplicates.sequence),
+)
+
+
+BLIND = ("swapped", "labelIds", "encoding")
+"""Errors after which ids say nothing."""
+
+
+def known(names) -> None:
+    """Raises ValueError for a name that no check has."""
+    unknown = set(names) - {check.name for check in CHECKS}
+    if unknown:
+        names = ", ".join(dict.fromkeys(check.name for check in CHECKS))
+        raise ValueError(f"Unknown check '{min(unknown)}' to skip. Known: {names}.")
+
+
+def run(survey: Survey, found: list[Finding], skip=()) -> list[Finding]:
+    """All findings, those of the source (`found`) too; errors first."""
+    findings = [finding for finding in found if finding.check not in skip]
+    for check in CHECKS:
+        blind = any(finding.check in BLIND for finding in findings)
+        if check.name not in skip and not (check.needs_ids and blind):
+            findings += check.run(survey)
+        if any(finding.check == "swapped" for finding in findings):
+            break  # what follows would take masks for images
+    return sorted(findings, key=lambda finding: finding.severity)

@@ -1,0 +1,143 @@
+"""What is kept of one image and its mask: numbers, never pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kerasseg.doctor import agreement, fingerprint
+from kerasseg.doctor.decode import decode_image, decode_mask
+from kerasseg.doctor.ids import Reading, ids_of
+from kerasseg.doctor.smoothing import in_between
+
+Bytes = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Entry:
+    """One pair of a source. image, mask: names for people; read: both files' bytes."""
+
+    split: str
+    id: str
+    image: str
+    mask: str
+    read: Callable[[], Bytes]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Facts:
+    """error: why it cannot be read; then nothing else is known.
+
+    stored, size: (height, width) of the image as stored, and upright.
+    image_colours, mask_colours: different colours on every fourth row and column.
+    ids, counts: ids of the mask and their pixels; -1 for colours of no class.
+    colours: those colours, most frequent first, `COLOURS` at most; unknown: how many.
+    grays: pixels of a binary mask that are neither 0 nor 255, as a share.
+    between, between_kinds: see `smoothing.in_between`.
+    margin: see `agreement.margin`; nan where nothing can be said.
+    turn: how the label should be turned to fit, where the margin is below 0.
+    """
+
+    entry: Entry
+    error: str = ""
+    stored: tuple[int, int] = (0, 0)
+    size: tuple[int, int] = (0, 0)
+    mask_size: tuple[int, int] = (0, 0)
+    orientation: int = 1
+    blank: bool = False
+    image_colours: int = 0
+    mask_colours: int = 0
+    ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    colours: tuple = ()
+    unknown: int = 0
+    grays: float = 0.0
+    between: float = 0.0
+    between_kinds: int = 0
+    margin: float = float("nan")
+    turn: str = ""
+    digest: bytes = b""
+    thumbnail: np.ndarray | None = None
+
+    def pixels(self, wanted: int) -> int:
+        """Pixels of an id."""
+        return int(self.counts[self.ids == wanted].sum())
+
+
+COLOURS = 24
+BLANK = 1.0
+"""Standard deviation below which an image shows nothing: the darkest of the 110 DSB
+nuclei images has 2.4 gray levels."""
+
+
+def facts_of(
+    entry: Entry, read: Callable[[], Bytes], reading: Reading
+) -> tuple[Facts, np.ndarray | None]:
+    """The facts of a pair, and its `agreement.agreement`, to be summed over a split."""
+    try:
+        image_data, mask_data = read()
+    except (OSError, ValueError) as error:
+        return Facts(entry, str(error)), None
+    try:
+        stored, image, orientation = decode_image(image_data)
+    except ValueError as error:
+        return Facts(entry, f"image {entry.image}: {error}"), None
+    try:
+        pixels, palette = decode_mask(mask_data)
+    except ValueError as error:
+        return Facts(entry, f"mask {entry.mask}: {error}"), None
+    ids, colours = ids_of(pixels, palette, reading)
+    used, counts = _counted(ids)
+    between, kinds = in_between(ids)
+    sums, margin, turn = None, float("nan"), ""
+    if ids.shape == image.shape[:2]:
+        sums = agreement.agreement(image, ids.astype(np.float32))
+    if sums is not None:
+        margin = agreement.margin(sums)
+        if margin < 0:
+            turn = agreement.better_turn(image, ids.astype(np.float32))
+    facts = Facts(
+        entry,
+        stored=stored.shape[:2],
+        size=image.shape[:2],
+        mask_size=ids.shape,
+        orientation=orientation,
+        blank=float(image.std()) < BLANK,
+        image_colours=_colours(image),
+        mask_colours=_colours(pixels),
+        ids=used,
+        counts=counts,
+        colours=tuple(colours[:COLOURS]),
+        unknown=len(colours),
+        grays=_grays(pixels) if reading.binary else 0.0,
+        between=between,
+        between_kinds=kinds,
+        margin=margin,
+        turn=turn,
+        digest=fingerprint.digest(image),
+        thumbnail=fingerprint.thumbnail(image),
+    )
+    return facts, sums
+
+
+def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if ids.min() >= -1 and ids.max() < 1024:  # many times faster than sorting
+        counts = np.bincount(ids.ravel() + 1)
+        used = np.flatnonzero(counts)
+        return (used - 1).astype(np.int32), counts[used]
+    used, counts = np.unique(ids, return_counts=True)
+    return used[:1024], counts[:1024]
+
+
+def _colours(pixels: np.ndarray) -> int:
+    some = pixels[::4, ::4].astype(np.int32)
+    if some.ndim == 3:
+        some = some @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    return len(np.unique(some))
+
+
+def _grays(pixels: np.ndarray) -> float:
+    levels = pixels if pixels.ndim == 2 else pixels.max(-1)
+    return float(((levels > 1) & (levels < 254)).mean())

@@ -1,0 +1,49 @@
+"""What a check says: the fault, its fix, and images that show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kerasseg.doctor.facts import Facts
+
+SHOWN = 4
+"""Examples drawn of one finding, at most."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault. An error makes the command fail, a warning does not.
+
+    says: what was found, with numbers and names.
+    fix: what to do about it.
+    examples: rows of one image, or of two that belong together.
+    """
+
+    check: str
+    severity: Literal["error", "warning"]
+    says: str
+    fix: str
+    examples: tuple[tuple[Facts, ...], ...] = ()
+
+
+def error(check: str, says: str, fix: str, found=()) -> Finding:
+    return Finding(check, "error", says, fix, _rows(found))
+
+
+def warning(check: str, says: str, fix: str, found=()) -> Finding:
+    return Finding(check, "warning", says, fix, _rows(found))
+
+
+def images(found, total: int = 0) -> str:
+    """ "3 of 40 images (a.png, b.png, ...)": how many, and which to look at."""
+    found = list(found)
+    names = ", ".join(facts.entry.mask for facts in found[:3])
+    more = ", ..." if len(found) > 3 else ""
+    of = f" of {total}" if total else ""
+    return f"{len(found)}{of} image{'s' * (len(found) != 1)} ({names}{more})"
+
+
+def _rows(found) -> tuple[tuple[Facts, ...], ...]:
+    rows = [row if isinstance(row, tuple) else (row,) for row in found]
+    return tuple(rows[:SHOWN])

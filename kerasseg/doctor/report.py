@@ -1,0 +1,151 @@
+"""The doctor's HTML page: findings with pictures, classes with weights, overlays."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from kerasseg import page, picture
+from kerasseg.doctor.balance import Balance, recipe
+from kerasseg.doctor.checks import CHECKS
+from kerasseg.doctor.decode import decode_image, decode_mask
+from kerasseg.doctor.facts import Facts
+from kerasseg.doctor.finding import Finding
+from kerasseg.doctor.ids import UNKNOWN, ids_of
+from kerasseg.doctor.survey import Survey
+from kerasseg.doctor.table import verdict
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+LOOK = 6
+"""Overlays drawn of each split."""
+
+SIDE = 640
+"""Longer sides of drawn images are shrunk to this."""
+
+
+def report(
+    name: str, survey: Survey, findings: list[Finding], balances: list[Balance]
+) -> str:
+    body = [_head(name, survey, findings)]
+    body += [_finding(finding, survey) for finding in findings]
+    body.append(page.section("Checks", _checks(findings)))
+    if balances:
+        body.append(page.section("Classes", _classes(survey.classes, balances)))
+    for split, facts in survey.splits.items():
+        body.append(page.section(f"A look at {split}", _look(facts, survey)))
+    return page.page(f"{name}: kerasseg doctor", "".join(body))
+
+
+def _head(name: str, survey: Survey, findings: list[Finding]) -> str:
+    errors = sum(f.severity == "error" for f in findings)
+    figures = {"errors": errors, "warnings": len(findings) - errors}
+    figures |= {f"{split} images": len(f) for split, f in survey.splits.items()}
+    figures["classes"] = survey.classes.num_classes
+    cells = "".join(
+        f"<div><dt>{page.text(what)}</dt><dd>{value}</dd></div>\n"
+        for what, value in figures.items()
+    )
+    lead = f'<p class="lead">{page.text(verdict(findings))}</p>\n'
+    cells = f'<dl class="figures">\n{cells}</dl>\n'
+    return f"<header>\n<h1>{page.text(name)}</h1>\n{lead}{cells}</header>\n"
+
+
+def _finding(finding: Finding, survey: Survey) -> str:
+    kind = ' class="bad"' if finding.severity == "error" else ""
+    body = f"<p{kind}>{page.text(finding.says)}</p>\n"
+    body += f"<p>Fix: {page.text(finding.fix)}</p>\n"
+    rows, titles = [], []
+    for facts in finding.examples:
+        drawn = [_drawn(one, survey) for one in facts]
+        rows.append([p for pair in drawn for p in pair])
+        titles.append([t for one in facts for t in (one.entry.image, one.entry.mask)])
+    if rows:
+        sheet = picture.png(picture.contact_sheet(rows, titles, width=1200))
+        caption = "Image and mask over it. Ids of no class are magenta, 255 is hatched."
+        body += page.figure(sheet, f"Examples: {finding.says}", caption)
+    return page.section(f"{finding.severity.capitalize()}: {finding.check}", body)
+
+
+def _checks(findings: list[Finding]) -> str:
+    rows = []
+    for check in CHECKS:
+        about = [f for f in findings if f.check == check.name]
+        worst = min((f.severity for f in about), default="")
+        says = '<span class="good">✓ healthy</span>'
+        if worst == "error":
+            says = '<span class="bad">✗ error</span>'
+        elif worst:
+            says = "! warning"
+        what = check.what[0].upper() + check.what[1:]
+        rows.append([page.text(what), check.name, says])
+    note = "What was looked at. --skip NAME leaves a check out."
+    return page.table(note, ["Check", "Name", "Found"], rows, words=3)
+
+
+def _classes(classes: Taxonomy, balances: list[Balance]) -> str:
+    first, rows = balances[0], []
+    for i, name in enumerate(classes.names):
+        row = [page.swatch(classes.colours[i]) + page.text(name)]
+        row += [page.percent(b.share[i], 2) for b in balances]
+        row.append(str(first.images_with[i]))
+        rows.append(row + [page.number(w[i], 2) for w in first.weights.values()])
+    titles = ["Class", *(b.split for b in balances), f"Images of {first.split}"]
+    ignored = ", ".join(f"{b.split} {page.percent(b.ignored)}" for b in balances)
+    note = f"Share of the labelled pixels. Ignored (255): {ignored} of all. Weights "
+    note += f"from {first.split}."
+    out = page.table(note, [*titles, *first.weights], rows, wide=True)
+    return out + page.code(recipe(first), "Lines for a recipe")
+
+
+def _look(facts: list[Facts], survey: Survey) -> str:
+    step = max(1, len(facts) // LOOK)
+    cells, titles = [], []
+    for one in facts[::step][:LOOK]:
+        cells += _drawn(one, survey)
+        titles += [one.entry.id, ""]
+    rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
+    names = [titles[i : i + 4] for i in range(0, len(titles), 4)]
+    sheet = picture.png(picture.contact_sheet(rows, names, width=1200))
+    caption = "Do the borders lie on what is seen, do the colours mean what they say?"
+    return page.figure(sheet, f"Images and overlays: {caption}", caption)
+
+
+def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
+    """The image and its overlay; the mask by itself where it does not fit over it."""
+    nothing = [np.full((60, 90, 3), 216, np.uint8)] * 2
+    try:
+        data, mask = facts.entry.read()
+        image = decode_image(data)[1]
+        pixels, palette = decode_mask(mask)
+    except (OSError, ValueError):
+        return nothing
+    if pixels.ndim == 3 and facts.unknown:
+        return [_small(image), _small(pixels)]
+    ids, _ = ids_of(pixels, palette, survey.reading)
+    classes = survey.classes
+    image, ids = _small(image), _small(ids.astype(np.float32)).astype(np.int32)
+    if ids.shape != image.shape[:2]:
+        image_under = np.full((*ids.shape, 3), 128, np.uint8)
+    else:
+        image_under = image
+    shown = _shown(classes)
+    outside = (ids == UNKNOWN) | ((ids >= classes.num_classes) & (ids != IGNORE))
+    label = np.where(outside, shown.num_classes - 1, ids)
+    return [image, picture.overlay(image_under, label, shown)]
+
+
+def _shown(classes: Taxonomy) -> Taxonomy:
+    """The classes and one more, in magenta, for ids outside them."""
+    if classes.num_classes == IGNORE:
+        return classes
+    names = (*classes.names, "no class of these")
+    return Taxonomy(names, (*classes.colours, (255, 0, 255)))
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    scale = SIDE / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    size = [max(1, round(scale * n)) for n in pixels.shape[1::-1]]
+    how = cv2.INTER_AREA if pixels.ndim == 3 else cv2.INTER_NEAREST
+    return cv2.resize(pixels, size, interpolation=how)

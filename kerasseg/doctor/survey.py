@@ -1,0 +1,84 @@
+"""Reads every pair of a source once and keeps the facts."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm import tqdm
+
+from kerasseg.doctor.facts import Facts, facts_of
+from kerasseg.doctor.ids import UNKNOWN, Reading
+from kerasseg.doctor.sources import Source
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+
+@dataclass
+class Survey:
+    """facts: of all pairs, in the source's order.
+
+    agreement: for each split the sum of `agreement.agreement` of its pairs.
+    """
+
+    reading: Reading
+    facts: list[Facts] = field(default_factory=list)
+    agreement: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def good(self) -> list[Facts]:
+        """Those that could be read."""
+        return [facts for facts in self.facts if not facts.error]
+
+    @property
+    def splits(self) -> dict[str, list[Facts]]:
+        found: dict[str, list[Facts]] = {}
+        for facts in self.good:
+            found.setdefault(facts.entry.split, []).append(facts)
+        return found
+
+    @property
+    def classes(self) -> Taxonomy:
+        """The classes that are named, or as many as the ids need."""
+        if self.reading.classes:
+            return self.reading.classes
+        highest = max((i for i in self.totals(self.good) if 0 <= i < IGNORE), default=0)
+        return Taxonomy.numbered(min(highest + 1, IGNORE))
+
+    def totals(self, facts: list[Facts]) -> dict[int, int]:
+        """Pixels of each id that occurs, `UNKNOWN` (-1) for colours of no class."""
+        total: dict[int, int] = {}
+        for one in facts:
+            for i, count in zip(one.ids.tolist(), one.counts.tolist(), strict=True):
+                total[i] = total.get(i, 0) + count
+        return dict(sorted(total.items()))
+
+    def known(self, facts: list[Facts]) -> set[int]:
+        return set(self.totals(facts)) - {IGNORE, UNKNOWN}
+
+
+def survey(source: Source, progress: bool = True) -> Survey:
+    """Reads in threads, a few pairs ahead, so that memory holds only those."""
+    out = Survey(source.reading)
+    threads = os.cpu_count() or 1
+    bar = {"unit": "image", "disable": None if progress else True}
+    waiting: deque = deque()
+    with ThreadPoolExecutor(threads) as pool, tqdm(total=source.count, **bar) as shown:
+
+        def keep(future) -> None:
+            facts, sums = future.result()
+            out.facts.append(facts)
+            split = facts.entry.split
+            if sums is not None:
+                out.agreement[split] = out.agreement.get(split, 0) + sums
+            shown.update()
+
+        for entry, read in source.pairs:
+            waiting.append(pool.submit(facts_of, entry, read, source.reading))
+            if len(waiting) > 2 * threads:
+                keep(waiting.popleft())
+        while waiting:
+            keep(waiting.popleft())
+    return out

@@ -1,0 +1,71 @@
+"""What the command prints: findings, class frequencies, lines for a recipe."""
+
+from __future__ import annotations
+
+import textwrap
+
+from kerasseg.doctor.balance import Balance, recipe
+from kerasseg.doctor.checks import CHECKS
+from kerasseg.doctor.finding import Finding
+from kerasseg.doctor.survey import Survey
+
+WIDTH = 88
+
+
+def table(survey: Survey, findings: list[Finding], balances: list[Balance]) -> str:
+    splits = ", ".join(f"{split} {len(f)}" for split, f in survey.splits.items())
+    lines = [f"{len(survey.facts)} images ({splits})", ""]
+    for finding in findings:
+        lines += _wrapped(f"{finding.severity:9}{finding.check:13}", finding.says)
+        lines += _wrapped(" " * 22 + "Fix: ", finding.fix)
+    bad = {finding.check for finding in findings}
+    healthy = dict.fromkeys(c.name for c in CHECKS if c.name not in bad)
+    lines += [*_wrapped("no finding of         ", ", ".join(healthy)), ""]
+    if balances:
+        lines += [*_classes(survey.classes.names, balances), "", recipe(balances[0])]
+    return "\n".join(lines)
+
+
+def verdict(findings: list[Finding]) -> str:
+    errors = sum(finding.severity == "error" for finding in findings)
+    warnings = len(findings) - errors
+    if not findings:
+        return "Healthy."
+    count = [f"{n} {what}{'s' * (n > 1)}" for n, what in _counts(errors, warnings) if n]
+    return f"{' and '.join(count)}. " + (
+        "Mend the errors before training." if errors else "Nothing that must be mended."
+    )
+
+
+def _counts(errors: int, warnings: int):
+    return (errors, "error"), (warnings, "warning")
+
+
+def _classes(names, balances: list[Balance]) -> list[str]:
+    """Frequencies in every split; weights of the first, which is train."""
+    wide = max(5, *(min(24, len(name)) for name in names))
+    head = "".join(f"{b.split + ' %':>10}" for b in balances)
+    head = f"{'class':{wide}}{head}{'images':>8}"
+    head += "".join(f"{kind:>13}" for kind in balances[0].weights)
+    lines = [head]
+    for i, name in enumerate(names):
+        row = f"{name[:24]:{wide}}"
+        row += "".join(f"{100 * b.share[i]:10.3f}" for b in balances)
+        row += f"{balances[0].images_with[i]:8}"
+        row += "".join(f"{w[i]:13.3f}" for w in balances[0].weights.values())
+        lines.append(row)
+    ignored = "".join(f"{100 * b.ignored:10.3f}" for b in balances)
+    return [*lines, f"{'255':{wide}}{ignored}  of all pixels are ignored"]
+
+
+def _wrapped(first: str, words: str) -> list[str]:
+    indent = " " * len(first)
+    # Names of files must stay whole, to be copied.
+    return textwrap.wrap(
+        words,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

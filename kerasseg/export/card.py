@@ -1,0 +1,229 @@
+"""The card of an export: what each file is, takes, gives, costs, scores, and may not.
+
+One list of parts is written twice: card.md for repositories, card.html for reading.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from kerasseg import atomic, page, runs
+from kerasseg.data.description import describe
+from kerasseg.export import flatbuffer, latency, snippets
+from kerasseg.export.formats import ARTEFACTS
+
+WEAK = 0.5
+"""IoU below which a class is named among the limits."""
+
+
+def write(run: Path, rows: list[dict], records, size: tuple[int, int]) -> Path:
+    """Writes RUN/export/card.md and card.html; `rows` are the gate's, see `gate.check`;
+    size: height and width of the network.
+
+    Measures the latency of the LiteRT files that passed.
+    """
+    folder, taxonomy = run / "export", runs.taxonomy(run)
+    accepted = [row for row in rows[1:] if row["passed"]]
+    devices = [row for row in accepted if row["format"] != "saved_model"]
+    height, width = size
+    parts = [
+        *_accuracy(rows, taxonomy.names),
+        *_cost(folder, devices),
+        *_contract(accepted, height, width, taxonomy.names),
+        *_limits(rows[0], taxonomy.names, height, width),
+        *_origin(run, records, rows[0]),
+    ]
+    name = run.resolve().name
+    lead = (
+        f"Semantic segmentation of {height}x{width} images into "
+        f"{taxonomy.num_classes} classes. {len(accepted)} of {len(rows) - 1} files "
+        f"passed the gate on the split '{rows[0]['split']}'."
+    )
+    atomic.write_text(folder / "card.md", _markdown(name, lead, parts))
+    body = f'<header>\n<h1>{page.text(name)}</h1>\n<p class="lead">{page.text(lead)}'
+    body += "</p>\n</header>\n" + _html(parts)
+    atomic.write_text(folder / "card.html", page.page(f"{name}: model card", body))
+    return folder / "card.html"
+
+
+def _accuracy(rows, names):
+    yield "section", "Accuracy"
+    titles = ["File", "mIoU", "Lost points", "Same class", "Worst image", "Limit", ""]
+    cells = []
+    for row in rows:
+        lost = same = worst = rule = verdict = ""
+        if row is not rows[0]:
+            lost = f"{100 * (rows[0]['miou'] - row['miou']):.2f}"
+            same = f"{100 * row['agreement']:.3f} %"
+            least = 100 * row["worst"]["agreement"]
+            worst = f"{row['worst']['id']} ({least:.2f} %)"
+            rule = row["rule"]
+            verdict = "passed" if row["passed"] else "REJECTED"
+        name = row["name"] if row is not rows[0] else "Keras network"
+        cells.append([name, f"{row['miou']:.4f}", lost, same, worst, rule, verdict])
+    note = (
+        "Each file was run on every image of the split. Same class: pixels on which it "
+        "names the class that the Keras network names; worst image: where fewest."
+    )
+    yield "table", note, titles, cells
+    per_class = [
+        [
+            name,
+            *("–" if row["iou"][i] is None else f"{row['iou'][i]:.4f}" for row in rows),
+        ]
+        for i, name in enumerate(names)
+    ]
+    yield (
+        "table",
+        "IoU of each class.",
+        ["Class", *(r["name"] for r in rows)],
+        per_class,
+    )
+
+
+def _cost(folder: Path, devices):
+    yield "section", "Size, speed, operators"
+    if not devices:
+        yield "text", "No LiteRT file was accepted, so none was measured."
+        return
+    titles = ["File", "Name", "MB", "ms, 1 thread", "ms, 2 threads"]
+    cells, counts = [], {}
+    for row in devices:
+        file = folder / row["file"]
+        times = [latency.measure(file, threads) for threads in latency.THREADS]
+        counts[row["name"]] = flatbuffer.operators(file.read_bytes())
+        spans = [f"{t['median']:.1f} (p10 {t['fast']:.1f})" for t in times]
+        cells.append([row["name"], row["file"], f"{row['bytes'] / 1e6:.2f}", *spans])
+    note = (
+        f"One class map, without reading and resizing; median and 10th percentile, "
+        f"measured on {latency.machine()}. Other work on the machine makes it slower."
+    )
+    yield "table", note, titles, cells
+    known = sorted({operator for count in counts.values() for operator in count})
+    rows = [[op, *(str(count.get(op, 0)) for count in counts.values())] for op in known]
+    note = "Operators of what runs by default; all are built into every interpreter."
+    yield "table", note, ["Operator", *counts], rows
+
+
+def _contract(accepted, height: int, width: int, names):
+    yield "section", "Input and output"
+    yield (
+        "text",
+        f"LiteRT files take one image, uint8 RGB 0 to 255, (1, {height}, {width}, 3), "
+        "and nothing else: normalisation is inside. Other sizes are stretched to it, "
+        "bilinear at half-pixel centres, antialiased when shrinking, rounded to whole "
+        "grey levels; kerasseg.lite.stretched does it without TensorFlow.",
+    )
+    yield (
+        "text",
+        f"Signature class_map, the default: uint8 (1, {height}, {width}), a class id "
+        "a pixel. Signature probabilities: float32 "
+        f"(1, {height}, {width}, {len(names)}), sums of 1. The MediaPipe file has only "
+        "the latter. Names and colours are in the file: it opens as a zip with "
+        "labels.txt and taxonomy.json.",
+    )
+    if any(row["format"] == "saved_model" for row in accepted):
+        yield (
+            "text",
+            "The SavedModel takes float32 RGB 0 to 255 of any size (serving_default), "
+            "or JPEG and PNG bytes (serve_bytes), and resizes by itself.",
+        )
+    ids = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+    yield "text", f"Class ids: {ids}."
+    # Best for devices first; MediaPipe has a program of its own.
+    order = ("int8", "float32", "float16")
+    known = {row["format"] for row in accepted}
+    best = next((name for name in order if name in known), None)
+    if best:
+        lines = snippets.of(ARTEFACTS[best].file, height, width)
+        for language, (short, code) in lines.items():
+            yield "code", language, short, code
+
+
+def _limits(network, names, height: int, width: int):
+    yield "section", "Known limits"
+    pairs = zip(names, network["iou"], strict=True)
+    weak = [
+        f"{name} ({iou:.2f})" for name, iou in pairs if iou is not None and iou < WEAK
+    ]
+    unseen = [n for n, iou in zip(names, network["iou"], strict=True) if iou is None]
+    limits = [
+        f"Images are stretched to {height}x{width}: another aspect ratio than that of "
+        "the training changes shapes, and details smaller than a pixel of it are lost.",
+        "Every pixel gets one of the classes; there is no 'unknown', and probabilities "
+        "are not calibrated.",
+        "The scores are of the split that also chose the best epoch: on new images "
+        "they are somewhat lower, with other cameras, weather, places maybe far lower.",
+        "Speed was measured on this one machine; measure it on the device.",
+        "Not fit to be the only safeguard of a vehicle or a machine near people.",
+    ]
+    if weak:
+        limits.insert(0, f"Weak classes, IoU below {WEAK}: {', '.join(weak)}.")
+    if unseen:
+        limits.insert(0, f"Not in the scored split: {', '.join(unseen)}.")
+    yield "list", limits
+
+
+def _origin(run: Path, records, network):
+    yield "section", "Licence and data"
+    described = describe(records)
+    settings = runs.settings(run)
+    splits = "; ".join(
+        f"{name}: {split.samples} images" for name, split in described.splits.items()
+    )
+    yield (
+        "list",
+        [
+            f"Data: {described.name}. {splits}.",
+            f"Network: {settings.model.name}, run {run.resolve().name}, "
+            f"network.keras SHA-256 {network['sha256']}.",
+            "The program that made this (kerasseg) is under Apache-2.0. The weights "
+            "are bound by the terms of the data and of pretrained weights they were "
+            "trained from: state them here before passing the files on.",
+            f"Written on {date.today().isoformat()}.",
+        ],
+    )
+
+
+def _markdown(name: str, lead: str, parts) -> str:
+    lines = [f"# {name}", "", lead, ""]
+    for kind, *content in parts:
+        if kind == "section":
+            lines += [f"## {content[0]}", ""]
+        elif kind == "text":
+            lines += [content[0], ""]
+        elif kind == "list":
+            lines += [*(f"- {item}" for item in content[0]), ""]
+        elif kind == "code":
+            language, short, code = content
+            lines += [f"### {language}", "", f"```{short}", code.rstrip(), "```", ""]
+        else:
+            note, titles, rows = content
+            cells = [titles, ["---"] * len(titles), *rows]
+            clean = [[cell.replace("|", "\\|") for cell in row] for row in cells]
+            lines += [note, "", *(f"| {' | '.join(row)} |" for row in clean), ""]
+    return "\n".join(lines)
+
+
+def _html(parts) -> str:
+    sections: list[tuple[str, str]] = []
+    for kind, *content in parts:
+        if kind == "section":
+            sections.append((content[0], ""))
+            continue
+        if kind == "text":
+            html = f"<p>{page.text(content[0])}</p>\n"
+        elif kind == "list":
+            items = "".join(f"<li>{page.text(item)}</li>\n" for item in content[0])
+            html = f"<ul>\n{items}</ul>\n"
+        elif kind == "code":
+            language, _, code = content
+            html = f"<h3>{page.text(language)}</h3>\n" + page.code(code, language)
+        else:
+            note, titles, rows = content
+            cells = [[page.text(cell) or "–" for cell in row] for row in rows]
+            html = page.table(note, titles, cells)
+        title, body = sections[-1]
+        sections[-1] = (title, body + html)
+    return "".join(page.section(title, body) for title, body in sections)

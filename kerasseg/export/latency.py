@@ -1,0 +1,46 @@
+"""How long one image takes in a LiteRT file, on this machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg import lite
+
+THREADS = (1, 2)
+
+
+def measure(file: Path, threads: int, seconds: float = 1.5) -> dict:
+    """Milliseconds of one class map: median and 10th percentile, and how many runs.
+
+    Only the network, without reading and resizing; after two runs to warm up.
+    """
+    model = lite.Model(file, threads)
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (model.height, model.width, 3), np.uint8)
+    for _ in range(2):
+        model.class_map(image)
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < end:
+        start = time.perf_counter()
+        model.class_map(image)
+        times.append(1e3 * (time.perf_counter() - start))
+    return {
+        "median": float(np.median(times)),
+        "fast": float(np.percentile(times, 10)),
+        "runs": len(times),
+    }
+
+
+def machine() -> str:
+    """What was measured on: processor and number of cores."""
+    name, file = platform.machine(), Path("/proc/cpuinfo")
+    if file.is_file():
+        for line in file.read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                name = line.partition(":")[2].strip()
+    return f"{name}, {os.cpu_count()} cores"

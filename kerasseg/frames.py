@@ -1,0 +1,64 @@
+"""Overlays drawn with OpenCV alone, fast enough for every frame of a video."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from kerasseg.taxonomy import Taxonomy
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def overlay(image, label, taxonomy: Taxonomy, alpha: float = 0.5) -> np.ndarray:
+    """Class colours blended over an RGB image uint8 (H, W, 3)."""
+    colours = taxonomy.palette()[label]
+    return cv2.addWeighted(colours, alpha, image, 1 - alpha, 0)
+
+
+def captioned(
+    picture, taxonomy: Taxonomy, label, frames_per_second: float = 0
+) -> np.ndarray:
+    """The classes seen in `label` by name and colour, and the frame rate, on top."""
+    out = np.ascontiguousarray(picture)
+    scale = max(0.4, min(out.shape[:2]) / 900)
+    step = round(32 * scale)
+    counts = np.bincount(label.ravel(), minlength=256)[: taxonomy.num_classes]
+    # Classes of a few stray pixels would only flicker.
+    seen = np.flatnonzero(counts > label.size / 500)
+    lines = [(taxonomy.names[i], taxonomy.colours[i]) for i in seen]
+    if frames_per_second:
+        lines.insert(0, (f"{frames_per_second:.1f} frames a second", None))
+    width = max((_width(words, scale) for words, _ in lines), default=0)
+    panel = out[: step * len(lines) + step // 2, : width + 2 * step]
+    panel[:] = panel // 3
+    for row, (words, colour) in enumerate(lines):
+        top = step // 4 + row * step
+        left = step // 2
+        if colour is not None:
+            corner = (left + step // 2, top + 3 * step // 4)
+            colour = tuple(int(c) for c in colour)
+            cv2.rectangle(out, (left, top + step // 4), corner, colour, -1)
+            left += step
+        place = (left, top + 3 * step // 4)
+        cv2.putText(out, words, place, FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    return out
+
+
+def show(title: str, frame_bgr) -> bool:
+    """Shows a frame in a window; whether q was pressed.
+
+    Raises ValueError where OpenCV was built without windows.
+    """
+    try:
+        cv2.imshow(title, frame_bgr)
+        return cv2.waitKey(1) & 0xFF == ord("q")
+    except cv2.error as error:
+        raise ValueError(
+            "--show: this OpenCV has no windows. Install opencv-python in place of "
+            "opencv-python-headless, or leave --show out: the video is written."
+        ) from error
+
+
+def _width(words: str, scale: float) -> int:
+    return cv2.getTextSize(words, FONT, scale, 1)[0][0]

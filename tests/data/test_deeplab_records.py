@@ -1,0 +1,121 @@
+"""Records as DeepLab's build_data.py writes them, and with Model Garden's features."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pictures import IDS, load, picture
+from PIL import Image
+
+from kerasseg.data.datasets import adapter
+
+LABEL = "image/segmentation/class/encoded"
+
+
+def encoded(pixels, kind):
+    opened = io.BytesIO()
+    Image.fromarray(pixels).save(opened, kind)
+    return opened.getvalue()
+
+
+def deeplab(name, ids=IDS):
+    return {
+        "image/encoded": encoded(picture(), "JPEG"),
+        "image/filename": name.encode(),
+        "image/format": b"jpeg",
+        "image/height": ids.shape[0],
+        "image/width": ids.shape[1],
+        "image/channels": 3,
+        LABEL: encoded(ids, "PNG"),
+        "image/segmentation/class/format": b"png",
+    }
+
+
+def model_garden(ids=IDS):
+    """What official/vision asks of a record for segmentation."""
+    return {
+        "image/encoded": encoded(picture(), "PNG"),
+        "image/height": ids.shape[0],
+        "image/width": ids.shape[1],
+        LABEL: encoded(ids, "PNG"),
+    }
+
+
+def write(file, *examples):
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for values in examples:
+            feature = {
+                key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                if isinstance(value, bytes)
+                else tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+                for key, value in values.items()
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+
+
+def test_records_of_deeplab(tmp_path):
+    write(tmp_path / "train_fine-00000-of-00002.tfrecord", deeplab("a"), deeplab("b"))
+    write(tmp_path / "train_fine-00001-of-00002.tfrecord", deeplab("x/c.jpg"))
+    write(tmp_path / "val_fine-00000-of-00001.tfrecord", deeplab("d.5"))
+    write(tmp_path / "other.tfrecord", deeplab("e"))
+    taxonomy, splits = load("deeplab_records", tmp_path)
+    assert taxonomy.num_classes == 3
+    assert {split: [s.id for s in samples] for split, samples in splits.items()} == {
+        "train_fine": ["a", "b", "c"],
+        "val_fine": ["d.5"],
+    }
+    (sample,) = splits["val_fine"]
+    np.testing.assert_array_equal(sample.label, IDS)
+    assert sample.encoded == deeplab("")["image/encoded"]
+    assert sample.image.shape == (*IDS.shape, 3)
+
+
+def test_records_of_model_garden(tmp_path):
+    write(tmp_path / "train-00000-of-00001.tfrecord", model_garden(), model_garden())
+    (tmp_path / "names.txt").write_text("sky\nroad\ncar\ntree\n")
+    legend = str(tmp_path / "names.txt")
+    taxonomy, splits = load("deeplab_records", tmp_path, legend=legend)
+    assert taxonomy.names == ("sky", "road", "car", "tree")
+    one, other = splits["train"]
+    assert one.id != other.id
+    np.testing.assert_array_equal(one.image, picture())
+
+
+def test_other_ignored_id(tmp_path):
+    write(tmp_path / "train-00000-of-00001.tfrecord", deeplab("a"))
+    _, splits = load("deeplab_records", tmp_path, ignore=0)
+    label = splits["train"][0].label
+    np.testing.assert_array_equal(label, np.where(IDS == 0, 255, IDS))
+    assert label.dtype == np.uint8
+
+
+def test_entries_are_read_in_any_order(tmp_path):
+    names = [f"n{i}" for i in range(5)]
+    file = tmp_path / "train-00000-of-00001.tfrecord"
+    write(file, *[deeplab(name) for name in names])
+    _, splits = adapter("deeplab_records")(tmp_path)
+    samples = splits["train"]
+    ids = [samples.read(entry).id for entry in reversed(samples.entries)]
+    assert ids == names[::-1]
+
+
+def test_faults_are_named(tmp_path):
+    with pytest.raises(ValueError, match="holds no shards such as train-00000-of"):
+        load("deeplab_records", tmp_path)
+    with pytest.raises(ValueError, match="--ignore is an id of 0 to 255, got 256"):
+        load("deeplab_records", tmp_path, ignore=256)
+    file = tmp_path / "train-00000-of-00001.tfrecord"
+    write(file, deeplab("a"), {"image/encoded": b"x"})
+    with pytest.raises(ValueError, match=r"of-00001.tfrecord, record 1: "):
+        load("deeplab_records", tmp_path)
+    write(file, deeplab("a"), deeplab("b"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
+    with pytest.raises(ValueError, match=r"of-00001.tfrecord, record 0: "):
+        load("deeplab_records", tmp_path)
+    for damaged in whole[:-1], whole[:-40], whole + b"more", b"<html>no records</html>":
+        file.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"00001.tfrecord is cut, or no TFRecord"):
+            load("deeplab_records", tmp_path)

@@ -1,0 +1,280 @@
+"""BDD100K, Mapillary Vistas, ApolloScape and CamVid's 32 colours, in small."""
+
+import json
+
+import numpy as np
+import pytest
+from pictures import IDS, load, picture, save
+
+from kerasseg.data.datasets import adapter, camvid_colours
+
+
+def test_bdd100k_of_today(tmp_path):
+    root = tmp_path / "bdd100k"
+    for split, name in ("train", "0a0a0b1a-7c39d841"), ("val", "7d2f7975-e0c1c5a7"):
+        save(root / f"images/10k/{split}/{name}.jpg", picture())
+        save(root / f"labels/sem_seg/masks/{split}/{name}.png", IDS)
+        save(root / f"labels/sem_seg/colormaps/{split}/{name}.png", picture())
+    save(root / "images/10k/test/ac6d4f42-00000000.jpg", picture())
+    for src in (tmp_path, root):
+        taxonomy, splits = load("bdd100k", src)
+        assert list(splits) == ["train", "val"]
+        assert taxonomy.names[13] == "car"
+        np.testing.assert_array_equal(splits["val"][0].label, IDS)
+        assert splits["val"][0].id == "7d2f7975-e0c1c5a7"
+
+
+def test_bdd100k_of_2018(tmp_path):
+    save(tmp_path / "seg/images/train/0a0a0b1a-7c39d841.jpg", picture())
+    save(tmp_path / "seg/labels/train/0a0a0b1a-7c39d841_train_id.png", IDS)
+    _, splits = load("bdd100k", tmp_path)
+    np.testing.assert_array_equal(splits["train"][0].label, IDS)
+
+
+def test_bdd100k_faults(tmp_path):
+    with pytest.raises(ValueError, match="neither images/10k"):
+        load("bdd100k", tmp_path)
+    for name in "ab":
+        save(tmp_path / f"seg/images/train/{name}.jpg", picture())
+    save(tmp_path / "seg/labels/train/a_train_id.png", IDS + np.uint8(17))
+    with pytest.raises(ValueError, match=r"b.jpg has no label .*b_train_id.png"):
+        load("bdd100k", tmp_path)
+    (tmp_path / "seg/images/train/b.jpg").unlink()
+    with pytest.raises(ValueError, match=r"a_train_id.png holds id 19"):
+        load("bdd100k", tmp_path)
+    save(tmp_path / "seg/labels/train/a_train_id.png", picture())
+    with pytest.raises(ValueError, match=r"a_train_id.png holds colours"):
+        load("bdd100k", tmp_path)
+
+
+# --- mapillary ------------------------------------------------------------------------
+
+CONFIG = [
+    ("animal--bird", [165, 42, 42], True),
+    ("nature--sky", [70, 130, 180], True),
+    ("void--car-mount", [32, 32, 32], False),
+    ("construction--flat--road", [128, 64, 128], True),
+    ("void--unlabeled", [0, 0, 0], False),
+]
+STORED = np.array([[0, 1, 2, 3], [4, 3, 2, 1]], np.uint8)
+CLASSES = [[0, 1, 255, 2], [255, 2, 255, 1]]
+
+
+def vistas(root, place, config, kinds=("labels", "instances")):
+    labels = [
+        {"name": n, "readable": n, "color": c, "evaluate": e, "instances": False}
+        for n, c, e in CONFIG
+    ]
+    root.mkdir(exist_ok=True)
+    (root / config).write_text(json.dumps({"labels": labels, "version": 1}))
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(CONFIG)] = [c for _, c, _ in CONFIG]
+    for split in "training", "validation":
+        save(root / f"{split}/images/{split}.jpg", picture(0, (2, 4)))
+        if "labels" in kinds:
+            save(root / f"{split}/{place}labels/{split}.png", STORED, palette)
+        if "instances" in kinds:
+            instances = STORED * np.uint16(256) + np.arange(8, dtype="u2").reshape(2, 4)
+            save(root / f"{split}/{place}instances/{split}.png", instances)
+    save(root / "testing/images/t.jpg", picture(0, (2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("place", "config", "kinds", "version"),
+    [
+        ("", "config.json", ["labels", "instances"], ""),
+        ("", "config_v1.2.json", ["instances"], "v1.2"),
+        ("v2.0/", "config_v2.0.json", ["labels"], ""),
+        ("v1.2/", "config_v1.2.json", ["labels"], "v1.2"),
+    ],
+)
+def test_mapillary(tmp_path, place, config, kinds, version):
+    vistas(tmp_path, place, config, kinds)
+    taxonomy, splits = load("mapillary", tmp_path, version=version)
+    assert taxonomy.names == ("animal--bird", "nature--sky", "construction--flat--road")
+    assert taxonomy.colours[1] == (70, 130, 180)
+    assert list(splits) == ["train", "val"]
+    assert splits["val"][0].label.tolist() == CLASSES
+
+
+def test_mapillary_takes_the_newest(tmp_path):
+    vistas(tmp_path, "v1.2/", "config_v1.2.json")
+    vistas(tmp_path, "v2.0/", "config_v2.0.json")
+    other = json.loads((tmp_path / "config_v2.0.json").read_text())
+    other["labels"][0]["name"] = "new"
+    (tmp_path / "config_v2.0.json").write_text(json.dumps(other))
+    assert load("mapillary", tmp_path)[0].names[0] == "new"
+    assert load("mapillary", tmp_path, version="v1.2")[0].names[0] == "animal--bird"
+
+
+def test_mapillary_faults(tmp_path):
+    with pytest.raises(ValueError, match=r"has no folder training/v2.0/labels"):
+        load("mapillary", tmp_path)
+    with pytest.raises(ValueError, match=r"--version must be v2.0 or v1.2"):
+        load("mapillary", tmp_path, version="3")
+    vistas(tmp_path, "", "config.json")
+    save(tmp_path / "training/labels/training.png", STORED + np.uint8(1))
+    with pytest.raises(ValueError, match=r"training.png holds id 5, which"):
+        load("mapillary", tmp_path)
+    (tmp_path / "config.json").write_text('{"labels": [{"name": "a"}]}')
+    with pytest.raises(ValueError, match=r"config.json is no config file.*evaluate"):
+        load("mapillary", tmp_path)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ValueError, match=r"has no config_v1.2.json"):
+        load("mapillary", tmp_path)
+
+
+# --- apolloscape ----------------------------------------------------------------------
+
+# others, sky, car, car_group, road, bridge, vegetation, unlabelled
+APOLLO = np.array([[0, 17, 33, 161], [49, 98, 113, 255]], np.uint8)
+APOLLO_CLASSES = [[255, 0, 1, 1], [9, 255, 21, 255]]
+FRAMES = {
+    "road01_ins/{}/Record001/Camera 5/170908_061502408_Camera_5": "Record001",
+    "road01_ins/{}/Record001/Camera 6/170908_061502408_Camera_6": "Record001",
+    "road01_ins/{}/Record002/Camera 5/170908_065421547_Camera_5": "Record002",
+}
+
+
+def apollo(root, frames=FRAMES):
+    for frame in frames:
+        save(root / f"{frame.format('ColorImage')}.jpg", picture(0, (2, 4)))
+        save(root / f"{frame.format('Label')}_bin.png", APOLLO)
+
+
+def test_apolloscape(tmp_path):
+    apollo(tmp_path)
+    taxonomy, splits = load("apolloscape", tmp_path)
+    assert (taxonomy.num_classes, taxonomy.names[9]) == (22, "road")
+    assert [s.sequence for s in splits["train"]] == [
+        f"road01_ins/{record}" for record in FRAMES.values()
+    ]
+    assert all(s.label.tolist() == APOLLO_CLASSES for s in splits["train"])
+    assert splits["train"][0].id == "road01_ins_Record001_170908_061502408_Camera_5"
+
+
+def test_apolloscape_of_the_other_order_and_of_16_bits(tmp_path):
+    frame = "{}/road02_seg/Record001/Camera 5/171206_025742608_Camera_5"
+    save(tmp_path / f"{frame.format('ColorImage')}.jpg", picture(0, (2, 4)))
+    stored = np.array([[33001, 36012, 65535, 255], [40000, 17000, 49000, 0]], np.uint16)
+    save(tmp_path / f"{frame.format('Label')}_instanceIds.png", stored)
+    (sample,) = load("apolloscape", tmp_path)[1]["train"]
+    assert sample.label.tolist() == [[1, 4, 255, 255], [8, 0, 9, 255]]
+    assert sample.sequence == "road02_seg/Record001"
+
+
+def test_apolloscape_lists(tmp_path):
+    apollo(tmp_path)
+    names = list(FRAMES)
+
+    def line(frame, root=""):
+        image, label = f"{frame.format('ColorImage')}.jpg", frame.format("Label")
+        return f"{root}{image}\t{root}{label}_bin.png\n"
+
+    lists = tmp_path / "public_image_lists"
+    lists.mkdir()
+    (lists / "road01_ins_train.lst").write_text(line(names[0]) + line(names[2]))
+    (lists / "road01_ins_val.lst").write_text(line(names[1]))
+    (lists / "road09_ins_val.lst").write_text(line("road09_ins/{}/a/b/c"))  # not here
+    _, splits = load("apolloscape", tmp_path)
+    assert {s: len(v) for s, v in splits.items()} == {"train": 2, "val": 1}
+    (lists / "road01_ins_val.lst").write_text("one\n")
+    with pytest.raises(ValueError, match=r"val.lst line 1: expected 'image<tab>label'"):
+        load("apolloscape", tmp_path)
+    (lists / "road01_ins_val.lst").write_text(line("road01_ins/{}/a/b/c"))
+    with pytest.raises(
+        ValueError, match=r"val.lst names .*c.jpg, which does not exist"
+    ):
+        load("apolloscape", tmp_path)
+
+
+def test_apolloscape_faults(tmp_path):
+    with pytest.raises(ValueError, match="nowhere does not exist"):
+        load("apolloscape", tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="has no labels road01_ins/Label"):
+        load("apolloscape", tmp_path)
+    apollo(tmp_path)
+    next(tmp_path.rglob("*Camera_6.jpg")).unlink()
+    with pytest.raises(ValueError, match=r"Label .*has no image .*Camera_6.jpg"):
+        load("apolloscape", tmp_path)
+
+
+# --- camvid, 32 colours ---------------------------------------------------------------
+
+NAMES = list(camvid_colours.COLOURS)
+
+
+def original(root, names=("0001TP_006690", "Seq05VD_f00000")):
+    colours = np.array(list(camvid_colours.COLOURS.values()), np.uint8)
+    for name in names:
+        save(root / f"701_StillsRaw_full/{name}.png", picture(0, (4, 8)))
+        label = colours.reshape(4, 8, 3)
+        save(root / f"LabeledApproved_full/{name}_L.png", label)
+
+
+@pytest.mark.parametrize("legend", [False, True])
+def test_camvid_32(tmp_path, legend):
+    original(tmp_path)
+    if legend:  # as published: "R G B", tabs, name
+        lines = [
+            f"{r} {g} {b}\t\t{n}" for n, (r, g, b) in camvid_colours.COLOURS.items()
+        ]
+        (tmp_path / "label_colors.txt").write_text("\n".join(lines))
+    taxonomy, splits = load("camvid", tmp_path, classes=32)
+    assert len(NAMES) == 32
+    assert list(taxonomy.names) == [n for n in NAMES if n != "Void"]
+    first, last = splits["train"]
+    # Void is the last but one of the table, Wall the last.
+    assert first.label.ravel().tolist() == [*range(30), 255, 30]
+    assert (first.sequence, last.sequence) == ("0001TP", "Seq05VD")
+
+
+def test_camvid_32_with_the_lists_of_segnet(tmp_path):
+    original(tmp_path)
+    for split, name in ("train", "Seq05VD_f00000"), ("val", "0001TP_006690"):
+        line = (
+            f"/SegNet/CamVid/{split}/{name}.png /SegNet/CamVid/{split}annot/{name}.png"
+        )
+        (tmp_path / f"{split}.txt").write_text(f"{line}\n")
+    _, splits = load("camvid", tmp_path, classes=32)
+    assert [s.id for s in splits["val"]] == ["0001TP_006690"]
+    (tmp_path / "test.txt").write_text("test/0016E5_00390.png x\n")
+    with pytest.raises(ValueError, match=r"test.txt names 0016E5_00390.png, which"):
+        load("camvid", tmp_path, classes=32)
+
+
+def test_camvid_32_faults(tmp_path):
+    with pytest.raises(ValueError, match=r"no folder 701_StillsRaw_full.*--classes 11"):
+        load("camvid", tmp_path, classes=32)
+    with pytest.raises(ValueError, match="say --classes 32"):
+        load("camvid", tmp_path)
+    original(tmp_path)
+    file = tmp_path / "LabeledApproved_full/0001TP_006690_L.png"
+    save(file, np.full((4, 8, 3), 7, np.uint8))
+    with pytest.raises(ValueError, match=r"6690_L.png: Colour \(7, 7, 7\) is no class"):
+        load("camvid", tmp_path, classes=32)
+    save(file, np.zeros((4, 8), np.uint8))
+    with pytest.raises(ValueError, match=r"6690_L.png: It holds no colours"):
+        load("camvid", tmp_path, classes=32)
+    file.unlink()
+    with pytest.raises(ValueError, match=r"6690.png has no label"):
+        load("camvid", tmp_path, classes=32)
+
+
+@pytest.mark.parametrize("name", ["camvid", "cityscapes", "apolloscape", "mapillary"])
+def test_nothing_is_read_before_it_is_needed(name, tmp_path, monkeypatch):
+    if name == "mapillary":
+        vistas(tmp_path, "", "config.json")
+    elif name == "apolloscape":
+        apollo(tmp_path)
+    elif name == "camvid":
+        original(tmp_path)
+    else:
+        save(tmp_path / "leftImg8bit/val/ulm/ulm_0_0_leftImg8bit.png", picture())
+        save(tmp_path / "gtFine/val/ulm/ulm_0_0_gtFine_labelIds.png", IDS)
+    for file in [*tmp_path.rglob("*.png"), *tmp_path.rglob("*.jpg")]:
+        file.write_bytes(b"")
+    options = {"classes": 32} if name == "camvid" else {}
+    _, splits = adapter(name)(tmp_path, **options)
+    with pytest.raises(ValueError, match="cannot be read as an image"):
+        next(iter(next(iter(splits.values()))))

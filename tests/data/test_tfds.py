@@ -1,0 +1,116 @@
+"""Datasets of tensorflow-datasets: a tiny one, built here, without the network."""
+
+import pickle
+
+import numpy as np
+import pytest
+from pictures import IDS, load, picture, save
+
+from kerasseg.data.datasets import adapter
+
+tfds = pytest.importorskip("tensorflow_datasets")
+
+ONE_UP = np.where(IDS == 255, 255, IDS + 1).astype(np.uint8)
+
+
+class KerassegTiny(tfds.core.GeneratorBasedBuilder):
+    """Pets in little: ids from 1 on, one image in two pictures, a named mask."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    pictures = None
+
+    def _info(self):
+        names = ["other", "pet", "border"]
+        image = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
+        mask = tfds.features.Image(shape=(None, None, 1), encoding_format="png")
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": image,
+                    "segmentation_mask": mask,
+                    "named": tfds.features.LabeledImage(labels=names),
+                    "file_name": tfds.features.Text(),
+                }
+            ),
+        )
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": self._generate_examples(5),
+            "validation": self._generate_examples(1),
+        }
+
+    def _generate_examples(self, count):
+        for i in range(count):
+            yield (
+                i,
+                {
+                    "image": self.pictures / f"{i}.jpg",
+                    "segmentation_mask": ONE_UP[..., None],
+                    "named": np.where(IDS == i % 3, 255, IDS)[..., None].astype(
+                        np.uint8
+                    ),
+                    "file_name": f"{i}.jpg",
+                },
+            )
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tfds")
+    for i in range(5):
+        save(root / f"pictures/{i}.jpg", picture(i))
+    KerassegTiny.pictures = root / "pictures"
+    builder = KerassegTiny(data_dir=root)
+    builder.download_and_prepare()
+    return str(root)
+
+
+def test_tfds_named_mask(data_dir):
+    taxonomy, splits = load("tfds:kerasseg_tiny", label="named", data_dir=data_dir)
+    assert taxonomy.names == ("other", "pet", "border")
+    assert {split: len(samples) for split, samples in splits.items()} == {
+        "train": 5,
+        "val": 1,
+    }
+    (sample,) = splits["val"]
+    np.testing.assert_array_equal(sample.label, np.where(IDS == 0, 255, IDS))
+    assert sample.encoded.startswith(b"\xff\xd8")
+    assert len({s.encoded for s in splits["train"]}) == 5
+    assert len({s.id for s in splits["train"]}) == 5
+
+
+def test_tfds_ids_from_one_on(data_dir, tmp_path):
+    options = {"label": "segmentation_mask", "data_dir": data_dir, "first": 1}
+    taxonomy, splits = load("tfds:kerasseg_tiny:1.0.0", **options)
+    assert taxonomy.names == ("class_0", "class_1", "class_2")
+    np.testing.assert_array_equal(splits["val"][0].label, IDS)
+    (tmp_path / "names.txt").write_text("pet\nground\nborder\n")
+    legend = str(tmp_path / "names.txt")
+    taxonomy, _ = load("tfds:kerasseg_tiny", legend=legend, **options)
+    assert taxonomy.names == ("pet", "ground", "border")
+
+
+def test_tfds_entries_are_read_in_any_order(data_dir):
+    _, splits = adapter("tfds:kerasseg_tiny")(label="named", data_dir=data_dir)
+    samples = splits["train"]
+    first = list(samples)
+    for number in 3, 1, 4, 4, 0:
+        sample = samples.read(number)
+        assert (sample.id, sample.encoded) == (first[number].id, first[number].encoded)
+    other = pickle.loads(pickle.dumps(samples.read))(2)  # as a worker gets it
+    assert other.encoded == first[2].encoded
+
+
+def test_tfds_faults(data_dir, tmp_path):
+    with pytest.raises(ValueError, match="has no dataset 'kerasseg_none'"):
+        load("tfds:kerasseg_none", data_dir=data_dir)
+    with pytest.raises(ValueError, match=r"is not in .*--download"):
+        load("tfds:kerasseg_tiny", data_dir=str(tmp_path))
+    with pytest.raises(ValueError, match=r"image, segmentation_mask.*with --label"):
+        load("tfds:kerasseg_tiny", data_dir=data_dir)
+    with pytest.raises(ValueError, match=r"image, segmentation_mask.*with --image"):
+        load("tfds:kerasseg_tiny", data_dir=data_dir, label="named", image="picture")
+    with pytest.raises(ValueError, match=r"must be a gray mask of ids 0 to 255"):
+        load("tfds:kerasseg_tiny", data_dir=data_dir, label="image", image="named")

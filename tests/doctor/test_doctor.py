@@ -1,0 +1,130 @@
+"""The command: exit codes, what it prints, its page, records, and real data."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import patients
+import pytest
+
+from kerasseg import prepare
+from kerasseg.doctor.__main__ import main
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return patients.healthy(tmp_path / "scenes & <b>")
+
+
+def run(source, *flags) -> int:
+    out = source.parent / "doctor.html"
+    try:
+        main([str(source), "--out", str(out), *flags])
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+def test_healthy_folder(folder, capsys):
+    assert run(folder) == 0
+    text = capsys.readouterr().out
+    assert "12 images (train 8, val 4)" in text and "Healthy." in text
+    assert 'class_weights = "sqrt_median"' in text
+    assert all(name in text for name in patients.NAMES)
+
+
+def test_warnings_alone_are_no_failure(folder, capsys):
+    patients.class_nowhere(folder)
+    assert run(folder) == 0
+    assert "1 warning. Nothing that must be mended." in capsys.readouterr().out
+
+
+def test_errors_fail_unless_skipped(folder, capsys):
+    patients.folders_swapped(folder)
+    assert run(folder) == 1
+    text = capsys.readouterr().out
+    assert re.search("error +swapped", text) and "Fix: Swap" in text
+    assert run(folder, "--images", "masks", "--masks", "images") == 0
+    patients.folders_swapped(folder)
+    patients.copied(folder)
+    assert run(folder) == 1
+    assert run(folder, "--skip", "duplicates") == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--skip", "alinment"], "Unknown check 'alinment'.*alignment"),
+        (["--images", "pictures"], "neither pictures/"),
+        (["--legend", "no.txt"], "Legend no.txt does not exist"),
+    ],
+)
+def test_wrong_usage(folder, capsys, flags, words):
+    assert run(folder, *flags) == 2
+    message = capsys.readouterr().err.strip()
+    assert re.search(words, message) and len(message.splitlines()) == 1
+    assert not (folder.parent / "doctor.html").exists()
+
+
+def test_page_is_whole_and_asks_for_nothing(folder):
+    for plant in (patients.copied, patients.mask_of_other_size, patients.one_ignored):
+        plant(folder)
+    patients.cut_short("images")(folder)
+    run(folder)
+    text = (folder.parent / "doctor.html").read_text()
+    tags = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: tags.append((tag, attributes))
+    parser.feed(text)
+    pictures = [dict(a) for tag, a in tags if tag == "img"]
+    assert len(pictures) >= 4
+    assert all(p["src"].startswith("data:image/") and p["alt"] for p in pictures)
+    assert not re.search(r"https?://|<script|<link", text)
+    assert "scenes &amp; &lt;b&gt;" in text and "<b>" not in text
+    for words in ("error: duplicates", "error: size", "error: corrupt"):
+        assert words in text.lower()
+
+
+def test_a_folder_needs_no_tensorflow(folder):
+    out = str(folder.parent / "doctor.html")
+    code = "import sys; from kerasseg.doctor.__main__ import main\n"
+    code += f"main([{str(folder)!r}, '--out', {out!r}])\n"
+    code += "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_records(folder, capsys):
+    records = folder.parent / "records"
+    prepare.main(["folder", str(folder), str(records)])
+    assert run(records) == 0
+    assert "12 images (train 8, val 4)" in capsys.readouterr().out
+    shard = sorted(records.glob("train*"))[0]
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 255
+    shard.write_bytes(bytes(data))
+    assert run(records) == 1
+    assert f"{shard.name} is damaged at record 0" in capsys.readouterr().out
+    shard.unlink()
+    assert run(records) == 1
+    assert shard.name in capsys.readouterr().out
+
+
+@pytest.mark.skipif(
+    "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
+)
+def test_real_data_is_healthy(tmp_path, capsys):
+    data = Path(os.environ["KERASSEG_DATA"])
+    prepare.main(["camvid", str(data / "camvid"), str(tmp_path / "camvid")])
+    capsys.readouterr()
+    assert run(tmp_path / "camvid") == 0
+    assert "Healthy." in capsys.readouterr().out
+    names = ["--images", "image", "--masks", "label", "--binary"]
+    # The 30 slices are one volume: any split by hash parts neighbours, and is told so.
+    assert run(data / "isbi2012", *names) == 1
+    assert re.findall("error +(.*?)  ", capsys.readouterr().out) == ["sequence"]
+    out = str(tmp_path / "isbi.html")
+    main([str(data / "isbi2012"), "--out", out, *names, "--val-share", "0"])
+    assert "Healthy." in capsys.readouterr().out

@@ -1,0 +1,46 @@
+"""Each planted fault is found, with its name; a healthy folder gives no finding."""
+
+import re
+
+import patients
+import pytest
+
+from kerasseg.doctor import checks, sources
+from kerasseg.doctor.survey import survey
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return patients.healthy(tmp_path / "scenes")
+
+
+def findings(folder, **options):
+    source = sources.of_folder(folder, **options)
+    return checks.run(survey(source, progress=False), source.findings)
+
+
+def test_healthy(folder):
+    assert findings(folder) == []
+
+
+@pytest.mark.parametrize("fault", patients.FAULTS)
+def test_fault(folder, fault):
+    plant, (severity, check, words) = patients.FAULTS[fault]
+    plant(folder)
+    found = findings(folder)
+    fitting = [
+        f
+        for f in found
+        if (f.severity, f.check) == (severity, check)
+        and re.search(words, f"{f.says} {f.fix}")
+    ]
+    assert fitting, [f"{f.severity} {f.check}: {f.says} {f.fix}" for f in found]
+    # A fault must not drag others along: one error of another kind at most.
+    errors = {f.check for f in found if f.severity == "error"} - {check}
+    assert len(errors) <= 1, errors
+
+
+def test_binary(folder):
+    plant, _ = patients.FAULTS["0 and 255"]
+    plant(folder)
+    assert findings(folder, binary=True) == []
