@@ -54,7 +54,7 @@ class Model:
 class Fit:
     """Optimisation."""
 
-    epochs: int = 7
+    epochs: int = 8
     """Passes over the training split."""
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     """SGD has Nesterov momentum 0.9."""
