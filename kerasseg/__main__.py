@@ -3,10 +3,10 @@
 import importlib
 import sys
 
-from kerasseg.quiet import silenced
-
 COMMANDS = {
     "prepare": "turn a dataset, or a folder of images and masks, into records",
+    "doctor": "look for what ruins a training in records or a folder, before it",
+    "records": "verify records: every shard and every sample",
     "preview": "draw augmented samples of records, to see what a policy does",
     "train": "train, score and export a network; with no argument on synthetic scenes",
     "evaluate": "score a run on a split of records",
@@ -20,10 +20,8 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in COMMANDS:
         sys.argv[1:] = sys.argv[2:]
-        module = f"{name}.__main__" if name in ("export", "models") else name
-        with silenced():  # of the networks, Keras is loaded at once
-            command = importlib.import_module(f"kerasseg.{module}")
-        command.main()
+        module = f"{name}.__main__" if name in ("doctor", "export", "models") else name
+        importlib.import_module(f"kerasseg.{module}").main()
         return
     print("usage: python -m kerasseg COMMAND ...   (COMMAND --help tells more)\n")
     for command, what in COMMANDS.items():

@@ -189,7 +189,7 @@ def _gate(gate: list | None) -> str:
                 size,
                 page.number(row.get("miou"), 4),
                 page.percent(row.get("agreement"), 4),
-                page.percent(row.get("limit"), 2),
+                page.text(row.get("rule") or "–"),
                 passed if row["passed"] else failed,
             ]
         )

@@ -18,6 +18,8 @@ AGNOSTIC = {
     "boundary",
     "config",
     "crf",
+    "frames",
+    "lite",
     "losses",
     "metrics",
     "models",

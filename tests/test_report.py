@@ -61,7 +61,7 @@ def make_run(run, rng, names):
     scores |= {"split": "val", "samples": 7, "miou": 0.4321, "pixel_accuracy": 0.9}
     scores |= {"matrix": matrix.tolist(), "class_accuracy": None}
     gate = {"name": "LiteRT", "file": "model.tflite", "bytes": 2_500_000, "miou": 0.43}
-    gate |= {"agreement": 0.98, "limit": 0.99, "passed": False}
+    gate |= {"agreement": 0.98, "rule": "agreement >= 99 %", "passed": False}
     files = {
         "taxonomy.json": taxonomy.to_json(),
         "metrics.json": scores,
