@@ -5,7 +5,7 @@ import sys
 
 COMMANDS = {
     "prepare": "turn a dataset, or a folder of images and masks, into records",
-    "doctor": "look for what ruins a training in records or a folder, before it",
+    "doctor": "find what would ruin a training, in records or a folder",
     "records": "verify records: every shard and every sample",
     "preview": "draw augmented samples of records, to see what a policy does",
     "train": "train, score and export a network; with no argument on synthetic scenes",

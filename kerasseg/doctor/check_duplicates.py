@@ -49,12 +49,12 @@ def duplicates(survey: Survey) -> list[Finding]:
             within.append((first, group[1]))
     found = []
     if across:
-        says = f"{_pairs(across)} in two splits with equal pixels: the score on one "
+        says = f"{_pairs(across)} equal, in two splits: the score on one "
         fix = "Remove them from one of the splits."
         says += "measures memory of the other."
         found.append(error("duplicates", says, fix, across))
     if within:
-        says = f"{_pairs(within)} twice within a split with equal pixels."
+        says = f"{_pairs(within)} equal, within one split."
         fix = "Remove the copies, unless they are meant."
         found.append(warning("duplicates", says, fix, within))
     return found
@@ -67,7 +67,7 @@ def near(survey: Survey) -> list[Finding]:
         pairs += _alike(one, other)
     if not pairs:
         return []
-    says = f"{_pairs(pairs)} in two splits almost equal: copies, or frames of one video"
+    says = f"{_pairs(pairs)} almost equal, in two splits: copies, or frames of a video"
     fix = "Split by video, drive or patient, not image by image."
     return [error("leakage", f"{says}.", fix, pairs)]
 
@@ -164,5 +164,5 @@ def _thumbnails(facts: list[Facts]) -> np.ndarray:
 
 def _pairs(pairs) -> str:
     some = "; ".join(f"{a.entry.image} and {b.entry.image}" for a, b in pairs[:2])
-    verb = "images are" if len(pairs) > 1 else "image is"
-    return f"{len(pairs)} {verb} ({some}{'; ...' if len(pairs) > 2 else ''})"
+    what = "pairs of images are" if len(pairs) > 1 else "pair of images is"
+    return f"{len(pairs)} {what} ({some}{'; ...' if len(pairs) > 2 else ''})"

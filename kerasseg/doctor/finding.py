@@ -35,13 +35,12 @@ def warning(check: str, says: str, fix: str, found=()) -> Finding:
     return Finding(check, "warning", says, fix, _rows(found))
 
 
-def images(found, total: int = 0) -> str:
+def images(found, total: int) -> str:
     """ "3 of 40 images (a.png, b.png, ...)": how many, and which to look at."""
     found = list(found)
     names = ", ".join(facts.entry.mask for facts in found[:3])
     more = ", ..." if len(found) > 3 else ""
-    of = f" of {total}" if total else ""
-    return f"{len(found)}{of} image{'s' * (len(found) != 1)} ({names}{more})"
+    return f"{len(found)} of {total} images ({names}{more})"
 
 
 def _rows(found) -> tuple[tuple[Facts, ...], ...]:

@@ -6,7 +6,6 @@ Exit code 3: an artefact broke a limit of the gate and was put into RUN/export/r
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import shutil
 import sys
@@ -184,9 +183,8 @@ def _id(records, split: str, number: int) -> str:
 
     from kerasseg.data import records as shards
 
-    paths = shards.shard_paths(records, split)
-    shard = tf.data.TFRecordDataset(str(paths[number % len(paths)]))
-    (serialised,) = itertools.islice(shard.skip(number // len(paths)), 1)
+    paths = [str(path) for path in shards.shard_paths(records, split)]
+    (serialised,) = tf.data.TFRecordDataset(paths).skip(number).take(1)
     example = tf.io.parse_single_example(serialised, shards.FEATURES)
     return example["image/filename"].numpy().decode()
 

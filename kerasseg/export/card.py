@@ -49,15 +49,24 @@ def write(run: Path, rows: list[dict], records, size: tuple[int, int]) -> Path:
 
 def _accuracy(rows, names):
     yield "section", "Accuracy"
-    titles = ["File", "mIoU", "Lost points", "Same class", "Worst image", "Limit", ""]
+    titles = [
+        "Artefact",
+        "mIoU",
+        "Lost points",
+        "Same class",
+        "Worst image",
+        "Limit",
+        "",
+    ]
     cells = []
     for row in rows:
         lost = same = worst = rule = verdict = ""
         if row is not rows[0]:
             lost = f"{100 * (rows[0]['miou'] - row['miou']):.2f}"
             same = f"{100 * row['agreement']:.3f} %"
-            least = 100 * row["worst"]["agreement"]
-            worst = f"{row['worst']['id']} ({least:.2f} %)"
+            least = row["worst"]["agreement"]
+            if least < 1:
+                worst = f"{row['worst']['id']} ({100 * least:.2f} %)"
             rule = row["rule"]
             verdict = "passed" if row["passed"] else "REJECTED"
         name = row["name"] if row is not rows[0] else "Keras network"
@@ -83,11 +92,11 @@ def _accuracy(rows, names):
 
 
 def _cost(folder: Path, devices):
-    yield "section", "Size, speed, operators"
+    yield "section", "Size and speed"
     if not devices:
         yield "text", "No LiteRT file was accepted, so none was measured."
         return
-    titles = ["File", "Name", "MB", "ms, 1 thread", "ms, 2 threads"]
+    titles = ["Artefact", "File", "MB", "ms, 1 thread", "ms, 2 threads"]
     cells, counts = [], {}
     for row in devices:
         file = folder / row["file"]
@@ -97,12 +106,13 @@ def _cost(folder: Path, devices):
         cells.append([row["name"], row["file"], f"{row['bytes'] / 1e6:.2f}", *spans])
     note = (
         f"One class map, without reading and resizing; median and 10th percentile, "
-        f"measured on {latency.machine()}. Other work on the machine makes it slower."
+        f"measured on {latency.machine()}."
     )
     yield "table", note, titles, cells
     known = sorted({operator for count in counts.values() for operator in count})
     rows = [[op, *(str(count.get(op, 0)) for count in counts.values())] for op in known]
-    note = "Operators of what runs by default; all are built into every interpreter."
+    yield "section", "Operators"
+    note = "Those of what runs by default; all are built into every interpreter."
     yield "table", note, ["Operator", *counts], rows
 
 
@@ -223,7 +233,7 @@ def _html(parts) -> str:
         else:
             note, titles, rows = content
             cells = [[page.text(cell) or "–" for cell in row] for row in rows]
-            html = page.table(note, titles, cells)
+            html = page.table(note, titles, cells, words=1 + (titles[1] == "File"))
         title, body = sections[-1]
         sections[-1] = (title, body + html)
     return "".join(page.section(title, body) for title, body in sections)

@@ -9,8 +9,8 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 NAMES = {
-    code: name
-    for name, code in vars(schema.BuiltinOperator).items()
+    code: word
+    for word, code in vars(schema.BuiltinOperator).items()
     if isinstance(code, int)
 }
 
@@ -31,6 +31,12 @@ def text(value) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
+def name(code) -> str:
+    """An operator's name; a custom one as CUSTOM:its name."""
+    word = NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return f"CUSTOM:{text(code.customCode)}" if word == "CUSTOM" else word
+
+
 def operators(data: bytes, signature: str = "") -> Counter:
     """How often each operator occurs; a custom one as CUSTOM:name.
 
@@ -41,7 +47,7 @@ def operators(data: bytes, signature: str = "") -> Counter:
     for one in model.signatureDefs or []:
         if text(one.signatureKey) == signature:
             graph = one.subgraphIndex
-    codes = [_name(code) for code in model.operatorCodes]
+    codes = [name(code) for code in model.operatorCodes]
     return Counter(codes[op.opcodeIndex] for op in model.subgraphs[graph].operators)
 
 
@@ -55,12 +61,12 @@ def split(data: bytes, outputs) -> bytes:
     (whole,), (signature,) = model.subgraphs, model.signatureDefs
     wanted = {text(one.name): one for one in signature.outputs}
     model.subgraphs, model.signatureDefs = [], []
-    for number, name in enumerate(outputs):
-        graph = _pruned(whole, wanted[name].tensorIndex)
-        graph.name = name
+    for number, output in enumerate(outputs):
+        graph = _pruned(whole, wanted[output].tensorIndex)
+        graph.name = output
         part = copy.copy(signature)
-        part.signatureKey, part.subgraphIndex = name, number
-        part.outputs = [wanted[name]]
+        part.signatureKey, part.subgraphIndex = output, number
+        part.outputs = [wanted[output]]
         model.subgraphs.append(graph)
         model.signatureDefs.append(part)
     return pack(model)
@@ -75,7 +81,7 @@ def take_raw_pixels(data: bytes) -> bytes:
     (graph,) = model.subgraphs
     (index,) = graph.inputs
     readers = [op for op in graph.operators if index in op.inputs]
-    kinds = {_name(model.operatorCodes[op.opcodeIndex]) for op in readers}
+    kinds = {name(model.operatorCodes[op.opcodeIndex]) for op in readers}
     after = [graph.tensors[op.outputs[0]].quantization for op in readers]
     if kinds != {"QUANTIZE"} or any(q.scale[0] != 1 for q in after):
         raise ValueError(
@@ -111,8 +117,3 @@ def _empty(tensor):
     tensor = copy.copy(tensor)
     tensor.shape, tensor.shapeSignature, tensor.buffer = [0], None, 0
     return tensor
-
-
-def _name(code) -> str:
-    name = NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
-    return f"CUSTOM:{text(code.customCode)}" if name == "CUSTOM" else name

@@ -283,7 +283,7 @@ FAULTS = {
     "copy in another split": (copied, ("error", "duplicates", "000.png and .*copy")),
     "copy in one split": (
         lambda folder: copied(folder, "val"),
-        ("warning", "duplicates", "twice within"),
+        ("warning", "duplicates", "equal, within"),
     ),
     "near copy in another split": (near_copy, ("error", "leakage", "copy.jpg")),
     "video dealt to splits": (video_dealt, ("error", "sequence", "dealt at random")),

@@ -70,9 +70,9 @@ def test_wrong_usage(folder, capsys, flags, words):
 
 
 def test_page_is_whole_and_asks_for_nothing(folder):
-    for plant in (patients.copied, patients.mask_of_other_size, patients.one_ignored):
-        plant(folder)
-    patients.cut_short("images")(folder)
+    patients.copied(folder)
+    patients.mask_of_other_size(folder)
+    (folder / "images" / "val" / "010.png").write_text("no picture")
     run(folder)
     text = (folder.parent / "doctor.html").read_text()
     tags = []
@@ -121,10 +121,12 @@ def test_real_data_is_healthy(tmp_path, capsys):
     capsys.readouterr()
     assert run(tmp_path / "camvid") == 0
     assert "Healthy." in capsys.readouterr().out
-    names = ["--images", "image", "--masks", "label", "--binary"]
-    # The 30 slices are one volume: any split by hash parts neighbours, and is told so.
-    assert run(data / "isbi2012", *names) == 1
+    # The 30 slices are one volume: a split by hash parts neighbours, and is told so.
+    out, slices = str(tmp_path / "slices.html"), str(data / "isbi2012")
+    flags = ["--images", "image", "--masks", "label", "--binary", "--out", out]
+    with pytest.raises(SystemExit) as stop:
+        main([slices, *flags])
+    assert stop.value.code == 1
     assert re.findall("error +(.*?)  ", capsys.readouterr().out) == ["sequence"]
-    out = str(tmp_path / "isbi.html")
-    main([str(data / "isbi2012"), "--out", out, *names, "--val-share", "0"])
+    main([slices, *flags, "--val-share", "0"])
     assert "Healthy." in capsys.readouterr().out

@@ -138,6 +138,14 @@ def test_calibration_images_are_those_of_validation_reading(run):
         assert any((image == other).all() for other in read)
 
 
+def test_an_image_is_named_by_its_place_in_the_batches(run):
+    from kerasseg.data import records as shards
+
+    records = runs.settings(run).data.records
+    ids = [sample.id for sample in shards.read(records, "val")]
+    assert [export._id(records, "val", number) for number in range(5)] == ids
+
+
 def test_a_card_escapes_and_marks_missing_scores(run, monkeypatch):
     monkeypatch.setattr(card, "_cost", lambda *_: iter(()))
     rows = [

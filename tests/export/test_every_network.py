@@ -1,0 +1,47 @@
+"""Every network of MODELS becomes a LiteRT file of builtins only, float and int8."""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerasseg.export import flatbuffer, layer_errors, litert
+from kerasseg.models import MODELS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
+from test_every_model import SMALL, network  # the smallest of each, random weights
+
+pytestmark = pytest.mark.slow
+
+CONVOLUTIONS = (
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.Conv2DTranspose,
+)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_builtins_only_and_nothing_left_unfolded(name, kind):
+    model, (shape, _) = network(name), SMALL[name]
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
+    data = litert.convert(model, kind, images)
+    count = flatbuffer.operators(data)
+    assert not [
+        n for n in count if n.startswith(("CUSTOM", "SPACE_TO_B", "BATCH_TO_S"))
+    ]
+    foldable = {
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        and isinstance(layer.input._keras_history.operation, CONVOLUTIONS)
+    }
+    unpacked = flatbuffer.unpack(data)
+    for operator in unpacked.subgraphs[0].operators:
+        code = unpacked.operatorCodes[operator.opcodeIndex]
+        if flatbuffer.name(code) == "MUL":
+            tensor = unpacked.subgraphs[0].tensors[operator.outputs[0]]
+            left = layer_errors.layers_of(model, flatbuffer.text(tensor.name))
+            assert not foldable.intersection(left), tensor.name
