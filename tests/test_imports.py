@@ -101,6 +101,7 @@ def test_command_line_help_needs_no_framework():
     code = """
 import sys
 from kerasseg import evaluate, predict, prepare, preview, train
+from kerasseg.doctor import __main__
 from kerasseg.export import __main__
 print([name for name in ("tensorflow", "keras", "matplotlib") if name in sys.modules])
 """
