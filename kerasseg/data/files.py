@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 ORIENTATION = 0x0112
 """EXIF tag: 1 is upright. `tf.io.decode_jpeg` ignores it, viewers obey it."""
@@ -19,16 +21,15 @@ def read_image(file: Path) -> tuple[np.ndarray, bytes]:
     formats than JPEG and PNG, turned images, CMYK and 16 bits per channel.
     """
     encoded = file.read_bytes()
-    image = _open(file, encoded)
-    if image.getexif().get(ORIENTATION, 1) != 1:
-        from PIL import ImageOps
-
-        image, encoded = ImageOps.exif_transpose(image), b""
-    if image.format == "PNG":
-        encoded = encoded if image.mode in ("RGB", "L") and encoded[24] == 8 else b""
-    elif image.format != "JPEG" or image.mode not in ("RGB", "L"):
-        encoded = b""
-    return np.asarray(_eight_bits(image).convert("RGB")), encoded
+    with _opened(file, encoded) as image:
+        if image.getexif().get(ORIENTATION, 1) != 1:
+            image, encoded = ImageOps.exif_transpose(image), b""
+        if image.format == "PNG":
+            eight = image.mode in ("RGB", "L") and encoded[24] == 8
+            encoded = encoded if eight else b""
+        elif image.format != "JPEG" or image.mode not in ("RGB", "L"):
+            encoded = b""
+        return np.asarray(_eight_bits(image).convert("RGB")), encoded
 
 
 def read_mask(file: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -37,13 +38,13 @@ def read_mask(file: Path) -> tuple[np.ndarray, np.ndarray | None]:
     (H, W) integers for gray and palette files (the indices, not their colours), with
     the palette as (n, 3) uint8 or None; (H, W, 3) uint8 for RGB; alpha is dropped.
     """
-    image = _open(file, file.read_bytes())
-    if image.mode == "P":
-        palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-        return np.asarray(image), palette
-    if image.mode in ("RGBA", "RGBX", "LA", "PA", "CMYK", "YCbCr"):
-        image = image.convert("L" if image.mode == "LA" else "RGB")
-    pixels = np.asarray(image)
+    with _opened(file, file.read_bytes()) as image:
+        if image.mode == "P":
+            palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+            return np.asarray(image), palette
+        if image.mode in ("RGBA", "RGBX", "LA", "PA", "CMYK", "YCbCr"):
+            image = image.convert("L" if image.mode == "LA" else "RGB")
+        pixels = np.asarray(image)
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels, None
 
 
@@ -53,20 +54,30 @@ def size_of(file: Path) -> tuple[int, int]:
         with Image.open(file) as image:
             turned = image.getexif().get(ORIENTATION, 1) >= 5
             return image.size if turned else image.size[::-1]
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{file} is no image file that can be read.") from error
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{file} is no image file that can be read ({error})."
+        ) from error
 
 
-def _open(file: Path, encoded: bytes) -> Image.Image:
+@contextlib.contextmanager
+def _opened(file: Path, encoded: bytes) -> Iterator[Image.Image]:
+    """The image, its pixels read; any error about it names the file.
+
+    PIL raises OSError, SyntaxError, ValueError, struct.error, IndexError and more for
+    damaged files, and DecompressionBombError for more than 179 million pixels.
+    """
     try:
         image = Image.open(io.BytesIO(encoded))
         image.load()
-    except (OSError, SyntaxError) as error:  # PIL's own, without the file's name
+        yield image
+    except Exception as error:
         raise ValueError(
             f"{file} cannot be read as an image ({error}). Copy it again, or remove it "
             "from the dataset."
         ) from error
-    return image
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

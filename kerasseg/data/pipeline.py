@@ -77,8 +77,7 @@ def batches(
         serialised = _endless(paths, count, seed, start, shuffle, parallel)
         serialised = tf.data.Dataset.zip(_counter(start), serialised)
     else:
-        shards = tf.data.Dataset.from_tensor_slices(paths)
-        serialised = _read(shards, len(paths), parallel).enumerate()
+        serialised = tf.data.TFRecordDataset(paths).enumerate()
     ready = serialised.map(load, num_parallel_calls=parallel, deterministic=True)
     ready = ready.batch(batch_size, drop_remainder=training)
     if not training:

@@ -1,28 +1,32 @@
-"""Records: sharded TFRecord files of encoded images and labels, and `dataset.json`."""
+"""Records: sharded TFRecord files of encoded images and labels, and `dataset.json`.
+
+The shards of a split follow one another: each holds a stretch of its samples.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
+import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from kerasseg.data.description import (
-    FILE,
-    Description,
-    Shard,
-    SplitDescription,
-    describe,
-    save,
+from kerasseg.data.conversion import (
+    bar,
+    merge,
+    open_folder,
+    write_jobs,
+    write_stream,
 )
-from kerasseg.data.example import FEATURES, check, deserialise, parse, serialise
+from kerasseg.data.cut import Cut
+from kerasseg.data.datasets import Samples
+from kerasseg.data.description import FILE, Description, describe, save
+from kerasseg.data.example import FEATURES, check, deserialise, parse
 from kerasseg.data.sample import Sample
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.data.shards import NOTES, Source, in_entries, last, sha256
+from kerasseg.taxonomy import Taxonomy
 
 __all__ = [
     "FEATURES",
@@ -35,50 +39,53 @@ __all__ = [
     "write_splits",
 ]
 
-SHARDS = 8
 ASIDE = ".writing-"
 
 
 def write(
-    samples: Iterable[Sample],
-    out,
-    split: str,
-    *,
-    taxonomy: Taxonomy,
-    name: str = "",
-    shards: int = 0,
-    progress: bool = True,
+    samples: Iterable[Sample], out, split: str, *, taxonomy: Taxonomy, **options
 ) -> Description:
-    """Writes one split of the records folder `out` and returns its description.
-
-    Samples are taken one by one, checked, and dealt in turn to `shards` files (0: 8, or
-    one for each sample if there are fewer). The files appear in `out` only when all are
-    written; a split of that name is replaced as a whole, other splits stay.
-
-    Raises ValueError that names the sample for a wrong size, type or class id or a
-    repeated id, for a split without samples, for another taxonomy than the other splits
-    have, and for a folder `out` that holds something else than records.
-    """
-    return write_splits(
-        {split: samples},
-        out,
-        taxonomy=taxonomy,
-        name=name,
-        shards=shards,
-        progress=progress,
-    )
+    """Writes one split of the records folder `out`; as `write_splits`, otherwise."""
+    return write_splits({split: samples}, out, taxonomy=taxonomy, **options)
 
 
 def write_splits(
-    splits: dict[str, Iterable[Sample]],
+    splits: dict[str, Samples | Cut | Iterable[Sample]],
     out,
     *,
     taxonomy: Taxonomy,
     name: str = "",
     shards: int = 0,
+    workers: int = 1,
+    on_error: Literal["stop", "skip"] = "stop",
+    command: str = "",
     progress: bool = True,
 ) -> Description:
-    """Like `write`, for several splits at once: all of them appear, or none."""
+    """Writes splits of the records folder `out`: all of them appear, or none.
+
+    Samples are taken one by one, checked, and put into `shards` files (0: 8, or more so
+    that none has over 1000 entries; never more than there are), each of which holds a
+    stretch of them. A split that is there already is replaced as a whole, others stay.
+
+    workers: processes that write; 0 is one for each core, as far as it pays. The files
+        are the same whatever their number. Only for splits that are `Samples`, or `Cut`
+        of them; others are read from first to last in this process.
+    on_error: "skip" leaves out entries of such splits that cannot be used, and puts the
+        reasons into the description (`left_out`).
+    command: what a user types to write the same records again.
+
+    What is finished lies in a folder ".writing-..." until all is. If the writing stops
+    before, by an error or by a kill, the next call with the same splits goes on with
+    the shards that are finished; those whose source files changed are written anew.
+
+    Raises ValueError that names the sample for a wrong size, type or class id or a
+    repeated id, for a split without samples, for another taxonomy than the other splits
+    have, and for a folder `out` that holds something else than records; OSError for a
+    full disk.
+    """
+    for split in splits:
+        if not split or set(split) & set("/\\ "):
+            raise ValueError(f"A split is named by letters and digits, got '{split}'.")
     if not splits:
         raise ValueError("Expected at least one split to write, got none.")
     out = Path(out).resolve()
@@ -89,36 +96,50 @@ def write_splits(
             f"Splits {', '.join(kept)} of {out} have other classes than the samples to "
             "write. Choose another folder, or delete this one first."
         )
-    parent = out if out.is_dir() else out.parent
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=ASIDE, dir=parent) as aside:
-        folder = Path(aside, "records")
-        folder.mkdir()
-        try:
-            written = {
-                split: _write_split(samples, folder, split, taxonomy, shards, progress)
-                for split, samples in splits.items()
-            }
-        except tf.errors.OpError as error:  # a full disk, most often
-            raise OSError(f"Writing {out} failed: {error.message}") from error
+    folder = (out if out.is_dir() else out.parent) / f"{ASIDE}{out.name}"
+    source = Source(
+        {s: x for s, x in splits.items() if in_entries(x)}, taxonomy, on_error == "skip"
+    )
+    jobs = source.jobs(shards)
+    there = open_folder(folder, jobs)
+    if there and progress:
+        print(f"Going on with {folder}: {there} of {len(jobs)} shards are finished")
+    try:
+        streams = {
+            split: write_stream(samples, split, folder, taxonomy, shards, progress)
+            for split, samples in splits.items()
+            if split not in source.splits
+        }
+        write_jobs(source, jobs, folder, workers, progress)
+        written = merge(jobs, folder, taxonomy.num_classes) | streams
+        written = {split: written[split] for split in splits}
         name = name or (old.name if old else out.name)
-        description = Description(out, name, taxonomy, kept | written)
-        save(description, folder)
+        description = Description(out, name, taxonomy, kept | written, command)
         _install(folder, out, old, description)
+    finally:
+        if not any((folder / NOTES).glob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
     return description
 
 
 def shard_paths(path, split: str) -> list[Path]:
-    """The TFRecord files of a split; ValueError if one is missing or cut short."""
+    """The TFRecord files of a split; ValueError if one is missing, cut or another."""
+    description = describe(path)
     paths = []
-    for shard in describe(path).split(split).shards:
+    for shard in description.split(split).shards:
         file = Path(path, shard.name)
         if not file.is_file():
-            raise ValueError(f"Shard {file} is missing. {_again(path)}")
+            raise ValueError(f"Shard {file} is missing. {_again(description)}")
         if file.stat().st_size != shard.bytes:
             raise ValueError(
                 f"Shard {file} was cut short or changed: it has {file.stat().st_size} "
-                f"bytes, {FILE} says {shard.bytes}. {_again(path)}"
+                f"bytes, {FILE} says {shard.bytes}. {_again(description)}"
+            )
+        if shard.last and last(file) != shard.last:
+            raise ValueError(
+                f"Shard {file} is damaged at record {shard.samples - 1}, or another "
+                f"was put in its place: its last bytes are not those in {FILE}. "
+                f"{_again(description)}"
             )
         paths.append(file)
     return paths
@@ -129,19 +150,20 @@ def read(path, split: str) -> Iterator[Sample]:
 
     Raises ValueError that names the shard and the record where bytes are damaged.
     """
-    description = describe(path).split(split)
-    paths = shard_paths(path, split)
-    iterators = [iter(tf.data.TFRecordDataset(str(path))) for path in paths]
-    for number in range(description.samples):
-        shard, record = number % len(paths), number // len(paths)
-        try:
-            yield deserialise(next(iterators[shard]), description.instances)
-        except (tf.errors.OpError, StopIteration) as error:
-            reason = getattr(error, "message", "no more records").splitlines()[0]
-            raise ValueError(
-                f"Shard {paths[shard]} is damaged at record {record}: {reason}. "
-                f"{_again(path)}"
-            ) from error
+    description = describe(path)
+    known = description.split(split)
+    for file, shard in zip(shard_paths(path, split), known.shards, strict=True):
+        serialised = iter(tf.data.TFRecordDataset(str(file)))
+        for record in range(shard.samples):
+            try:
+                sample = deserialise(next(serialised), known.instances)
+            except (tf.errors.OpError, StopIteration, UnicodeDecodeError) as error:
+                reason = getattr(error, "message", "no such record").splitlines()[0]
+                raise ValueError(
+                    f"Shard {file} is damaged at record {record}: {reason}. "
+                    f"{_again(description)}"
+                ) from error
+            yield sample
 
 
 def verify(path, progress: bool = True) -> Description:
@@ -149,82 +171,28 @@ def verify(path, progress: bool = True) -> Description:
     description = describe(path)
     for split, expected in description.splits.items():
         for file, shard in zip(shard_paths(path, split), expected.shards, strict=True):
-            if _sha256(file) != shard.sha256:
+            if sha256(file) != shard.sha256:
                 raise ValueError(
-                    f"Shard {file} was changed: its SHA-256 is not the one in {FILE}. "
-                    f"{_again(path)}"
+                    f"Shard {file} was changed: its SHA-256 is not the one in {FILE}; "
+                    f"{_first_damaged(file)}. {_again(description)}"
                 )
+    for split, expected in description.splits.items():
         samples = read(path, split)
         for sample in tqdm(
-            samples, f"verify {split}", expected.samples, **_bar(progress)
+            samples, f"verify {split}", expected.samples, **bar(progress)
         ):
             check(sample, split, description.taxonomy)
     return description
 
 
-def _write_split(
-    samples, folder, split, taxonomy, shards, progress
-) -> SplitDescription:
-    if not split or set(split) & set("/\\ "):
-        raise ValueError(f"A split is named by letters and digits, got '{split}'.")
-    most = shards or SHARDS
-    pixels, images_with, pixels_with = np.zeros((3, taxonomy.num_classes), np.int64)
-    ids, sizes, instances, ignored = set(), set(), set(), 0
-    writers = []
-    with ExitStack() as stack:
-        for number, sample in enumerate(tqdm(samples, split, **_bar(progress))):
-            counts = check(sample, split, taxonomy)
-            if sample.id in ids:
-                raise ValueError(
-                    f"Sample id '{sample.id}' occurs twice in split '{split}'. Ids "
-                    "must differ: rename one of the files."
-                )
-            ids.add(sample.id)
-            sizes.add(sample.label.shape)
-            instances.add(sample.instance is not None)
-            if len(instances) > 1:
-                raise ValueError(
-                    f"Sample '{sample.id}' of split '{split}': some samples have "
-                    "object ids (instance) and some have not. Give all or none."
-                )
-            if number < most:
-                file = str(folder / f"{split}-{number}")
-                writers.append(stack.enter_context(tf.io.TFRecordWriter(file)))
-            writers[number % most].write(serialise(sample))
-            present = counts[: taxonomy.num_classes] > 0
-            pixels += counts[: taxonomy.num_classes]
-            images_with += present
-            pixels_with += present * sample.label.size
-            ignored += int(counts[IGNORE])
-    if not ids:
-        raise ValueError(
-            f"Split '{split}' is empty: there is no sample to write. Check the source "
-            "folder and the names of its splits."
-        )
-    height, width = sizes.pop() if len(sizes) == 1 else (None, None)
-    return SplitDescription(
-        samples=len(ids),
-        height=height,
-        width=width,
-        pixels=tuple(pixels.tolist()),
-        images_with=tuple(images_with.tolist()),
-        pixels_of_images_with=tuple(pixels_with.tolist()),
-        ignored=ignored,
-        instances=instances.pop(),
-        shards=tuple(
-            _name_shard(folder, split, number, len(writers), len(ids))
-            for number in range(len(writers))
-        ),
-    )
-
-
-def _name_shard(
-    folder: Path, split: str, number: int, shards: int, samples: int
-) -> Shard:
-    name = f"{split}-{number:05d}-of-{shards:05d}.tfrecord"
-    file = (folder / f"{split}-{number}").rename(folder / name)
-    dealt = len(range(number, samples, shards))
-    return Shard(name, dealt, file.stat().st_size, _sha256(file))
+def _first_damaged(file: Path) -> str:
+    count = 0
+    try:
+        for _ in tf.data.TFRecordDataset(str(file)):
+            count += 1
+    except tf.errors.OpError:
+        return f"record {count} is the first that cannot be read"
+    return f"its {count} records can be read, so another file took its place"
 
 
 def _present(out: Path) -> Description | None:
@@ -245,31 +213,24 @@ def _install(
     folder: Path, out: Path, old: Description | None, new: Description
 ) -> None:
     """Moves what was written aside to where it belongs, `dataset.json` last."""
+    save(new, folder)
     if not out.exists():
+        shutil.rmtree(folder / NOTES)
         folder.rename(out)
         return
-    for split in new.splits.values():
-        for shard in split.shards:
-            if (folder / shard.name).exists():
-                (folder / shard.name).replace(out / shard.name)
+    for name in _shards(new):
+        if (folder / name).exists():
+            (folder / name).replace(out / name)
     (folder / FILE).replace(out / FILE)
-    if old:
-        named = {s.name for split in new.splits.values() for s in split.shards}
-        for split in old.splits.values():
-            for shard in split.shards:
-                if shard.name not in named:
-                    (out / shard.name).unlink(missing_ok=True)
+    for name in _shards(old) - _shards(new) if old else ():
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _shards(description: Description) -> set[str]:
+    return {s.name for split in description.splits.values() for s in split.shards}
 
 
-def _bar(progress: bool) -> dict:
-    """Settings of the progress bar: only at a terminal, so that logs stay short."""
-    return {"unit": "image", "disable": None if progress else True}
-
-
-def _again(path) -> str:
-    return f"Write the records again: python -m kerasseg.prepare NAME SRC {path}."
+def _again(description: Description) -> str:
+    usual = f"python -m kerasseg.prepare NAME SRC {description.path}"
+    return f"Write the records again: {description.command or usual}"

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ def test_round_trip(tmp_path_factory, count, shards, height, width, instances, s
         *(f"train-{i:05d}-of-{files:05d}.tfrecord" for i in range(files)),
     ]
     assert [s.samples for s in split.shards] == [
-        len(range(i, count, files)) for i in range(files)
+        (i + 1) * count // files - i * count // files for i in range(files)
     ]
 
 
@@ -204,6 +205,14 @@ WRONG = {
 }
 
 
+def test_encoded_bytes_of_another_picture(tmp_path):
+    other = cv2.imencode(".png", sample(5).image)[1].tobytes()
+    with pytest.raises(ValueError, match=r"'s0' .* decode to other pixels"):
+        put(tmp_path / "r", [sample(0, encoded=other)])
+    with pytest.raises(ValueError, match=r"'s0' .* cannot be decoded"):
+        put(tmp_path / "r", [sample(0, encoded=other[:-20])])
+
+
 @pytest.mark.parametrize("message", WRONG)
 def test_a_wrong_sample_is_named_and_nothing_is_written(tmp_path, message):
     out = tmp_path / "r"
@@ -270,23 +279,42 @@ def test_a_shard_that_is_missing(shard):
         records.shard_paths(shard.parent, "train")
 
 
-@pytest.mark.parametrize("place", [3, 20, -2, "middle"])
-def test_a_flipped_byte(shard, place):
+@pytest.mark.parametrize("place, record", [(3, 0), (20, 0), (-9, 2), (-2, 2)])
+def test_a_flipped_byte(shard, place, record):
     stored = bytearray(shard.read_bytes())
-    stored[len(stored) // 2 if place == "middle" else place] ^= 0x10
+    stored[place] ^= 0x10
     shard.write_bytes(stored)
-    with pytest.raises(ValueError, match=f"{shard.name} is damaged at record"):
+    named = f"{shard.name} is damaged at record {record}.*kerasseg.prepare"
+    with pytest.raises(ValueError, match=named):
         list(records.read(shard.parent, "train"))
-    with pytest.raises(ValueError, match=f"{shard.name} was changed"):
+    named = f"{shard.name} (was changed.*record {record}|is damaged at record {record})"
+    with pytest.raises(ValueError, match=named):
         records.verify(shard.parent, progress=False)
 
 
-def test_the_damaged_record_is_numbered(shard):
-    stored = bytearray(shard.read_bytes())
-    stored[-2] ^= 1
-    shard.write_bytes(stored)
-    with pytest.raises(ValueError, match="at record 2"):
-        list(records.read(shard.parent, "train"))
+def test_shards_that_changed_places(shard):
+    other = shard.with_name("train-00000-of-00002.tfrecord")
+    size = max(shard.stat().st_size, other.stat().st_size)
+    shard.rename(shard.with_suffix(".x"))
+    other.rename(shard)
+    shard.with_suffix(".x").rename(other)
+    with pytest.raises(ValueError, match=f"{other.name} (is damaged|was cut)"):
+        records.shard_paths(shard.parent, "train")
+    file = shard.parent / "dataset.json"  # as if they had one size
+    text = re.sub('"bytes": [0-9]+', f'"bytes": {size}', file.read_text())
+    file.write_text(text)
+    for path in shard, other:
+        path.write_bytes(path.read_bytes().rjust(size, b"x"))
+    with pytest.raises(ValueError, match="another was put in its place"):
+        records.shard_paths(shard.parent, "train")
+
+
+def test_the_command_that_wrote_the_records_is_named(shard):
+    put(shard.parent, [sample(0)], command="python -m kerasseg.prepare x 'a b' c")
+    (file,) = records.shard_paths(shard.parent, "train")
+    file.unlink()
+    with pytest.raises(ValueError, match=r"again: python -m kerasseg\.prep.* 'a b' c"):
+        records.shard_paths(shard.parent, "train")
 
 
 def test_verify_checks_what_is_inside(tmp_path):
