@@ -13,14 +13,16 @@ COMMANDS = {
     "predict": "draw label maps and overlays of pictures, folders or a video",
     "models": "list the networks: parameters, multiply-adds, memory, what they see",
     "export": "write SavedModel and LiteRT files of a run, and score them again",
+    "serve": "answer as TensorFlow Serving does, on this machine: REST and gRPC",
 }
+PACKAGES = ("doctor", "export", "models", "serve")
 
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in COMMANDS:
         sys.argv[1:] = sys.argv[2:]
-        module = f"{name}.__main__" if name in ("doctor", "export", "models") else name
+        module = f"{name}.__main__" if name in PACKAGES else name
         importlib.import_module(f"kerasseg.{module}").main()
         return
     print("usage: python -m kerasseg COMMAND ...   (COMMAND --help tells more)\n")

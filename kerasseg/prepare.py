@@ -23,6 +23,11 @@ def main(argv: list[str] | None = None) -> None:
     if not argv or argv[0] in ("-h", "--help"):
         print(_overview())
         return
+    run(argv, shlex.join(["python", "-m", "kerasseg.prepare", *argv]))
+
+
+def run(argv: list[str], command: str, engine: Callable | None = None) -> None:
+    """Does what a command line asks for; command: what the user typed in full."""
     sources, target = _parse(argv)
     prepare(
         sources,
@@ -33,7 +38,8 @@ def main(argv: list[str] | None = None) -> None:
         target.cut,
         target.workers,
         target.on_error,
-        shlex.join(["python", "-m", "kerasseg.prepare", *argv]),
+        command,
+        engine,
     )
 
 
@@ -47,6 +53,7 @@ def prepare(
     workers: int = 0,
     on_error: Literal["stop", "skip"] = "stop",
     command: str = "",
+    engine: Callable | None = None,
 ) -> None:
     """Writes all splits that the sources give as records into the folder `out`.
 
@@ -56,7 +63,7 @@ def prepare(
     taxonomy: "own" classes of the sources, or "road" (kerasseg.data.road).
     cut: height and width of the pieces to cut images into (kerasseg.data.cut); (0, 0)
         leaves them whole.
-    workers, on_error, command: see `kerasseg.data.records.write_splits`.
+    workers, on_error, command, engine: see `kerasseg.data.records.write_splits`.
     """
     for flag, pair in (("--size", size), ("--cut", cut)):
         if tuple(pair) != (0, 0) and min(pair) < 1:
@@ -94,6 +101,7 @@ def prepare(
         workers=workers,
         on_error=on_error,
         command=command,
+        engine=engine,
     )
     print(f"{description.path}: {classes.num_classes} classes")
     for split, counts in description.splits.items():

@@ -27,6 +27,7 @@ def batches(
     shuffle: int = 512,
     instances: bool = False,
     threads: int = 0,
+    service: str = "",
 ) -> tf.data.Dataset:
     """Batches of a split of records: dicts of tensors with static height and width.
 
@@ -43,6 +44,9 @@ def batches(
     shuffle: samples that are mixed with each other, besides the order of the shards;
         twice as many are held in memory, encoded. 1: no mixing at all.
     threads: parallel reads and decodes, 0 chooses. It never changes what comes out.
+    service: address of a tf.data service, "grpc://HOST:PORT", whose workers decode
+        (pipelines/distributed); with `training` only. Each takes every nth sample, so
+        an epoch still holds each once, but in the order in which workers are ready.
     """
     description = _records.describe(records)
     height, width = size_of(description, split, size)
@@ -73,13 +77,21 @@ def batches(
             batch["numbers"] = tf.random.stateless_uniform((numbers,), key)
         return batch
 
+    if service and not training:
+        raise ValueError("A tf.data service is for training; leave `service` out.")
     if training:
         serialised = _endless(paths, count, seed, start, shuffle, parallel)
         serialised = tf.data.Dataset.zip(_counter(start), serialised)
+        if service:
+            hint = tf.data.experimental.SHARD_HINT
+            serialised = serialised.shard(hint, hint)
     else:
         serialised = tf.data.TFRecordDataset(paths).enumerate()
     ready = serialised.map(load, num_parallel_calls=parallel, deterministic=True)
     ready = ready.batch(batch_size, drop_remainder=training)
+    if service:
+        policy = tf.data.experimental.service.ShardingPolicy.HINT
+        ready = ready.apply(tf.data.experimental.service.distribute(policy, service))
     if not training:
         length = -(-count // batch_size)
         ready = ready.apply(tf.data.experimental.assert_cardinality(length))

@@ -6,7 +6,7 @@ The shards of a split follow one another: each holds a stretch of its samples.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,7 @@ from kerasseg.data.datasets import Samples
 from kerasseg.data.description import FILE, Description, describe, save
 from kerasseg.data.example import FEATURES, check, deserialise, parse
 from kerasseg.data.sample import Sample
-from kerasseg.data.shards import NOTES, Source, in_entries, last, sha256
+from kerasseg.data.shards import NOTES, Job, Source, in_entries, last, sha256
 from kerasseg.taxonomy import Taxonomy
 
 __all__ = [
@@ -59,6 +59,7 @@ def write_splits(
     workers: int = 1,
     on_error: Literal["stop", "skip"] = "stop",
     command: str = "",
+    engine: Callable[[Source, list[Job], Path], None] | None = None,
     progress: bool = True,
 ) -> Description:
     """Writes splits of the records folder `out`: all of them appear, or none.
@@ -73,6 +74,8 @@ def write_splits(
     on_error: "skip" leaves out entries of such splits that cannot be used, and puts the
         reasons into the description (`left_out`).
     command: what a user types to write the same records again.
+    engine: something else than `workers` that calls `shards.write_shard` for each job
+        (pipelines/distributed).
 
     What is finished lies in a folder ".writing-..." until all is. If the writing stops
     before, by an error or by a kill, the next call with the same splits goes on with
@@ -97,9 +100,8 @@ def write_splits(
             "write. Choose another folder, or delete this one first."
         )
     folder = (out if out.is_dir() else out.parent) / f"{ASIDE}{out.name}"
-    source = Source(
-        {s: x for s, x in splits.items() if in_entries(x)}, taxonomy, on_error == "skip"
-    )
+    known = {s: x for s, x in splits.items() if in_entries(x)}
+    source = Source.of(known, taxonomy, skip=on_error == "skip")
     jobs = source.jobs(shards)
     there = open_folder(folder, jobs)
     if there and progress:
@@ -110,8 +112,11 @@ def write_splits(
             for split, samples in splits.items()
             if split not in source.splits
         }
-        write_jobs(source, jobs, folder, workers, progress)
-        written = merge(jobs, folder, taxonomy.num_classes) | streams
+        if engine:
+            engine(source, jobs, folder)
+        else:
+            write_jobs(source, jobs, folder, workers, progress)
+        written = merge(source, jobs, folder) | streams
         written = {split: written[split] for split in splits}
         name = name or (old.name if old else out.name)
         description = Description(out, name, taxonomy, kept | written, command)

@@ -1,0 +1,282 @@
+"""Asks a server that speaks TF Serving's REST or gRPC: pictures in, class maps out.
+
+    with RestClient("http://127.0.0.1:8501", "street") as client:
+        first, second = client.segment([Path("a.jpg").read_bytes(), more_bytes])
+
+The same calls with GrpcClient("127.0.0.1:8500", "street"). REST needs urllib3 and
+OpenCV only; gRPC takes tensorflow-serving-api, which imports TensorFlow, and is the one
+for large arrays.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kerasseg.serve.errors import ServingError, of_http
+
+MAPS = "class_map_png_bytes"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a client waits, tries again, and whom it trusts."""
+
+    timeout: float = 10.0
+    """Seconds for one try."""
+    retries: int = 3
+    """Further tries where the server is busy, stopping or not reached; at most 4."""
+    backoff: float = 0.1
+    """Seconds before the first further try; doubled for each one after, to 5."""
+    limit: int = 64 * 10**6
+    """Bytes of a request or an answer, at most."""
+    ca: str = ""
+    """PEM file of the authority that signed the server's certificate; empty: those of
+    the system."""
+    tls: bool = False
+    """gRPC: speak TLS. REST does where the address begins with https."""
+
+
+class _Client:
+    def segment(self, pictures: Sequence[bytes]) -> list[np.ndarray]:
+        """JPEG or PNG bytes of any sizes -> a uint8 (H, W) class map each.
+
+        Raises ServingError, INVALID_ARGUMENT with "image_bytes[INDEX]" where a picture
+        cannot be read.
+        """
+        inputs = np.empty(len(pictures), object)
+        inputs[:] = list(pictures)
+        answer = self.predict("serve_bytes", {"image_bytes": inputs}, (MAPS,))[MAPS]
+        return [_map(one) for one in answer.tolist()]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+class RestClient(_Client):
+    """address: "http://HOST:PORT" or "https://HOST:PORT"; model: its name there."""
+
+    def __init__(self, address: str, model: str, options: Options | None = None):
+        import urllib3
+
+        self._options = options = options or Options()
+        self._url = f"{address.rstrip('/')}/v1/models/{model}"
+        retry = urllib3.Retry(
+            options.retries,
+            allowed_methods=None,  # also POST: a prediction changes nothing
+            status_forcelist=(429, 503),
+            backoff_factor=options.backoff,
+            backoff_max=5,
+            backoff_jitter=options.backoff,
+            raise_on_status=False,
+            redirect=0,
+        )
+        self._pool = urllib3.PoolManager(
+            maxsize=32,
+            retries=retry,
+            timeout=urllib3.Timeout(total=options.timeout),
+            ca_certs=options.ca or None,
+        )
+
+    def predict(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Outputs by name; `outputs` chooses some (REST sends all of them anyway).
+
+        Numbers come as JSON has them: int64 and float64. Names ending in _bytes are
+        bytes.
+        """
+        body = {"signature_name": signature}
+        body["inputs"] = {name: _listed(value) for name, value in inputs.items()}
+        data = json.dumps(body).encode()
+        found = self._ask("outputs", "POST", f"{self._url}:predict", data)
+        if not isinstance(found, dict):  # the only output comes without its name
+            found = {outputs[0] if outputs else "output": found}
+        missing = set(outputs) - set(found)
+        if missing:
+            raise ServingError("INVALID_ARGUMENT", f"No output '{min(missing)}'.")
+        try:
+            return {name: _array(found[name]) for name in outputs or found}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServingError("INTERNAL", f"No arrays: {error}") from error
+
+    def version(self) -> int:
+        """The version that is served; ServingError where there is none."""
+        found = self._ask("model_version_status", "GET", self._url)
+        ready = [int(one["version"]) for one in found if one["state"] == "AVAILABLE"]
+        return _newest(ready)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def _ask(self, key: str, method: str, url: str, body: bytes | None = None):
+        """What the JSON object that comes back holds under `key`."""
+        import urllib3
+
+        _check_size(len(body or b""), self._options.limit)
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                body=body,
+                headers={"Content-Type": "application/json"},
+                preload_content=False,
+            )
+            with answer:
+                data = answer.read(self._options.limit + 1)
+        except urllib3.exceptions.TimeoutError as error:
+            raise ServingError("DEADLINE_EXCEEDED", str(error)) from error
+        except urllib3.exceptions.HTTPError as error:
+            late = isinstance(
+                getattr(error, "reason", None), urllib3.exceptions.ReadTimeoutError
+            )
+            code = "DEADLINE_EXCEEDED" if late else "UNAVAILABLE"
+            raise ServingError(code, str(error)) from error
+        _check_size(len(data), self._options.limit)
+        try:
+            values = json.loads(data)
+        except ValueError:
+            values = None
+        values = values if isinstance(values, dict) else {}
+        if answer.status != 200 or key not in values:
+            words = data[:200].decode("utf-8", "replace") or answer.reason
+            raise of_http(answer.status, str(values.get("error", words)))
+        return values[key]
+
+
+class GrpcClient(_Client):
+    """address: "HOST:PORT"; model: its name there."""
+
+    def __init__(self, address: str, model: str, options: Options | None = None):
+        import grpc
+        from tensorflow_serving.apis import (
+            model_service_pb2_grpc,
+            prediction_service_pb2_grpc,
+        )
+
+        self._options, self._model = options or Options(), model
+        settings = _channel_settings(self._options)
+        if self._options.tls or self._options.ca:
+            ca = Path(self._options.ca).read_bytes() if self._options.ca else None
+            trust = grpc.ssl_channel_credentials(ca)
+            self._channel = grpc.secure_channel(address, trust, settings)
+        else:
+            self._channel = grpc.insecure_channel(address, settings)
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(
+            self._channel
+        )
+        self._status = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def predict(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Outputs by name, those named in `outputs` or all of them, of their type."""
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self._model
+        request.model_spec.signature_name = signature
+        request.output_filter.extend(outputs)
+        for name, value in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        _check_size(request.ByteSize(), self._options.limit)
+        answer = self._ask(self._prediction.Predict, request)
+        return {name: tf.make_ndarray(one) for name, one in answer.outputs.items()}
+
+    def version(self) -> int:
+        """The version that is served; ServingError where there is none."""
+        from tensorflow_serving.apis import get_model_status_pb2
+
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self._model
+        found = self._ask(self._status.GetModelStatus, request).model_version_status
+        ready = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        return _newest([one.version for one in found if one.state == ready])
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _ask(self, method, request):
+        import grpc
+
+        # One deadline holds for all tries of a call.
+        deadline = self._options.timeout * (1 + self._options.retries)
+        try:
+            return method(request, timeout=deadline)
+        except grpc.RpcError as error:
+            raise ServingError(error.code().name, error.details()) from error
+
+
+def _channel_settings(options: Options) -> list[tuple[str, object]]:
+    settings: list[tuple[str, object]] = [
+        ("grpc.max_send_message_length", options.limit),
+        ("grpc.max_receive_message_length", options.limit),
+    ]
+    if not options.retries:
+        return [*settings, ("grpc.enable_retries", 0)]
+    services = [{"service": "tensorflow.serving.PredictionService"}]
+    services.append({"service": "tensorflow.serving.ModelService"})
+    policy = {
+        "maxAttempts": min(1 + options.retries, 5),
+        "initialBackoff": f"{options.backoff:f}s",
+        "maxBackoff": "5s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+    }
+    config = {"methodConfig": [{"name": services, "retryPolicy": policy}]}
+    return [*settings, ("grpc.service_config", json.dumps(config))]
+
+
+def _map(png: bytes) -> np.ndarray:
+    ids = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    if ids is None or ids.ndim != 2:
+        raise ServingError("INTERNAL", "The server's class map is no gray PNG.")
+    return ids
+
+
+def _listed(value) -> list:
+    value = np.asarray(value)
+    if value.dtype != object:
+        return value.tolist()
+    return [{"b64": base64.b64encode(one).decode()} for one in value.tolist()]
+
+
+def _array(value) -> np.ndarray:
+    """A list of JSON; numbers, or bytes where it holds {"b64": ...}."""
+    if not isinstance(value, list):
+        raise ValueError(f"a list was expected, not {value!r}")
+    if not (value and isinstance(value[0], dict)):
+        return np.asarray(value)
+    out = np.empty(len(value), object)
+    out[:] = [base64.b64decode(one["b64"]) for one in value]
+    return out
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise ServingError(
+            "INVALID_ARGUMENT",
+            f"A message is larger than {limit} bytes (Options.limit).",
+        )
+
+
+def _newest(ready: list[int]) -> int:
+    if not ready:
+        raise ServingError("UNAVAILABLE", "No version is ready.")
+    return max(ready)

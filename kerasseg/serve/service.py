@@ -1,0 +1,92 @@
+"""What REST and gRPC share: from checked inputs through the queue to outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import prometheus_client as prometheus
+
+from kerasseg.serve.batching import Batcher
+from kerasseg.serve.errors import ServingError
+from kerasseg.serve.model import Model
+from kerasseg.serve.versions import Versions
+
+STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class Service:
+    """limit: bytes of a request or of one of its tensors; timeout: seconds."""
+
+    def __init__(
+        self, versions: Versions, batcher: Batcher, limit: int, timeout: float
+    ):
+        self.versions, self.limit, self.stopping = versions, limit, False
+        self._batcher, self._timeout, self._running = batcher, timeout, 0
+        self.registry = prometheus.CollectorRegistry()
+        own = {"registry": self.registry, "namespace": "kerasseg_serve"}
+        self._requests = prometheus.Counter(
+            "requests", "Predict requests.", ("protocol", "code"), **own
+        )
+        self._seconds = prometheus.Histogram(
+            "request_seconds", "From arrival to answer.", buckets=STEPS, **own
+        )
+        rows = prometheus.Histogram(
+            "batch_rows", "Rows run together.", buckets=(1, 2, 4, 8, 16, 32), **own
+        )
+        batcher.sizes = rows.observe
+        waiting = prometheus.Gauge("waiting", "Requests in the queue.", **own)
+        waiting.set_function(lambda: batcher.length)
+        version = prometheus.Gauge("version", "The version that is served.", **own)
+        version.set_function(lambda: versions.current.version)
+
+    async def answer(self, protocol: str, work):
+        """Awaits `work()`: counted, timed, limited in time, errors as ServingError."""
+        code, start = "OK", time.perf_counter()
+        self._running += 1
+        try:
+            if self.stopping:
+                raise ServingError("UNAVAILABLE", "The server is stopping.")
+            self._batcher.check_room()
+            async with asyncio.timeout(self._timeout):
+                return await work()
+        except ServingError as error:
+            code = error.code
+            raise
+        except TimeoutError as error:
+            code = "DEADLINE_EXCEEDED"
+            raise ServingError(code, f"No answer in {self._timeout:g} s.") from error
+        except asyncio.CancelledError:
+            code = "CANCELLED"
+            raise
+        except Exception:
+            code = "INTERNAL"
+            raise
+        finally:
+            self._running -= 1
+            self._requests.labels(protocol, code).inc()
+            self._seconds.observe(time.perf_counter() - start)
+
+    async def predict(self, model: Model, signature: str, values: dict, wanted=()):
+        """The outputs named in `wanted` (all of them: empty) of checked inputs."""
+        rows = model.check(signature, values)
+        unknown = set(wanted) - set(model.outputs(signature))
+        if unknown:
+            raise ServingError(
+                "INVALID_ARGUMENT",
+                f"Signature '{signature}' has no output '{min(unknown)}'. It has "
+                f"{', '.join(model.outputs(signature))}.",
+            )
+        shapes = tuple((name, values[name].shape[1:]) for name in sorted(values))
+        outputs = await self._batcher.submit(
+            (model, signature, shapes), rows, lambda v: model.run(signature, v), values
+        )
+        return {name: outputs[name] for name in wanted or outputs}
+
+    async def stop(self, grace: float) -> None:
+        """No new requests; those that run have `grace` seconds."""
+        self.stopping = True
+        end = time.monotonic() + grace
+        while self._running and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        await self._batcher.close()
