@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import pairwise
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import tensorflow as tf
 from tqdm import tqdm
 
+from kerasseg.data import worker
 from kerasseg.data.description import SplitDescription
 from kerasseg.data.sample import Sample
 from kerasseg.data.shards import (
@@ -40,7 +38,6 @@ POLL = 0.2
 """Seconds between two looks at what the processes have done."""
 FRAME = 16
 """Bytes of a TFRecord besides its data: length, CRC of the length, CRC of the data."""
-_TASK: list[Callable[[Job], None]] = []
 
 
 def open_folder(folder: Path, jobs: list[Job]) -> int:
@@ -145,10 +142,10 @@ def _spread(sent: bytes, jobs, folder: Path, workers: int, shown: tqdm) -> None:
     context = get_context("spawn")  # a forked TensorFlow hangs
     done, stop = context.Value("q", 0), context.Event()
     with ProcessPoolExecutor(
-        workers, context, _start, (sent, str(folder), done, stop)
+        workers, context, worker.start, (sent, str(folder), done, stop)
     ) as pool:
         # Handed out in order, so each process goes through the source forwards.
-        futures = [pool.submit(_write, job) for job in jobs]
+        futures = [pool.submit(worker.write, job) for job in jobs]
         try:
             waiting = futures
             while waiting:
@@ -168,31 +165,3 @@ def _spread(sent: bytes, jobs, folder: Path, workers: int, shown: tqdm) -> None:
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start(sent: bytes, folder: str, done, stop) -> None:
-    """What a process does first: it keeps its source from shard to shard."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops all
-    tf.config.set_visible_devices([], "GPU")
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    cv2.setNumThreads(1)
-
-    def advance(count: int) -> None:
-        if stop.is_set():
-            raise InterruptedError("Stopped.")
-        with done.get_lock():
-            done.value += count
-
-    source = pickle.loads(sent)
-    _TASK.append(lambda job: write_shard(source, job, Path(folder), advance))
-
-
-def _write(job: Job) -> None:
-    _TASK[0](job)
-
-
-def _end_with_parent() -> None:
-    """Else this process would wait for work for ever after the parent was killed."""
-    parent_process().join()
-    os._exit(1)

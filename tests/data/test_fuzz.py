@@ -17,6 +17,7 @@ from kerasseg.data.sample import Sample
 from kerasseg.data.shards import ready
 from kerasseg.taxonomy import Taxonomy
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 TAXONOMY = Taxonomy.numbered(3)
 MANY = pytest.mark.parametrize(
     "count", [150, pytest.param(5000, marks=pytest.mark.slow)]

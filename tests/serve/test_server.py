@@ -2,11 +2,6 @@
 
 import base64
 import json
-import shutil
-import subprocess
-import sys
-import threading
-import time
 
 import numpy as np
 import pictures
@@ -15,8 +10,6 @@ import tensorflow as tf
 import urllib3
 
 from kerasseg.inference import class_map, logits_at_size
-from kerasseg.serve.client import GrpcClient, Options, RestClient
-from kerasseg.serve.errors import ServingError
 
 for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
@@ -241,127 +234,3 @@ def test_rest_status_metadata_health_and_metrics(server):
     assert 'kerasseg_serve_requests_total{code="OK",protocol="rest"}' in text
     assert "kerasseg_serve_waiting 0.0" in text
     assert "kerasseg_serve_version 1.0" in text
-
-
-def test_many_at_once_with_bad_ones_between(server, local):
-    """Batched neighbours of a bad picture are answered all the same."""
-    right = {one: expected(local, one) for one in PICTURES}
-    wrong, failures = pictures.bad()["cut PNG"][0], []
-
-    def ask(number):
-        kind = GrpcClient if number % 2 else RestClient
-        address = server.grpc if number % 2 else server.rest
-        with kind(address, "street", Options(timeout=60)) as client:
-            for turn in range(8):
-                bad = (turn + number) % 4 == 0
-                data = wrong if bad else PICTURES[turn % 2]
-                try:
-                    (ids,) = client.segment([data])
-                    good = tf.io.decode_png(right[data])[..., 0].numpy()
-                    if bad or not (ids == good).all():
-                        failures.append("wrong answer")
-                except ServingError as error:
-                    if not bad or "image_bytes[0] cannot be" not in error.message:
-                        failures.append(str(error))
-
-    threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert not failures
-
-
-def test_a_full_queue_refuses(start, folder):
-    """One row at a time, one may wait: of twelve at once some are refused."""
-    server = start(folder, "--queue", "1", "--batch", "1")
-    data, codes = [pictures.encoded(pictures.noise(600, 600))] * 4, []
-    image = np.array(data, object)
-
-    def ask(number):
-        rest = RestClient(server.rest, "street", Options(retries=0, timeout=60))
-        remote = GrpcClient(server.grpc, "street", Options(retries=0, timeout=60))
-        try:
-            (rest, remote)[number % 2].predict("serve_bytes", {"image_bytes": image})
-            codes.append("OK")
-        except ServingError as error:
-            codes.append(error.code)
-
-    threads = [threading.Thread(target=ask, args=(n,)) for n in range(12)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert set(codes) == {"OK", "RESOURCE_EXHAUSTED"}
-    with RestClient(server.rest, "street", Options(retries=4, timeout=60)) as client:
-        assert len(client.segment(data)) == 4
-    assert server.stop() == 0
-
-
-def test_versions_roll_over_and_back(start, folder, network, tmp_path):
-    base = tmp_path / "street"
-    shutil.copytree(folder, base)
-    server = start(base)
-    with GrpcClient(server.grpc, "street") as client:
-
-        def until(number):
-            for _ in range(300):
-                if client.version() == number:
-                    return client.segment(PICTURES)
-                time.sleep(0.1)
-            raise AssertionError(server.log.read_text())
-
-        first = until(1)
-        (base / "2").mkdir()  # half copied: passed over
-        (base / "3").mkdir()
-        (base / "3" / "saved_model.pb").write_bytes(b"damaged")
-        assert client.version() == 1
-        changed = network.get_weights()
-        network.set_weights([one + 0.5 for one in changed])
-        from kerasseg.export import saved_model
-
-        saved_model.write(network, base / "4")
-        network.set_weights(changed)
-        assert any((a != b).any() for a, b in zip(first, until(4), strict=True))
-        shutil.move(base / "4", tmp_path / "4")
-        assert all((a == b).all() for a, b in zip(first, until(1), strict=True))
-    assert "version 3 was not loaded" in server.log.read_text()
-    assert server.stop() == 0
-
-
-def test_stopping_answers_what_runs(start, folder):
-    server = start(folder)
-    data, answers = [pictures.encoded(pictures.noise(1500, 1500))] * 6, []
-
-    def ask():
-        options = Options(retries=0, timeout=60)
-        with GrpcClient(server.grpc, "street", options) as client:
-            answers.extend(client.segment(data))
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    for _ in range(1000):  # until it runs
-        url = f"{server.rest}/monitoring/prometheus/metrics"
-        if "batch_rows_count 1.0" in http.request("GET", url).data.decode():
-            break
-    server.signal()
-    thread.join()
-    assert len(answers) == 6
-    assert server.wait() == 0
-    assert "Stopping." in server.log.read_text()
-
-
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
-        (["--queue", "0"], "--queue must be more than 0"),
-        (["--cert", "a.pem"], "--cert and --key, both or none"),
-        ([], "holds no version"),
-    ],
-)
-def test_wrong_starts_are_one_line(tmp_path, flags, says):
-    words = [sys.executable, "-m", "kerasseg.serve", str(tmp_path), *flags]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
