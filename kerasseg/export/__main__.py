@@ -86,7 +86,7 @@ def _export(run: Path, records, split: str, asked: Export) -> bool:
         for name in dict.fromkeys(asked.formats):
             files[name] = Path(aside, ARTEFACTS[name].file)
             if name == "saved_model":
-                saved_model.write(network, files[name])
+                saved_model.write(network, files[name], taxonomy, name=run.name)
                 continue
             kind = "int8" if name == "mediapipe" else name
             if kind not in converted:

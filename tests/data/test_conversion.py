@@ -15,7 +15,7 @@ from PIL import Image
 
 from kerasseg.data import records
 from kerasseg.data.cut import Cut
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, synthetic
 from kerasseg.data.datasets.in_order import InOrder
 from kerasseg.data.files import read_image
 from kerasseg.data.sample import Sample
@@ -194,8 +194,9 @@ def test_killed_and_gone_on_with(tmp_path):
     assert len(list(notes.glob("*.json"))) <= len(finished) + 2
     subprocess.run(command, env=environment, check=True)
     assert {n: (out / n).stat().st_ino for n in before} == before
-    command[2] = str(tmp_path / "whole")
-    subprocess.run([*command[:3], "0"], env=environment, check=True)
+    taxonomy, splits = synthetic.load(train=40, val=1, height=32, width=48)
+    train = {"train": splits["train"]}
+    write(train, tmp_path / "whole", taxonomy=taxonomy, shards=20)
     assert stored(tmp_path / "whole") == stored(out)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r", "slow.py", "whole"]
 

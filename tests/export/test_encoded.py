@@ -3,8 +3,8 @@
 import io
 
 import cv2
+import jpeg_png
 import numpy as np
-import pictures
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -26,13 +26,13 @@ def upright(data):
 def test_all_orientations_as_opencv_turns_them(kind, order):
     """0 and 9 are no orientations: the picture stays."""
     for orientation in range(10):
-        data = pictures.encoded(pictures.noise(20, 30), kind, orientation, order)
+        data = jpeg_png.encoded(jpeg_png.noise(20, 30), kind, orientation, order)
         expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         np.testing.assert_array_equal(upright(data).numpy(), expected[..., ::-1])
 
 
 def test_pixels_are_those_of_the_records():
-    data, label = pictures.encoded(pictures.noise(33, 47)), np.zeros((33, 47), np.uint8)
+    data, label = jpeg_png.encoded(jpeg_png.noise(33, 47)), np.zeros((33, 47), np.uint8)
     image = np.asarray(Image.open(io.BytesIO(data)))
     stored = serialise(Sample(image=image, label=label, id="a", encoded=data))
     np.testing.assert_array_equal(upright(data), parse(stored)["image"])
@@ -43,7 +43,7 @@ def test_pixels_are_those_of_the_records():
     [("L", "JPEG"), ("CMYK", "JPEG"), ("L", "PNG"), ("P", "PNG"), ("RGBA", "PNG")],
 )
 def test_other_kinds_are_rgb(mode, kind):
-    image = Image.fromarray(pictures.noise(20, 30)).convert(mode)
+    image = Image.fromarray(jpeg_png.noise(20, 30)).convert(mode)
     out = io.BytesIO()
     image.save(out, kind)
     pixels = upright(out.getvalue()).numpy()
@@ -54,21 +54,21 @@ def test_other_kinds_are_rgb(mode, kind):
 
 
 def test_progressive_jpeg():
-    data = pictures.encoded(pictures.noise(20, 30), progressive=True, orientation=8)
+    data = jpeg_png.encoded(jpeg_png.noise(20, 30), progressive=True, orientation=8)
     assert upright(data).shape == (30, 20, 3)
 
 
 def test_exif_after_another_application_segment():
-    data = pictures.encoded(pictures.noise(20, 30), orientation=6)
+    data = jpeg_png.encoded(jpeg_png.noise(20, 30), orientation=6)
     xmp = b"http://ns.adobe.com/xap/1.0/\0<x/>"
     segment = b"\xff\xe1" + (len(xmp) + 2).to_bytes(2, "big") + xmp
     data = data[:2] + segment + b"\xff" + data[2:]  # and a fill byte
     assert upright(data).shape == (30, 20, 3)
 
 
-@pytest.mark.parametrize("name", pictures.bad())
+@pytest.mark.parametrize("name", jpeg_png.bad())
 def test_what_cannot_be_read_is_named(name):
-    data, says = pictures.bad()[name]
+    data, says = jpeg_png.bad()[name]
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         upright(data)
     assert f"image_bytes[7] {says}" in caught.value.message
@@ -77,8 +77,8 @@ def test_what_cannot_be_read_is_named(name):
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8), st.booleans())
 @settings(deadline=None, max_examples=25)
 def test_damaged_bytes_give_pixels_or_an_error_of_ours(place, spoil, png):
-    data = pictures.encoded(
-        pictures.noise(20, 30), "PNG" if png else "JPEG", orientation=6
+    data = jpeg_png.encoded(
+        jpeg_png.noise(20, 30), "PNG" if png else "JPEG", orientation=6
     )
     place %= len(data)
     data = data[:place] + spoil + data[place + len(spoil) :]
@@ -91,7 +91,7 @@ def test_damaged_bytes_give_pixels_or_an_error_of_ours(place, spoil, png):
 def test_a_large_header_costs_no_memory():
     import resource
 
-    data = pictures.bad()["100 megapixels"][0]
+    data = jpeg_png.bad()["100 megapixels"][0]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(3):
         with pytest.raises(tf.errors.InvalidArgumentError):

@@ -10,9 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jpeg_png
 import keras
 import numpy as np
-import pictures
 import pytest
 import tensorflow as tf
 
@@ -38,9 +38,9 @@ def served(folder):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
-    camera = pictures.encoded(pictures.noise(40, 60), orientation=6)
+    camera = jpeg_png.encoded(jpeg_png.noise(40, 60), orientation=6)
     (folder / "camera.jpg").write_bytes(camera)
-    screen = pictures.encoded(pictures.noise(70, 33), "PNG")
+    screen = jpeg_png.encoded(jpeg_png.noise(70, 33), "PNG")
     (folder / "screen.png").write_bytes(screen)
     (folder / "bad.png").write_bytes(screen[:500])
     return folder
@@ -155,7 +155,7 @@ def test_openvino(folder, served, tmp_path):
     (copy / "saved_model.pb").write_bytes(model.SerializeToString())
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     run = openvino.compile_model(openvino.convert_model(copy), "CPU", exact)
-    image = np.stack([pictures.noise(*SIZE, seed) for seed in (1, 2)])
+    image = np.stack([jpeg_png.noise(*SIZE, seed) for seed in (1, 2)])
     given = list(run(image).values())
     expected = served.signatures["network_size"](image=tf.constant(image))
     (ids,) = [one for one in given if one.dtype == np.uint8]

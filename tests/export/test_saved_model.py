@@ -2,9 +2,9 @@
 
 import json
 
+import jpeg_png
 import keras
 import numpy as np
-import pictures
 import pytest
 import tensorflow as tf
 
@@ -47,10 +47,10 @@ def maps(answer):
 
 
 def test_mixed_sizes_and_formats_come_back_at_their_own_size(served, network):
-    images = [pictures.noise(40, 60, 1), pictures.noise(70, 33, 2)]
-    images.append(pictures.noise(*SIZE, 3))
-    data = [pictures.encoded(images[0]), pictures.encoded(images[1], "PNG")]
-    data.append(pictures.encoded(images[2], "PNG"))
+    images = [jpeg_png.noise(40, 60, 1), jpeg_png.noise(70, 33, 2)]
+    images.append(jpeg_png.noise(*SIZE, 3))
+    data = [jpeg_png.encoded(images[0]), jpeg_png.encoded(images[1], "PNG")]
+    data.append(jpeg_png.encoded(images[2], "PNG"))
     answer = served.signatures["serve_bytes"](image_bytes=tf.constant(data))
     assert answer["size"].numpy().tolist() == [[40, 60], [70, 33], [32, 48]]
     segment = segmenter(network)
@@ -76,7 +76,7 @@ def test_the_float_input_is_bit_for_bit_that_of_evaluation(tmp_path):
     path = saved_model.write(network, tmp_path / "1")
     served = tf.saved_model.load(str(path))
     for kind, size in (("JPEG", (90, 61)), ("PNG", (20, 100)), ("JPEG", SIZE)):
-        data = pictures.encoded(pictures.noise(*size), kind)
+        data = jpeg_png.encoded(jpeg_png.noise(*size), kind)
         # As kerasseg.data.pipeline does it.
         evaluated = tf.data.Dataset.from_tensors(data).map(
             lambda one: resize_image(saved_model.encoded.decode(one), SIZE)
@@ -89,7 +89,7 @@ def test_the_float_input_is_bit_for_bit_that_of_evaluation(tmp_path):
 
 
 def test_pixels_of_any_size(served, network):
-    image = np.stack([pictures.noise(50, 40, seed) for seed in (1, 2)])
+    image = np.stack([jpeg_png.noise(50, 40, seed) for seed in (1, 2)])
     answer = served.signatures["serving_default"](image=tf.constant(image, tf.float32))
     logits = logits_at_size(network, image)
     np.testing.assert_array_equal(answer["class_map"], class_map(logits))
@@ -99,7 +99,7 @@ def test_pixels_of_any_size(served, network):
 
 
 def test_network_size_has_no_resize(served, network):
-    image = pictures.noise(*SIZE)[None]
+    image = jpeg_png.noise(*SIZE)[None]
     function = served.signatures["network_size"]
     answer = function(image=tf.constant(image))
     logits = network(image.astype("float32"), training=False)
@@ -110,9 +110,9 @@ def test_network_size_has_no_resize(served, network):
 
 
 def test_a_camera_picture_comes_back_upright(served):
-    stored = pictures.noise(40, 60)
-    plain = pictures.encoded(np.rot90(stored, -1), "PNG")
-    turned = pictures.encoded(stored, "PNG", orientation=6)
+    stored = jpeg_png.noise(40, 60)
+    plain = jpeg_png.encoded(np.rot90(stored, -1), "PNG")
+    turned = jpeg_png.encoded(stored, "PNG", orientation=6)
     answer = served.signatures["serve_bytes"](image_bytes=tf.constant([plain, turned]))
     one, other = maps(answer["class_map_png_bytes"])
     assert one.shape == (60, 40)
@@ -122,8 +122,8 @@ def test_a_camera_picture_comes_back_upright(served):
 @pytest.mark.parametrize("fixture", ["served", "tiled"])
 def test_the_bad_one_of_a_batch_is_named(request, fixture):
     served = request.getfixturevalue(fixture)
-    good = pictures.encoded(pictures.noise(40, 60))
-    for data, says in pictures.bad().values():
+    good = jpeg_png.encoded(jpeg_png.noise(40, 60))
+    for data, says in jpeg_png.bad().values():
         with pytest.raises(tf.errors.InvalidArgumentError) as caught:
             served.signatures["serve_bytes"](image_bytes=tf.constant([good, data]))
         assert f"image_bytes[1] {says}" in caught.value.message
@@ -139,14 +139,14 @@ def test_no_pictures_are_refused(request, fixture):
 def test_the_limit_of_pixels_can_be_set(network, tmp_path):
     path = saved_model.write(network, tmp_path / "1", max_pixels=40 * 60)
     served = tf.saved_model.load(str(path)).signatures["serve_bytes"]
-    served(image_bytes=tf.constant([pictures.encoded(pictures.noise(40, 60))]))
+    served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 60))]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="more than the 2400"):
-        served(image_bytes=tf.constant([pictures.encoded(pictures.noise(40, 61))]))
+        served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 61))]))
 
 
 @pytest.mark.parametrize("size", [(70, 100), (33, 48), (20, 130), (200, 10)])
 def test_tiles_and_flip_are_those_of_the_library(tiled, network, size):
-    image = pictures.noise(*size)
+    image = jpeg_png.noise(*size)
 
     def whole(one):
         return tiles.predict(network, one[0], SIZE, overlap=8)[None]
@@ -156,14 +156,14 @@ def test_tiles_and_flip_are_those_of_the_library(tiled, network, size):
         image=tf.constant(image[None], tf.float32)
     )
     np.testing.assert_allclose(answer["probabilities"][0], expected, atol=1e-5)
-    data = tf.constant([pictures.encoded(image, "PNG")])
+    data = tf.constant([jpeg_png.encoded(image, "PNG")])
     answer = tiled.signatures["serve_bytes"](image_bytes=data)
     (ids,) = maps(answer["class_map_png_bytes"])
     assert (ids == expected.argmax(-1)).mean() > 0.999
 
 
 def test_small_images_are_not_tiled(tiled, served):
-    image = tf.constant(pictures.noise(30, 40)[None], tf.float32)
+    image = tf.constant(jpeg_png.noise(30, 40)[None], tf.float32)
     mirrored = tf.reverse(image, [2])
     one = served.signatures["serving_default"](image=image)["probabilities"]
     other = served.signatures["serving_default"](image=mirrored)["probabilities"]

@@ -8,8 +8,8 @@ import subprocess
 import threading
 import time
 
+import jpeg_png
 import numpy as np
-import pictures
 import pytest
 
 from kerasseg.serve.client import GrpcClient, Options, RestClient
@@ -130,14 +130,14 @@ def test_sizes_are_limited(scripted, server):
     ):
         remote.predict("serving_default", big)
     # What the server will not take.
-    data = [pictures.encoded(pictures.noise(1200, 900), "PNG")]
+    data = [jpeg_png.encoded(jpeg_png.noise(1200, 900), "PNG")]
     for made in (GrpcClient(server.grpc, "street"), RestClient(server.rest, "street")):
         with made, pytest.raises(ServingError, match=r"larger than|2000000"):
             made.segment(data)
 
 
 def test_both_ways_give_the_same(server):
-    data = [pictures.encoded(pictures.noise(30, 20)), b"nonsense"]
+    data = [jpeg_png.encoded(jpeg_png.noise(30, 20)), b"nonsense"]
     rest = RestClient(server.rest, "street", Options(timeout=60))
     remote = GrpcClient(server.grpc, "street", Options(timeout=60))
     with rest, remote:
@@ -145,7 +145,7 @@ def test_both_ways_give_the_same(server):
         assert one.shape == (30, 20)
         np.testing.assert_array_equal(one, other)
         assert rest.version() == remote.version() == 1
-        image = {"image": pictures.noise(5, 6)[None].astype("float32")}
+        image = {"image": jpeg_png.noise(5, 6)[None].astype("float32")}
         one = rest.predict("serving_default", image)
         other = remote.predict("serving_default", image)
         np.testing.assert_allclose(one["probabilities"], other["probabilities"])
@@ -169,7 +169,7 @@ def test_tls(start, folder, tmp_path):
     words += ["-keyout", str(key), "-out", str(cert)]
     subprocess.run(words, check=True, capture_output=True)
     server = start(folder, "--cert", str(cert), "--key", str(key))
-    data = [pictures.encoded(pictures.noise(30, 20))]
+    data = [jpeg_png.encoded(jpeg_png.noise(30, 20))]
     trusting = Options(ca=str(cert), timeout=60)
     for kind, address in ((RestClient, server.rest), (GrpcClient, server.grpc)):
         with kind(address, "street", trusting) as made:

@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 
+import jpeg_png
 import numpy as np
-import pictures
 import pytest
 import tensorflow as tf
 import urllib3
@@ -20,8 +20,8 @@ for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
 
 http = urllib3.PoolManager(retries=False)
 PICTURES = [
-    pictures.encoded(pictures.noise(40, 60, 1)),
-    pictures.encoded(pictures.noise(20, 33, 2), "PNG"),
+    jpeg_png.encoded(jpeg_png.noise(40, 60, 1)),
+    jpeg_png.encoded(jpeg_png.noise(20, 33, 2), "PNG"),
 ]
 
 
@@ -30,7 +30,7 @@ def test_many_at_once_with_bad_ones_between(server, folder):
     local = tf.saved_model.load(str(folder / "1")).signatures["serve_bytes"]
     pngs = local(image_bytes=tf.constant(PICTURES))["class_map_png_bytes"]
     maps = [tf.io.decode_png(one)[..., 0].numpy() for one in pngs]
-    wrong, failures = pictures.bad()["cut PNG"][0], []
+    wrong, failures = jpeg_png.bad()["cut PNG"][0], []
 
     def ask(number):
         kind = GrpcClient if number % 2 else RestClient
@@ -58,7 +58,7 @@ def test_many_at_once_with_bad_ones_between(server, folder):
 def test_a_full_queue_refuses(start, folder):
     """One row at a time, one may wait: of twelve at once some are refused."""
     server = start(folder, "--queue", "1", "--batch", "1")
-    data, codes = [pictures.encoded(pictures.noise(600, 600))] * 4, []
+    data, codes = [jpeg_png.encoded(jpeg_png.noise(600, 600))] * 4, []
     image = np.array(data, object)
 
     def ask(number):
@@ -114,7 +114,7 @@ def test_versions_roll_over_and_back(start, folder, network, tmp_path):
 
 def test_stopping_answers_what_runs(start, folder):
     server = start(folder)
-    data, answers = [pictures.encoded(pictures.noise(1500, 1500))] * 6, []
+    data, answers = [jpeg_png.encoded(jpeg_png.noise(1500, 1500))] * 6, []
 
     def ask():
         options = Options(retries=0, timeout=60)

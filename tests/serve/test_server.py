@@ -3,8 +3,8 @@
 import base64
 import json
 
+import jpeg_png
 import numpy as np
-import pictures
 import pytest
 import tensorflow as tf
 import urllib3
@@ -60,8 +60,8 @@ def b64(data):
 
 
 PICTURES = [
-    pictures.encoded(pictures.noise(40, 60, 1), orientation=6),
-    pictures.encoded(pictures.noise(20, 33, 2), "PNG"),
+    jpeg_png.encoded(jpeg_png.noise(40, 60, 1), orientation=6),
+    jpeg_png.encoded(jpeg_png.noise(20, 33, 2), "PNG"),
 ]
 
 
@@ -76,7 +76,7 @@ def test_grpc_bytes(stub, local):
 
 
 def test_grpc_pixels(stub, network):
-    image = pictures.noise(40, 60)[None].astype("float32")
+    image = jpeg_png.noise(40, 60)[None].astype("float32")
     answer = stub.Predict(request("", image=image), timeout=30)
     ids = tf.make_ndarray(answer.outputs["class_map"])
     np.testing.assert_array_equal(ids, class_map(logits_at_size(network, image)))
@@ -113,7 +113,7 @@ BAD = {
     "label": (request(image_bytes=[b"x"]), "labels are not"),
 }
 BAD["label"][0].model_spec.version_label = "stable"
-for name, (data, says) in pictures.bad().items():
+for name, (data, says) in jpeg_png.bad().items():
     BAD[name] = request(image_bytes=[PICTURES[1], data]), f"image_bytes[1] {says}"
 
 
@@ -171,7 +171,7 @@ def test_rest_bytes_in_columns_and_rows(server, local):
 
 
 def test_rest_pixels(server, network):
-    image = pictures.noise(8, 9)
+    image = jpeg_png.noise(8, 9)
     body = {"instances": [image.tolist()]}
     status, answer = post(server, body, "/versions/1:predict")
     assert status == 200
