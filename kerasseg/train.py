@@ -100,6 +100,8 @@ def train(settings: config.Config, run: Path) -> None:
         print(f"Going on after step {done} of {total}")
 
     # ---- Fit -------------------------------------------------------------------
+    import tensorflow as tf
+
     val = pipeline.batches(
         records, data.val, batch_size=data.batch, size=data.size, threads=data.threads
     )
@@ -143,7 +145,7 @@ def train(settings: config.Config, run: Path) -> None:
                 shuffle=False,
                 verbose=1 if sys.stdout.isatty() else 2,
             )
-        except Exception:
+        except tf.errors.OpError:
             # A damaged shard or image surfaces deep inside TensorFlow: name it.
             shards.verify(records)
             raise
