@@ -10,7 +10,7 @@ import pytest
 import walk
 
 from kerasseg import evaluate, predict, prepare, train
-from kerasseg.__main__ import COMMANDS
+from kerasseg.__main__ import COMMANDS, PACKAGES
 from kerasseg.command import command
 from kerasseg.export import __main__ as export
 
@@ -132,7 +132,7 @@ def test_defects_keep_their_traceback():
 
 def test_every_module_of_the_command_line_has_a_guard():
     for name in COMMANDS:
-        package = name in ("export", "models")
+        package = name in PACKAGES
         module = f"kerasseg.{name}" + (".__main__" if package else "")
         assert hasattr(importlib.import_module(module).main, "__wrapped__")
 
