@@ -84,7 +84,7 @@ class Fit:
     """Decay of the running mean of weights that is validated and kept; 0: none."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Type of the network's arithmetic; weights and losses stay float32."""
-    save_every: int = 100
+    save_every: int = 250
     """Steps between two saves of the training state (besides each epoch's end)."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train; `gpu` stops with an error when there is none."""

@@ -222,7 +222,7 @@ def _synthetic(records: Path, seed: int) -> Path:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         draw = functools.partial(scene, seed, height=96, width=128)
         splits = {
-            "train": pool.map(draw, range(960), chunksize=16),
+            "train": pool.map(draw, range(896), chunksize=16),
             "val": pool.map(draw, range(10**6, 10**6 + 64), chunksize=16),
         }
         shards.write_splits(splits, records, taxonomy=TAXONOMY, progress=False)
