@@ -9,6 +9,7 @@ A network that ends in a bilinear enlargement has one free logit for each 4 x 4 
 nearest to where those logits lie.
 """
 
+import gc
 from functools import partial
 
 import keras
@@ -76,6 +77,13 @@ SMALL = {
     "deeplab_v1": (96, 0, 8, VGG),
     "deeplab_v2_vgg16": (96, 0, 8, VGG),
 }
+
+
+@pytest.fixture(autouse=True)
+def freed():
+    yield
+    keras.utils.clear_session(free_memory=True)
+    gc.collect()
 
 
 def test_every_name_is_tested():
