@@ -105,6 +105,8 @@ def test_learns_eight_scenes_by_heart(name):
 
     normalized = any("moving_mean" in weight.path for weight in network.weights)
     rate = 1e-2 if normalized else 3e-3
+    # Five residual stages without normalisation diverge at that rate.
+    rate = 1e-3 if name == "vnet" else rate
     model.compile(keras.optimizers.Adam(rate), loss(target), jit_compile=False)
     for _ in range(STEPS // BETWEEN):
         model.fit(images, target, batch_size=8, epochs=BETWEEN, verbose=0)
