@@ -43,14 +43,7 @@ class State(keras.callbacks.Callback):
         self.path, self.every = path, every
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.optimizer.iterations)
-        if not np.isfinite(logs["loss"]):
-            raise ValueError(
-                f"The loss became {logs['loss']} at step {step}. Lower "
-                "--fit.learning_rate, or set --fit.clip_norm 1.0; the last good state "
-                f"is kept in {self.path}."
-            )
-        if step % self.every == 0:
+        if int(self.model.optimizer.steps) % self.every == 0:
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -138,7 +131,7 @@ def read_log(path: Path) -> list[dict]:
 def averaged_weights(trainer) -> list[np.ndarray]:
     """Weights of the trainer's network, trainable ones as the optimizer's running mean
     where it keeps one."""
-    if not trainer.optimizer.use_ema:
+    if not trainer.optimizer.inner_optimizer.use_ema:
         return trainer.network.get_weights()
     trained = trainer.trainable_variables
     raw = [keras.ops.convert_to_numpy(variable) for variable in trained]

@@ -83,7 +83,14 @@ class Fit:
     ema: float = 0.98
     """Decay of the running mean of weights that is validated and kept; 0: none."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """Type of the network's arithmetic; weights and losses stay float32."""
+    """Type of the network's arithmetic; weights and losses stay float32. float16 has
+    its loss scaled."""
+    accumulate: int = 1
+    """Parts of a batch that are worked through one after the other, each in its share
+    of the memory, for one update. It must divide the batch."""
+    remat: bool = False
+    """Keep fewer activations for the backward pass and compute the rest again: less
+    memory, about a third more time."""
     save_every: int = 250
     """Steps between two saves of the training state (besides each epoch's end)."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -128,6 +135,31 @@ def parse(argv: list[str], default: Config | None = None, prog: str = "") -> Con
         # The file's own mistakes are reported under the file's name.
         _cli(recipe, default, f"{path}:")
     return _cli([*recipe, *argv], default, prog or "python -m kerasseg.train")
+
+
+def check(config: Config) -> None:
+    """Raises ValueError for what the types of the settings do not say."""
+    positive = {
+        "--data.batch": config.data.batch,
+        "--fit.epochs": config.fit.epochs,
+        "--fit.learning_rate": config.fit.learning_rate,
+        "--fit.save_every": config.fit.save_every,
+        "--fit.accumulate": config.fit.accumulate,
+    }
+    for flag, value in positive.items():
+        if value <= 0:
+            raise ValueError(f"{flag} must be above 0, got {value}.")
+    if config.fit.border_weight < 0:
+        raise ValueError(
+            f"--fit.border_weight must be 0 or more, got {config.fit.border_weight}."
+        )
+    if not 0 <= config.fit.ema < 1:
+        raise ValueError(f"--fit.ema must be in [0, 1), got {config.fit.ema}.")
+    if config.data.batch % config.fit.accumulate:
+        raise ValueError(
+            f"--fit.accumulate {config.fit.accumulate} does not divide --data.batch "
+            f"{config.data.batch}: the batch is worked through in so many equal parts."
+        )
 
 
 def to_toml(config: Config) -> str:

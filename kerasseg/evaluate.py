@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,8 +104,9 @@ def score(
 ) -> tuple[Counts, dict]:
     """What was counted on every image, and sheets of examples and of the worst."""
     from kerasseg import metrics
+    from kerasseg.inference import predictor
 
-    predict = _predictor(network, flip)
+    predict = predictor(network, flip)
     counts = Counts(taxonomy.num_classes)
     kept, worst = [], []
     for batch in dataset:
@@ -175,22 +175,6 @@ def _sheet(samples, taxonomy) -> np.ndarray:
     sheet = picture.contact_sheet(rows, titles, 1600)
     label = np.concatenate([sample[3].ravel() for sample in samples])[None]
     return picture.with_legend(sheet, taxonomy, label)
-
-
-def _predictor(network, flip: bool):
-    """Function: uint8 images (B, H, W, 3) of the network's size -> probabilities."""
-    import tensorflow as tf
-
-    @functools.partial(tf.function, reduce_retracing=True)
-    def predict(image):
-        image = tf.cast(image, tf.float32)
-        found = tf.nn.softmax(network(image, training=False))
-        if flip:
-            mirrored = tf.nn.softmax(network(image[:, :, ::-1], training=False))
-            found = (found + mirrored[:, :, ::-1]) / 2
-        return found
-
-    return predict
 
 
 def _plain(value):

@@ -45,11 +45,14 @@ def _clone(layer):
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
-    """Equal to BatchNormalization to float32 rounding, on (B, H, W, C) float32."""
+    """Equal to BatchNormalization to rounding, on (B, H, W, C).
+
+    In mixed precision the maps stay in 16 bits, with float32 statistics; Keras' own
+    turns them to float32 and back.
+    """
 
     def call(self, inputs, training=None, mask=None):
-        fits = len(inputs.shape) == 4 and self.compute_dtype == "float32"
-        if not (training and self.trainable and fits):
+        if not (training and self.trainable and len(inputs.shape) == 4):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 

@@ -6,8 +6,12 @@ was scored is what is served.
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
 import tensorflow as tf
 
+from kerasseg import tiles
 from kerasseg.data.resize import resize_image
 
 
@@ -32,11 +36,69 @@ def logits_at_size(network, image):
     return tf.image.resize(logits, size, method="bilinear")
 
 
-def segmenter(network):
-    """Function: uint8 image (H, W, 3) of any size -> class map uint8 (H, W)."""
+def predictor(network, flip: bool = False):
+    """Function: uint8 images (B, H, W, 3) of the network's size -> probabilities.
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)])
+    flip: the mean of those of the image and of its mirror image.
+    """
+
+    @functools.partial(tf.function, reduce_retracing=True)
+    def predict(image):
+        image = tf.cast(image, tf.float32)
+        found = tf.nn.softmax(network(image, training=False))
+        if flip:
+            mirrored = tf.nn.softmax(network(image[:, :, ::-1], training=False))
+            found = (found + mirrored[:, :, ::-1]) / 2
+        return found
+
+    return predict
+
+
+def segmenter(network, overlap: int = 0, flip: bool = False, crf: bool = False):
+    """Function: uint8 image (H, W, 3) of any size -> class map uint8 (H, W).
+
+    overlap: pixels > 0, even: an image that is higher or wider than the network's size
+        is not shrunk, but cut into tiles of that size which share so many pixels.
+    flip: the mean of the probabilities of the image and of its mirror image.
+    crf: sharpened along the edges of the image (`kerasseg.crf.dense_crf`).
+    """
+    whole = tf.TensorSpec((None, None, 3), tf.uint8)
+
+    @functools.partial(tf.function, input_signature=[whole])
     def segment(image):
         return class_map(logits_at_size(network, image[None]))[0]
 
-    return lambda image: segment(image).numpy()
+    if not (overlap or flip or crf):
+        return lambda image: segment(image).numpy()
+
+    def careful(image):
+        beliefs = probabilities(network, image, overlap, flip)
+        if crf:
+            from kerasseg.crf import dense_crf
+
+            beliefs = dense_crf(beliefs, image)
+        return np.argmax(beliefs, axis=-1).astype(np.uint8)
+
+    return careful
+
+
+def probabilities(network, image, overlap: int = 0, flip: bool = False) -> np.ndarray:
+    """float32 (H, W, C) of a uint8 image (H, W, 3); options as in `segmenter`."""
+    size = network_size(network)
+    larger = any(have > want for have, want in zip(image.shape, size, strict=False))
+
+    def logits(image):
+        if overlap and larger:
+            run = functools.partial(_logits, network)
+            return tiles.predict(run, image[0], size, overlap)[None]
+        return logits_at_size(network, image)
+
+    found = tf.nn.softmax(logits(image[None]))[0]
+    if flip:
+        mirrored = tf.nn.softmax(logits(image[None, :, ::-1]))[0]
+        found = (found + mirrored[:, ::-1]) / 2
+    return found.numpy()
+
+
+def _logits(network, image):
+    return network(tf.cast(image, tf.float32), training=False)

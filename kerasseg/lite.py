@@ -16,8 +16,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kerasseg import tiles
 from kerasseg.quiet import silenced
 from kerasseg.taxonomy import Taxonomy
+
+TAXONOMY_LIMIT = 1 << 20
+"""Bytes of a taxonomy.json; that of 255 classes with long names has 0.03 MB."""
 
 
 class Model:
@@ -67,8 +71,10 @@ class Model:
         """Names and colours of the classes, from the zip at the end of the file."""
         try:
             with zipfile.ZipFile(io.BytesIO(self.path.read_bytes())) as archive:
+                if archive.getinfo("taxonomy.json").file_size > TAXONOMY_LIMIT:
+                    raise ValueError("taxonomy.json would unpack to too many bytes")
                 return Taxonomy.from_json(json.loads(archive.read("taxonomy.json")))
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # zipfile, zlib and json raise many kinds
             raise ValueError(
                 f"{self.path} holds no taxonomy.json with names and colours. Write it "
                 "again with python -m kerasseg.export."
@@ -84,11 +90,37 @@ class Model:
         """uint8 (height, width, 3) RGB -> float32 (height, width, C)."""
         return self._run("probabilities", image)
 
-    def segment(self, image) -> np.ndarray:
-        """uint8 image (H, W, 3) of any size -> class map uint8 (H, W)."""
+    def segment(self, image, overlap: int = 0, flip: bool = False) -> np.ndarray:
+        """uint8 image (H, W, 3) of any size -> class map uint8 (H, W).
+
+        overlap: pixels > 0, even: an image that is higher or wider than the network's
+            size is cut into tiles of that size which share so many pixels.
+        flip: the mean of the probabilities of the image and of its mirror image.
+        """
         high, wide = image.shape[:2]
-        label = self.class_map(stretched(image, self.height, self.width))
+        tiled = overlap and (high > self.height or wide > self.width)
+        if tiled or flip:
+            chances = self._chances(image, overlap if tiled else 0)
+            if flip:
+                mirrored = self._chances(image[:, ::-1], overlap if tiled else 0)
+                chances = chances + mirrored[:, ::-1]
+            label = chances.argmax(-1).astype(np.uint8)
+        else:
+            label = self.class_map(stretched(image, self.height, self.width))
         return cv2.resize(label, (wide, high), interpolation=cv2.INTER_NEAREST_EXACT)
+
+    def _chances(self, image, overlap: int) -> np.ndarray:
+        """Probabilities, of tiles at the image's size, else at the network's."""
+        if not overlap:
+            return self.probabilities(stretched(image, self.height, self.width))
+
+        def logits(tile):
+            # But for a constant in each pixel, which the softmax takes out again.
+            return np.log(np.maximum(self.probabilities(tile[0]), 1e-6))[None]
+
+        found = tiles.predict(logits, image, (self.height, self.width), overlap)
+        found = np.exp(found - found.max(-1, keepdims=True))
+        return found / found.sum(-1, keepdims=True)
 
     def _run(self, name: str, image) -> np.ndarray:
         if name not in self._runners:
@@ -98,7 +130,15 @@ class Model:
             )
         # The first run plans and reports to stderr.
         with contextlib.nullcontext() if name in self._ran else silenced():
-            out = self._runners[name](image=np.ascontiguousarray(image)[None])
+            try:
+                out = self._runners[name](image=np.ascontiguousarray(image)[None])
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())
+                raise ValueError(
+                    f"{self.path} cannot be run: it is damaged, or its operators are "
+                    f"unknown to this LiteRT ({reason}). Write it again with python -m "
+                    "kerasseg.export."
+                ) from error
         self._ran.add(name)
         return out[name][0]
 

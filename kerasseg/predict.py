@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from kerasseg import atomic, runs
+from kerasseg import atomic, exif, runs
 from kerasseg.command import command
+from kerasseg.data import remote
 from kerasseg.quiet import silenced, start_tensorflow
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
@@ -69,6 +70,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
     add("--out", type=Path, default=Path("predictions"), help="folder to write to")
     add("--alpha", type=_share, default=0.5, help="opacity of the colours, 0 to 1")
+    add(
+        "--tiles",
+        action="store_true",
+        help="cut what is larger than the network into tiles, do not shrink it",
+    )
+    add(
+        "--overlap",
+        type=int,
+        default=0,
+        help="pixels that tiles share, even; default: a quarter of the network's side",
+    )
+    add("--flip", action="store_true", help="average with the mirror image")
+    add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
     add("--threads", type=int, default=0, help="of --litert; 0: up to 4")
     add("--frames", type=int, default=0, help="of a video or camera; 0: all of them")
     add("--show", action="store_true", help="frames in a window too; q ends")
@@ -85,8 +99,28 @@ def _share(word: str) -> float:
 def _lite(asked):
     from kerasseg import lite
 
+    if asked.crf:
+        raise ValueError("--crf needs Keras and --run; --litert runs without it.")
     model = lite.Model(asked.litert, asked.threads)
-    return model.segment, model.taxonomy
+    overlap = _overlap(asked, (model.height, model.width))
+
+    def segment(image):
+        return model.segment(image, overlap, asked.flip)
+
+    return segment, model.taxonomy
+
+
+def _overlap(asked, size: tuple[int, int]) -> int:
+    """Pixels that tiles share; 0 for no tiles."""
+    if not asked.tiles and not asked.overlap:
+        return 0
+    overlap = asked.overlap or 2 * (min(size) // 8)
+    if not 0 < overlap < min(size) or overlap % 2:
+        raise ValueError(
+            f"--overlap must be even, from 2 to {min(size) - 1} pixels for a network "
+            f"of {size[0]} x {size[1]} (height x width), got {overlap}."
+        )
+    return overlap
 
 
 def _network(asked):
@@ -95,14 +129,15 @@ def _network(asked):
     network = runs.load(run)
     taxonomy = runs.taxonomy(run if run.is_dir() else run.parent)
 
-    from kerasseg.inference import segmenter
+    from kerasseg.inference import network_size, segmenter
 
     if taxonomy.num_classes != network.output_shape[-1]:
         raise ValueError(
             f"{run} names {taxonomy.num_classes} classes but its network has "
             f"{network.output_shape[-1]}. taxonomy.json belongs to another network."
         )
-    return segmenter(network), taxonomy
+    overlap = _overlap(asked, network_size(network))
+    return segmenter(network, overlap, asked.flip, asked.crf), taxonomy
 
 
 def _picture(file: Path, target: Path, segment, taxonomy, asked):
@@ -172,23 +207,33 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
 
 
 def read_rgb(file: Path):
-    """uint8 (H, W, 3) RGB of a picture file, turned upright as its EXIF says."""
+    """uint8 (H, W, 3) RGB of a picture file, turned upright as its EXIF says.
+
+    Bit for bit what records and the SavedModel hold of the same JPEG or PNG, but for
+    CMYK JPEGs: OpenCV makes them RGB with another rounding, one grey level off.
+    """
     import cv2
     import numpy as np
 
-    data = np.frombuffer(file.read_bytes(), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    data = file.read_bytes()
+    known = data.startswith((exif.JPEG, exif.PNG))
+    how = cv2.IMREAD_IGNORE_ORIENTATION if known else 0
+    image = None
+    if data:
+        pixels = np.frombuffer(data, np.uint8)
+        image = cv2.imdecode(pixels, cv2.IMREAD_COLOR | how)
     if image is None:
         raise ValueError(
             f"{file}: not a picture that can be read (empty, cut short or of an "
             f"unknown format). Expected {', '.join(sorted(PICTURES))}."
         )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return exif.turned(image, exif.orientation(data))  # 1 where OpenCV turned it
 
 
 def _sources(word: str) -> list[Path | int]:
     """A camera's number, or the files a word names."""
-    path = Path(word)
+    path = remote.here(Path(word))
     if word.isdecimal() and not path.exists():
         return [int(word)]
     if path.is_dir():

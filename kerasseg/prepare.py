@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import tyro
 
 from kerasseg.command import command
+from kerasseg.data import remote
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.sample import Sample
 from kerasseg.quiet import start_tensorflow
@@ -63,7 +64,7 @@ def prepare(
     taxonomy: "own" classes of the sources, or "road" (kerasseg.data.road).
     cut: height and width of the pieces to cut images into (kerasseg.data.cut); (0, 0)
         leaves them whole.
-    workers, on_error, command, engine: see `kerasseg.data.records.write_splits`.
+    workers, on_error, command, engine: see `kerasseg.data.writing.write_splits`.
     """
     for flag, pair in (("--size", size), ("--cut", cut)):
         if tuple(pair) != (0, 0) and min(pair) < 1:
@@ -81,8 +82,7 @@ def prepare(
             source = mapped(source, road.table(name, source[0]), road.TAXONOMY)
         loaded.append((name, source))
     classes, splits = join(loaded)
-    start_tensorflow()
-    from kerasseg.data import records
+    from kerasseg.data import writing
     from kerasseg.data.cut import Cut
 
     if tuple(size) != (0, 0):
@@ -92,7 +92,7 @@ def prepare(
         }
     if tuple(cut) != (0, 0):
         splits = {split: Cut(samples, cut) for split, samples in splits.items()}
-    description = records.write_splits(
+    description = writing.write_splits(
         splits,
         out,
         taxonomy=classes,
@@ -120,6 +120,7 @@ def prepare(
 
 def _resized(read: Callable, size: tuple[int, int], entry) -> Sample:
     """The sample of an entry, stretched by the one resize of training and serving."""
+    start_tensorflow()
     from kerasseg.data.resize import resize_image, resize_label
 
     sample = read(entry)
@@ -150,7 +151,8 @@ class Target:
     """What is asked once, with the last source."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """Folder of records to write; replaced if it holds records."""
+    """Folder of records to write; replaced if it holds records. SRC and OUT may be
+    elsewhere: gs://BUCKET/FOLDER, s3://..."""
     size: tuple[int, int] = (0, 0)
     """Height and width to stretch images and labels to; 0 0 keeps them."""
     cut: tuple[int, int] = (0, 0)
@@ -197,7 +199,7 @@ def _parse_source(
 
     @functools.wraps(load)  # tyro reads the options off the signature of `load`
     def later(*args, **options):
-        return functools.partial(load, *args, **options)
+        return functools.partial(_loaded, load, *args, **options)
 
     def flat(kind, **options):  # flags without the name of their group before them
         return Annotated[kind, tyro.conf.arg(name="", **options)]
@@ -218,6 +220,15 @@ def _parse_source(
     if "division" in asked:
         source = functools.partial(_divided, name, source, answers.division)
     return source, answers.target if last else None
+
+
+def _loaded(load: Callable, *args, **options):
+    """What `load` gives; what its source has elsewhere (gs://...) is brought here."""
+
+    def brought(value):
+        return remote.here(value) if isinstance(value, Path) else value
+
+    return load(*map(brought, args), **{k: brought(v) for k, v in options.items()})
 
 
 def _divided(name: str, load: Callable, division: Division):

@@ -40,6 +40,7 @@ def write(run_folder: str | Path) -> Path:
     body = [
         _head(run, metrics, log),
         page.section("Training", _training(log)),
+        page.section("Health", _health(_json(run / "health.json"))),
         page.section("Classes", _class_table(metrics, classes)),
         page.section("Confusion", _confusion(run, metrics, classes)),
         *_pictures(run, classes),
@@ -97,6 +98,33 @@ def _training(log: dict) -> str:
     ]
     numbers = page.table("One row an epoch.", list(log), rows, words=0)
     return f'<div class="curves">\n{drawings}</div>\n{page.folded("Numbers", numbers)}'
+
+
+def _health(health: dict | None) -> str:
+    if not health:
+        return page.missing("health.json", "Training writes it after each epoch.")
+    rates = health["learning_rate"]
+    coverage = sorted(health["coverage"].items(), key=lambda item: item[1])
+    facts = {
+        "Updates left out": f"{health['skipped']} of {health['steps']} steps",
+        "Waiting for input": page.percent(health["waiting"]),
+        "Gradient norm": f"median {health['gradient_norm']:.3g}, largest "
+        f"{health['gradient_norm_max']:.3g}",
+        "Learning rate": f"largest {max(rates):.3g}, at the end {rates[-1]:.3g}",
+        "Ignored pixels in training": page.percent(health["ignored_share"]),
+        "Rarest classes in training": ", ".join(
+            f"{name} {page.percent(share, 2)}" for name, share in coverage[:3]
+        ),
+        "Classes never seen in training": ", ".join(health["unseen"]) or "none",
+        "Dead classes (IoU 0)": ", ".join(health["dead"]) or "none",
+        "Of them never predicted": ", ".join(health["never_predicted"]) or "none",
+    }
+    rows = [[name, page.text(value)] for name, value in facts.items()]
+    epoch = health["best_epoch"] + 1
+    note = f"Of the whole training; dead classes of the best epoch, {epoch}."
+    table = page.table(note, ["Fact", "Value"], rows, words=2)
+    warning = page.text(health["warning"])
+    return (f'<p class="bad">{warning}</p>\n' if warning else "") + table
 
 
 def _class_table(metrics: dict, classes: Taxonomy | None) -> str:

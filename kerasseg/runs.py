@@ -19,7 +19,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from kerasseg import __version__, atomic
+from kerasseg import __version__, atomic, untrusted
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -48,10 +48,9 @@ def load(path: str | Path):
     """The best network of a run, or a `.keras` file: image 0..255 -> logits.
 
     Raises ValueError when there is none, when the file is damaged, and when it holds
-    code (a Lambda layer): such a file is never executed.
+    code or names anything else than stock layers (`kerasseg.untrusted`): such a file is
+    never executed.
     """
-    import keras
-
     path = Path(path)
     file = path / "network.keras" if path.is_dir() else path
     if not file.is_file():
@@ -59,6 +58,12 @@ def load(path: str | Path):
             f"No network at {file}. Expected a run folder with network.keras (made by "
             "python -m kerasseg.train) or a .keras file."
         )
+    if file.suffix != ".keras":
+        raise ValueError(f"{file} is no .keras file. Other formats are not opened.")
+    untrusted.check_network(file)
+
+    import keras
+
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
@@ -69,12 +74,34 @@ def load(path: str | Path):
         ) from error
 
 
+def load_state(trainer, file: Path) -> None:
+    """Puts a training where `state.weights.h5` says: weights, optimizer, random state.
+
+    Raises ValueError when the file is damaged, not harmless, or of another network.
+    """
+    untrusted.check_weights(file)
+    try:
+        trainer.load_weights(file)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{file} does not fit this training ({type(error).__name__}: {reason}). "
+            "Delete it to start the run from its first step."
+        ) from error
+
+
 def taxonomy(path: str | Path) -> Taxonomy:
-    """The classes of a run."""
+    """The classes of a run; ValueError where there are none or the file is damaged."""
     file = Path(path) / "taxonomy.json"
     if not file.is_file():
         raise ValueError(f"{path} is no run folder: it has no taxonomy.json.")
-    return Taxonomy.from_json(json.loads(file.read_text()))
+    try:
+        return Taxonomy.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{file} holds no names and colours of classes ({type(error).__name__}: "
+            f"{error}). Copy it again from where the run was trained."
+        ) from error
 
 
 def settings(path: str | Path):

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from keras.optimizers import schedules
+
+
+def schedule(name: str, rate: float, steps: int, warmup: float):
+    """constant, poly or warmup_cosine; `warmup`: share of the steps, see the last."""
+    if name == "constant":
+        return rate
+    if name == "poly":
+        return poly(rate, steps)
+    if name == "warmup_cosine":
+        return warmup_cosine(rate, steps, math.ceil(warmup * steps))
+    known = "constant, poly, warmup_cosine"
+    raise ValueError(f"Unknown schedule '{name}'. Known: {known}.")
 
 
 def poly(initial: float, steps: int, power: float = 0.9):

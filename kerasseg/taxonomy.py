@@ -34,6 +34,13 @@ class Taxonomy:
         if len(set(self.names)) != len(self.names):
             twice = sorted({n for n in self.names if self.names.count(n) > 1})
             raise ValueError(f"Class names must differ; repeated: {', '.join(twice)}.")
+        for name, colour in zip(self.names, self.colours, strict=True):
+            good = len(colour) == 3 and all(0 <= value <= 255 for value in colour)
+            if not isinstance(name, str) or not good:
+                raise ValueError(
+                    "Expected a name and a colour of three numbers 0..255 for each "
+                    f"class, got {name!r} and {colour!r}."
+                )
 
     @classmethod
     def numbered(cls, num_classes: int) -> Taxonomy:

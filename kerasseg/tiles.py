@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from keras import ops
-
-from kerasseg import upsampling
 
 
 def predict(
@@ -38,7 +35,7 @@ def predict(
             "overlap must be even and at least 0, margin at least 0; "
             f"got {overlap} and {margin}."
         )
-    image = ops.convert_to_numpy(image)
+    image = _numpy(image)
     crop = overlap // 2 if blend == "valid" else 0
     cut = margin + crop
     fade = 0 if crop else overlap
@@ -52,7 +49,7 @@ def predict(
     for top in axes[0].starts:
         for left in axes[1].starts:
             piece = image[None, top : top + tile[0], left : left + tile[1]]
-            result = ops.convert_to_numpy(network(piece))[0]
+            result = _numpy(network(piece))[0]
             _check(result.shape, tile, margin)
             result = result[crop : len(result) - crop, crop : result.shape[1] - crop]
             if total is None:
@@ -75,6 +72,10 @@ def augmented(
     `lambda x: predict(network, x[0], tile, overlap)[None]`. Scaling is bilinear, of the
     image and of the probabilities on their way back.
     """
+    from keras import ops
+
+    from kerasseg import upsampling
+
     image = ops.cast(ops.convert_to_tensor(image), "float32")[None]
     height, width = image.shape[1:3]
     results = []
@@ -110,6 +111,14 @@ class _Axis:
         rise = np.arange(1, self.kept + 1)
         ramp = np.minimum(rise, rise[::-1]) / (fade + 1)
         self.ramp = np.minimum(ramp, 1).astype(np.float32)
+
+
+def _numpy(values) -> np.ndarray:
+    if isinstance(values, np.ndarray):
+        return values
+    from keras import ops  # not on devices, which have arrays only
+
+    return ops.convert_to_numpy(values)
 
 
 def _check(shape: tuple[int, ...], tile: tuple[int, int], margin: int) -> None:

@@ -21,7 +21,7 @@ from kerasseg.quiet import start_tensorflow
 @command
 def main(argv: list[str]) -> None:
     settings = config.parse(argv)
-    _check(settings)
+    config.check(settings)
     name = settings.name or "synthetic"
     run, resumes = runs.open_run(settings.out, name, config.to_toml(settings))
     print(f"{'Resuming' if resumes else 'Run'} {run}")
@@ -41,7 +41,6 @@ def train(settings: config.Config, run: Path) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    keras.config.set_dtype_policy(settings.fit.precision)
 
     # ---- Data ------------------------------------------------------------------
     from kerasseg import augment
@@ -67,19 +66,24 @@ def train(settings: config.Config, run: Path) -> None:
 
     options = config.options(settings.model.options, "--model.options")
     name = settings.model.name
+    keras.config.set_dtype_policy(settings.fit.precision)
     network = models.build(name, classes, (*crop, 3), **options)
+    # Judged, kept and exported in float32, whatever the training computes in.
+    keras.config.set_dtype_policy("float32")
     whole = models.build(name, classes, (*size, 3), **options)
     xla = {"auto": gpu, "on": True, "off": False}[settings.fit.xla]
     if keras.backend.backend() == "tensorflow" and not gpu and not xla:
         from kerasseg.fused import fused
 
         network = fused(network)
-    loss = _loss(settings.fit, known)
     fit = settings.fit
+    loss = _loss(fit, known)
     borders = (fit.border_weight, fit.border_sigma) if fit.border_weight else None
-    trainer = Trainer(network, loss, settings.augment, crop, borders)
+    memory = {"parts": fit.accumulate, "remat": fit.remat}
+    trainer = Trainer(network, loss, settings.augment, crop, borders, **memory)
     judge = Trainer(whole, loss, settings.augment, size)
-    trainer.compile(optimizer=_optimizer(settings.fit, total), jit_compile=xla)
+    guard = _optimizer(fit, total)
+    trainer.compile(optimizer=guard, jit_compile=xla)
     judge.compile(jit_compile=xla)
     print(
         f"{name}: {network.count_params():,} parameters, {classes} classes; "
@@ -88,13 +92,13 @@ def train(settings: config.Config, run: Path) -> None:
     )
 
     # ---- Resume: weights, optimizer, random state, place in the stream -----------
-    from kerasseg import callbacks
+    from kerasseg import anomaly, callbacks, health
 
     state = run / "state.weights.h5"
     _build(trainer, crop)
     if state.exists():
-        trainer.load_weights(state)
-    done = int(trainer.optimizer.iterations)
+        runs.load_state(trainer, state)
+    done = int(guard.steps)
     first = done // steps
     if done:
         print(f"Going on after step {done} of {total}")
@@ -107,9 +111,17 @@ def train(settings: config.Config, run: Path) -> None:
     )
     scored = [float(row["val_miou"]) for row in callbacks.read_log(run / "log.csv")]
     best = max(scored[:first], default=-1.0)
+    batch = data.batch
+    # The samples of a step, should it go wrong.
+    samples = functools.partial(
+        anomaly.sample_ids, records, data.train, batch, settings.seed, data.shuffle
+    )
+    names, pixels = described.taxonomy.names, batch * math.prod(crop)
     hooks = [
+        anomaly.Anomaly(state, samples),
         callbacks.Validation(judge, val, run / "network.keras", best),
         callbacks.State(state, settings.fit.save_every),
+        health.Health(run / "health.json", names, judge, pixels, fit.ema, first),
         callbacks.Log(
             run / "log.csv",
             run / "tensorboard",
@@ -151,7 +163,7 @@ def train(settings: config.Config, run: Path) -> None:
             raise
         # Keras ends `fit` by writing the running means over the weights: undo that.
         trainer.load_weights(state)
-        done = int(trainer.optimizer.iterations)
+        done = int(guard.steps)
 
     # ---- Judge, export, report ----------------------------------------------------
     from kerasseg import evaluate, report
@@ -168,25 +180,6 @@ def train(settings: config.Config, run: Path) -> None:
         f"Done in {_clock(time.monotonic() - began)}. See {run / 'report.html'}\n"
         f"Next: python -m kerasseg.predict PICTURES --run {run}"
     )
-
-
-def _check(settings: config.Config) -> None:
-    """What the types of the settings do not say."""
-    positive = {
-        "--data.batch": settings.data.batch,
-        "--fit.epochs": settings.fit.epochs,
-        "--fit.learning_rate": settings.fit.learning_rate,
-        "--fit.save_every": settings.fit.save_every,
-    }
-    for flag, value in positive.items():
-        if value <= 0:
-            raise ValueError(f"{flag} must be above 0, got {value}.")
-    if settings.fit.border_weight < 0:
-        raise ValueError(
-            f"--fit.border_weight must be 0 or more, got {settings.fit.border_weight}."
-        )
-    if not 0 <= settings.fit.ema < 1:
-        raise ValueError(f"--fit.ema must be in [0, 1), got {settings.fit.ema}.")
 
 
 def _device(asked: str) -> bool:
@@ -248,31 +241,16 @@ def _loss(fit: config.Fit, split):
 
 
 def _optimizer(fit: config.Fit, steps: int):
-    import keras
+    from kerasseg import optimizer, schedules
 
-    from kerasseg import schedules
-
-    rate = fit.learning_rate
-    if fit.schedule == "poly":
-        rate = schedules.poly(rate, steps)
-    elif fit.schedule == "warmup_cosine":
-        rate = schedules.warmup_cosine(rate, steps, math.ceil(fit.warmup * steps))
-    common = {
-        "learning_rate": rate,
-        "weight_decay": fit.weight_decay or None,
-        "global_clipnorm": fit.clip_norm or None,
-        "use_ema": fit.ema > 0,
-        "ema_momentum": fit.ema or 0.99,
-    }
-    if fit.optimizer == "adamw":
-        common["weight_decay"] = fit.weight_decay
-        optimizer = keras.optimizers.AdamW(**common)
-    elif fit.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
-    else:
-        optimizer = keras.optimizers.RMSprop(**common)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return optimizer.optimizer(
+        fit.optimizer,
+        schedules.schedule(fit.schedule, fit.learning_rate, steps, fit.warmup),
+        weight_decay=fit.weight_decay,
+        clip_norm=fit.clip_norm,
+        ema=fit.ema,
+        loss_scale=fit.precision == "mixed_float16",
+    )
 
 
 def _build(trainer, crop) -> None:

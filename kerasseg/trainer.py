@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import keras
 from keras import ops
 
-from kerasseg import border, metrics
+from kerasseg import accumulate, border, metrics
 from kerasseg.fused import augmentation
+from kerasseg.remat import rematerialised
 from kerasseg.taxonomy import one_hot
 
 
@@ -22,32 +25,51 @@ class Trainer(keras.Model):
     also has instance (B, H, W), and the loss gets the weights (B, h, w) as its third
     argument. Pixels of class 0 belong to no instance: that is the gap between two that
     touch.
+    parts: the batch is worked through in so many parts, see `kerasseg.accumulate`.
+    remat: activations are computed again in the backward pass, see `kerasseg.remat`.
     """
 
     def __init__(
-        self, network, loss, policy, crop: tuple[int, int], borders=None, **options
+        self,
+        network,
+        loss,
+        policy,
+        crop: tuple[int, int],
+        borders=None,
+        *,
+        parts: int = 1,
+        remat: bool = False,
+        **options,
     ):
-        super().__init__(**options)
+        # Of its own type: mixed precision is the network's, not the augmentation's.
+        super().__init__(dtype="float32", **options)
         self.network = network
+        self.forward = rematerialised(network) if remat else network
         self.objective = loss
         self.augment = augmentation(policy, crop)
         self.borders = borders
+        self.parts = parts
         self.num_classes = network.output_shape[-1]
         self.confusion = metrics.ConfusionMatrix(self.num_classes)
+        self.feed = Feed()
 
     def call(self, batch, training=False):
-        image, label = batch["image"], batch["label"]
-        moved = {}
+        image, label, *weight = self.moved(batch, training)
+        logits = self.forward(image, training=training)
+        found = {"logits": logits, "label": label}
+        return found | {"weight": weight[0]} if weight else found
+
+    def moved(self, batch, training=False):
+        """What the network sees of a batch: image, label and, with borders, weight."""
+        image, label, weight = batch["image"], batch["label"], []
         if training:
             instance = [batch["instance"]] if self.borders else []
             image, label, *instance = self.augment(
                 image, label, batch["numbers"], *instance
             )
             if self.borders:
-                moved["weight"] = self._border_weights(label, *instance)
-        image = ops.cast(image, "float32")
-        logits = self.network(image, training=training)
-        return {"logits": logits, "label": label, **moved}
+                weight = [self._border_weights(label, *instance)]
+        return ops.cast(image, "float32"), label, *weight
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **_):
         target = one_hot(y_pred["label"], self.num_classes)
@@ -55,12 +77,43 @@ class Trainer(keras.Model):
         loss = self.objective(target, y_pred["logits"], *weight)
         return loss + sum(self.losses) if self.losses else loss
 
+    def compute_metrics(self, x=None, y=None, y_pred=None, sample_weight=None):
+        self.confusion.update_state(y_pred["label"], y_pred["logits"])
+        return self.get_metrics_result()
+
+    def train_step(self, *arguments):
+        if self.parts > 1:
+            return accumulate.train_step(self, *arguments)
+        return super().train_step(*arguments)
+
+    def make_train_function(self, force=False):
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        self.train_function = self.feed.into(self.train_function)
+
     def _border_weights(self, label, instance):
         counted = (label > 0) & (label < self.num_classes)
         instance = ops.where(counted, instance, 0)
         w0, sigma = self.borders
         return border.border_weights(instance, w0, sigma, class_weights=(1.0, 1.0))
 
-    def compute_metrics(self, x=None, y=None, y_pred=None, sample_weight=None):
-        self.confusion.update_state(y_pred["label"], y_pred["logits"])
-        return self.get_metrics_result()
+
+class Feed:
+    """The batch of the step that ran last, and how long it was waited for, seconds."""
+
+    def __init__(self):
+        self.batch, self.waited = None, 0.0
+
+    def into(self, train_function):
+        """The function, taking batches one by one and noting them here."""
+
+        def step(*state_and_iterator):
+            *state, iterator = state_and_iterator
+            began = time.perf_counter()
+            data = next(iterator)
+            self.waited = time.perf_counter() - began
+            self.batch, *_ = keras.utils.unpack_x_y_sample_weight(data)
+            return train_function(*state, iter((data,)))
+
+        return step

@@ -70,6 +70,20 @@ def test_a_recipe_that_is_no_toml(tmp_path):
         config.parse([str(tmp_path / "nowhere.toml")])
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--fit.accumulate 3", "accumulate 3 does not divide --data.batch 4"),
+        ("--fit.accumulate 0", "--fit.accumulate must be above 0"),
+        ("--fit.ema 1", r"--fit.ema must be in \[0, 1\)"),
+        ("--data.batch 0", "--data.batch must be above 0"),
+    ],
+)
+def test_settings_that_do_not_go(words, message):
+    with pytest.raises(ValueError, match=message):
+        config.check(config.parse(words.split()))
+
+
 def test_options_are_toml_values():
     pairs = ("filters=16", "batch_norm=true", "encoder=lite0", "rates=[6, 12]", "a=''")
     expected = {"filters": 16, "batch_norm": True, "encoder": "lite0"}

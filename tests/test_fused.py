@@ -53,6 +53,22 @@ def test_inference_is_the_same(network, rng):
     np.testing.assert_allclose(fused(network)(x, training=False), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_keeps_float32_statistics(policy, rng):
+    from kerasseg.fused import FusedBatchNormalization
+
+    x = (3 + 2 * rng.normal(size=(4, 8, 10, 6))).astype("float32")
+    kinds = keras.layers.BatchNormalization, FusedBatchNormalization
+    stock, ours = (kind(dtype=policy) for kind in kinds)
+    expected, found = stock(x, training=True), ours(x, training=True)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(
+        keras.ops.cast(found, "float32"), keras.ops.cast(expected, "float32"), atol=0.04
+    )
+    for a, b in zip(ours.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+
+
 def test_a_frozen_layer_keeps_its_statistics(network, rng):
     from kerasseg.fused import fused
 

@@ -18,6 +18,7 @@ AGNOSTIC = {
     "boundary",
     "config",
     "crf",
+    "exif",
     "frames",
     "lite",
     "losses",
@@ -32,12 +33,13 @@ AGNOSTIC = {
     "taxonomy",
     "tiles",
     "trainer",
+    "untrusted",
     "upsampling",
 }
 """Parts that never import TensorFlow: they run under every Keras backend."""
 
 MATHS = {"augment", "border", "boundary", "crf", "losses", "metrics", "taxonomy"}
-MATHS |= {"models", "schedules", "tiles", "upsampling"}
+MATHS |= {"models", "schedules", "tiles", "untrusted", "upsampling"}
 COMMANDS = {"__main__", "config", "evaluate", "predict", "prepare", "preview", "train"}
 
 

@@ -62,7 +62,13 @@ def make_run(run, rng, names):
     scores |= {"matrix": matrix.tolist(), "class_accuracy": None}
     gate = {"name": "LiteRT", "file": "model.tflite", "bytes": 2_500_000, "miou": 0.43}
     gate |= {"agreement": 0.98, "rule": "agreement >= 99 %", "passed": False}
+    health = {"steps": 40, "skipped": 3, "waiting": 0.021, "ignored_share": 0.1234}
+    health |= {"gradient_norm": 0.5, "gradient_norm_max": 70, "unseen": []}
+    health |= {"learning_rate": [0.001, 0.0005], "best_epoch": 1, "dead": names[-1:]}
+    health |= {"coverage": dict.fromkeys(names, 1 / count), "never_predicted": []}
+    health |= {"warning": f"validation sees class '{names[0]}' everywhere"}
     files = {
+        "health.json": health,
         "taxonomy.json": taxonomy.to_json(),
         "metrics.json": scores,
         "export/gate.json": [gate],
@@ -95,10 +101,22 @@ def test_holds_what_the_run_holds(run):
         "2.50 MB",
         "✗ failed",
         "2 min",
+        "3 of 40 steps",
+        "12.3 %",
+        "median 0.5, largest 70",
+        "validation sees class 'sky' everywhere",
     ):
         assert words in page.text
     assert "[fit]\nepochs = 2" in page.text
-    for title in ("Training", "Classes", "Confusion", "Examples", "Worst", "Export"):
+    for title in (
+        "Training",
+        "Health",
+        "Classes",
+        "Confusion",
+        "Examples",
+        "Worst",
+        "Export",
+    ):
         assert f"<h2>{title}</h2>" in text
     for command in ("train", "evaluate", "predict", "export"):
         assert f"python -m kerasseg.{command}" in page.text
@@ -168,6 +186,7 @@ def test_any_number_of_classes(tmp_path, rng, classes):
     [
         ("metrics.json", "metrics.json"),
         ("log.csv", "log.csv"),
+        ("health.json", "health.json"),
         ("config.toml", "config.toml"),
         ("export/gate.json", "export/gate.json"),
         ("taxonomy.json", None),
@@ -184,7 +203,7 @@ def test_a_missing_file_is_said(run, name, said):
 
 def test_an_empty_folder_still_gives_a_page(tmp_path):
     _, page = written(tmp_path)
-    assert page.text.count("Not here") == 7
+    assert page.text.count("Not here") == 8
 
 
 def test_uses_the_stored_heat_map(run, rng):

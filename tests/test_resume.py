@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import walk
 
-from kerasseg import callbacks, runs
+from kerasseg import callbacks, health, runs
 
 KILLED = """
 import os, signal
@@ -42,6 +42,7 @@ def test_killed_and_gone_on_is_never_killed_bit_for_bit(records, tmp_path):
     # 10 samples, batches of 2: 5 steps an epoch; saved at 3 and 6, killed after 8.
     settings = {"fit__epochs": 3, "data__batch": 2, "fit__save_every": 3}
     settings |= {"fit__deterministic": True, "export": False, "fit__ema": 0.9}
+    settings |= {"fit__accumulate": 2, "fit__remat": True}
     whole = walk.flags(records, tmp_path / "whole", **settings)
     assert run(f"from kerasseg import train; train.main({whole})") == 0
     flags = walk.flags(records, tmp_path / "killed", **settings)
@@ -56,3 +57,9 @@ def test_killed_and_gone_on_is_never_killed_bit_for_bit(records, tmp_path):
     rows = [callbacks.read_log(path / "log.csv") for path in (folder, expected)]
     for name in ("epoch", "val_loss", "val_miou"):
         assert [row[name] for row in rows[0]] == [row[name] for row in rows[1]]
+    modules = {type(layer).__module__ for layer in ours.layers}
+    assert all(module.startswith("keras.") for module in modules)
+    healthy = [health.read(path / "health.json") for path in (folder, expected)]
+    assert [row["val_iou"] for row in healthy[0]] == [
+        row["val_iou"] for row in healthy[1]
+    ]

@@ -43,6 +43,16 @@ def test_an_optimizer_follows_it():
     assert float(keras.ops.convert_to_numpy(variable.value)[0]) == -1.75
 
 
+def test_schedules_by_name():
+    assert schedules.schedule("constant", 0.3, 10, 0.1) == 0.3
+    rate = schedules.schedule("poly", 0.01, 100, 0.1)
+    np.testing.assert_allclose(rates(rate, [50]), [0.00535887], 1e-5)
+    rate = schedules.schedule("warmup_cosine", 0.4, 100, 0.095)
+    np.testing.assert_allclose(rates(rate, [5, 10]), [0.2, 0.4], 1e-5)
+    with pytest.raises(ValueError, match="Unknown schedule 'step'"):
+        schedules.schedule("step", 0.1, 10, 0.1)
+
+
 @pytest.mark.parametrize("warmup", [-1, 100, 200])
 def test_warmup_must_fit(warmup):
     with pytest.raises(ValueError, match="warmup"):

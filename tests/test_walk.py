@@ -27,7 +27,7 @@ def run(records, tmp_path_factory):
 def test_a_run_holds_everything(run):
     names = {p.relative_to(run).as_posix() for p in run.rglob("*")}
     expected = {"config.toml", "environment.json", "taxonomy.json", "network.keras"}
-    expected |= {"log.csv", "metrics.json", "report.html", "tensorboard"}
+    expected |= {"log.csv", "metrics.json", "health.json", "report.html", "tensorboard"}
     expected |= {"pictures/examples.png", "pictures/worst.png"}
     expected |= {"pictures/confusion.png", "pictures/iou.png"}
     expected |= {"export/1/saved_model.pb", "export/model.tflite", "export/gate.json"}
@@ -41,7 +41,20 @@ def test_the_log_has_a_row_an_epoch(run):
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["0", "1"]
     wanted = {"loss", "miou", "val_loss", "val_miou", "val_pixel_accuracy"}
-    assert wanted | {"learning_rate", "seconds"} <= set(rows[0])
+    wanted |= {"learning_rate", "seconds", "gradient_norm", "waiting"}
+    assert wanted <= set(rows[0])
+
+
+def test_health_is_that_of_both_epochs(run):
+    health = json.loads((run / "health.json").read_text())
+    assert [row["epoch"] for row in health["epochs"]] == [0, 1]
+    assert (health["steps"], health["skipped"]) == (4, 0)
+    # 10 samples: 2 batches of 4 an epoch; each pixel has a class or is ignored.
+    first = health["epochs"][0]
+    assert sum(first["pixels"]) + first["ignored"] == 2 * 4 * 32 * 48
+    assert sum(health["coverage"].values()) == pytest.approx(1)
+    assert 0 < health["gradient_norm"] <= health["gradient_norm_max"]
+    assert 0 <= health["waiting"] < 1
 
 
 def test_metrics_are_those_of_the_best_epoch(run):

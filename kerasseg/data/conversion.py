@@ -12,7 +12,6 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
-import tensorflow as tf
 from tqdm import tqdm
 
 from kerasseg.data import worker
@@ -30,14 +29,13 @@ from kerasseg.data.shards import (
     write_shard,
 )
 from kerasseg.data.tally import Tally
+from kerasseg.data.tfrecord import Writer
 from kerasseg.taxonomy import Taxonomy
 
 WORTH = 100
 """Entries for which it pays to start one more process by default."""
 POLL = 0.2
 """Seconds between two looks at what the processes have done."""
-FRAME = 16
-"""Bytes of a TFRecord besides its data: length, CRC of the length, CRC of the data."""
 
 
 def open_folder(folder: Path, jobs: list[Job]) -> int:
@@ -66,12 +64,18 @@ def write_jobs(
     count = sum(job.end - job.begin for job in jobs)
     most = workers or min(os.cpu_count() or 1, count // WORTH)
     sent = _sent(source) if min(most, len(jobs)) > 1 else None
+    seen = {split: Tally(split) for split in source.splits}
+
+    def finished(job: Job) -> None:  # what fits not together is told at once
+        seen[job.split].join(read_note(folder, job)[1])
+
     with tqdm(desc="write", total=count, **bar(progress)) as shown:
         if sent is None:
             for job in jobs:
                 write_shard(source, job, folder, shown.update)
+                finished(job)
         else:
-            _spread(sent, jobs, folder, min(most, len(jobs)), shown)
+            _spread(sent, jobs, folder, min(most, len(jobs)), shown, finished)
 
 
 def merge(source: Source, jobs: list[Job], folder: Path) -> dict[str, SplitDescription]:
@@ -102,15 +106,12 @@ def write_stream(
     They go to one file, which is then taken apart into shards of one length.
     """
     spool, tally, starts = folder / f"{split}.part", Tally(split), [0]
-    try:
-        with tf.io.TFRecordWriter(str(spool)) as writer:
-            for sample in tqdm(samples, split, **bar(progress)):
-                ((_, counts, serialised),) = ready([sample], split, taxonomy)
-                tally.add(sample, counts)
-                writer.write(serialised)
-                starts.append(starts[-1] + len(serialised) + FRAME)
-    except tf.errors.OpError as error:  # a full disk, most often
-        raise OSError(f"Writing {spool} failed: {error.message}") from error
+    with Writer(spool) as writer:
+        for sample in tqdm(samples, split, **bar(progress)):
+            ((_, counts, serialised),) = ready([sample], split, taxonomy)
+            tally.add(sample, counts)
+            writer.write(serialised)
+            starts.append(writer.size)
     jobs = plan(split, len(tally.ids), shards)
     with spool.open("rb") as opened:
         for job in jobs:
@@ -138,22 +139,23 @@ def _sent(source: Source) -> bytes | None:
         return None
 
 
-def _spread(sent: bytes, jobs, folder: Path, workers: int, shown: tqdm) -> None:
+def _spread(
+    sent: bytes, jobs, folder: Path, workers: int, shown: tqdm, finished
+) -> None:
     context = get_context("spawn")  # a forked TensorFlow hangs
     done, stop = context.Value("q", 0), context.Event()
     with ProcessPoolExecutor(
         workers, context, worker.start, (sent, str(folder), done, stop)
     ) as pool:
         # Handed out in order, so each process goes through the source forwards.
-        futures = [pool.submit(worker.write, job) for job in jobs]
+        waiting = {pool.submit(worker.write, job): job for job in jobs}
         try:
-            waiting = futures
             while waiting:
-                _, waiting = wait(waiting, POLL, return_when=FIRST_EXCEPTION)
+                ended, _ = wait(waiting, POLL, return_when=FIRST_EXCEPTION)
                 shown.update(done.value - shown.n)
-                for future in futures:
-                    if future.done():
-                        future.result()
+                for future in ended:
+                    future.result()
+                    finished(waiting.pop(future))
         except BrokenProcessPool as error:
             raise OSError(
                 f"A process that wrote shards into {folder} was ended, most often "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from kerasseg import __version__
+from kerasseg.data import remote
 from kerasseg.taxonomy import Taxonomy
 
 FORMAT = 1
@@ -26,6 +27,14 @@ class Shard:
     bytes: int
     sha256: str
     last: str = ""
+
+    def __post_init__(self) -> None:
+        # A path would let a downloaded dataset.json read, or replace, other files.
+        plain = isinstance(self.name, str) and Path(self.name).name == self.name
+        if not plain or self.name in ("", "..") or "\0" in self.name:
+            raise TypeError(f"shard {self.name!r} is no plain file name")
+        if not all(type(n) is int and n >= 0 for n in (self.samples, self.bytes)):
+            raise TypeError(f"samples and bytes of shard {self.name} are no counts")
 
 
 @dataclass(frozen=True)
@@ -64,10 +73,11 @@ class SplitDescription:
 class Description:
     """What a folder of records holds: its name, classes and splits.
 
+    path: the folder; its address (gs://...) where it is elsewhere.
     command: the one that wrote it, as typed; "" if none did.
     """
 
-    path: Path
+    path: Path | str
     name: str
     taxonomy: Taxonomy
     splits: dict[str, SplitDescription]
@@ -82,6 +92,10 @@ class Description:
                 f"'{name}' with python -m kerasseg.prepare."
             )
         return self.splits[name]
+
+    def shards(self) -> set[str]:
+        """Names of the files of all splits."""
+        return {s.name for split in self.splits.values() for s in split.shards}
 
     def to_json(self) -> dict:
         return {
@@ -99,6 +113,8 @@ def describe(path) -> Description:
 
     Raises ValueError if the folder, the file or one of its entries is missing.
     """
+    if remote.is_remote(path):
+        return _describe_remote(path)
     path = Path(path)
     if not path.is_dir():
         raise ValueError(
@@ -127,11 +143,35 @@ def describe(path) -> Description:
             },
             command=str(values.get("command", "")),
         )
-    except (*JSON_ERRORS, KeyError, TypeError, AttributeError) as error:
+    except (
+        *JSON_ERRORS,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise ValueError(
             f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
             "records again with python -m kerasseg.prepare."
         ) from error
+
+
+def _describe_remote(path) -> Description:
+    folder, url = remote.cache_of(path), remote.url_of(path)
+    try:
+        remote.bring(path, FILE, folder / FILE)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{url} has no {FILE}, so it holds no records. Check the address, or write "
+            f"them there: python -m kerasseg.prepare NAME SRC {url}."
+        ) from error
+    return replace(describe(folder), path=url)
+
+
+def again(description: Description) -> str:
+    """What to do where records are damaged."""
+    usual = f"python -m kerasseg.prepare NAME SRC {description.path}"
+    return f"Write the records again: {description.command or usual}"
 
 
 def save(description: Description, folder: Path) -> None:

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-ORIENTATION = 0x0112
-"""EXIF tag: 1 is upright. `tf.io.decode_jpeg` ignores it, viewers obey it."""
+from kerasseg import exif
+from kerasseg.data.sample import Decoded
+
+HEADER = 1 << 18
+"""Bytes at the start of a file in which its EXIF block lies, if it has one."""
 
 
 def read_image(file: Path) -> tuple[np.ndarray, bytes]:
@@ -22,14 +25,16 @@ def read_image(file: Path) -> tuple[np.ndarray, bytes]:
     """
     encoded = file.read_bytes()
     with _opened(file, encoded) as image:
-        if image.getexif().get(ORIENTATION, 1) != 1:
-            image, encoded = ImageOps.exif_transpose(image), b""
-        if image.format == "PNG":
+        turn = orientation(image, encoded)
+        encoded = encoded if turn == 1 else b""
+        if encoded and image.format == "PNG":
             eight = image.mode in ("RGB", "L") and encoded[24] == 8
             encoded = encoded if eight else b""
         elif image.format != "JPEG" or image.mode not in ("RGB", "L"):
             encoded = b""
-        return np.asarray(_eight_bits(image).convert("RGB")), encoded
+        pixels = np.asarray(_eight_bits(image).convert("RGB"))
+        pixels = exif.turned(pixels, turn)
+    return pixels, Decoded.to(pixels, encoded) if encoded else b""
 
 
 def read_mask(file: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -51,8 +56,8 @@ def read_mask(file: Path) -> tuple[np.ndarray, np.ndarray | None]:
 def size_of(file: Path) -> tuple[int, int]:
     """Height and width in pixels, upright, from the file's header alone."""
     try:
-        with Image.open(file) as image:
-            turned = image.getexif().get(ORIENTATION, 1) >= 5
+        with Image.open(file) as image, file.open("rb") as opened:
+            turned = orientation(image, opened.read(HEADER)) >= 5
             return image.size if turned else image.size[::-1]
     except FileNotFoundError:
         raise
@@ -60,6 +65,17 @@ def size_of(file: Path) -> tuple[int, int]:
         raise ValueError(
             f"{file} is no image file that can be read ({error})."
         ) from error
+
+
+def orientation(image: Image.Image, encoded: bytes) -> int:
+    """EXIF's 1..8 of an opened image: `kerasseg.exif`'s for JPEG and PNG, else PIL's.
+
+    `tf.io.decode_jpeg` ignores it, viewers obey it.
+    """
+    if encoded.startswith((exif.JPEG, exif.PNG)):
+        return exif.orientation(encoded)
+    found = image.getexif().get(exif.ORIENTATION, 1)
+    return found if found in range(1, 9) else 1
 
 
 @contextlib.contextmanager

@@ -5,6 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 
 
+class Decoded(bytes):
+    """Encoded bytes that know the array (read-only) that was decoded from them."""
+
+    pixels: np.ndarray
+
+    @classmethod
+    def to(cls, pixels: np.ndarray, encoded: bytes) -> "Decoded":
+        decoded = cls(encoded)
+        decoded.pixels = pixels
+        pixels.flags.writeable = False
+        return decoded
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One image and its labels.

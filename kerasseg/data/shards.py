@@ -15,15 +15,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 
-import tensorflow as tf
-
 from kerasseg import __version__, atomic
 from kerasseg.data.cut import Cut
 from kerasseg.data.datasets import Samples
 from kerasseg.data.description import Shard
-from kerasseg.data.example import check, check_encoded, serialise
+from kerasseg.data.encode import check, check_encoded, serialise
 from kerasseg.data.sample import Sample
 from kerasseg.data.tally import Tally
+from kerasseg.data.tfrecord import Writer
 from kerasseg.taxonomy import Taxonomy
 
 SHARDS, ENTRIES = 8, 1000
@@ -61,6 +60,8 @@ class Source:
 
     @classmethod
     def of(cls, splits: dict, taxonomy: Taxonomy, skip: bool = False) -> Source:
+        for split, samples in splits.items():
+            _refuse_repeated(split, samples)
         splits = {s: only(x, entries_of(x)) for s, x in splits.items()}
         readings = {s: _fingerprint_of_reading(x, taxonomy) for s, x in splits.items()}
         return cls(splits, taxonomy, skip, readings)
@@ -96,6 +97,28 @@ def only(samples: Samples | Cut, entries: Sequence) -> Samples | Cut:
     return Samples(entries, samples.read)
 
 
+def _refuse_repeated(split: str, samples: Samples | Cut) -> None:
+    """ValueError for an id that two entries share, where ids are known unread."""
+    named = samples.samples if isinstance(samples, Cut) else samples
+    if named.id is None:
+        return
+    seen: dict[str, object] = {}
+    for entry in named.entries:
+        name = named.id(entry)
+        if name in seen:
+            raise ValueError(
+                f"Sample id '{name}' occurs twice in split '{split}': of "
+                f"{_shown(seen[name])} and of {_shown(entry)}. Ids must differ: rename "
+                "or remove one of the files."
+            )
+        seen[name] = entry
+
+
+def _shown(entry) -> str:
+    paths = _paths(entry)
+    return str(paths[0] if paths else entry)[:300]
+
+
 def in_entries(samples) -> bool:
     """Whether samples can be read entry by entry, not only from first to last."""
     return isinstance(samples.samples if isinstance(samples, Cut) else samples, Samples)
@@ -117,11 +140,11 @@ def write_shard(
     if _finished(folder, job, key, source.skip):
         advance(len(entries))
         return
-    tally, left_out = Tally(job.split), []
+    tally, left_out = Tally(job.split, job.name), []
     file = folder / job.name
     part = file.with_name(f"{job.name}.{os.getpid()}.part")
     try:
-        with tf.io.TFRecordWriter(str(part)) as writer:
+        with Writer(part) as writer:
             for entry in entries:
                 try:
                     # An entry counts as a whole: all its pieces or none.
@@ -136,11 +159,11 @@ def write_shard(
                     writer.write(serialised)
                 advance(1)
         part.replace(file)
-        shard = asdict(measured(file, len(tally.ids)))
+        shard = asdict(
+            Shard(job.name, len(tally.ids), writer.size, writer.sha256(), last(file))
+        )
         values = {"key": key, "shard": shard, "left_out": left_out}
         atomic.write_json(_note(folder, job), values | {"tally": tally.to_json()})
-    except tf.errors.OpError as error:  # a full disk, most often
-        raise OSError(f"Writing {file} failed: {error.message}") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -161,7 +184,7 @@ def ready(samples: Iterable[Sample], split: str, taxonomy: Taxonomy) -> list:
 def read_note(folder: Path, job: Job) -> tuple[Shard, Tally, list[str]]:
     """What a finished shard is and holds, and why entries were left out of it."""
     values = json.loads(_note(folder, job).read_text(encoding="utf-8"))
-    tally = Tally.from_json(job.split, values["tally"])
+    tally = Tally.from_json(job.split, job.name, values["tally"])
     return Shard(**values["shard"]), tally, values["left_out"]
 
 

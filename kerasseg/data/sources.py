@@ -49,6 +49,7 @@ def join(sources: list[tuple[str, Source]]) -> Source:
     times, seen = Counter(name for name, _ in sources), Counter()
     entries: dict[str, list] = {}
     reads: dict[str, dict[str, Callable]] = {}
+    ids: dict[str, dict[str, Callable | None]] = {}
     for name, (_, splits) in sources:
         seen[name] += 1
         key = f"{name}{seen[name]}" if times[name] > 1 else name
@@ -56,8 +57,13 @@ def join(sources: list[tuple[str, Source]]) -> Source:
         for split, samples in splits.items():
             entries.setdefault(split, []).extend((key, e) for e in samples.entries)
             reads.setdefault(split, {})[key] = samples.read
+            ids.setdefault(split, {})[key] = samples.id
     return taxonomy, {
-        split: Samples(entries[split], partial(_read, reads[split]))
+        split: Samples(
+            entries[split],
+            partial(_read, reads[split]),
+            id=partial(_id, ids[split]) if all(ids[split].values()) else None,
+        )
         for split in sorted(entries, key=lambda split: ORDER.get(split, len(ORDER)))
     }
 
@@ -65,6 +71,10 @@ def join(sources: list[tuple[str, Source]]) -> Source:
 def _mapped(read: Callable[[Any], Sample], table: np.ndarray, entry) -> Sample:
     sample = read(entry)
     return replace(sample, label=table[sample.label])
+
+
+def _id(ids: dict[str, Callable], entry: tuple[str, Any]) -> str:
+    return f"{entry[0]}-{ids[entry[0]](entry[1])}"
 
 
 def _read(reads: dict[str, Callable], entry: tuple[str, Any]) -> Sample:

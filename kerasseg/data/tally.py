@@ -14,9 +14,10 @@ from kerasseg.taxonomy import IGNORE
 class Tally:
     """Ids, sizes and pixels of each class id of the samples of a split."""
 
-    def __init__(self, split: str) -> None:
-        self.split = split
-        self.ids: dict[str, None] = {}
+    def __init__(self, split: str, shard: str = "") -> None:
+        self.split, self.shard = split, shard
+        self.ids: dict[str, str] = {}
+        """Of each sample, and the shard that holds it."""
         self.sizes: set[tuple[int, int]] = set()
         self.instances: dict[bool, str] = {}
         """An id of a sample with object ids, and of one without."""
@@ -35,7 +36,7 @@ class Tally:
         self.images_with += present
         self.pixels_of_images_with += present * sample.label.size
         self.sizes.add(sample.label.shape)
-        self._add([sample.id], {sample.instance is not None: sample.id})
+        self._add({sample.id: self.shard}, {sample.instance is not None: sample.id})
 
     def join(self, other: Tally) -> None:
         """Adds what another part of the split holds; errors as in `add`."""
@@ -79,23 +80,25 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, split: str, values: dict) -> Tally:
-        tally = cls(split)
-        tally.ids = dict.fromkeys(values["ids"])
+    def from_json(cls, split: str, shard: str, values: dict) -> Tally:
+        tally = cls(split, shard)
+        tally.ids = dict.fromkeys(values["ids"], shard)
         tally.sizes = {tuple(size) for size in values["sizes"]}
         tally.instances = dict(values["instances"])
         for name in ("pixels", "images_with", "pixels_of_images_with"):
             setattr(tally, name, np.array(values[name], np.int64))
         return tally
 
-    def _add(self, ids: Iterable[str], instances: dict[bool, str]) -> None:
-        for name in ids:
+    def _add(self, ids: dict[str, str], instances: dict[bool, str]) -> None:
+        for name, shard in ids.items():
             if name in self.ids:
+                places = " and ".join(dict.fromkeys((self.ids[name], shard)))
                 raise ValueError(
-                    f"Sample id '{name}' occurs twice in split '{self.split}'. Ids "
-                    "must differ: rename one of the files."
+                    f"Sample id '{name}' occurs twice in split '{self.split}'"
+                    f"{places and f' (in {places})'}. Ids must differ: rename one of "
+                    "the files."
                 )
-            self.ids[name] = None
+            self.ids[name] = shard
         for has, name in instances.items():
             if has not in self.instances and self.instances:
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""A process that writes shards for `conversion`; TensorFlow comes late, and quietly."""
+"""A process that writes shards for `conversion`, as a rule without TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import signal
 import threading
 from multiprocessing import parent_process
 from pathlib import Path
-
-from kerasseg.quiet import start_tensorflow
 
 _KEPT = {}
 
@@ -23,7 +21,6 @@ def start(sent: bytes, folder: str, done, stop) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops all
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
-    start_tensorflow()
     import cv2
 
     cv2.setNumThreads(1)

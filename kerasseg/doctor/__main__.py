@@ -10,7 +10,7 @@ Exit code: 0 healthy, also with warnings; 1 errors were found; 2 wrong usage.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -45,7 +45,10 @@ class Doctor:
 
 @command
 def main(argv: list[str]) -> None:
+    from kerasseg.data.remote_records import here
+
     asked = tyro.cli(Doctor, args=argv, prog="python -m kerasseg.doctor")
+    asked = replace(asked, source=here(asked.source))
     if doctor(asked):
         sys.exit(1)
 

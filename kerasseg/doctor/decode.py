@@ -6,9 +6,10 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from kerasseg.data.files import ORIENTATION
+from kerasseg import exif
+from kerasseg.data import files
 
 
 def decode_image(data: bytes) -> tuple[np.ndarray, np.ndarray, int]:
@@ -18,12 +19,9 @@ def decode_image(data: bytes) -> tuple[np.ndarray, np.ndarray, int]:
     more than Pillow's limit against decompression bombs.
     """
     image = _open(data)
-    orientation = image.getexif().get(ORIENTATION, 1)
+    orientation = files.orientation(image, data)
     stored = _rgb(image)
-    upright = stored
-    if orientation != 1:
-        upright = _rgb(ImageOps.exif_transpose(image))
-    return stored, upright, orientation
+    return stored, exif.turned(stored, orientation), orientation
 
 
 def decode_mask(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:

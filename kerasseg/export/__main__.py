@@ -1,4 +1,4 @@
-"""`python -m kerasseg.export RUN`: SavedModel and LiteRT files, scored again.
+"""`python -m kerasseg.export RUN`: files for servers and devices, scored again.
 
 Exit code 3: an artefact broke a limit of the gate and was put into RUN/export/rejected.
 """
@@ -17,18 +17,21 @@ import tyro
 
 from kerasseg import atomic, runs
 from kerasseg.command import command
+from kerasseg.export import formats
 from kerasseg.export.formats import ARTEFACTS, Format, Limits
 from kerasseg.quiet import start_tensorflow
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write SavedModel and LiteRT files of a run and score them against the network."""
+    """Write files of a run for servers and devices, scored against the network."""
 
     run: tyro.conf.Positional[str] = ""
     """Run folder; empty: the one trained last."""
     formats: tuple[Format, ...] = ("saved_model", "float32", "float16", "int8")
-    """What to write; mediapipe: int8 for MediaPipe's ImageSegmenter."""
+    """What to write; mediapipe: int8 for MediaPipe's ImageSegmenter; onnx, openvino:
+    float32 for those engines, with pip install 'kerasseg[onnx]', 'kerasseg[openvino]'.
+    """
     records: str = ""
     """Records to score on; empty: those of the training."""
     split: str = ""
@@ -37,6 +40,14 @@ class Export:
     """Images of the training split, not augmented, that set the ranges of int8."""
     keep_float: tuple[str, ...] = ()
     """Names of layers that int8 leaves in float32."""
+    overlap: int = 0
+    """SavedModel: pixels > 0, even, that tiles share; it then cuts what is larger than
+    the network into tiles and does not shrink it.
+    """
+    flip: bool = False
+    """SavedModel: answer with the mean of the image and of its mirror image."""
+    max_pixels: int = 16_777_216
+    """SavedModel: pictures of more pixels are refused before they are decoded."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -46,8 +57,8 @@ def main(argv: list[str]) -> None:
     run = Path(asked.run) if asked.run else runs.newest()
     settings = runs.settings(run)
     records = asked.records or settings.data.records or run / "records"
-    passed = _export(run, records, asked.split or settings.data.val, asked)
-    if not passed:
+    rows = export_run(run, records, asked.split or settings.data.val, asked)
+    if not all(row["passed"] for row in rows):
         sys.exit(3)
 
 
@@ -57,48 +68,61 @@ def export(run: Path, records, split: str) -> None:
     Artefacts that fail the gate are kept in RUN/export/rejected and a ValueError says
     so.
     """
-    if not _export(run, records, split, Export(formats=("saved_model", "float32"))):
+    asked = Export(formats=("saved_model", "float32"))
+    if not all(row["passed"] for row in export_run(run, records, split, asked)):
         raise ValueError(
             f"The export of {run} broke a limit of the gate; the files are kept in "
             f"{run / 'export' / 'rejected'}. See the table above."
         )
 
 
-def _export(run: Path, records, split: str, asked: Export) -> bool:
-    """Whether all artefacts passed the gate."""
+def export_run(run: Path, records, split: str, asked: Export) -> list[dict]:
+    """Writes what is asked for; the rows of the gate, see `gate.check`."""
     # ---- Write aside: nobody serves what the gate has not seen --------------------
+    formats.check(asked.formats)
     start_tensorflow()
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
-    from kerasseg.export import card, gate, litert, saved_model
+    from kerasseg.export import card, engines, gate, litert, saved_model
     from kerasseg.inference import network_size
 
     network, taxonomy = runs.load(run), runs.taxonomy(run)
     shards.describe(records).split(split)
     size, folder = network_size(network), run / "export"
     folder.mkdir(parents=True, exist_ok=True)
+    ways = {"overlap": asked.overlap, "flip": asked.flip}
+    if asked.max_pixels < 3 * size[0] * size[1]:
+        raise ValueError(
+            f"--max-pixels must be at least {3 * size[0] * size[1]}, three times the "
+            "network's own: the gate tries a larger picture."
+        )
     images = []
     if {"int8", "mediapipe"} & set(asked.formats):
         train = runs.settings(run).data.train
-        images = _calibration(records, train, size, asked.calibration)
+        images = calibration_images(records, train, size, asked.calibration)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as aside:
         files, converted = {}, {}
         for name in dict.fromkeys(asked.formats):
             files[name] = Path(aside, ARTEFACTS[name].file)
             if name == "saved_model":
-                saved_model.write(network, files[name], taxonomy, name=run.name)
+                options = ways | {"name": run.name, "max_pixels": asked.max_pixels}
+                saved_model.write(network, files[name], taxonomy, **options)
+                continue
+            if name not in formats.LITERT:
+                engines.write(network, name, files[name], taxonomy)
                 continue
             kind = "int8" if name == "mediapipe" else name
-            if kind not in converted:
-                keep = asked.keep_float if kind == "int8" else ()
-                converted[kind] = litert.convert(network, kind, images, keep)
+            if kind not in converted and kind == "int8":
+                converted[kind] = _int8(run, network, images, asked.keep_float)
+            elif kind not in converted:
+                converted[kind] = litert.convert(network, kind)
             # MediaPipe takes scores only, and refuses a file with two graphs.
             given = litert.SIGNATURES if name != "mediapipe" else ("probabilities",)
             litert.finish(converted[kind], files[name], run.name, taxonomy, given)
 
         # ---- Score, and let in what passed ---------------------------------------
         batches = pipeline.batches(records, split, batch_size=8, size=size)
-        rows = gate.check(network, files, batches, asked.limits)
+        rows = gate.check(network, files, batches, asked.limits, **ways)
         for row in rows[1:]:
             row["worst"]["id"] = _id(records, split, row["worst"]["image"])
         print(gate.table(rows))
@@ -116,11 +140,11 @@ def _export(run: Path, records, split: str, asked: Export) -> bool:
     rows[0]["split"] = split
     failed = [row for row in rows if not row["passed"]]
     if any(row["format"] in ("int8", "mediapipe") for row in failed):
-        _print_culprits(network, images, rejected)
+        _print_culprits(run, network, images, rejected)
     written = [str(folder / row["file"]) for row in rows[1:] if row["passed"]]
-    rows = _with_earlier(rows, folder)
-    atomic.write_json(folder / "gate.json", rows)
-    card.write(run, rows, records, size)
+    known = _with_earlier(rows, folder)
+    atomic.write_json(folder / "gate.json", known)
+    card.write(run, known, records, size)
     for row in failed:
         agrees = f"{row['worst']['id']} ({100 * row['worst']['agreement']:.2f} %)"
         print(
@@ -129,10 +153,22 @@ def _export(run: Path, records, split: str, asked: Export) -> bool:
             file=sys.stderr,
         )
     print(f"Written: {', '.join([*written, str(folder / 'card.html')])}")
-    return not failed
+    return rows
 
 
-def _calibration(records, split: str, size, count: int) -> list:
+def _int8(run: Path, network, images, keep_float) -> bytes:
+    """In the ranges that `python -m kerasseg.finetune_int8` found, if it made the run;
+    else in those of the images."""
+    from kerasseg.export import litert, qat
+
+    file = run / qat.FILE
+    if keep_float or not file.is_file():
+        return litert.convert(network, "int8", images, keep_float)
+    copy = qat.with_ranges(network, json.loads(file.read_text()))
+    return litert.convert(copy, "learnt")
+
+
+def calibration_images(records, split: str, size, count: int) -> list:
     """`count` images of a split, spread over it, as validation reads them."""
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
@@ -143,7 +179,7 @@ def _calibration(records, split: str, size, count: int) -> list:
     return [batch["image"].numpy()[0] for batch in mixed.take(count)]
 
 
-def _print_culprits(network, images, rejected: Path) -> None:
+def _print_culprits(run: Path, network, images, rejected: Path) -> None:
     """The layers that lose most in int8, as a table and in layer_errors.json."""
     from kerasseg.export import layer_errors, litert
 
@@ -155,8 +191,8 @@ def _print_culprits(network, images, rejected: Path) -> None:
         print(f"{100 * row['error']:6.2f} %   {row['layer']}")
     print(
         f"The culprit is most likely '{errors[0]['layer']}'. Try --keep-float "
-        f"{errors[0]['layer'].split(', ')[0]}; all layers: "
-        f"{rejected / 'layer_errors.json'}"
+        f"{errors[0]['layer'].split(', ')[0]}, or fine-tune: python -m "
+        f"kerasseg.finetune_int8 {run}. All layers: {rejected / 'layer_errors.json'}"
     )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from kerasseg import atomic, page, runs
 from kerasseg.data.description import describe
-from kerasseg.export import flatbuffer, latency, snippets
-from kerasseg.export.formats import ARTEFACTS
+from kerasseg.export import engines, flatbuffer, latency, snippets
+from kerasseg.export.formats import ARTEFACTS, LITERT, missing
+from kerasseg.export.runners import runner
 
 WEAK = 0.5
 """IoU below which a class is named among the limits."""
@@ -21,15 +22,19 @@ def write(run: Path, rows: list[dict], records, size: tuple[int, int]) -> Path:
     """Writes RUN/export/card.md and card.html; `rows` are the gate's, see `gate.check`;
     size: height and width of the network.
 
-    Measures the latency of the LiteRT files that passed.
+    Measures the latency of the files that passed, but the SavedModel's.
     """
     folder, taxonomy = run / "export", runs.taxonomy(run)
     accepted = [row for row in rows[1:] if row["passed"]]
-    devices = [row for row in accepted if row["format"] != "saved_model"]
+    devices = [
+        row
+        for row in accepted
+        if row["format"] != "saved_model" and not missing(row["format"])
+    ]
     height, width = size
     parts = [
         *_accuracy(rows, taxonomy.names),
-        *_cost(folder, devices),
+        *_cost(folder, devices, height, width),
         *_contract(accepted, height, width, taxonomy.names),
         *_limits(rows[0], taxonomy.names, height, width),
         *_origin(run, records, rows[0]),
@@ -91,17 +96,19 @@ def _accuracy(rows, names):
     )
 
 
-def _cost(folder: Path, devices):
+def _cost(folder: Path, devices, height: int, width: int):
     yield "section", "Size and speed"
     if not devices:
-        yield "text", "No LiteRT file was accepted, so none was measured."
+        yield "text", "No file for devices was accepted, so none was measured."
         return
     titles = ["Artefact", "File", "MB", "ms, 1 thread", "ms, 2 threads"]
     cells, counts = [], {}
     for row in devices:
         file = folder / row["file"]
-        times = [latency.measure(file, threads) for threads in latency.THREADS]
-        counts[row["name"]] = flatbuffer.operators(file.read_bytes())
+        runs_of = (runner(row["format"], file, n) for n in latency.THREADS)
+        times = [latency.measure(run, height, width) for run in runs_of]
+        if row["format"] in LITERT:
+            counts[row["name"]] = flatbuffer.operators(file.read_bytes())
         spans = [f"{t['median']:.1f} (p10 {t['fast']:.1f})" for t in times]
         cells.append([row["name"], row["file"], f"{row['bytes'] / 1e6:.2f}", *spans])
     note = (
@@ -109,10 +116,15 @@ def _cost(folder: Path, devices):
         f"measured on {latency.machine()}."
     )
     yield "table", note, titles, cells
+    if not counts:
+        return
     known = sorted({operator for count in counts.values() for operator in count})
     rows = [[op, *(str(count.get(op, 0)) for count in counts.values())] for op in known]
     yield "section", "Operators"
-    note = "Those of what runs by default; all are built into every interpreter."
+    note = (
+        "Those of what runs by default in LiteRT files; all are built into every "
+        "interpreter."
+    )
     yield "table", note, ["Operator", *counts], rows
 
 
@@ -133,17 +145,27 @@ def _contract(accepted, height: int, width: int, names):
         "the latter. Names and colours are in the file: it opens as a zip with "
         "labels.txt and taxonomy.json.",
     )
-    if any(row["format"] == "saved_model" for row in accepted):
+    known = {row["format"] for row in accepted}
+    if "saved_model" in known:
         yield (
             "text",
             "The SavedModel takes float32 RGB 0 to 255 of any size (serving_default), "
             "or JPEG and PNG bytes (serve_bytes), and resizes by itself.",
         )
+    engine = "takes the same uint8 image and gives the same class_map, nothing else"
+    if "onnx" in known:
+        yield "text", f"The ONNX file (opset {engines.OPSET}) {engine}."
+    if "openvino" in known:
+        yield (
+            "text",
+            f"The OpenVINO folder, model.xml and model.bin, {engine}. It was scored "
+            "and measured with INFERENCE_PRECISION_HINT f32; without it OpenVINO "
+            "computes in bfloat16 where the processor can.",
+        )
     ids = ", ".join(f"{i} {name}" for i, name in enumerate(names))
     yield "text", f"Class ids: {ids}."
     # Best for devices first; MediaPipe has a program of its own.
     order = ("int8", "float32", "float16")
-    known = {row["format"] for row in accepted}
     best = next((name for name in order if name in known), None)
     if best:
         lines = snippets.of(ARTEFACTS[best].file, height, width)

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from kerasseg.exif import JPEG, ORIENTATION, PNG, SEGMENTS
+
 MAX_PIXELS = 16_777_216
 """4096 x 4096: with 11 classes the logits of one such picture are 0.7 GB."""
 
-SEGMENTS = 1000
-"""Parts of a header that are looked at; real files have fewer than 50."""
-
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-ORIENTATION = 0x0112
 PAD = 32
 """Zeros after the bytes, so that reading a field never runs over the end."""
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
-Format = Literal["saved_model", "float32", "float16", "int8", "mediapipe"]
+Format = Literal[
+    "saved_model", "float32", "float16", "int8", "mediapipe", "onnx", "openvino"
+]
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """Name for people, and file in the export folder, of one format."""
+    """Name for people, and file in the export folder, of one format.
+
+    packages: what must be installed beyond kerasseg to write and score it; the extra
+    that installs them has the format's name.
+    """
 
     title: str
     file: str
+    packages: tuple[str, ...] = ()
 
 
 ARTEFACTS: dict[str, Artefact] = {
@@ -23,7 +31,28 @@ ARTEFACTS: dict[str, Artefact] = {
     "float16": Artefact("LiteRT float16", "model_float16.tflite"),
     "int8": Artefact("LiteRT int8", "model_int8.tflite"),
     "mediapipe": Artefact("MediaPipe int8", "mediapipe_int8.tflite"),
+    "onnx": Artefact("ONNX", "model.onnx", ("onnx", "tf2onnx", "onnxruntime")),
+    "openvino": Artefact("OpenVINO", "openvino", ("openvino",)),
 }
+
+LITERT = ("float32", "float16", "int8", "mediapipe")
+EXACT = ("saved_model", "float32", "onnx", "openvino")
+"""Formats that compute in float32: they must agree with the network."""
+
+
+def missing(name: str) -> list[str]:
+    """The packages of a format that are not installed."""
+    return [one for one in ARTEFACTS[name].packages if find_spec(one) is None]
+
+
+def check(names) -> None:
+    """Raises ValueError when a format's packages are not installed."""
+    for name in names:
+        if missing(name):
+            raise ValueError(
+                f"--formats {name} needs {', '.join(missing(name))}. Install it with "
+                f"pip install 'kerasseg[{name}]'."
+            )
 
 
 @dataclass(frozen=True)
@@ -31,7 +60,8 @@ class Limits:
     """What the gate lets pass, each against the network on the scored split."""
 
     agreement: float = 0.9999
-    """SavedModel and float32: share of pixels of the network's class, at least."""
+    """SavedModel, float32, ONNX, OpenVINO: share of pixels of the network's class, at
+    least."""
     float16: float = 0.1
     """float16: lost mIoU, points (hundredths), at most."""
     int8: float = 1.0
@@ -42,7 +72,7 @@ class Limits:
 
         agreement: share of pixels; lost: the network's mIoU minus the artefact's.
         """
-        if name in ("saved_model", "float32"):
+        if name in EXACT:
             rule = f"agreement >= {100 * self.agreement:g} %"
             return rule, agreement >= self.agreement
         points = self.float16 if name == "float16" else self.int8

@@ -6,43 +6,64 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg import lite, metrics
+from kerasseg import metrics
 from kerasseg.export.formats import ARTEFACTS, Limits
-from kerasseg.inference import class_map
+from kerasseg.export.runners import runner
+from kerasseg.inference import class_map, predictor
 
 
 class Rejected(ValueError):
     """An artefact broke a limit."""
 
 
-def check(network, files: dict[str, Path], batches, limits=None) -> list[dict]:
+def check(
+    network,
+    files: dict[str, Path],
+    batches,
+    limits=None,
+    overlap: int = 0,
+    flip: bool = False,
+) -> list[dict]:
     """Scores the network and the artefacts, a dict each, the network first.
 
     files: format (see `formats.ARTEFACTS`) -> file; `batches` are unaugmented batches
     at the network's size. Each dict has format, name, file, bytes, miou, iou (C,); an
     artefact's also agreement (share of pixels of the network's class), worst (number
     of the image that agrees least, counted from 0, and its share), rule, passed.
+
+    overlap, flip: of the SavedModel (`saved_model.write`): with `flip` it is held
+    against the network's own mean with the mirror image. Its row also has larger: the
+    share that agrees on a picture larger than the network (`larger.agreement`), under
+    the same limit.
     """
     import tensorflow as tf
+
+    from kerasseg.export import larger
 
     limits = limits or Limits()
     reference = tf.function(
         lambda image: class_map(network(tf.cast(image, tf.float32), training=False)),
         reduce_retracing=True,
     )
+    mirrored = predictor(network, flip=True)
+    first = None
     runners = {"network": lambda images: reference(images).numpy()}
-    runners |= {name: _runner(name, file) for name, file in files.items()}
+    runners |= {name: runner(name, file) for name, file in files.items()}
     classes = network.output_shape[-1]
     matrices = {name: np.zeros((classes, classes), np.int64) for name in runners}
     agreed: dict[str, list[float]] = {name: [] for name in files}
     for batch in batches:
         images, labels = batch["image"].numpy(), batch["label"].numpy()
-        truth = runners["network"](images)
+        truth = served = runners["network"](images)
+        first = images if first is None else first
+        if flip:
+            served = class_map(mirrored(images)).numpy()
         for name, run in runners.items():
             ids = truth if name == "network" else run(images)
             matrices[name] += metrics.count(labels, ids, classes)
             if name != "network":
-                agreed[name] += (ids == truth).mean(axis=(1, 2)).tolist()
+                wanted = served if name == "saved_model" else truth
+                agreed[name] += (ids == wanted).mean(axis=(1, 2)).tolist()
     if not matrices["network"].any():
         raise ValueError("Nothing to score: the split has no labelled pixel.")
     rows = [{"format": "network", "name": "network", "file": "", "bytes": 0}]
@@ -59,6 +80,11 @@ def check(network, files: dict[str, Path], batches, limits=None) -> list[dict]:
             | {"worst": {"image": worst, "agreement": shares[worst]}}
             | {"rule": rule, "passed": passed}
         )
+        if name == "saved_model":
+            share = larger.agreement(network, file, first, overlap, flip)
+            rows[-1]["larger"] = share
+            rows[-1]["rule"] += f", larger pictures {100 * share:.4f} %"
+            rows[-1]["passed"] &= share >= limits.agreement
     return rows
 
 
@@ -79,20 +105,6 @@ def table(rows: list[dict]) -> str:
 def size(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _runner(name: str, file: Path):
-    """Function: uint8 images (B, h, w, 3) -> class maps (B, h, w)."""
-    if name == "saved_model":
-        import tensorflow as tf
-
-        served = tf.saved_model.load(str(file))
-        # The closure also keeps `served`, without which its variables are deleted.
-        return lambda images: served.signatures["serving_default"](
-            image=tf.cast(images, tf.float32)
-        )["class_map"].numpy()
-    run = lite.Model(file).class_map
-    return lambda images: np.stack([run(image) for image in images])
 
 
 def _scores(matrix) -> dict:

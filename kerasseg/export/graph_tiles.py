@@ -42,11 +42,12 @@ def logits(network, image, tile: tuple[int, int], overlap: int):
 
 
 def check(tile: tuple[int, int], overlap: int) -> None:
-    """ValueError for an overlap that leaves a tile no progress."""
-    if not 0 < overlap < min(tile):
+    """ValueError for an overlap that leaves a tile no progress, or has no half."""
+    if not 0 < overlap < min(tile) or overlap % 2:
         raise ValueError(
-            f"The overlap of tiles must be from 1 to {min(tile) - 1} pixels for a "
-            f"network of {tile[0]} x {tile[1]} (height x width), got {overlap}."
+            "The overlap of tiles must be even, "
+            f"from 1 to {min(tile) - 1} pixels for a network of {tile[0]} x {tile[1]} "
+            f"(height x width), got {overlap}."
         )
 
 

@@ -1,4 +1,4 @@
-"""How long one image takes in a LiteRT file, on this machine."""
+"""How long one image takes in an artefact, on this machine."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg import lite
-
 THREADS = (1, 2)
 
 
-def measure(file: Path, threads: int, seconds: float = 0.75) -> dict:
+def measure(run, height: int, width: int, seconds: float = 1.5) -> dict:
     """Milliseconds of one class map: median and 10th percentile, and how many runs.
 
-    Only the network, without reading and resizing; after two runs to warm up.
+    run: see `runners.runner`. Only the network, without reading and resizing; after
+    two runs to warm up.
     """
-    model = lite.Model(file, threads)
     random = np.random.default_rng(0)
-    image = random.integers(0, 256, (model.height, model.width, 3), np.uint8)
+    image = random.integers(0, 256, (1, height, width, 3), np.uint8)
     for _ in range(2):
-        model.class_map(image)
+        run(image)
     times, end = [], time.perf_counter() + seconds
     while len(times) < 5 or time.perf_counter() < end:
         start = time.perf_counter()
-        model.class_map(image)
+        run(image)
         times.append(1e3 * (time.perf_counter() - start))
     return {
         "median": float(np.median(times)),

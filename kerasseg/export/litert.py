@@ -20,6 +20,7 @@ from kerasseg.inference import class_map, network_size
 from kerasseg.quiet import silenced
 
 SIGNATURES = ("class_map", "probabilities")
+KINDS = ("float32", "float16", "int8", "learnt")
 
 INSTEAD = {
     "MaxPoolWithArgmax": "kerasseg.upsampling.max_pool_with_indices",
@@ -46,13 +47,15 @@ def convert(network, kind: str = "float32", images=(), keep_float=()) -> bytes:
 
     kind: float32; float16: weights are stored as float16; int8: weights and activations
         are quantised, calibrated on `images`: uint8 arrays (h, w, 3), as in validation.
+    kind "learnt": int8 of a network that `qat.with_ranges` gave, in its own ranges;
+        the image is rescaled in float32, which int8 would do less exactly.
     keep_float: names of layers that int8 leaves in float32.
 
     Raises ValueError when the network needs an operator that LiteRT does not have
     itself, naming the layer and what to use.
     """
-    if kind not in ("float32", "float16", "int8"):
-        raise ValueError(f"Unknown kind '{kind}'. Known: float32, float16, int8.")
+    if kind not in KINDS:
+        raise ValueError(f"Unknown kind '{kind}'. Known: {', '.join(KINDS)}.")
     if kind == "int8" and not len(images):
         raise ValueError("int8 needs images to calibrate on, got none.")
     with converter(network, kind, images) as made:

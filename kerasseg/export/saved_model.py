@@ -41,10 +41,10 @@ def write(
     taxonomy: its names and colours go to assets/taxonomy.json; without it the classes
         are numbered.
     name: of the model, in the warm-up requests (`warmup.FILE`).
-    overlap: pixels > 0: serving_default and serve_bytes do not shrink an image that is
-        higher or wider than the network's size, but cut it into tiles of that size,
-        which share `overlap` pixels and are blended there (`kerasseg.tiles.predict`).
-        Smaller ones are stretched as ever.
+    overlap: pixels > 0, even: serving_default and serve_bytes do not shrink an image
+        that is higher or wider than the network's size, but cut it into tiles of that
+        size, which share `overlap` pixels and are blended there
+        (`kerasseg.tiles.predict`). Smaller ones are stretched as ever.
     flip: test-time augmentation, the mean of the probabilities of the image and of its
         mirror image; twice the work.
     max_pixels: a picture whose header says that it has more is refused, not decoded.
@@ -61,6 +61,8 @@ def write(
         )
     if overlap:
         graph_tiles.check(size, overlap)
+    if max_pixels < 1:
+        raise ValueError(f"max_pixels must be at least 1, got {max_pixels}.")
     graph = _Graph(network, overlap, flip, max_pixels)
     module = tf.Module()
     # The graph reads the variables; without a name in the module they are not saved.

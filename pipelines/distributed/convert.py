@@ -32,9 +32,6 @@ class Write(beam.DoFn):
         self.source, self.folder = source, folder
 
     def setup(self) -> None:
-        from kerasseg.quiet import start_tensorflow
-
-        start_tensorflow()
         self.loaded = pickle.loads(self.source)  # once, not for each shard
 
     def process(self, job):

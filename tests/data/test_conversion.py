@@ -227,3 +227,28 @@ def test_a_full_disk(tmp_path):
     )
     assert run.stdout.count("failed: ") == 2, run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_repeated_id_is_found_before_anything_is_read(tmp_path):
+    def read(file):
+        raise AssertionError("read")
+
+    files = [tmp_path / "a" / "x.png", tmp_path / "y.png", tmp_path / "b" / "x.jpg"]
+    samples = Samples(files, read, id=lambda file: file.stem)
+    for split in samples, Cut(samples, (4, 4)):
+        named = r"'x' occurs twice in split 'train': of .*a/x\.png and of .*b/x\.jpg"
+        with pytest.raises(ValueError, match=named):
+            write({"train": split}, tmp_path / "r")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_repeated_id_is_found_when_both_shards_are_written(tmp_path, workers):
+    # Not at the end: a long conversion should not run in vain.
+    samples = Samples([0, 1, 1, *range(2, 40)], drawn)
+    with pytest.raises(
+        ValueError, match=r"twice in split 'train' .in train-0000[12]-of-00041"
+    ):
+        write({"train": samples}, tmp_path / "r", shards=41, workers=workers)
+    notes = list((tmp_path / ".writing-r" / "notes").iterdir())
+    assert 3 <= len(notes) < 41

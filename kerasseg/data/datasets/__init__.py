@@ -49,17 +49,29 @@ class Samples:
 
     sequence: the drive or video of an entry, known without reading it; None where the
         source does not tell.
+    id: the id of an entry's sample, likewise.
     """
 
     entries: Sequence[Any]
     read: Callable[[Any], Sample]
     sequence: Callable[[Any], str] | None = None
+    id: Callable[[Any], str] | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __iter__(self) -> Iterator[Sample]:
         return map(self.read, self.entries)
+
+
+def stem(entry) -> str:
+    """The id of most entries: the name of the image file, without its ending.
+
+    entry: the file, a sequence that begins with it, or something with an `image`.
+    """
+    if isinstance(entry, Sequence):
+        entry = entry[0]
+    return getattr(entry, "image", entry).stem
 
 
 def adapter(name: str) -> Callable:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.files import read_image, read_mask
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
@@ -37,7 +37,8 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             "folder ADEChallengeData2016."
         )
     return _taxonomy(src / NAMES), {
-        name: Samples(_pairs(src, split), _read) for split, name in found.items()
+        name: Samples(_pairs(src, split), _read, id=stem)
+        for split, name in found.items()
     }
 
 

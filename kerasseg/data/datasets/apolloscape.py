@@ -83,7 +83,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             "road that its image lists name. Unpack road01_ins.tar.gz there."
         )
     return TAXONOMY, {
-        split: Samples(pairs, _read, _sequence) for split, pairs in splits.items()
+        split: Samples(pairs, _read, _sequence, _id) for split, pairs in splits.items()
     }
 
 
@@ -128,11 +128,14 @@ def _sequence(pair: tuple[Path, Path]) -> str:
     return "/".join(parts[-3:-1])
 
 
+def _id(pair: tuple[Path, Path]) -> str:
+    return "_".join([*_sequence(pair).split("/"), pair[0].stem])
+
+
 def _read(pair: tuple[Path, Path]) -> Sample:
     image, encoded = read_image(pair[0])
     stored, _ = read_mask(pair[1])
     if pair[1].name.endswith(INSTANCES):
         stored = np.where(stored == 65535, IGNORE, stored // 1000)
     label = to_classes(stored, KNOWN, pair[1])
-    name = "_".join([*_sequence(pair).split("/"), pair[0].stem])
-    return Sample(name, image, label, encoded=encoded, sequence=_sequence(pair))
+    return Sample(_id(pair), image, label, encoded=encoded, sequence=_sequence(pair))

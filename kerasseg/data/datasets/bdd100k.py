@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.cityscapes import TAXONOMY
 from kerasseg.data.datasets.label_maps import paired, table, to_classes
 from kerasseg.data.files import read_image, read_mask
@@ -49,7 +49,9 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             "nor seg/images/train/*.jpg with seg/labels/train. Unpack the archives "
             "10K Images and Segmentation into one folder, and name its folder bdd100k."
         )
-    return TAXONOMY, {split: Samples(pairs, _read) for split, pairs in splits.items()}
+    return TAXONOMY, {
+        split: Samples(pairs, _read, id=stem) for split, pairs in splits.items()
+    }
 
 
 def _read(pair: tuple[Path, Path]) -> Sample:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples, camvid_colours
+from kerasseg.data.datasets import Samples, camvid_colours, stem
 from kerasseg.data.files import read_image, read_mask
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -76,7 +76,7 @@ def load(
             "original 701_StillsRaw_full."
         )
     return TAXONOMY, {
-        split: Samples(_pairs(src, split), _read, _sequence) for split in found
+        split: Samples(_pairs(src, split), _read, _sequence, stem) for split in found
     }
 
 

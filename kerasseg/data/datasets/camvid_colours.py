@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.label_maps import paired
 from kerasseg.data.datasets.legend import Legend, read_legend
 from kerasseg.data.files import read_image, read_mask
@@ -78,7 +78,7 @@ def load(src: Path, sequence) -> tuple[Taxonomy, dict[str, Samples]]:
     splits = {s: _listed(src / f"{s}.txt", known) for s in lists} or {"train": pairs}
     taxonomy = _taxonomy(src / LEGEND)
     read = partial(_read, taxonomy=taxonomy, sequence=sequence)
-    return taxonomy, {s: Samples(splits[s], read, sequence) for s in splits}
+    return taxonomy, {s: Samples(splits[s], read, sequence, stem) for s in splits}
 
 
 def _label(folder: Path, image: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.data import rle
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.divide import divide
 from kerasseg.data.files import read_image, read_mask
 from kerasseg.data.sample import Sample
@@ -68,7 +68,7 @@ def load(
     car = attrgetter("car")
     splits = divide(entries, val_share, car)
     return TAXONOMY, {
-        split: Samples(found, _read, sequence=car) for split, found in splits.items()
+        split: Samples(found, _read, car, stem) for split, found in splits.items()
     }
 
 

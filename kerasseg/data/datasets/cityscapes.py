@@ -76,7 +76,7 @@ def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Sam
             f"{kind}/train/CITY. Unpack both archives into this folder."
         )
     return TAXONOMY, {
-        split: Samples(pairs, _read, _sequence) for split, pairs in splits.items()
+        split: Samples(pairs, _read, _sequence, _id) for split, pairs in splits.items()
     }
 
 
@@ -88,9 +88,13 @@ def _label(image: Path, src: Path, kind: str) -> Path:
     return polygons if polygons.is_file() and not ids.is_file() else ids
 
 
+def _id(pair: tuple[Path, Path]) -> str:
+    return pair[0].name.removesuffix(IMAGE)
+
+
 def _sequence(pair: tuple[Path, Path]) -> str:
     """City and number of the recording: aachen_000000 of aachen_000000_000019."""
-    return pair[0].name.removesuffix(IMAGE).rpartition("_")[0]
+    return _id(pair).rpartition("_")[0]
 
 
 def _read(pair: tuple[Path, Path]) -> Sample:
@@ -98,7 +102,7 @@ def _read(pair: tuple[Path, Path]) -> Sample:
     file = pair[1]
     ids = label_ids(file) if file.suffix == ".json" else read_mask(file)[0]
     return Sample(
-        pair[0].name.removesuffix(IMAGE),
+        _id(pair),
         image,
         to_classes(ids, KNOWN, file),
         encoded=encoded,

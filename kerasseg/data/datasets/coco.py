@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.coco_masks import mask_of
 from kerasseg.data.datasets.extra import needs
 from kerasseg.data.datasets.json_stream import members
@@ -73,7 +73,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     names = [known[i] for i in sorted(known)]
     colours = ((0, 0, 0), *Taxonomy.named(names).colours)
     taxonomy = Taxonomy(("background", *names), colours)
-    return taxonomy, {split: Samples(e, read) for split, e in splits.items()}
+    return taxonomy, {split: Samples(e, read, id=stem) for split, e in splits.items()}
 
 
 def _entries(src: Path, folder: str, file: Path) -> tuple[list[Entry], dict[int, str]]:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.coco_masks import mask_of
 from kerasseg.data.datasets.coco_stuff_names import NAMES
 from kerasseg.data.datasets.json_stream import members
@@ -78,11 +78,11 @@ def load(
     for year, place in found[kind].items():
         images = _images(src, year)
         if kind == "json":
-            splits[SPLITS[year]] = Samples(_entries(images, place), _read_runs)
+            splits[SPLITS[year]] = Samples(_entries(images, place), _read_runs, id=stem)
         else:
             pairs = paired(images.glob("*.jpg"), partial(_label, place))
             read = partial(_read, known=MAPS_KNOWN if kind == "maps" else STUFF_KNOWN)
-            splits[SPLITS[year]] = Samples(pairs, read)
+            splits[SPLITS[year]] = Samples(pairs, read, id=stem)
     names = [NAMES[i] for i in (ALL if kind == "maps" else STUFF)]
     return Taxonomy.named(names), splits
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.legend import Legend, read_legend
 from kerasseg.data.files import read_image, read_mask, size_of
 from kerasseg.data.sample import Sample
@@ -63,7 +63,9 @@ def load(
     if "train" in splits and "val" not in splits and val_share:
         splits |= _divide(splits["train"], val_share)
     read = partial(_read, legend=known, binary=binary)
-    return taxonomy, {split: Samples(pairs, read) for split, pairs in splits.items()}
+    return taxonomy, {
+        split: Samples(pairs, read, id=stem) for split, pairs in splits.items()
+    }
 
 
 def _layout(src: Path, images: str, masks: str) -> dict[str, tuple[Path, Path]]:

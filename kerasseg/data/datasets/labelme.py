@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.divide import divide
 from kerasseg.data.datasets.embedded import Embedded
 from kerasseg.data.datasets.shapes import rasterise
@@ -48,7 +48,9 @@ def load(
     colours = ((0, 0, 0), *Taxonomy.named(names).colours) if names else ((0, 0, 0),)
     taxonomy = Taxonomy(("background", *names), colours)
     read = partial(_read, ids=ids)
-    return taxonomy, {split: Samples(files, read) for split, files in splits.items()}
+    return taxonomy, {
+        split: Samples(files, read, id=stem) for split, files in splits.items()
+    }
 
 
 def _files(src: Path) -> dict[str, list[Path]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.label_maps import paired, table, to_classes
 from kerasseg.data.files import read_image, read_mask
 from kerasseg.data.sample import Sample
@@ -54,7 +54,7 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
         if labels:
             pairs = paired(images, lambda f, at=labels: at / f"{f.stem}.png")
             read = partial(_read, known=known, instances=labels.name == "instances")
-            splits |= {name: Samples(pairs, read)} if pairs else {}
+            splits |= {name: Samples(pairs, read, id=stem)} if pairs else {}
     if not splits:
         raise ValueError(f"{src}/training/images holds no *.jpg. Unpack it again.")
     return taxonomy, splits

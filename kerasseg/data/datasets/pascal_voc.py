@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples
+from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.files import read_image, read_mask
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
@@ -50,7 +50,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             "VOCtrainval again."
         )
     return TAXONOMY, {
-        split: Samples(entries, read) for split, entries in splits.items()
+        split: Samples(entries, read, id=stem) for split, entries in splits.items()
     }
 
 

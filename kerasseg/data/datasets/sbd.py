@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets import Samples, pascal_voc
+from kerasseg.data.datasets import Samples, pascal_voc, stem
 from kerasseg.data.datasets.extra import needs
 from kerasseg.data.files import read_image
 from kerasseg.data.sample import Sample
@@ -39,15 +39,17 @@ def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
     names = {split: _listed(root, split) for split in ("train", "val")}
     if not voc:
         splits = {split: _pairs(root, names[split]) for split in names}
-        return pascal_voc.TAXONOMY, {s: Samples(splits[s], _read) for s in splits}
+        return pascal_voc.TAXONOMY, {
+            s: Samples(splits[s], _read, id=stem) for s in splits
+        }
     other = pascal_voc.folder(Path(voc))
     train, val = (pascal_voc.listed(other, split) for split in ("train", "val"))
     added = sorted({*names["train"], *names["val"]} - {*train, *val})
     return pascal_voc.TAXONOMY, {
         "train": Samples(
-            [*pascal_voc.pairs(other, train), *_pairs(root, added)], _read
+            [*pascal_voc.pairs(other, train), *_pairs(root, added)], _read, id=stem
         ),
-        "val": Samples(pascal_voc.pairs(other, val), _read),
+        "val": Samples(pascal_voc.pairs(other, val), _read, id=stem),
     }
 
 

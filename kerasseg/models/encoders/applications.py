@@ -9,6 +9,8 @@ from pathlib import Path
 
 import keras
 
+from kerasseg import untrusted
+
 PREFIX = "encoder_"
 
 
@@ -74,3 +76,5 @@ def _check(weights, whose):
             f'weights="{weights}" is not a file. Expected "imagenet", "none" or the '
             f"path of a weight file {whose}."
         )
+    if weights != "imagenet":
+        untrusted.check_weights(weights)

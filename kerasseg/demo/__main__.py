@@ -1,0 +1,104 @@
+"""`python -m kerasseg.demo RUN`: the network in your browser, on pictures or camera.
+
+The page is served on this machine only and asks no other for anything; pictures stay
+in the browser. The same LiteRT file runs as on devices, through LiteRT.js.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from kerasseg import runs
+from kerasseg.command import command
+from kerasseg.demo import litertjs
+from kerasseg.demo.server import Server, site
+from kerasseg.export.formats import ARTEFACTS
+from kerasseg.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Serve a page that runs a LiteRT file in your browser, until Ctrl-C."""
+
+    run: tyro.conf.Positional[str] = ""
+    """Run folder, or a .tflite file of an export; empty: the newest run."""
+    port: int = 8080
+    """Of 127.0.0.1; 0: any that is free."""
+    litertjs: str = ""
+    """LiteRT.js, for machines without internet: the archive made by npm pack
+    @litertjs/core, or a folder where npm install ran; empty: fetched once."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(Demo, args=argv, prog="python -m kerasseg.demo")
+    file = _network(Path(asked.run) if asked.run else runs.newest())
+    about = describe(file)
+    files = site(file.read_bytes(), about, litertjs.load(asked.litertjs))
+    with Server(files, asked.port) as server:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        print(f"{file}: open {server.url} in a browser. Ctrl-C ends.", flush=True)
+        stop.wait()
+        print("Stopping.", flush=True)
+        server.shutdown()
+
+
+def describe(file: Path) -> dict:
+    """What the page must know of a LiteRT file: name, size, classes.
+
+    Raises ValueError when it is none, or its classes have no names.
+    """
+    from kerasseg import lite
+
+    model = lite.Model(file, threads=1)
+    taxonomy = _taxonomy(model)
+    inside = file.resolve().parent
+    scores = "class_map" not in model.signatures
+    return {
+        "name": inside.parent.name if inside.name == "export" else file.stem,
+        "file": file.name,
+        "bytes": file.stat().st_size,
+        "height": model.height,
+        "width": model.width,
+        "signature": "probabilities" if scores else "class_map",
+        "names": list(taxonomy.names),
+        "colours": [list(colour) for colour in taxonomy.colours],
+    }
+
+
+def _network(path: Path) -> Path:
+    """The LiteRT file of a run, or the file itself."""
+    if not path.is_dir():
+        return path
+    names = [a.file for a in ARTEFACTS.values() if a.file.endswith(".tflite")]
+    for folder in (path / "export", path):
+        for name in names:
+            if (folder / name).is_file():
+                return folder / name
+    raise ValueError(
+        f"{path} holds no LiteRT file ({', '.join(names)}). Write one with python -m "
+        f"kerasseg.export {path}"
+    )
+
+
+def _taxonomy(model) -> Taxonomy:
+    """Of the file; of its run where the file has none."""
+    run = model.path.resolve().parent.parent
+    try:
+        return model.taxonomy
+    except ValueError:
+        if not (run / "taxonomy.json").is_file():
+            raise
+    return runs.taxonomy(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""ONNX and OpenVINO files: the network for other engines, with the same contract.
+
+image uint8 (1, h, w, 3), RGB -> class_map uint8 (1, h, w). The classes are inside, as
+JSON under the key "taxonomy": metadata_props of ONNX, rt_info of OpenVINO.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+import tensorflow as tf
+
+from kerasseg import atomic
+from kerasseg.inference import class_map, network_size
+from kerasseg.quiet import silenced
+
+OPSET = 18
+"""Of ONNX; ONNX Runtime reads it since 1.14 (February 2023)."""
+
+
+def write(network, name: str, path: str | Path, taxonomy=None) -> Path:
+    """Writes PATH: a file for name "onnx", for "openvino" a folder with model.xml and
+    model.bin (weights in float32)."""
+    classes = json.dumps(taxonomy.to_json()) if taxonomy is not None else ""
+    if name == "onnx":
+        atomic.write_bytes(path, _onnx(network, classes))
+    else:
+        with atomic.replacing(path) as aside:
+            aside.mkdir()
+            _openvino(network, classes, aside / "model.xml")
+    return Path(path)
+
+
+def _onnx(network, classes: str) -> bytes:
+    with silenced(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx 1.17 calls what numpy 2 deprecates
+        import tf2onnx
+
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        model, _ = tf2onnx.convert.from_function(
+            _serve(network), input_signature=[_pixels(network)], opset=OPSET
+        )
+    if classes:
+        model.metadata_props.add(key="taxonomy", value=classes)
+    return model.SerializeToString()
+
+
+def _openvino(network, classes: str, file: Path) -> None:
+    import openvino
+
+    module = tf.Module()
+    # The graph reads the variables; without a name in the module they are not saved.
+    module.variables_of_network = [weight.value for weight in network.variables]
+    with tempfile.TemporaryDirectory() as folder, silenced():
+        tf.saved_model.save(module, folder, {"serving_default": _serve(network)})
+        model = openvino.convert_model(folder)
+        if classes:
+            model.set_rt_info(classes, "taxonomy")
+        openvino.save_model(model, file, compress_to_fp16=False)
+
+
+def _serve(network):
+    @tf.function(input_signature=[_pixels(network)])
+    def serve(image):
+        logits = network(tf.cast(image, tf.float32), training=False)
+        return {"class_map": class_map(logits)}
+
+    return serve
+
+
+def _pixels(network):
+    return tf.TensorSpec((1, *network_size(network), 3), tf.uint8, name="image")

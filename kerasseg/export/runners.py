@@ -1,0 +1,65 @@
+"""Runs an artefact as its users will: with the engine it was written for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg import lite
+from kerasseg.export.formats import LITERT
+
+
+def runner(name: str, file: Path, threads: int = 0):
+    """Function: uint8 images (B, h, w, 3) -> class maps (B, h, w).
+
+    name: a format of `formats.ARTEFACTS`. threads: 0 leaves it to the engine; a
+    SavedModel runs on TensorFlow's own.
+    """
+    if name == "saved_model":
+        return _saved_model(file)
+    makers = dict.fromkeys(LITERT, _litert) | {"onnx": _onnx, "openvino": openvino}
+    run = makers[name](file, threads)
+    return lambda images: np.stack([run(image) for image in images])
+
+
+def openvino(file: Path, threads: int = 0, precision: str = "f32"):
+    """Function: uint8 image (h, w, 3) -> class map, of a folder with model.xml.
+
+    precision: "f32", or "" for what OpenVINO chooses, bfloat16 where the processor has
+    it.
+    """
+    import openvino as engine
+
+    options = {"PERFORMANCE_HINT": "LATENCY"}
+    if precision:
+        options["INFERENCE_PRECISION_HINT"] = precision
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    model = engine.Core().compile_model(file / "model.xml", "CPU", options)
+    return lambda image: model(image[None])[0][0]
+
+
+def _litert(file: Path, threads: int):
+    return lite.Model(file, threads).class_map
+
+
+def _onnx(file: Path, threads: int):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        str(file), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda image: session.run(["class_map"], {"image": image[None]})[0][0]
+
+
+def _saved_model(file: Path):
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(file))
+    # The closure also keeps `served`, without which its variables are deleted.
+    return lambda images: served.signatures["serving_default"](
+        image=tf.cast(images, tf.float32)
+    )["class_map"].numpy()

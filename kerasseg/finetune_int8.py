@@ -1,0 +1,211 @@
+"""`python -m kerasseg.finetune_int8 RUN`: a run whose int8 file loses less.
+
+Goes on training the run's best network for an epoch at a small rate while it computes
+as the int8 file will (see kerasseg/export/qat.py), into a new run folder RUN-int8-1
+with int8_ranges.json, in whose ranges the export then quantises.
+
+Exit code 3: int8 still loses more than the limit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from kerasseg import atomic, config, runs
+from kerasseg.command import command
+from kerasseg.export.__main__ import Export, calibration_images, export_run
+from kerasseg.export.formats import Limits
+from kerasseg.quiet import start_tensorflow
+
+
+@dataclass(frozen=True)
+class FinetuneInt8:
+    """Teach a run's network to lose less when it is quantised to int8."""
+
+    run: tyro.conf.Positional[str] = ""
+    """Run folder; empty: the one trained last."""
+    epochs: int = 1
+    """Passes over the training split; the best one by validation mIoU is kept."""
+    rate: float = 0.05
+    """Highest learning rate, as a share of the recipe's."""
+    records: str = ""
+    """Records to train and score on; empty: those of the training."""
+    calibration: int = 32
+    """Images of the training split, not augmented, that set the ranges of int8."""
+    limit: float = 1.0
+    """mIoU that the new int8 file may lose against the run's network, points."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(FinetuneInt8, args=argv, prog="python -m kerasseg.finetune_int8")
+    for flag, value in {"epochs": asked.epochs, "rate": asked.rate}.items():
+        if value <= 0:
+            raise ValueError(f"--{flag} must be above 0, got {value}.")
+    run = Path(asked.run) if asked.run else runs.newest()
+    if not finetune(run, asked):
+        sys.exit(3)
+
+
+def finetune(run: Path, asked: FinetuneInt8) -> bool:
+    """Writes the new run; whether its int8 file keeps to the limit."""
+    # ---- The run, and what its int8 file loses -------------------------------------
+    start_tensorflow()
+    import keras
+
+    from kerasseg.data import pipeline
+    from kerasseg.export.qat import FILE
+    from kerasseg.inference import network_size
+
+    network, settings = runs.load(run), runs.settings(run)
+    records = asked.records or settings.data.records or str(run / "records")
+    data = dataclasses.replace(settings.data, records=records)
+    settings = dataclasses.replace(settings, data=data)
+    size = network_size(network)
+    val = pipeline.batches(records, data.val, batch_size=data.batch, size=size)
+    images = calibration_images(records, data.train, size, asked.calibration)
+    before = _scores(network, images, val)
+    print(_line(run, before, before[0]["miou"]))
+
+    # ---- Fine-tune the copy that computes as int8 will -----------------------------
+    keras.utils.set_random_seed(settings.seed)
+    name = f"{run.resolve().name}-int8"
+    out, _ = runs.open_run(run.parent, name, config.to_toml(settings))
+    atomic.write_json(out / "taxonomy.json", runs.taxonomy(run).to_json())
+    learnt = _train(network, settings, asked, val, out)
+    atomic.write_json(out / FILE, learnt)
+    with atomic.replacing(out / "network.keras") as aside:
+        network.save(aside)
+
+    # ---- Judge, export, report -----------------------------------------------------
+    from kerasseg import evaluate, report
+
+    evaluate.evaluate(out, records, data.val, out, data.batch)
+    limits = Limits(int8=asked.limit)
+    wanted = Export(formats=("int8",), calibration=asked.calibration, limits=limits)
+    after = export_run(out, records, data.val, wanted)
+    report.write(out)
+    print(_line(run, before, before[0]["miou"]))
+    print(_line(out, after, before[0]["miou"]))
+    _, passed = limits.of("int8", 1.0, before[0]["miou"] - after[1]["miou"])
+    if not passed:
+        print(
+            f"int8 still loses more than {asked.limit:g} points against the network "
+            f"of {run}. Try more --epochs, another --rate, or python -m "
+            "kerasseg.export --keep-float LAYER.",
+            file=sys.stderr,
+        )
+    return passed and after[1]["passed"]
+
+
+def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
+    """Fine-tunes; `network` then has the weights of the best epoch. Its ranges."""
+    from kerasseg import augment, callbacks, models
+    from kerasseg.data import pipeline
+    from kerasseg.data import records as shards
+    from kerasseg.export.qat import quantised
+    from kerasseg.inference import network_size
+    from kerasseg.train import _loss, _optimizer
+    from kerasseg.trainer import Trainer
+
+    data, size = settings.data, network_size(network)
+    known = shards.describe(data.records).split(data.train)
+    crop = tuple(data.crop) if tuple(data.crop) != (0, 0) else size
+    steps = max(1, round(known.samples / data.batch))
+    fit = dataclasses.replace(
+        settings.fit,
+        learning_rate=asked.rate * settings.fit.learning_rate,
+        weight_decay=0.0,
+        ema=0.0,
+        precision="float32",
+    )
+    borders = (fit.border_weight, fit.border_sigma) if fit.border_weight else None
+    whole = quantised(network)
+    part = whole
+    if crop != size:
+        options = config.options(settings.model.options, "--model.options")
+        classes = network.output_shape[-1]
+        small = models.build(settings.model.name, classes, (*crop, 3), **options)
+        small.set_weights(network.get_weights())
+        part = quantised(small)
+    loss = _loss(fit, known)
+    trainer = Trainer(part, loss, settings.augment, crop, borders)
+    judge = Trainer(whole, loss, settings.augment, size)
+    optimizer = _optimizer(fit, steps * asked.epochs)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    judge.compile(jit_compile=False)
+    stream = pipeline.batches(
+        data.records,
+        data.train,
+        batch_size=data.batch,
+        size=data.size,
+        training=True,
+        numbers=augment.NUMBERS,
+        seed=settings.seed,
+        shuffle=data.shuffle,
+        instances=borders is not None,
+        threads=data.threads,
+    )
+    print(f"Fine-tuning: {asked.epochs} epochs of {steps} steps, into {out}")
+    best = _best(judge, val, network)
+    trainer.fit(
+        stream,
+        epochs=asked.epochs,
+        steps_per_epoch=steps,
+        callbacks=[
+            best,
+            callbacks.Log(out / "log.csv", out / "tensorboard", 0),
+        ],
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    return best.ranges
+
+
+def _best(judge, val, network):
+    """Gives `network` the weights of the epoch that scores best as int8 computes."""
+    import keras
+
+    from kerasseg.export.qat import give_back, ranges
+
+    class Best(keras.callbacks.Callback):
+        best = -1.0
+
+        def on_epoch_end(self, epoch, logs):
+            if not math.isfinite(logs["loss"]):
+                raise ValueError(f"The loss became {logs['loss']}. Lower --rate.")
+            judge.network.set_weights(self.model.network.get_weights())
+            scores = judge.evaluate(val, verbose=0, return_dict=True)
+            logs |= {f"val_{name}": value for name, value in scores.items()}
+            if scores["miou"] > self.best:
+                self.best = scores["miou"]
+                give_back(judge.network, network)
+                self.ranges = ranges(judge.network)
+
+    return Best()
+
+
+def _scores(network, images, val) -> list[dict]:
+    """The gate's rows of a network and of its int8 file."""
+    from kerasseg.export import gate, litert
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = litert.write(network, Path(folder, "int8.tflite"), "int8", images)
+        return gate.check(network, {"int8": file}, val)
+
+
+def _line(run: Path, rows: list[dict], reference: float) -> str:
+    network, int8 = (row["miou"] for row in rows[:2])
+    lost = 100 * (reference - int8)
+    return f"{run}: network {network:.4f}, int8 {int8:.4f}, lost {lost:.2f} points"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The demo's server: a fixed set of files, this machine only."""
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from fake_litertjs import CONTENTS, install
+
+from kerasseg.demo.__main__ import describe
+from kerasseg.demo.server import Server, site
+from kerasseg.export import litert
+from kerasseg.taxonomy import Taxonomy
+
+ABOUT = {"names": ["road"]}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(site(b"network", ABOUT, CONTENTS), 0) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def ask(server, path, method="GET", host=None):
+    client = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+    client.putrequest(method, path, skip_host=True)
+    client.putheader("Host", host or f"127.0.0.1:{server.server_port}")
+    client.endheaders()
+    answer = client.getresponse()
+    data = answer.read()
+    client.close()
+    return answer, data
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/page.css", "text/css; charset=utf-8"),
+        ("/page.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+        ("/network.json", "application/json"),
+        ("/network.tflite", "application/octet-stream"),
+        ("/litertjs/wasm/litert_wasm_internal.wasm", "application/wasm"),
+        ("/?from=a#bookmark", "text/html; charset=utf-8"),
+    ],
+)
+def test_files_and_their_kinds(server, path, kind):
+    answer, data = ask(server, path)
+    assert answer.status == 200
+    assert answer.getheader("Content-Type") == kind
+    assert int(answer.getheader("Content-Length")) == len(data) > 0
+    head, nothing = ask(server, path, "HEAD")
+    assert (head.status, nothing) == (200, b"")
+    assert head.getheader("Content-Length") == str(len(data))
+
+
+def test_contents(server):
+    assert json.loads(ask(server, "/network.json")[1]) == ABOUT
+    assert ask(server, "/network.tflite")[1] == b"network"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../pyproject.toml",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "//etc/passwd",
+        "/web/../__main__.py",
+        "/..\\..\\x",
+        "/__main__.py",
+        "/litertjs/",
+        "/index.html/",
+        "/\0",
+        "*",
+    ],
+)
+def test_nothing_else_is_served(server, path):
+    client = socket.create_connection(("127.0.0.1", server.server_port), timeout=20)
+    request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    client.sendall(request.encode())
+    with client, client.makefile("rb") as answer:
+        assert answer.readline().split()[1] in (b"404", b"400")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_only_reading(server, method):
+    answer, _ = ask(server, "/", method)
+    assert answer.status == 405
+    assert answer.getheader("Allow") == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:80", "evil.example", "127.0.0.1.nip.io"]
+)
+def test_no_name_of_another_machine(server, host):
+    assert ask(server, "/network.tflite", host=host)[0].status == 421
+    assert ask(server, "/", host="localhost:1")[0].status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/worker.js", "/nothing"])
+def test_every_answer_forbids_other_origins(server, path):
+    answer, _ = ask(server, path)
+    policy = answer.getheader("Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; script-src 'self' 'wasm-unsafe-eval'")
+    assert "unsafe-inline" not in policy and "http" not in policy
+    assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
+    assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+    assert answer.getheader("X-Content-Type-Options") == "nosniff"
+
+
+def test_it_listens_on_this_machine_only(server):
+    assert server.server_address[0] == "127.0.0.1"
+    with pytest.raises(ValueError, match=f"port {server.server_port} of .*--port"):
+        Server({}, server.server_port)
+    with pytest.raises(ValueError, match="--port"):
+        Server({}, 70000)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_a_run_until_it_is_stopped(start, run, tmp_path, number):
+    install(tmp_path)
+    demo = start(run, tmp_path)
+    client = http.client.HTTPConnection(demo.url.split("/")[2], timeout=20)
+    client.request("GET", "/network.json")
+    about = json.loads(client.getresponse().read())
+    assert about["name"] == "street-1"
+    assert (about["height"], about["width"]) == (48, 64)
+    assert demo.stop(number) == (0, "Stopping.\n")  # also with a connection open
+
+
+def test_a_file_without_classes_takes_those_of_its_run(converted, tmp_path):
+    classes = Taxonomy.named(list("abcde"))
+    file = tmp_path / "run" / "export" / "model.tflite"
+    litert.finish(converted, file, "run")
+    with pytest.raises(ValueError, match="holds no taxonomy"):
+        describe(file)
+    taxonomy = json.dumps(classes.to_json())
+    (tmp_path / "run" / "taxonomy.json").write_text(taxonomy)
+    assert describe(file)["names"] == list("abcde")
+
+
+def test_wrong_words_are_one_line(tmp_path):
+    words = [sys.executable, "-m", "kerasseg.demo", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "holds no LiteRT file" in done.stderr
+    assert "python -m kerasseg.export" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,94 @@
+"""ONNX and OpenVINO files, run by their own engines."""
+
+import importlib.util
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasseg import models
+from kerasseg.export import __main__ as export
+from kerasseg.export import engines, formats, gate, runners
+from kerasseg.taxonomy import Taxonomy
+
+TAXONOMY = Taxonomy.named(["road", "sky", "tree"])
+SIZE = (32, 48)
+FORMATS = ["onnx", "openvino"]
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    return models.build("unet_small", 3, (*SIZE, 3), filters=4, depth=2)
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def written(request, network, tmp_path_factory):
+    """A format and its file."""
+    name = request.param
+    if formats.missing(name):
+        pytest.skip(f"needs {', '.join(formats.missing(name))}")
+    place = tmp_path_factory.mktemp("engines") / formats.ARTEFACTS[name].file
+    return name, engines.write(network, name, place, TAXONOMY)
+
+
+def test_pixels_in_class_map_out_as_the_network_says(written, network):
+    name, file = written
+    images = np.random.default_rng(0).integers(0, 256, (3, *SIZE, 3), np.uint8)
+    ids = runners.runner(name, file, threads=1)(images)
+    assert (ids.dtype, ids.shape) == (np.uint8, (3, *SIZE))
+    logits = network.predict(images.astype("float32"), verbose=0)
+    assert (ids == logits.argmax(-1)).mean() > 0.999
+    assert gate.size(file) > 1000
+
+
+def test_batch_norm_is_folded_and_dilation_native():
+    if formats.missing("onnx"):
+        pytest.skip("needs onnx and tf2onnx")
+    import onnx
+
+    image = keras.Input((*SIZE, 3), name="image")
+    x = keras.layers.Rescaling(1 / 255)(image)
+    for rate, kind in ((2, keras.layers.Conv2D), (3, keras.layers.DepthwiseConv2D)):
+        filters = {"filters": 4} if kind is keras.layers.Conv2D else {}
+        x = kind(kernel_size=3, dilation_rate=rate, padding="same", **filters)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    network = keras.Model(image, keras.layers.Conv2D(3, 1)(x))
+    graph = onnx.load_from_string(engines._onnx(network, "")).graph
+    operators = [node.op_type for node in graph.node]
+    assert operators.count("Conv") == 3
+    assert "BatchNormalization" not in operators
+    assert not {"SpaceToDepth", "Pad", "Slice"} & set(operators)
+
+
+def test_classes_are_inside(written):
+    name, file = written
+    if name == "onnx":
+        import onnx
+
+        (entry,) = onnx.load(file).metadata_props
+        text = entry.value
+    else:
+        import openvino
+
+        model = openvino.Core().read_model(file / "model.xml")
+        text = model.get_rt_info("taxonomy").value
+    assert Taxonomy.from_json(json.loads(text)) == TAXONOMY
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_missing_package_is_named(name, monkeypatch, tmp_path, capsys):
+    find = importlib.util.find_spec
+    absent = formats.ARTEFACTS[name].packages[-1]
+    monkeypatch.setattr(
+        formats, "find_spec", lambda one: None if one == absent else find(one)
+    )
+    (tmp_path / "config.toml").write_text("")
+    with pytest.raises(SystemExit) as left:
+        export.main([str(tmp_path), "--formats", name])
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert f"--formats {name} needs {absent}" in told
+    assert f"pip install 'kerasseg[{name}]'" in told
+    assert told.count("\n") == 1
