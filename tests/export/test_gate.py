@@ -1,5 +1,6 @@
 """The gate by hand, and the command around it."""
 
+import functools
 import json
 import shutil
 
@@ -10,7 +11,7 @@ import walk
 
 from kerasseg import lite, runs
 from kerasseg.export import __main__ as export
-from kerasseg.export import card, gate, litert
+from kerasseg.export import card, gate, latency, litert
 from kerasseg.export.formats import ARTEFACTS, Limits, missing
 
 
@@ -91,7 +92,9 @@ def test_a_split_without_labels_is_refused(run):
         gate.check(runs.load(run), {}, [batch])
 
 
-def test_export_scores_every_format_and_writes_a_card(run, capsys):
+def test_export_scores_every_format_and_writes_a_card(run, capsys, monkeypatch):
+    brief = functools.partial(latency.measure, seconds=0)
+    monkeypatch.setattr(latency, "measure", brief)
     everything = [name for name in ARTEFACTS if not missing(name)]
     limits = ["--limits.float16", "100", "--limits.int8", "100"]  # of random weights
     export.main([str(run), "--formats", *everything, *limits])
