@@ -44,7 +44,8 @@ class Trainer(keras.Model):
         # Of its own type: mixed precision is the network's, not the augmentation's.
         super().__init__(dtype="float32", **options)
         self.network = network
-        self.forward = rematerialised(network) if remat else network
+        # Not `forward`: that is a method of Torch's modules.
+        self.passed = rematerialised(network) if remat else network
         self.objective = loss
         self.augment = augmentation(policy, crop)
         self.borders = borders
@@ -55,7 +56,7 @@ class Trainer(keras.Model):
 
     def call(self, batch, training=False):
         image, label, *weight = self.moved(batch, training)
-        logits = self.forward(image, training=training)
+        logits = self.passed(image, training=training)
         found = {"logits": logits, "label": label}
         return found | {"weight": weight[0]} if weight else found
 
@@ -108,12 +109,16 @@ class Feed:
     def into(self, train_function):
         """The function, taking batches one by one and noting them here."""
 
-        def step(*state_and_iterator):
-            *state, iterator = state_and_iterator
-            began = time.perf_counter()
-            data = next(iterator)
-            self.waited = time.perf_counter() - began
+        def step(*state_and_batches):
+            *state, batches = state_and_batches
+            if isinstance(batches, list):  # Torch's loop has fetched it before
+                data = batches[0]
+            else:
+                began = time.perf_counter()
+                data = next(batches)
+                self.waited = time.perf_counter() - began
+                batches = iter((data,))
             self.batch, *_ = keras.utils.unpack_x_y_sample_weight(data)
-            return train_function(*state, iter((data,)))
+            return train_function(*state, batches)
 
         return step
