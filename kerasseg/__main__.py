@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "draw label maps and overlays of pictures, folders or a video",
     "models": "list the networks: parameters, multiply-adds, memory, what they see",
     "export": "write SavedModel and LiteRT files of a run, and score them again",
+    "finetune_int8": "teach a run's network to lose less in int8, into a new run",
     "benchmark": "time this package against what one would pick instead, in turns",
     "demo": "run a LiteRT file in your browser, on pictures or the camera",
     "serve": "answer as TensorFlow Serving does, on this machine: REST and gRPC",
@@ -29,7 +30,7 @@ def main() -> None:
         return
     print("usage: python -m kerasseg COMMAND ...   (COMMAND --help tells more)\n")
     for command, what in COMMANDS.items():
-        print(f"  {command:11}{what}")
+        print(f"  {command:15}{what}")
     if name not in ("", "-h", "--help"):
         known = ", ".join(COMMANDS)
         print(f"kerasseg: error: unknown '{name}'. Known: {known}.", file=sys.stderr)

@@ -112,7 +112,7 @@ def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
     from kerasseg.data import records as shards
     from kerasseg.export.qat import quantised
     from kerasseg.inference import network_size
-    from kerasseg.train import _loss, _optimizer
+    from kerasseg.train import loss_of, optimizer_of
     from kerasseg.trainer import Trainer
 
     data, size = settings.data, network_size(network)
@@ -135,10 +135,10 @@ def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
         small = models.build(settings.model.name, classes, (*crop, 3), **options)
         small.set_weights(network.get_weights())
         part = quantised(small)
-    loss = _loss(fit, known)
+    loss = loss_of(fit, known)
     trainer = Trainer(part, loss, settings.augment, crop, borders)
     judge = Trainer(whole, loss, settings.augment, size)
-    optimizer = _optimizer(fit, steps * asked.epochs)
+    optimizer = optimizer_of(fit, steps * asked.epochs)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     judge.compile(jit_compile=False)
     stream = pipeline.batches(

@@ -102,6 +102,12 @@ class Guard(keras.optimizers.LossScaleOptimizer):
     def check_finite(self, grads):
         return ops.all(ops.isfinite(_norms(grads)))
 
+    def _stateful_handle_finite_grads(self, grads, trainable_variables):
+        if self.loss_scale:
+            super()._stateful_handle_finite_grads(grads, trainable_variables)
+        else:  # no pass over all gradients to divide them by 1
+            self.inner_optimizer.apply(grads, trainable_variables)
+
     def save_own_variables(self, store):
         # The inner optimizer, a part of this one, saves its own.
         for i, variable in enumerate(self._variables):

@@ -5,6 +5,8 @@ environment.json  versions, device, command
 taxonomy.json     class names and colours
 network.keras     the best network by validation mIoU
 state.weights.h5  where training stands, while it is not finished
+health.json       what training saw, its gradients, waiting, dead classes
+int8_ranges.json  ranges for int8, where finetune_int8 made the run
 log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
 """
 

@@ -77,12 +77,12 @@ def train(settings: config.Config, run: Path) -> None:
 
         network = fused(network)
     fit = settings.fit
-    loss = _loss(fit, known)
+    loss = loss_of(fit, known)
     borders = (fit.border_weight, fit.border_sigma) if fit.border_weight else None
     memory = {"parts": fit.accumulate, "remat": fit.remat}
     trainer = Trainer(network, loss, settings.augment, crop, borders, **memory)
     judge = Trainer(whole, loss, settings.augment, size)
-    guard = _optimizer(fit, total)
+    guard = optimizer_of(fit, total)
     trainer.compile(optimizer=guard, jit_compile=xla)
     judge.compile(jit_compile=xla)
     print(
@@ -222,7 +222,7 @@ def _synthetic(records: Path, seed: int) -> Path:
     return records
 
 
-def _loss(fit: config.Fit, split):
+def loss_of(fit: config.Fit, split):
     import numpy as np
 
     from kerasseg import losses
@@ -240,7 +240,7 @@ def _loss(fit: config.Fit, split):
     return losses.total(parts, None if weights is None else list(map(float, weights)))
 
 
-def _optimizer(fit: config.Fit, steps: int):
+def optimizer_of(fit: config.Fit, steps: int):
     from kerasseg import optimizer, schedules
 
     return optimizer.optimizer(
