@@ -92,15 +92,15 @@ def _sides(network, images, folder: Path):
     yield "Keras", lambda image: keras_run(image[None]).numpy()[0]
     for kind in ("float32", "int8"):
         file = litert.write(network, folder / f"{kind}.tflite", kind, images)
-        yield f"LiteRT {kind}", _one(runners.runner(kind, file, 1))
+        yield f"LiteRT {kind}", runners.single(kind, file, 1)
 
     if formats.missing("onnx"):
         print(f"ONNX Runtime skipped: no {', '.join(formats.missing('onnx'))}")
     else:
         file = engines.write(network, "onnx", folder / "model.onnx")
-        yield "ONNX Runtime float32", _one(runners.runner("onnx", file, 1))
+        yield "ONNX Runtime float32", runners.single("onnx", file, 1)
         file = _onnx_int8(file, images)
-        yield "ONNX Runtime int8", _one(runners.runner("onnx", file, 1))
+        yield "ONNX Runtime int8", runners.single("onnx", file, 1)
 
     if formats.missing("openvino"):
         print("OpenVINO skipped: no openvino")
@@ -155,10 +155,6 @@ def _openvino_int8(nncf, written: Path, images) -> Path:
     target.mkdir()
     openvino.save_model(model, target / "model.xml", compress_to_fp16=False)
     return target
-
-
-def _one(run):
-    return lambda image: run(image[None])[0]
 
 
 def _compare(sides, images, rounds: int) -> None:

@@ -98,7 +98,7 @@ def sample_ids(
 
     paths = [str(path) for path in shards.shard_paths(records, split)]
     samples = shards.describe(records).split(split).samples
-    stream = pipeline._endless(paths, samples, seed, step * batch, shuffle, 1)
+    stream = pipeline.endless(paths, samples, seed, step * batch, shuffle, 1)
     return [
         tf.io.parse_single_example(serialised, shards.FEATURES)["image/filename"]
         .numpy()

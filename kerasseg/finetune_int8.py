@@ -107,17 +107,16 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
 
 def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
     """Fine-tunes; `network` then has the weights of the best epoch. Its ranges."""
-    from kerasseg import augment, callbacks, models
-    from kerasseg.data import pipeline
+    from kerasseg import callbacks, models
     from kerasseg.data import records as shards
     from kerasseg.export.qat import quantised
     from kerasseg.inference import network_size
-    from kerasseg.train import loss_of, optimizer_of
+    from kerasseg.train import crop_of, loss_of, optimizer_of, stream_of
     from kerasseg.trainer import Trainer
 
     data, size = settings.data, network_size(network)
     known = shards.describe(data.records).split(data.train)
-    crop = tuple(data.crop) if tuple(data.crop) != (0, 0) else size
+    crop = crop_of(data, size)
     steps = max(1, round(known.samples / data.batch))
     fit = dataclasses.replace(
         settings.fit,
@@ -141,17 +140,8 @@ def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
     optimizer = optimizer_of(fit, steps * asked.epochs)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     judge.compile(jit_compile=False)
-    stream = pipeline.batches(
-        data.records,
-        data.train,
-        batch_size=data.batch,
-        size=data.size,
-        training=True,
-        numbers=augment.NUMBERS,
-        seed=settings.seed,
-        shuffle=data.shuffle,
-        instances=borders is not None,
-        threads=data.threads,
+    stream = stream_of(
+        data, data.records, settings.seed, 0, instances=borders is not None
     )
     print(f"Fine-tuning: {asked.epochs} epochs of {steps} steps, into {out}")
     best = _best(judge, val, network)

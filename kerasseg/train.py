@@ -43,7 +43,6 @@ def train(settings: config.Config, run: Path) -> None:
         tf.config.experimental.enable_op_determinism()
 
     # ---- Data ------------------------------------------------------------------
-    from kerasseg import augment
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
 
@@ -56,7 +55,7 @@ def train(settings: config.Config, run: Path) -> None:
     classes = described.taxonomy.num_classes
     atomic.write_json(run / "taxonomy.json", described.taxonomy.to_json())
     size = pipeline.size_of(described, data.train, data.size)
-    crop = tuple(data.crop) if tuple(data.crop) != (0, 0) else size
+    crop = crop_of(data, size)
     steps = max(1, round(known.samples / data.batch))
     total = steps * settings.fit.epochs
 
@@ -134,18 +133,8 @@ def train(settings: config.Config, run: Path) -> None:
         # A run stopped inside an epoch first finishes that epoch.
         rest = steps - done % steps
         last = epoch + 1 if rest < steps else settings.fit.epochs
-        stream = pipeline.batches(
-            records,
-            data.train,
-            batch_size=data.batch,
-            size=data.size,
-            training=True,
-            numbers=augment.NUMBERS,
-            seed=settings.seed,
-            start=done * data.batch,
-            shuffle=data.shuffle,
-            instances=borders is not None,
-            threads=data.threads,
+        stream = stream_of(
+            data, records, settings.seed, done * batch, instances=borders is not None
         )
         try:
             trainer.fit(
@@ -220,6 +209,30 @@ def _synthetic(records: Path, seed: int) -> Path:
         }
         shards.write_splits(splits, records, taxonomy=TAXONOMY, progress=False)
     return records
+
+
+def crop_of(data: config.Data, size: tuple[int, int]) -> tuple[int, int]:
+    return tuple(data.crop) if tuple(data.crop) != (0, 0) else size
+
+
+def stream_of(data: config.Data, records, seed: int, start: int, *, instances: bool):
+    """Endless batches of the training split, from sample `start` on."""
+    from kerasseg import augment
+    from kerasseg.data import pipeline
+
+    return pipeline.batches(
+        records,
+        data.train,
+        batch_size=data.batch,
+        size=data.size,
+        training=True,
+        numbers=augment.NUMBERS,
+        seed=seed,
+        start=start,
+        shuffle=data.shuffle,
+        instances=instances,
+        threads=data.threads,
+    )
 
 
 def loss_of(fit: config.Fit, split):

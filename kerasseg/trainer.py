@@ -45,7 +45,7 @@ class Trainer(keras.Model):
         super().__init__(dtype="float32", **options)
         self.network = network
         # Not `forward`: that is a method of Torch's modules.
-        self.passed = rematerialised(network) if remat else network
+        self.trained = rematerialised(network) if remat else network
         self.objective = loss
         self.augment = augmentation(policy, crop)
         self.borders = borders
@@ -56,7 +56,7 @@ class Trainer(keras.Model):
 
     def call(self, batch, training=False):
         image, label, *weight = self.moved(batch, training)
-        logits = self.passed(image, training=training)
+        logits = self.trained(image, training=training)
         found = {"logits": logits, "label": label}
         return found | {"weight": weight[0]} if weight else found
 

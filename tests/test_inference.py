@@ -4,14 +4,14 @@ import json
 
 import cv2
 import jpeg_png
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 from PIL import Image
 from test_wrong_inputs import refused
 
-from kerasseg import inference, lite, models, predict, tiles
+from kerasseg import inference, lite, predict, tiles
 from kerasseg.crf import dense_crf
 from kerasseg.export import litert
 from kerasseg.taxonomy import Taxonomy
@@ -23,8 +23,7 @@ TAXONOMY = Taxonomy.named(["road", "sky", "tree"])
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(0)
-    return models.build("unet_small", 3, (*SIZE, 3), filters=4, depth=2)
+    return tiny.network()
 
 
 @pytest.fixture(scope="module")

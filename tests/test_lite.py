@@ -7,10 +7,11 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg import frames, lite, models, predict
+from kerasseg import frames, lite, predict
 from kerasseg.data.resize import resize_image
 from kerasseg.export import litert
 from kerasseg.inference import class_map
@@ -21,8 +22,7 @@ TAXONOMY = Taxonomy.named(["road", "sky", "tree"])
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(0)
-    return models.build("unet_small", 3, (32, 48, 3), filters=4, depth=2)
+    return tiny.network()
 
 
 @pytest.fixture(scope="module")

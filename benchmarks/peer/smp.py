@@ -192,14 +192,14 @@ def _smp():
     """The package. PyPI's torchvision, which it imports, is built for CUDA: beside a
     CPU build of Torch its operators are missing. None is used here, but two must have
     a name for the import."""
-    import torch
+    from torch import library as operators
 
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
+        added = operators.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float most) -> Tensor")
+            added.define(f"{name}(Tensor dets, Tensor scores, float most) -> Tensor")
     import segmentation_models_pytorch
 
     return segmentation_models_pytorch

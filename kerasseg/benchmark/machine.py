@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 from importlib import metadata
-from pathlib import Path
+
+from kerasseg.export.latency import processor
 
 
 def cores() -> int:
@@ -16,14 +16,9 @@ def cores() -> int:
 
 
 def described() -> str:
-    name, file = platform.machine(), Path("/proc/cpuinfo")
-    if file.is_file():
-        for line in file.read_text().splitlines():
-            if line.startswith(("model name", "Model")):
-                name = line.partition(":")[2].strip()
     packages = ("tensorflow", "keras")
     versions = ", ".join(f"{one} {metadata.version(one)}" for one in packages)
-    return f"{name}, {cores()} cores; {versions}"
+    return f"{processor()}, {cores()} cores; {versions}"
 
 
 def warning() -> str:

@@ -80,7 +80,7 @@ def batches(
     if service and not training:
         raise ValueError("A tf.data service is for training; leave `service` out.")
     if training:
-        serialised = _endless(paths, count, seed, start, shuffle, parallel)
+        serialised = endless(paths, count, seed, start, shuffle, parallel)
         serialised = tf.data.Dataset.zip(_counter(start), serialised)
         if service:
             hint = tf.data.experimental.SHARD_HINT
@@ -118,7 +118,7 @@ def _read(shards: tf.data.Dataset, count: int, parallel) -> tf.data.Dataset:
     )
 
 
-def _endless(paths, count, seed, start, shuffle, parallel) -> tf.data.Dataset:
+def endless(paths, count, seed, start, shuffle, parallel) -> tf.data.Dataset:
     """Epoch after epoch, each in its own order; begins at sample number `start`."""
 
     def mixed(strings, epoch, block):

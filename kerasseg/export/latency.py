@@ -34,15 +34,20 @@ def measure(run, height: int, width: int, seconds: float = 1.5) -> dict:
     }
 
 
-def machine() -> str:
-    """What was measured on: processor, number of cores, and whether it was busy."""
+def processor() -> str:
+    """Its name, or its family where the system does not tell."""
     name, file = platform.machine(), Path("/proc/cpuinfo")
     if file.is_file():
         for line in file.read_text().splitlines():
             if line.startswith(("model name", "Model")):
                 name = line.partition(":")[2].strip()
+    return name
+
+
+def machine() -> str:
+    """What was measured on: processor, number of cores, and whether it was busy."""
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0]
     # This process alone makes a load of about the number of its threads.
     busy = f"; BUSY with other work (load {load:.1f}), so not to be trusted"
-    return f"{name}, {cores} cores{busy if load > cores + 1 else ''}"
+    return f"{processor()}, {cores} cores{busy if load > cores + 1 else ''}"

@@ -18,9 +18,14 @@ def runner(name: str, file: Path, threads: int = 0):
     """
     if name == "saved_model":
         return _saved_model(file)
-    makers = dict.fromkeys(LITERT, _litert) | {"onnx": _onnx, "openvino": openvino}
-    run = makers[name](file, threads)
+    run = single(name, file, threads)
     return lambda images: np.stack([run(image) for image in images])
+
+
+def single(name: str, file: Path, threads: int = 0):
+    """Function: uint8 image (h, w, 3) -> class map (h, w), of any but a SavedModel."""
+    makers = dict.fromkeys(LITERT, _litert) | {"onnx": _onnx, "openvino": openvino}
+    return makers[name](file, threads)
 
 
 def openvino(file: Path, threads: int = 0, precision: str = "f32"):

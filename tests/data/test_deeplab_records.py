@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from pictures import IDS, load, picture
 from PIL import Image
+from tf_examples import tf_example
 
 from kerasseg.data.datasets import adapter
 
@@ -45,14 +46,7 @@ def model_garden(ids=IDS):
 def write(file, *examples):
     with tf.io.TFRecordWriter(str(file)) as writer:
         for values in examples:
-            feature = {
-                key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-                if isinstance(value, bytes)
-                else tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-                for key, value in values.items()
-            }
-            example = tf.train.Example(features=tf.train.Features(feature=feature))
-            writer.write(example.SerializeToString())
+            writer.write(tf_example(values).SerializeToString())
 
 
 def test_records_of_deeplab(tmp_path):

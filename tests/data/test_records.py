@@ -12,6 +12,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tf_examples import tf_example
 
 from kerasseg.data import records
 from kerasseg.data.example import serialise
@@ -133,12 +134,7 @@ def test_parse_in_tf_data_reads_a_foreign_record_too(tmp_path):
             1
         ].tobytes(),
     }
-    features = {
-        key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-        for key, value in values.items()
-    }
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    stored = tf.data.Dataset.from_tensors(example.SerializeToString())
+    stored = tf.data.Dataset.from_tensors(tf_example(values).SerializeToString())
     (got,) = stored.map(records.parse)
     assert set(got) == {"image", "label", "id"}
     np.testing.assert_array_equal(got["image"], one.image)

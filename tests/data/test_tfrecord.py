@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tf_examples import tf_example
 
 from kerasseg.data import encode, records
 from kerasseg.data.datasets import Samples
@@ -46,13 +47,7 @@ def test_files_are_those_of_tensorflow(tmp_path_factory, texts):
 )
 @settings(deadline=None, max_examples=25)
 def test_examples_are_those_of_tensorflow(values):
-    feature = {
-        key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-        if isinstance(value, bytes)
-        else tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-        for key, value in values.items()
-    }
-    theirs = tf.train.Example(features=tf.train.Features(feature=feature))
+    theirs = tf_example(values)
     assert example(values) == theirs.SerializeToString(deterministic=True)
 
 

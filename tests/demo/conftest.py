@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 
-import keras
 import pytest
+import tiny
 
-from kerasseg import models
 from kerasseg.export import litert
 from kerasseg.taxonomy import Taxonomy
 
@@ -18,8 +17,7 @@ TAXONOMY = Taxonomy.named(["road", "sky", "tree & <b>bush</b>", "a" * 70, "car"]
 
 @pytest.fixture(scope="session")
 def network():
-    keras.utils.set_random_seed(0)
-    return models.build("unet_small", 5, (48, 64, 3), filters=4, depth=2)
+    return tiny.network((48, 64), classes=5)
 
 
 @pytest.fixture(scope="session")

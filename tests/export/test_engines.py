@@ -6,8 +6,8 @@ import json
 import keras
 import numpy as np
 import pytest
+import tiny
 
-from kerasseg import models
 from kerasseg.export import __main__ as export
 from kerasseg.export import engines, formats, gate, runners
 from kerasseg.taxonomy import Taxonomy
@@ -19,8 +19,7 @@ FORMATS = ["onnx", "openvino"]
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(0)
-    return models.build("unet_small", 3, (*SIZE, 3), filters=4, depth=2)
+    return tiny.network()
 
 
 @pytest.fixture(scope="module", params=FORMATS)

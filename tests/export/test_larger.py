@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 import walk
 
 from kerasseg import config, models
@@ -18,8 +19,7 @@ SIZE = (32, 48)
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(0)
-    return models.build("unet_small", 3, (*SIZE, 3), filters=4, depth=2)
+    return tiny.network()
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,11 @@ import sys
 from pathlib import Path
 
 import jpeg_png
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 
-from kerasseg import models
 from kerasseg.export import saved_model
 
 SIZE = (32, 48)
@@ -25,8 +24,7 @@ PROGRAM = Path(__file__).parent / "predict.c"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    network = models.build("unet_small", 3, (*SIZE, 3), filters=4, depth=2)
+    network = tiny.network()
     return saved_model.write(network, tmp_path_factory.mktemp("readers") / "1")
 
 

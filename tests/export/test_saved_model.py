@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 
-from kerasseg import models, tiles
+from kerasseg import tiles
 from kerasseg.data.resize import resize_image
 from kerasseg.export import saved_model
 from kerasseg.inference import class_map, logits_at_size, segmenter
@@ -20,8 +21,7 @@ SIZE = (32, 48)
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(0)
-    return models.build("unet_small", 3, (*SIZE, 3), filters=4, depth=2)
+    return tiny.network()
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import keras
 import pytest
+import tiny
 
-from kerasseg import models
 from kerasseg.export import saved_model
 from kerasseg.taxonomy import Taxonomy
 
@@ -66,8 +65,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def network():
-    keras.utils.set_random_seed(0)
-    return models.build("unet_small", 3, (32, 48, 3), filters=4, depth=2)
+    return tiny.network()
 
 
 @pytest.fixture(scope="session")
