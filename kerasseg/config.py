@@ -60,6 +60,8 @@ class Fit:
     """SGD has Nesterov momentum 0.9."""
     learning_rate: float = 4e-3
     """Peak learning rate."""
+    encoder_rate: float = 1.0
+    """Share of the learning rate for the encoder, whose weights are pretrained."""
     schedule: Literal["warmup_cosine", "poly", "constant"] = "warmup_cosine"
     """How the rate falls: to zero along a cosine, as (1 - t)^0.9, or not."""
     warmup: float = 0.05
@@ -143,6 +145,7 @@ def check(config: Config) -> None:
         "--data.batch": config.data.batch,
         "--fit.epochs": config.fit.epochs,
         "--fit.learning_rate": config.fit.learning_rate,
+        "--fit.encoder_rate": config.fit.encoder_rate,
         "--fit.save_every": config.fit.save_every,
         "--fit.accumulate": config.fit.accumulate,
     }

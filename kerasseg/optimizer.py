@@ -15,13 +15,15 @@ def optimizer(
     weight_decay: float = 0.0,
     clip_norm: float = 0.0,
     ema: float = 0.0,
+    encoder_rate: float = 1.0,
     loss_scale: bool = False,
 ) -> Guard:
     """adamw, sgd (Nesterov momentum 0.9) or rmsprop; `rate` is a number or a schedule.
 
     weight_decay: decoupled, not of biases and normalisation. clip_norm: largest norm of
     the whole gradient, 0: no limit. ema: decay of the running mean of the weights, 0:
-    none is kept. loss_scale: for float16, see `Guard`.
+    none is kept. encoder_rate: share of the rate that the encoder's weights get.
+    loss_scale: for float16, see `Guard`.
     """
     common = {
         "learning_rate": rate,
@@ -32,15 +34,39 @@ def optimizer(
     }
     if name == "adamw":
         common["weight_decay"] = weight_decay
-        inner = keras.optimizers.AdamW(**common)
+        kind = keras.optimizers.AdamW
     elif name == "sgd":
-        inner = keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
+        kind = keras.optimizers.SGD
+        common |= {"momentum": 0.9, "nesterov": True}
     elif name == "rmsprop":
-        inner = keras.optimizers.RMSprop(**common)
+        kind = keras.optimizers.RMSprop
     else:
         raise ValueError(f"Unknown optimizer '{name}'. Known: adamw, sgd, rmsprop.")
+    inner = (kind if encoder_rate == 1 else _two_rates(kind, encoder_rate))(**common)
     inner.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return Guard(inner, loss_scale)
+
+
+def _two_rates(kind, encoder_rate: float):
+    """The optimizer class `kind` with a smaller step for weights of the encoder.
+
+    Scaling their gradients would not do: Adam divides by the gradient's size.
+    """
+
+    class TwoRates(kind):
+        def _backend_update_step(self, grads, variables, learning_rate):
+            for encoder, rate in ((False, 1.0), (True, encoder_rate)):
+                chosen = [
+                    (gradient, variable)
+                    for gradient, variable in zip(grads, variables, strict=True)
+                    if variable.path.startswith("encoder_") == encoder
+                ]
+                if chosen:
+                    part, of = zip(*chosen, strict=True)
+                    rate = learning_rate * rate
+                    super()._backend_update_step(list(part), list(of), rate)
+
+    return TwoRates
 
 
 class Guard(keras.optimizers.LossScaleOptimizer):

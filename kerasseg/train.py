@@ -262,6 +262,7 @@ def optimizer_of(fit: config.Fit, steps: int):
         weight_decay=fit.weight_decay,
         clip_norm=fit.clip_norm,
         ema=fit.ema,
+        encoder_rate=fit.encoder_rate,
         loss_scale=fit.precision == "mixed_float16",
     )
 

@@ -79,6 +79,8 @@ MODELS = {
         "deeplab_v2_resnet.deeplab_v2_resnet",
         {"encoder": "resnet101"},
     ),
+    "ladder_efficientnet_lite0": ("ladder.ladder", {"encoder": "efficientnet_lite0"}),
+    "ladder_efficientnet_lite2": ("ladder.ladder", {"encoder": "efficientnet_lite2"}),
     "lraspp_mobilenet_v3_large": ("lraspp.lraspp", {"encoder": "mobilenet_v3_large"}),
     "lraspp_mobilenet_v3_small": ("lraspp.lraspp", {"encoder": "mobilenet_v3_small"}),
     "fc_densenet56": ("fc_densenet.fc_densenet56", {}),
