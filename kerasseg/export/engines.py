@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from kerasseg import atomic
@@ -44,9 +45,24 @@ def _onnx(network, classes: str) -> bytes:
         model, _ = tf2onnx.convert.from_function(
             _serve(network), input_signature=[_pixels(network)], opset=OPSET
         )
+    _round_up_scales(model.graph)
     if classes:
         model.metadata_props.add(key="taxonomy", value=classes)
     return model.SerializeToString()
+
+
+def _round_up_scales(graph) -> None:
+    """A resize is stored as a float32 scale, and the size is floor(size x scale): a
+    scale that was rounded down, such as 23 / 12, makes a map one pixel too small."""
+    from onnx import numpy_helper
+
+    scales = {node.input[2] for node in graph.node if node.op_type == "Resize"}
+    for tensor in graph.initializer:
+        if tensor.name in scales:
+            value = numpy_helper.to_array(tensor)
+            up = np.nextafter(value, np.float32(np.inf))
+            value = np.where(value == np.round(value), value, up)
+            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
 
 
 def _openvino(network, classes: str, file: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
+from kerasseg import upsampling
 from kerasseg.export import __main__ as export
 from kerasseg.export import engines, formats, gate, runners
 from kerasseg.taxonomy import Taxonomy
@@ -59,6 +60,23 @@ def test_batch_norm_is_folded_and_dilation_native():
     assert operators.count("Conv") == 3
     assert "BatchNormalization" not in operators
     assert not {"SpaceToDepth", "Pad", "Slice"} & set(operators)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_resize_by_an_odd_ratio_keeps_its_size(name, tmp_path):
+    """12 x float32(23 / 12) is a little less than 23: ONNX Runtime made 22 of it."""
+    if formats.missing(name):
+        pytest.skip(f"needs {', '.join(formats.missing(name))}")
+    image = keras.Input((12, 24, 3), name="image")
+    x = upsampling.bilinear(keras.layers.Rescaling(1 / 255)(image), (23, 47))
+    logits = keras.layers.Conv2D(3, 1)(x)
+    network = keras.Model(image, logits)
+    file = engines.write(network, name, tmp_path / formats.ARTEFACTS[name].file)
+    images = np.random.default_rng(0).integers(0, 256, (2, 12, 24, 3), np.uint8)
+    ids = runners.runner(name, file, threads=1)(images)
+    logits = network.predict(images.astype("float32"), verbose=0)
+    assert ids.shape == (2, 23, 47)
+    assert (ids == logits.argmax(-1)).mean() > 0.999
 
 
 def test_classes_are_inside(written):
