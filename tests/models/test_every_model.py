@@ -15,6 +15,7 @@ from kerasseg.models import MODELS, build
 CLASSES = 3
 TIRAMISU = {"growth_rate": 2, "first_filters": 4, "layers_per_block": (1,) * 11}
 DEEPLAB = {"aspp_filters": 8, "decoder_filters": 8, "weights": "none"}
+LADDER = {"aspp_filters": 8, "filters": (8, 8, 4, 4), "weights": "none"}
 NARROW = {"encoder_options": {"width": 0.25}, "weights": "none"}
 # name -> (input shape, options that make the network small and offline)
 SMALL = {
@@ -42,6 +43,8 @@ SMALL = {
     "deeplab_v3_resnet101": ((37, 50, 3), NARROW),
     "deeplab_v3_mobilenet_v2": ((37, 72, 3), NARROW),
     "deeplab_v2_resnet101": ((65, 65, 3), NARROW),
+    "ladder_efficientnet_lite0": ((65, 51, 3), LADDER),
+    "ladder_efficientnet_lite2": ((37, 50, 3), LADDER),
     "lraspp_mobilenet_v3_large": ((37, 50, 3), NARROW),
     "lraspp_mobilenet_v3_small": ((65, 65, 3), NARROW),
     "fc_densenet56": ((45, 38, 3), TIRAMISU),

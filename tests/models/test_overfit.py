@@ -33,6 +33,8 @@ VGG = {"width": 1 / 8, "dropout": 0.0}
 TIRAMISU = {"growth_rate": 8, "first_filters": 16, "dropout": 0.0} | BN
 DEEPLAB = {"aspp_filters": 32, "weights": "none", "dropout": 0.0} | BN
 PLUS = {"decoder_filters": 32} | DEEPLAB
+LADDER = {"aspp_filters": 32, "filters": (32,) * 4, "dropout": 0.0} | BN
+LADDER |= {"weights": "none"}
 QUARTER = {"encoder_options": {"width": 0.25}}
 LRASPP = {"encoder_options": {"width": 0.5}, "weights": "none"} | BN
 DILATED = {"width": 1 / 16, "dropout": 0.0}
@@ -66,6 +68,8 @@ SMALL = {
     "deeplab_v3_resnet101": (96, 8, 16, DEEPLAB | QUARTER),
     "deeplab_v3_mobilenet_v2": (96, 8, 16, DEEPLAB | QUARTER),
     "deeplab_v2_resnet101": (96, 0, 8, {"weights": "none"} | QUARTER | BN),
+    "ladder_efficientnet_lite0": (64, 1, 2, LADDER),
+    "ladder_efficientnet_lite2": (64, 1, 2, LADDER),
     "lraspp_mobilenet_v3_large": (96, 4, 8, LRASPP),
     "lraspp_mobilenet_v3_small": (96, 4, 8, LRASPP),
     "fc_densenet56": (64, 0, 1, TIRAMISU),
