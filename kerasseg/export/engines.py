@@ -52,8 +52,8 @@ def _onnx(network, classes: str) -> bytes:
 
 
 def _round_up_scales(graph) -> None:
-    """A resize is stored as a float32 scale, and the size is floor(size x scale): a
-    scale that was rounded down, such as 23 / 12, makes a map one pixel too small."""
+    """A resize is stored as a float32 scale, and its size is floor(size x scale): one
+    that was rounded down, such as 23 / 12, is taken for a map one pixel smaller."""
     from onnx import numpy_helper
 
     scales = {node.input[2] for node in graph.node if node.op_type == "Resize"}

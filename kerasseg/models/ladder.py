@@ -1,6 +1,6 @@
 """A ladder on any encoder, for small and fast networks that also see thin things.
 
-Encoder down to stride 32 -> atrous spatial pyramid pooling -> at strides 16, 8, 4 and 2:
+Encoder down to stride 32 -> atrous spatial pyramid pooling -> at strides 16, 8, 4, 2:
 x2, plus the encoder's map, one separable 3x3 convolution -> logits -> bilinear x2.
 
 The form is SwiftNet's (Orsic et al. 2019, arXiv 1903.08469): lateral connections are
@@ -29,8 +29,8 @@ def ladder(
     weights="imagenet",
     encoder_options=None,
 ):
-    """input_shape: (H, W, 3), any size; where 32 does not divide it the maps are rounded
-    up and resized to the exact size again.
+    """input_shape: (H, W, 3), any size; where 32 does not divide it the maps are
+    rounded up and resized to the exact size again.
     filters: of the steps at strides 16, 8, 4 and 2; fewer of them end earlier.
     dropout: rate after the ASPP.
     encoder, weights, encoder_options: see `kerasseg.models.encoders`.

@@ -64,18 +64,20 @@ def test_batch_norm_is_folded_and_dilation_native():
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_resize_by_an_odd_ratio_keeps_its_size(name, tmp_path):
-    """12 x float32(23 / 12) is a little less than 23: ONNX Runtime made 22 of it."""
+    """12 x float32(23 / 12) is less than 23: ONNX Runtime did not load the file, as a
+    map of 22 lines cannot be added to one of 23."""
     if formats.missing(name):
         pytest.skip(f"needs {', '.join(formats.missing(name))}")
-    image = keras.Input((12, 24, 3), name="image")
-    x = upsampling.bilinear(keras.layers.Rescaling(1 / 255)(image), (23, 47))
-    logits = keras.layers.Conv2D(3, 1)(x)
+    image = keras.Input((23, 47, 3), name="image")
+    pixels = keras.layers.Rescaling(1 / 255)(image)
+    halved = keras.layers.Conv2D(3, 3, strides=2, padding="same")(pixels)
+    whole = keras.layers.Conv2D(3, 1)(pixels)
+    logits = keras.layers.Add()([upsampling.bilinear(halved, (23, 47)), whole])
     network = keras.Model(image, logits)
     file = engines.write(network, name, tmp_path / formats.ARTEFACTS[name].file)
-    images = np.random.default_rng(0).integers(0, 256, (2, 12, 24, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 23, 47, 3), np.uint8)
     ids = runners.runner(name, file, threads=1)(images)
     logits = network.predict(images.astype("float32"), verbose=0)
-    assert ids.shape == (2, 23, 47)
     assert (ids == logits.argmax(-1)).mean() > 0.999
 
 
