@@ -1,5 +1,7 @@
 """`python -m kerasseg.predict PICTURES... [--run RUN | --litert FILE]`: label maps.
 
+With neither, the road-scene network of saved_models/road_scene.
+
 For each picture: NAME.png (ids as stored bytes, size of the picture) and
 NAME_overlay.jpg with a legend; for all of them contact_sheet.jpg; for a video or a
 camera NAME_overlay.mp4 with the frame rate. With --litert this needs ai-edge-litert,
@@ -9,17 +11,15 @@ numpy and OpenCV only, so it also runs on a small device.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import time
 from pathlib import Path
 
-from kerasseg import atomic, exif, runs
+from kerasseg import atomic, runs, sources
 from kerasseg.command import command
-from kerasseg.data import remote
 from kerasseg.quiet import silenced, start_tensorflow
 
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 SHEET = 24
 """Pictures on the contact sheet, at most."""
 
@@ -27,15 +27,17 @@ SHEET = 24
 @command
 def main(argv: list[str]) -> None:
     asked = _parser().parse_args(argv)
-    sources = [source for word in asked.inputs for source in _sources(word)]
     if asked.run and asked.litert:
         raise ValueError("Give --run or --litert, not both: they name the network.")
+    inputs = [source for word in asked.inputs for source in sources.named(word)]
+    if not asked.run and not asked.litert:
+        _choose(asked)
     segment, taxonomy = _lite(asked) if asked.litert else _network(asked)
-    names, sheet, failed = _names(sources), [], []
-    for source, name in zip(sources, names, strict=True):
+    sheet, failed = [], []
+    for source, name in zip(inputs, sources.names(inputs), strict=True):
         target = asked.out / name
         try:
-            if _moves(source):
+            if sources.moves(source):
                 _video(source, target, segment, taxonomy, asked)
             else:
                 drawn = _picture(source, target, segment, taxonomy, asked)
@@ -45,11 +47,9 @@ def main(argv: list[str]) -> None:
             print(f"Left out: {error}", file=sys.stderr)
     if sheet and not asked.litert:
         _contact_sheet(sheet, asked.out / "contact_sheet.jpg")
-    print(f"{len(sources) - len(failed)} of {len(sources)} predicted into {asked.out}")
+    print(f"{len(inputs) - len(failed)} of {len(inputs)} predicted into {asked.out}")
     if failed:
-        raise ValueError(
-            f"{len(failed)} of {len(sources)} inputs left out: {failed[0]}"
-        )
+        raise ValueError(f"{len(failed)} of {len(inputs)} inputs left out: {failed[0]}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,7 +66,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="INPUT",
         help="picture or video file, folder of pictures, or a camera's number",
     )
-    add("--run", default="", help="run folder or .keras file; default: the newest run")
+    add(
+        "--run",
+        default="",
+        help="run folder or .keras file; default: the road-scene network that comes "
+        "with kerasseg",
+    )
     add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
     add("--out", type=Path, default=Path("predictions"), help="folder to write to")
     add("--alpha", type=_share, default=0.5, help="opacity of the colours, 0 to 1")
@@ -94,6 +99,18 @@ def _share(word: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, is {word}")
     return value
+
+
+def _choose(asked) -> None:
+    """The shipped network; where there is no TensorFlow, its file for devices."""
+    shipped = runs.SHIPPED
+    if not (shipped / "network.keras").is_file():  # installed without the sources
+        asked.run = str(runs.newest())
+    elif importlib.util.find_spec("tensorflow"):
+        asked.run = str(shipped)
+    else:
+        asked.litert = str(shipped / "export" / "model_int8.tflite")
+    print(f"Network: {asked.run or asked.litert} (another one: --run or --litert)")
 
 
 def _lite(asked):
@@ -124,7 +141,7 @@ def _overlap(asked, size: tuple[int, int]) -> int:
 
 
 def _network(asked):
-    run = Path(asked.run) if asked.run else runs.newest()
+    run = Path(asked.run)
     start_tensorflow()
     network = runs.load(run)
     taxonomy = runs.taxonomy(run if run.is_dir() else run.parent)
@@ -145,7 +162,7 @@ def _picture(file: Path, target: Path, segment, taxonomy, asked):
 
     from kerasseg import frames, picture
 
-    image = read_rgb(file)
+    image = sources.read_rgb(file)
     label = segment(image)
     if asked.litert:  # without Pillow and matplotlib
         drawn = frames.overlay(image, label, taxonomy, asked.alpha)
@@ -204,72 +221,6 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
             video.release()
     seconds = max(time.perf_counter() - began, 1e-9)
     print(f"{target}: {done} frames, {done / seconds:.1f} a second")
-
-
-def read_rgb(file: Path):
-    """uint8 (H, W, 3) RGB of a picture file, turned upright as its EXIF says.
-
-    Bit for bit what records and the SavedModel hold of the same JPEG or PNG, but for
-    CMYK JPEGs: OpenCV makes them RGB with another rounding, one grey level off.
-    """
-    import cv2
-    import numpy as np
-
-    data = file.read_bytes()
-    known = data.startswith((exif.JPEG, exif.PNG))
-    how = cv2.IMREAD_IGNORE_ORIENTATION if known else 0
-    image = None
-    if data:
-        pixels = np.frombuffer(data, np.uint8)
-        image = cv2.imdecode(pixels, cv2.IMREAD_COLOR | how)
-    if image is None:
-        raise ValueError(
-            f"{file}: not a picture that can be read (empty, cut short or of an "
-            f"unknown format). Expected {', '.join(sorted(PICTURES))}."
-        )
-    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return exif.turned(image, exif.orientation(data))  # 1 where OpenCV turned it
-
-
-def _sources(word: str) -> list[Path | int]:
-    """A camera's number, or the files a word names."""
-    path = remote.here(Path(word))
-    if word.isdecimal() and not path.exists():
-        return [int(word)]
-    if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in PICTURES)
-        if not files:
-            raise ValueError(
-                f"Folder {path} holds no pictures ({', '.join(sorted(PICTURES))})."
-            )
-        return files
-    if not path.is_file():
-        raise ValueError(
-            f"{path} does not exist. Expected a picture, folder, video or the number "
-            "of a camera."
-        )
-    if path.suffix.lower() not in PICTURES | VIDEOS:
-        raise ValueError(
-            f"{path}: unknown kind of file. Expected a picture "
-            f"({', '.join(sorted(PICTURES))}) or a video ({', '.join(sorted(VIDEOS))})."
-        )
-    return [path]
-
-
-def _moves(source) -> bool:
-    return isinstance(source, int) or source.suffix.lower() in VIDEOS
-
-
-def _names(sources) -> list[str]:
-    """A name of its own for each source, so that no result overwrites another."""
-    names: list[str] = []
-    for source in sources:
-        stem = f"camera{source}" if isinstance(source, int) else source.stem
-        name, number = stem, 2
-        while name in names:
-            name, number = f"{stem}_{number}", number + 1
-        names.append(name)
-    return names
 
 
 def _contact_sheet(drawn, target: Path) -> None:

@@ -25,6 +25,10 @@ from kerasseg import __version__, atomic, untrusted
 from kerasseg.taxonomy import Taxonomy
 
 
+SHIPPED = Path(__file__).parents[1] / "saved_models" / "road_scene"
+"""The road-scene network that comes with the sources."""
+
+
 def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
     """The folder OUT/NAME-N for a configuration (TOML text), and whether it resumes.
 
@@ -119,6 +123,7 @@ def settings(path: str | Path):
 def newest(out: str | Path = "saved_models") -> Path:
     """The run trained last, for commands that are given none."""
     found = [file.parent for file in Path(out).glob("*/network.keras")]
+    found = [folder for folder in found if folder.resolve() != SHIPPED]
     if not found:
         raise ValueError(
             f"No trained run under {out}. Train one with python -m kerasseg.train, or "

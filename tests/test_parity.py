@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kerasseg import exif, inference, lite, predict
+from kerasseg import exif, inference, lite, sources
 from kerasseg.data import files, pipeline, records
 from kerasseg.data.sample import Sample
 from kerasseg.export import encoded, litert, saved_model
@@ -144,7 +144,7 @@ def test_every_way_gives_the_same_input(folder, network, tmp_path):
     device = lite.Model(litert.write(network, tmp_path / "model.tflite"), threads=1)
     segment = inference.segmenter(network)
     for name, pixels in zip(names, expected, strict=True):
-        image = predict.read_rgb(folder / name)
+        image = sources.read_rgb(folder / name)
         np.testing.assert_array_equal(image, stored[name].image, err_msg=name)
         given = lite.stretched(image, *SIZE)
         np.testing.assert_array_equal(given, pixels, err_msg=name)
@@ -209,7 +209,7 @@ def test_tags_that_libraries_read_differently(tmp_path):
         assert files.size_of(tmp_path / name) == size, name
         image = files.read_image(tmp_path / name)[0]
         assert image.shape[:2] == size, name
-        np.testing.assert_array_equal(predict.read_rgb(tmp_path / name), image)
+        np.testing.assert_array_equal(sources.read_rgb(tmp_path / name), image)
         np.testing.assert_array_equal(encoded.upright(tf.constant(data), 0), image)
 
 
@@ -220,7 +220,7 @@ def test_print_colours_are_one_level_off_on_devices_only(tmp_path):
     (tmp_path / "a.jpg").write_bytes(out.getvalue())
     image = files.read_image(tmp_path / "a.jpg")[0]
     np.testing.assert_array_equal(encoded.decode(out.getvalue()), image)
-    ours = predict.read_rgb(tmp_path / "a.jpg").astype(int)
+    ours = sources.read_rgb(tmp_path / "a.jpg").astype(int)
     assert np.abs(ours - image).max() == 1
 
 
@@ -233,7 +233,7 @@ def test_other_formats_are_read_as_for_records(tmp_path, kind):
         options = {"exif": jpeg_png.exif(turn)} if turn else {}
         Image.fromarray(scene(40, 61)).save(file, kind, **options)
         image = files.read_image(file)[0]
-        np.testing.assert_array_equal(predict.read_rgb(file), image)
+        np.testing.assert_array_equal(sources.read_rgb(file), image)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -245,6 +245,6 @@ def test_a_picture_cut_short_is_refused_on_every_way(tmp_path, kind):
         with pytest.raises(ValueError, match="cannot be read"):
             files.read_image(file)
         with pytest.raises(ValueError, match="not a picture"):
-            predict.read_rgb(file)
+            sources.read_rgb(file)
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"image_bytes\[0\]"):
             encoded.upright(tf.constant(data[:length]), 0)

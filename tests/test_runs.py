@@ -39,6 +39,14 @@ def test_a_folder_without_a_network(tmp_path):
         runs.taxonomy(tmp_path)
 
 
+def test_the_shipped_network_is_not_the_run_trained_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "SHIPPED", tmp_path / "road_scene")
+    for name in ("mine-1", "road_scene"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "network.keras").write_bytes(b"")
+    assert runs.newest(tmp_path).name == "mine-1"
+
+
 def test_a_network_with_code_in_it_is_refused(tmp_path):
     image = keras.Input((4, 4, 3))
     evil = keras.Model(image, keras.layers.Lambda(lambda x: x + 1)(image))

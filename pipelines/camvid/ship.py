@@ -1,0 +1,100 @@
+"""Makes saved_models/road_scene of a run: small enough for git, scored as it is kept.
+
+    python pipelines/camvid/ship.py RUN [OUT]
+
+Kernels are stored as float16 (Keras reads them as float32), which halves network.keras.
+Everything else is made of that network, not of the run's: metrics.json on validation,
+the float16 and int8 LiteRT files, their gate (int8 within 0.5 points) and the card.
+"""
+
+import dataclasses
+import io
+import json
+import shutil
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from kerasseg import atomic, config, evaluate, runs
+from kerasseg.export.__main__ import Export, export_run
+from kerasseg.export.formats import Limits
+
+LIMIT = 20_000_000  # bytes
+WEIGHTS = "model.weights.h5"
+KEPT = (
+    "config.toml",
+    "environment.json",
+    "taxonomy.json",
+    "network.keras",
+    "metrics.json",
+    "log.csv",
+    "export/model_int8.tflite",
+    "export/gate.json",
+    "export/card.md",
+)
+
+
+def main(run: str, out: str = "saved_models/road_scene") -> None:
+    run, out = Path(run), Path(out)
+    settings = dataclasses.replace(runs.settings(run), out=str(out.parent))
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder, out.name)
+        small.mkdir()
+        halve(run / "network.keras", small / "network.keras")
+        atomic.write_text(small / "config.toml", config.to_toml(settings))
+        made = json.loads((run / "environment.json").read_text())
+        recipe = f"pipelines/camvid/{run.name.split('-')[1]}.toml"
+        made["command"] = ["python", "-m", "kerasseg.train", recipe]
+        atomic.write_json(small / "environment.json", made)
+        for name in ("taxonomy.json", "log.csv"):
+            shutil.copy(run / name, small)
+
+        records, split = settings.data.records, settings.data.val
+        result = evaluate.evaluate(small, records, split, small)
+        print(evaluate.table(result, runs.taxonomy(small).names))
+        asked = Export(formats=("float16", "int8"), limits=Limits(int8=0.5))
+        if not all(row["passed"] for row in export_run(small, records, split, asked)):
+            raise ValueError("The gate was not passed: nothing is shipped.")
+        size = sum((small / name).stat().st_size for name in KEPT)
+        if size > LIMIT:
+            raise ValueError(f"{size:,} bytes are more than {LIMIT:,}.")
+        with atomic.replacing(out) as aside:
+            for name in KEPT:
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(small / name, aside / name)
+    print(f"{out}: {size / 1e6:.1f} MB")
+
+
+def halve(source: Path, target: Path) -> None:
+    """Copies a .keras file with its kernels as float16, the statistics as they are."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, _halved(data) if name == WEIGHTS else data)
+
+
+def _halved(data: bytes) -> bytes:
+    small = io.BytesIO()
+    with h5py.File(io.BytesIO(data)) as old, h5py.File(small, "w") as new:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Group):
+                made = new.require_group(name)
+            else:
+                kernel = item.ndim > 1 and item.dtype == np.float32
+                made = new.create_dataset(
+                    name, data=item[()], dtype=np.float16 if kernel else item.dtype
+                )
+            for key, value in item.attrs.items():
+                made.attrs[key] = value
+
+        old.visititems(copy)
+    return small.getvalue()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
