@@ -124,6 +124,8 @@ def export_run(run: Path, records, split: str, asked: Export) -> list[dict]:
         batches = pipeline.batches(records, split, batch_size=8, size=size)
         rows = gate.check(network, files, batches, asked.limits, **ways)
         for row in rows[1:]:
+            if row["format"] == "saved_model":
+                row["ways"] = ways | {"max_pixels": asked.max_pixels}
             row["worst"]["id"] = _id(records, split, row["worst"]["image"])
         print(gate.table(rows))
         rejected = folder / "rejected"

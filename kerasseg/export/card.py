@@ -145,12 +145,22 @@ def _contract(accepted, height: int, width: int, names):
         "the latter. Names and colours are in the file: it opens as a zip with "
         "labels.txt and taxonomy.json.",
     )
-    known = {row["format"] for row in accepted}
+    known = {row["format"]: row for row in accepted}
     if "saved_model" in known:
+        ways = known["saved_model"]["ways"]
+        larger = "shrinks what is larger than the network"
+        if ways["overlap"]:
+            larger = (
+                "cuts what is larger than the network into tiles that share "
+                f"{ways['overlap']} pixels"
+            )
+        mean = ", and answers with the mean of the image and of its mirror image"
         yield (
             "text",
             "The SavedModel takes float32 RGB 0 to 255 of any size (serving_default), "
-            "or JPEG and PNG bytes (serve_bytes), and resizes by itself.",
+            f"or JPEG and PNG bytes (serve_bytes). It {larger}"
+            f"{mean if ways['flip'] else ''}. Pictures of more than "
+            f"{ways['max_pixels']:,} pixels are refused.",
         )
     engine = "takes the same uint8 image and gives the same class_map, nothing else"
     if "onnx" in known:

@@ -48,6 +48,9 @@ def test_the_gate_lets_in_what_agrees(network, batches, tmp_path, overlap, flip)
     path = saved_model.write(network, tmp_path / "1", **ways)
     _, row = gate.check(network, {"saved_model": path}, batches, **ways)
     assert row["larger"] > 0.9999
+    card = (run / "export" / "card.md").read_text()
+    for part in ("tiles that share 8 pixels", "its mirror image", "more than 4,700"):
+        assert part in card
     assert row["agreement"] > 0.9999
     assert row["passed"]
     assert "larger pictures 100.0000 %" in row["rule"]
@@ -83,6 +86,9 @@ def test_flags_reach_the_file(tmp_path, capsys):
     row = json.loads((run / "export" / "gate.json").read_text())[1]
     assert row["passed"]
     assert row["larger"] > 0.9999
+    card = (run / "export" / "card.md").read_text()
+    for part in ("tiles that share 8 pixels", "its mirror image", "more than 4,700"):
+        assert part in card
     # With the flip, a mirrored picture has the mirrored answer.
     served = tf.saved_model.load(str(run / "export" / "1"))
     image = tf.random.stateless_uniform((1, 30, 40, 3), (0, 1), 0, 255)
