@@ -48,9 +48,6 @@ def test_the_gate_lets_in_what_agrees(network, batches, tmp_path, overlap, flip)
     path = saved_model.write(network, tmp_path / "1", **ways)
     _, row = gate.check(network, {"saved_model": path}, batches, **ways)
     assert row["larger"] > 0.9999
-    card = (run / "export" / "card.md").read_text()
-    for part in ("tiles that share 8 pixels", "its mirror image", "more than 4,700"):
-        assert part in card
     assert row["agreement"] > 0.9999
     assert row["passed"]
     assert "larger pictures 100.0000 %" in row["rule"]
