@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "draw label maps and overlays of pictures, folders or a video",
     "models": "list the networks: parameters, multiply-adds, memory, what they see",
     "export": "write SavedModel and LiteRT files of a run, and score them again",
+    "adjust": "balance the classes of a run for the best mean IoU, into a new run",
     "finetune_int8": "teach a run's network to lose less in int8, into a new run",
     "benchmark": "time this package against what one would pick instead, in turns",
     "demo": "run a LiteRT file in your browser, on pictures or the camera",

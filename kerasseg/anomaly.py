@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasseg import replicas
 from kerasseg.models.graph import calls
 
 
@@ -35,7 +36,7 @@ class Anomaly(keras.callbacks.Callback):
         scale = float(ops.convert_to_numpy(guard.dynamic_scale))
         if np.isfinite(loss) and guard.loss_scale and scale >= 1:
             return
-        step = int(guard.steps)
+        step, _ = guard.calls()
         samples = ", ".join(self.samples(step - 1))
         rate = float(ops.convert_to_numpy(guard.learning_rate))
         clip = guard.inner_optimizer.global_clipnorm
@@ -61,7 +62,7 @@ def origin(trainer, norms) -> str:
         statistic = variable.name.startswith("moving_")
         if not statistic and not _finite(variable.value):
             return f"the weight '{variable.path}' was not finite before it"
-    image, *_ = trainer.moved(trainer.feed.batch, training=True)
+    image, *_ = trainer.moved(replicas.joined(trainer.feed.batch), training=True)
     if not _finite(image):
         return "the augmented image is not finite"
     network = trainer.network

@@ -9,7 +9,40 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasseg import atomic, picture
+from kerasseg import atomic, picture, replicas
+
+
+class WithJax(keras.callbacks.Callback):
+    """Runs callbacks that read the variables, which JAX keeps to itself in an epoch.
+
+    They work in this process alone, outside of a distribution.
+    """
+
+    def __init__(self, callbacks: list):
+        super().__init__()
+        self.callbacks = callbacks
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._each("set_model", model)
+
+    def on_train_begin(self, logs=None):
+        self._each("on_train_begin", logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._each("on_epoch_begin", epoch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.jax_state_sync()
+        self._each("on_train_batch_end", batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._each("on_epoch_end", epoch, logs)
+
+    def _each(self, event, *arguments):
+        with replicas.alone():
+            for callback in self.callbacks:
+                getattr(callback, event)(*arguments)
 
 
 class Validation(keras.callbacks.Callback):
@@ -43,7 +76,8 @@ class State(keras.callbacks.Callback):
         self.path, self.every = path, every
 
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.steps) % self.every == 0:
+        steps, _ = self.model.optimizer.calls()
+        if steps % self.every == 0:
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -79,7 +113,8 @@ class Log(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs):
         import tensorflow as tf
 
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        rate = self.model.optimizer.learning_rate
+        rate = float(keras.ops.convert_to_numpy(rate))
         seconds = time.monotonic() - self.began
         row = {"epoch": epoch} | {name: float(value) for name, value in logs.items()}
         row |= {"learning_rate": rate, "seconds": round(seconds, 2)}
@@ -133,10 +168,8 @@ def averaged_weights(trainer) -> list[np.ndarray]:
     where it keeps one."""
     if not trainer.optimizer.inner_optimizer.use_ema:
         return trainer.network.get_weights()
-    trained = trainer.trainable_variables
-    raw = [keras.ops.convert_to_numpy(variable) for variable in trained]
-    trainer.optimizer.finalize_variable_values(trained)
-    weights = trainer.network.get_weights()
-    for variable, value in zip(trained, raw, strict=True):
-        variable.assign(value)
-    return weights
+    averages = trainer.optimizer.inner_optimizer._model_variables_moving_average
+    trained = map(id, trainer.trainable_variables)
+    means = dict(zip(trained, averages, strict=True))
+    weights = trainer.network.weights
+    return [keras.ops.convert_to_numpy(means.get(id(v), v)) for v in weights]

@@ -97,8 +97,12 @@ class Fit:
     """Steps between two saves of the training state (besides each epoch's end)."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train; `gpu` stops with an error when there is none."""
+    devices: int = 0
+    """Devices of this host that share each batch; 0: every GPU, or one CPU. With
+    --fit.device cpu, more than one are parts of the CPU."""
     xla: Literal["auto", "on", "off"] = "auto"
-    """Compile the step with XLA; auto: on a GPU only (on a CPU it is slower)."""
+    """Compile the step with XLA; auto: with JAX, and on one GPU (on a CPU TensorFlow is
+    slower with it)."""
     deterministic: bool = False
     """Same seed, same weights to the bit (slower on a GPU)."""
 
@@ -152,6 +156,8 @@ def check(config: Config) -> None:
     for flag, value in positive.items():
         if value <= 0:
             raise ValueError(f"{flag} must be above 0, got {value}.")
+    if config.fit.devices < 0:
+        raise ValueError(f"--fit.devices must be 0 or more, got {config.fit.devices}.")
     if config.fit.border_weight < 0:
         raise ValueError(
             f"--fit.border_weight must be 0 or more, got {config.fit.border_weight}."

@@ -52,7 +52,8 @@ class FusedBatchNormalization(layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        if not (training and self.trainable and len(inputs.shape) == 4):
+        fuses = training and self.trainable and not self.synchronized
+        if not (fuses and len(inputs.shape) == 4):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 

@@ -38,7 +38,7 @@ class Health(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.norms, self.waited, self.seconds, self.ended = [], 0.0, 0.0, None
-        self.steps, self.skipped = _calls(self.model.optimizer)
+        self.steps, self.updates = self.model.optimizer.calls()
 
     def on_train_batch_end(self, batch, logs=None):
         now, trainer = time.perf_counter(), self.model
@@ -53,21 +53,22 @@ class Health(keras.callbacks.Callback):
             self.norms.append(norm)
 
     def on_epoch_end(self, epoch, logs):
-        steps, skipped = _calls(self.model.optimizer)
-        steps, skipped = steps - self.steps, skipped - self.skipped
+        steps, updates = self.model.optimizer.calls()
+        steps, updates = steps - self.steps, updates - self.updates
         seen = self.model.confusion.matrix().sum(axis=1)
         matrix = self.judge.confusion.matrix()
+        rate = self.model.optimizer.learning_rate
         row = {
             "epoch": epoch,
             "steps": steps,
-            "skipped": skipped,
+            "skipped": steps - updates,
             "pixels": seen.tolist(),
             "ignored": steps * self.pixels - int(seen.sum()),
             "gradient_norm": float(np.median(self.norms)) if self.norms else 0.0,
             "gradient_norm_max": max(self.norms, default=0.0),
             "seconds": self.seconds,
             "waited": self.waited,
-            "learning_rate": float(np.asarray(self.model.optimizer.learning_rate)),
+            "learning_rate": float(ops.convert_to_numpy(rate)),
             "miou": float(logs["miou"]),
             "val_miou": float(logs["val_miou"]),
             "val_iou": [_plain(v) for v in metrics.scores(matrix)["iou"]],
@@ -186,11 +187,6 @@ def _causes(rows: list[dict], names, ema: float) -> list[str]:
         f"labels that do not belong to the images: {doctor}",
     ]
     return causes or usual
-
-
-def _calls(guard) -> tuple[int, int]:
-    """Steps so far, and those whose update was left out."""
-    return int(guard.steps), int(guard.steps) - int(guard.iterations)
 
 
 def _plain(value):

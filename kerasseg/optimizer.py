@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from kerasseg import replicas
+
 NEVER = 2**31 - 1
 
 
@@ -89,6 +91,14 @@ class Guard(keras.optimizers.LossScaleOptimizer):
             name=name,
         )
         self.loss_scale = loss_scale
+        if replicas.count() > 1:
+            # `apply` has added them up, before they are judged and clipped.
+            inner_optimizer._all_reduce_sum_gradients = list
+
+    def calls(self) -> tuple[int, int]:
+        """Steps so far, and the updates that were made in them."""
+        both = self.steps, self.iterations
+        return tuple(int(ops.convert_to_numpy(number)) for number in both)
 
     def build(self, var_list):
         self.gradient_norms = self.add_variable(
@@ -110,6 +120,7 @@ class Guard(keras.optimizers.LossScaleOptimizer):
     def apply(self, grads, trainable_variables=None):
         if not self.built:
             self.build(trainable_variables)
+        grads = replicas.summed(grads)
         self.gradient_norms.assign(_norms(grads) / self.dynamic_scale)
         self.steps.assign_add(1)
         super().apply(grads, trainable_variables)

@@ -6,6 +6,7 @@ taxonomy.json     class names and colours
 network.keras     the best network by validation mIoU
 state.weights.h5  where training stands, while it is not finished
 health.json       what training saw, its gradients, waiting, dead classes
+logit_bias.json   what adjust added to each class, where it made the run
 int8_ranges.json  ranges for int8, where finetune_int8 made the run
 log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
 """
@@ -24,7 +25,6 @@ from pathlib import Path
 from kerasseg import __version__, atomic, untrusted
 from kerasseg.taxonomy import Taxonomy
 
-
 SHIPPED = Path(__file__).parents[1] / "saved_models" / "road_scene"
 """The road-scene network that comes with the sources."""
 
@@ -33,14 +33,15 @@ def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
     """The folder OUT/NAME-N for a configuration (TOML text), and whether it resumes.
 
     The newest unfinished run of that name with the same configuration, if nobody is
-    training in it, goes on; else the next number starts.
+    training in it, goes on; else the next number starts. The number of devices may be
+    another one: they do the same.
     """
     out = Path(out)
     numbers = sorted(_numbers(out, name))
     if numbers:
         newest = out / f"{name}-{numbers[-1]}"
         unfinished = not (newest / "metrics.json").exists()
-        if unfinished and _text(newest / "config.toml") == config and lock(newest):
+        if unfinished and _repeats(newest, config) and lock(newest):
             return newest, True
     folder = out / f"{name}-{numbers[-1] + 1 if numbers else 1}"
     folder.mkdir(parents=True)
@@ -176,6 +177,12 @@ def lock(folder: Path) -> bool:
 def unlock(folder: Path) -> None:
     """Gives a run that this process locked free again."""
     _LOCKS.pop(folder).close()
+
+
+def _repeats(run: Path, config: str) -> bool:
+    before = _text(run / "config.toml")
+    one, other = (re.sub(r"(?m)^devices = .*\n", "", c) for c in (before, config))
+    return one == other
 
 
 def _numbers(out: Path, name: str) -> list[int]:

@@ -13,31 +13,40 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from kerasseg import atomic, config, runs
+from kerasseg import atomic, config, devices, runs
 from kerasseg.command import command
-from kerasseg.quiet import start_tensorflow
 
 
 @command
 def main(argv: list[str]) -> None:
     settings = config.parse(argv)
     config.check(settings)
+    if not devices.leads():
+        train(settings, None)
+        return
     name = settings.name or "synthetic"
     run, resumes = runs.open_run(settings.out, name, config.to_toml(settings))
     print(f"{'Resuming' if resumes else 'Run'} {run}")
     train(settings, run)
 
 
-def train(settings: config.Config, run: Path) -> None:
-    """Trains, evaluates, exports and reports; goes on where RUN was stopped."""
+def train(settings: config.Config, run: Path | None) -> None:
+    """Trains, evaluates, exports and reports; goes on where RUN was stopped.
+
+    Of several processes on several hosts, the first is told the run and writes it.
+    """
     # ---- Device and randomness -------------------------------------------------
     began = time.monotonic()
-    start_tensorflow()
+    fit, data = settings.fit, settings.data
+    limits = {"parts": fit.accumulate, "xla": fit.xla}
+    used = devices.start(fit.device, fit.devices, data.batch, **limits)
     import keras
 
-    gpu = _device(settings.fit.device)
+    run = used.told(run)
+    say = print if used.writes else lambda *words: None
+
     keras.utils.set_random_seed(settings.seed)
-    if settings.fit.deterministic:
+    if fit.deterministic:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -46,18 +55,21 @@ def train(settings: config.Config, run: Path) -> None:
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
 
-    data = settings.data
-    records = data.records or _synthetic(run / "records", settings.seed)
+    records = data.records or run / "records"
+    if used.writes and not data.records:
+        _synthetic(records, settings.seed)
+    used.wait("records")
     described = shards.describe(records)
     for split in (data.train, data.val):
         shards.shard_paths(records, split)
     known = described.split(data.train)
     classes = described.taxonomy.num_classes
-    atomic.write_json(run / "taxonomy.json", described.taxonomy.to_json())
+    if used.writes:
+        atomic.write_json(run / "taxonomy.json", described.taxonomy.to_json())
     size = pipeline.size_of(described, data.train, data.size)
     crop = crop_of(data, size)
     steps = max(1, round(known.samples / data.batch))
-    total = steps * settings.fit.epochs
+    total = steps * fit.epochs
 
     # ---- Networks: one to train on crops, one to judge on whole images -----------
     from kerasseg import models
@@ -65,42 +77,38 @@ def train(settings: config.Config, run: Path) -> None:
 
     options = config.options(settings.model.options, "--model.options")
     name = settings.model.name
-    keras.config.set_dtype_policy(settings.fit.precision)
-    network = models.build(name, classes, (*crop, 3), **options)
-    # Judged, kept and exported in float32, whatever the training computes in.
-    keras.config.set_dtype_policy("float32")
-    whole = models.build(name, classes, (*size, 3), **options)
-    xla = {"auto": gpu, "on": True, "off": False}[settings.fit.xla]
-    if keras.backend.backend() == "tensorflow" and not gpu and not xla:
-        from kerasseg.fused import fused
-
-        network = fused(network)
-    fit = settings.fit
+    xla = {"auto": used.compiles, "on": True, "off": False}[fit.xla]
     loss = loss_of(fit, known)
     borders = (fit.border_weight, fit.border_sigma) if fit.border_weight else None
     memory = {"parts": fit.accumulate, "remat": fit.remat}
-    trainer = Trainer(network, loss, settings.augment, crop, borders, **memory)
+    with used.building():
+        keras.config.set_dtype_policy(fit.precision)
+        network = used.trained(models.build(name, classes, (*crop, 3), **options), xla)
+        # Judged, kept and exported in float32, whatever the training computes in.
+        keras.config.set_dtype_policy("float32")
+        trainer = Trainer(network, loss, settings.augment, crop, borders, **memory)
+        guard = optimizer_of(fit, total)
+        trainer.compile(optimizer=guard, jit_compile=xla)
+        _build(trainer, crop)
+    whole = models.build(name, classes, (*size, 3), **options)
     judge = Trainer(whole, loss, settings.augment, size)
-    guard = optimizer_of(fit, total)
-    trainer.compile(optimizer=guard, jit_compile=xla)
     judge.compile(jit_compile=xla)
-    print(
+    say(
         f"{name}: {network.count_params():,} parameters, {classes} classes; "
         f"{known.samples} images of {size[0]}x{size[1]}, crops {crop[0]}x{crop[1]}; "
-        f"{settings.fit.epochs} epochs of {steps} steps"
+        f"{fit.epochs} epochs of {steps} steps"
     )
 
     # ---- Resume: weights, optimizer, random state, place in the stream -----------
     from kerasseg import anomaly, callbacks, health
 
     state = run / "state.weights.h5"
-    _build(trainer, crop)
     if state.exists():
         runs.load_state(trainer, state)
-    done = int(guard.steps)
+    done = used.agreed(guard.calls()[0], f"--out ({run})")
     first = done // steps
     if done:
-        print(f"Going on after step {done} of {total}")
+        say(f"Going on after step {done} of {total}")
 
     # ---- Fit -------------------------------------------------------------------
     import tensorflow as tf
@@ -116,10 +124,10 @@ def train(settings: config.Config, run: Path) -> None:
         anomaly.sample_ids, records, data.train, batch, settings.seed, data.shuffle
     )
     names, pixels = described.taxonomy.names, batch * math.prod(crop)
-    hooks = [
-        anomaly.Anomaly(state, samples),
+    hooks = [anomaly.Anomaly(state, samples)]
+    hooks += used.writes * [
         callbacks.Validation(judge, val, run / "network.keras", best),
-        callbacks.State(state, settings.fit.save_every),
+        callbacks.State(state, fit.save_every),
         health.Health(run / "health.json", names, judge, pixels, fit.ema, first),
         callbacks.Log(
             run / "log.csv",
@@ -128,42 +136,49 @@ def train(settings: config.Config, run: Path) -> None:
             callbacks.preview(whole, val, described.taxonomy),
         ),
     ]
+    if keras.backend.backend() == "jax":
+        hooks = [callbacks.WithJax(hooks)]
     while done < total:
         epoch = done // steps
         # A run stopped inside an epoch first finishes that epoch.
         rest = steps - done % steps
-        last = epoch + 1 if rest < steps else settings.fit.epochs
+        last = epoch + 1 if rest < steps else fit.epochs
         stream = stream_of(
-            data, records, settings.seed, done * batch, instances=borders is not None
+            data,
+            records,
+            settings.seed,
+            done * batch,
+            instances=borders is not None,
+            share=used.share,
         )
         try:
-            trainer.fit(
-                stream,
-                initial_epoch=epoch,
-                epochs=last,
-                steps_per_epoch=rest,
-                callbacks=hooks,
-                shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 2,
-            )
+            with used.fitting():
+                trainer.fit(
+                    stream,
+                    initial_epoch=epoch,
+                    epochs=last,
+                    steps_per_epoch=rest,
+                    callbacks=hooks,
+                    shuffle=False,
+                    verbose=(1 if sys.stdout.isatty() else 2) * used.writes,
+                )
         except tf.errors.OpError:
             # A damaged shard or image surfaces deep inside TensorFlow: name it.
             shards.verify(records)
             raise
         # Keras ends `fit` by writing the running means over the weights: undo that.
+        used.wait("saved")
         trainer.load_weights(state)
-        done = int(guard.steps)
+        done, _ = guard.calls()
 
     # ---- Judge, export, report ----------------------------------------------------
-    from kerasseg import evaluate, report
-    from kerasseg.export.__main__ import export
+    used.part()
+    if not used.writes:
+        return
+    from kerasseg.finish import finish
 
     print(f"Trained in {_clock(time.monotonic() - began)}; scoring the best network")
-    result = evaluate.evaluate(run, records, data.val, run, data.batch)
-    print(evaluate.table(result, described.taxonomy.names))
-    if settings.export:
-        export(run, records, data.val)
-    report.write(run)
+    finish(run, records, data.val, batch, settings.export)
     state.unlink(missing_ok=True)
     print(
         f"Done in {_clock(time.monotonic() - began)}. See {run / 'report.html'}\n"
@@ -171,34 +186,13 @@ def train(settings: config.Config, run: Path) -> None:
     )
 
 
-def _device(asked: str) -> bool:
-    """Whether a GPU will be used."""
-    import keras
-
-    if asked == "cpu" and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.set_visible_devices([], "GPU")
-        return False
-    try:
-        found = keras.distribution.list_devices("gpu")
-    except RuntimeError:  # JAX, where there is none
-        found = []
-    if asked == "gpu" and not found:
-        raise ValueError(
-            "--fit.device gpu: no GPU found. Install the GPU build with pip install "
-            "'kerasseg[gpu]', check nvidia-smi, or use --fit.device auto."
-        )
-    return bool(found) and asked != "cpu"
-
-
-def _synthetic(records: Path, seed: int) -> Path:
+def _synthetic(records: Path, seed: int) -> None:
     """The embedded default data, written as any other data set is."""
     from kerasseg.data import records as shards
     from kerasseg.data.synthetic import TAXONOMY, scene
 
     if (records / "dataset.json").exists():
-        return records
+        return
     print(f"Drawing synthetic road scenes into {records}")
     # spawn: a forked TensorFlow hangs.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
@@ -208,14 +202,15 @@ def _synthetic(records: Path, seed: int) -> Path:
             "val": pool.map(draw, range(10**6, 10**6 + 64), chunksize=16),
         }
         shards.write_splits(splits, records, taxonomy=TAXONOMY, progress=False)
-    return records
 
 
 def crop_of(data: config.Data, size: tuple[int, int]) -> tuple[int, int]:
     return tuple(data.crop) if tuple(data.crop) != (0, 0) else size
 
 
-def stream_of(data: config.Data, records, seed: int, start: int, *, instances: bool):
+def stream_of(
+    data: config.Data, records, seed: int, start: int, *, instances: bool, share=(0, 1)
+):
     """Endless batches of the training split, from sample `start` on."""
     from kerasseg import augment
     from kerasseg.data import pipeline
@@ -231,6 +226,7 @@ def stream_of(data: config.Data, records, seed: int, start: int, *, instances: b
         start=start,
         shuffle=data.shuffle,
         instances=instances,
+        share=share,
         threads=data.threads,
     )
 

@@ -7,7 +7,7 @@ import time
 import keras
 from keras import ops
 
-from kerasseg import accumulate, border, metrics
+from kerasseg import accumulate, border, metrics, replicas
 from kerasseg.fused import augmentation
 from kerasseg.remat import rematerialised
 from kerasseg.taxonomy import one_hot
@@ -73,10 +73,14 @@ class Trainer(keras.Model):
         return ops.cast(image, "float32"), label, *weight
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **_):
-        target = one_hot(y_pred["label"], self.num_classes)
-        weight = [y_pred["weight"]] if "weight" in y_pred else []
-        loss = self.objective(target, y_pred["logits"], *weight)
-        return loss + sum(self.losses) if self.losses else loss
+        found = replicas.of_all(y_pred)
+        target = one_hot(found["label"], self.num_classes)
+        weight = [found["weight"]] if "weight" in found else []
+        loss = self.objective(target, found["logits"], *weight)
+        loss = loss + sum(self.losses) if self.losses else loss
+        # Keras adds up what the replicas return, here the same.
+        several = replicas.context()
+        return loss / several.num_replicas_in_sync if several else loss
 
     def compute_metrics(self, x=None, y=None, y_pred=None, sample_weight=None):
         self.confusion.update_state(y_pred["label"], y_pred["logits"])
@@ -92,6 +96,20 @@ class Trainer(keras.Model):
             return
         super().make_train_function(force)
         self.train_function = self.feed.into(self.train_function)
+
+    # Keras saves weights alone: a run that goes on would drop out what it did before.
+
+    def save_own_variables(self, store):
+        for i, variable in enumerate(self._random_states()):
+            store[str(i)] = ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store):
+        for i, variable in enumerate(self._random_states()):
+            variable.assign(store[str(i)])
+
+    def _random_states(self) -> list:
+        weights = {id(variable) for variable in self.network.weights}
+        return [v for v in self.network.variables if id(v) not in weights]
 
     def _border_weights(self, label, instance):
         counted = (label > 0) & (label < self.num_classes)

@@ -26,6 +26,7 @@ def batches(
     start: int = 0,
     shuffle: int = 512,
     instances: bool = False,
+    share: tuple[int, int] = (0, 1),
     threads: int = 0,
     service: str = "",
 ) -> tf.data.Dataset:
@@ -43,6 +44,8 @@ def batches(
     start: running number of the first sample, to go on where a run stopped.
     shuffle: samples that are mixed with each other, besides the order of the shards;
         twice as many are held in memory, encoded. 1: no mixing at all.
+    share: (index, count) of the hosts that train together, with `training`: of each
+        batch this one gets an equal part, `batch_size` / count, and decodes no other.
     threads: parallel reads and decodes, 0 chooses. It never changes what comes out.
     service: address of a tf.data service, "grpc://HOST:PORT", whose workers decode
         (pipelines/distributed); with `training` only. Each takes every nth sample, so
@@ -77,18 +80,28 @@ def batches(
             batch["numbers"] = tf.random.stateless_uniform((numbers,), key)
         return batch
 
+    host, hosts = share
+    if batch_size % hosts:
+        raise ValueError(
+            f"A batch of {batch_size} cannot be dealt out equally to {hosts} hosts."
+        )
+    part = batch_size // hosts
     if service and not training:
         raise ValueError("A tf.data service is for training; leave `service` out.")
     if training:
         serialised = endless(paths, count, seed, start, shuffle, parallel)
         serialised = tf.data.Dataset.zip(_counter(start), serialised)
+        if hosts > 1:
+            serialised = serialised.filter(
+                lambda number, _: (number - start) % batch_size // part == host
+            )
         if service:
             hint = tf.data.experimental.SHARD_HINT
             serialised = serialised.shard(hint, hint)
     else:
         serialised = tf.data.TFRecordDataset(paths).enumerate()
     ready = serialised.map(load, num_parallel_calls=parallel, deterministic=True)
-    ready = ready.batch(batch_size, drop_remainder=training)
+    ready = ready.batch(part, drop_remainder=training)
     if service:
         policy = tf.data.experimental.service.ShardingPolicy.HINT
         ready = ready.apply(tf.data.experimental.service.distribute(policy, service))

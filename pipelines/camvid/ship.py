@@ -1,6 +1,6 @@
 """Makes saved_models/road_scene of a run: small enough for git, scored as it is kept.
 
-    python pipelines/camvid/ship.py RUN [OUT]
+    python pipelines/camvid/ship.py RUN [OUT]     # RUN: what kerasseg.adjust wrote
 
 Kernels are stored as float16 (Keras reads them as float32), which halves network.keras.
 Everything else is made of that network, not of the run's: metrics.json on validation,
@@ -19,7 +19,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from kerasseg import atomic, config, evaluate, runs
+from kerasseg import adjust, atomic, config, evaluate, runs
 from kerasseg.export.__main__ import Export, export_run
 from kerasseg.export.formats import Limits
 
@@ -31,7 +31,7 @@ KEPT = (
     "taxonomy.json",
     "network.keras",
     "metrics.json",
-    "log.csv",
+    adjust.FILE,
     "export/model_int8.tflite",
     "export/gate.json",
     "export/card.md",
@@ -47,10 +47,9 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         halve(run / "network.keras", small / "network.keras")
         atomic.write_text(small / "config.toml", config.to_toml(settings))
         made = json.loads((run / "environment.json").read_text())
-        recipe = f"pipelines/camvid/{run.name.split('-')[1]}.toml"
-        made["command"] = ["python", "-m", "kerasseg.train", recipe]
+        made["command"] = ["see pipelines/camvid/road_scene.toml"]
         atomic.write_json(small / "environment.json", made)
-        for name in ("taxonomy.json", "log.csv"):
+        for name in ("taxonomy.json", adjust.FILE):
             shutil.copy(run / name, small)
 
         records, split = settings.data.records, settings.data.val

@@ -1,0 +1,195 @@
+"""`python -m kerasseg.adjust RUN`: how readily each class is named, by validation mIoU.
+
+Weights of classes in the loss help rare classes to be learnt, and then make the network
+name them too readily: mean IoU asks for another balance. Here one number a class is
+added to the logits (as in Menon et al. 2021, arXiv 2007.07314, who take it from the
+frequencies), found by coordinate ascent on the mIoU of the validation split, and put
+into the bias of the network's last convolution: nothing is slower afterwards.
+
+So few numbers hardly overfit, and that is measured: each half of the split is scored
+with the numbers that the other half gave. The new run is written only if that gains.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from kerasseg import atomic, config, runs
+from kerasseg.command import command
+from kerasseg.metrics import count, scores
+from kerasseg.quiet import start_tensorflow
+
+PIXELS = 3_000_000
+"""Looked at, at most: a grid of each image."""
+STEPS = (0.6, 0.3, 0.15)
+"""Of the ascent, in logits."""
+FILE = "logit_bias.json"
+
+
+@dataclass(frozen=True)
+class Adjust:
+    """Balance the classes of a run's network for the best mean IoU on validation."""
+
+    run: tyro.conf.Positional[str] = ""
+    """Run folder; empty: the one trained last."""
+    records: str = ""
+    """Records to score on; empty: those of the training."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(Adjust, args=argv, prog="python -m kerasseg.adjust")
+    adjust(Path(asked.run) if asked.run else runs.newest(), asked.records)
+
+
+def adjust(run: Path, records: str = "") -> Path:
+    """Writes the run RUN-adjusted-N and returns its folder.
+
+    Raises ValueError when nothing is gained on images that the numbers were not found
+    on, and for a network that does not end in a convolution with a bias.
+    """
+    start_tensorflow()
+    network, settings = runs.load(run), runs.settings(run)
+    names = runs.taxonomy(run).names
+    records = records or settings.data.records or str(run / "records")
+    last = _last_convolution(network)
+
+    halves = _halves(network, records, settings.data.val)
+    plain = np.zeros(len(names), np.float32)
+    before = [_miou(*half, plain) for half in halves]
+    crossed = [
+        _miou(*judged, best_bias(*found))
+        for found, judged in (halves, reversed(halves))
+    ]
+    print(
+        f"mIoU of the halves of '{settings.data.val}': "
+        f"{before[0]:.4f} and {before[1]:.4f}; each with what the other half gave: "
+        f"{crossed[1]:.4f} and {crossed[0]:.4f}"
+    )
+    if sum(crossed) <= sum(before):
+        raise ValueError(
+            f"Nothing to gain: {run} names its classes as readily as its validation "
+            "split wants, as far as two halves of it agree."
+        )
+    both = [np.concatenate(parts) for parts in zip(*halves, strict=True)]
+    bias = best_bias(*both)
+    last.bias.assign(last.bias + bias)
+
+    data = dataclasses.replace(settings.data, records=records)
+    settings = dataclasses.replace(settings, data=data)
+    name = f"{run.resolve().name}-adjusted"
+    out, _ = runs.open_run(run.parent, name, config.to_toml(settings))
+    atomic.write_json(out / "taxonomy.json", runs.taxonomy(run).to_json())
+    found = {"bias": dict(zip(names, map(float, bias), strict=True))}
+    found |= {"halves_before": before, "halves_crossed": crossed[::-1]}
+    atomic.write_json(out / FILE, found)
+    with atomic.replacing(out / "network.keras") as aside:
+        network.save(aside)
+
+    from kerasseg import evaluate, report
+
+    result = evaluate.evaluate(out, records, data.val, out, data.batch)
+    print(evaluate.table(result, names))
+    report.write(out)
+    print(f"Written: {out}")
+    return out
+
+
+def best_bias(logits, label) -> np.ndarray:
+    """(C,) float32 to add to logits (N, C) for the best mIoU on label (N,), mean 0.
+
+    Coordinate ascent: one class after the other, in steps that become smaller.
+    """
+    classes = logits.shape[1]
+    bias = np.zeros(classes, np.float32)
+    best = _miou(logits, label, bias)
+    for step in STEPS:
+        gained = True
+        while gained:
+            gained = False
+            for one in range(classes):
+                shifted = logits + bias
+                own = shifted[:, one].copy()
+                shifted[:, one] = -np.inf
+                rival, height = shifted.argmax(1), shifted.max(1)
+                for change in (-step, step):
+                    chosen = np.where(own + change > height, one, rival)
+                    found = scores(count(label, chosen, classes))["miou"]
+                    if found > best + 1e-6:
+                        best, gained = found, True
+                        bias[one] += change
+                        break
+    return bias - bias.mean()
+
+
+def _miou(logits, label, bias) -> float:
+    chosen = (logits + bias).argmax(1)
+    return float(scores(count(label, chosen, logits.shape[1]))["miou"])
+
+
+def _halves(network, records, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(logits (N, C), label (N,)) of the first and of the second half of a split: not
+    of every other image, as neighbours in a video are alike."""
+    import tensorflow as tf
+
+    from kerasseg.data import pipeline
+    from kerasseg.data import records as shards
+    from kerasseg.inference import network_size
+
+    known, size = shards.describe(records).split(split), network_size(network)
+    if known.samples < 2:
+        raise ValueError(f"The split '{split}' of {records} has one image only.")
+    apart = int(np.ceil(np.sqrt(known.samples * size[0] * size[1] / PIXELS)))
+    classes = network.output_shape[-1]
+
+    @tf.function
+    def run(image):
+        return network(tf.cast(image, tf.float32), training=False)
+
+    found = []
+    for batch in pipeline.batches(records, split, batch_size=1, size=size):
+        grid = np.s_[0, apart // 2 :: apart, apart // 2 :: apart]
+        logits, label = run(batch["image"]).numpy()[grid], batch["label"].numpy()[grid]
+        valid = label < classes
+        found.append((logits[valid], label[valid]))
+    middle = len(found) // 2
+    return [
+        tuple(np.concatenate(parts) for parts in zip(*half, strict=True))
+        for half in (found[:middle], found[middle:])
+    ]
+
+
+def _last_convolution(network):
+    """The layer whose bias is added to the logits; ValueError where there is none."""
+    import keras
+
+    wide = network.output_shape[-1]
+    found = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Conv2D)
+        and layer.use_bias
+        and layer.filters == wide
+    ]
+    if found:
+        layer = found[-1]
+        image = np.random.default_rng(0).uniform(0, 255, (1, *network.input_shape[1:]))
+        before = np.asarray(network(image, training=False))
+        layer.bias.assign(layer.bias + 1.0)
+        after = np.asarray(network(image, training=False))
+        layer.bias.assign(layer.bias - 1.0)
+        if np.allclose(after - before, 1.0, atol=1e-2):
+            return layer
+    raise ValueError(
+        f"'{network.name}' does not end in a convolution with a bias, to which one "
+        "number for each class could be added."
+    )
+
+
+if __name__ == "__main__":
+    main()
