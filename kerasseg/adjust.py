@@ -28,6 +28,8 @@ PIXELS = 3_000_000
 """Looked at, at most: a grid of each image."""
 STEPS = (0.6, 0.3, 0.15)
 """Of the ascent, in logits."""
+GAIN = 2e-4
+"""Of mIoU, that a step must bring at least: less than that is chance."""
 FILE = "logit_bias.json"
 
 
@@ -120,7 +122,7 @@ def best_bias(logits, label) -> np.ndarray:
                 for change in (-step, step):
                     chosen = np.where(own + change > height, one, rival)
                     found = scores(count(label, chosen, classes))["miou"]
-                    if found > best + 1e-6:
+                    if found > best + GAIN:
                         best, gained = found, True
                         bias[one] += change
                         break
