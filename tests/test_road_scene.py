@@ -1,0 +1,81 @@
+"""The network that comes with the sources, as it lies in saved_models/road_scene."""
+
+import hashlib
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kerasseg import inference, lite, predict, runs
+from kerasseg.data.synthetic import scene
+
+FILE = runs.SHIPPED / "export" / "model_int8.tflite"
+
+
+@pytest.fixture(scope="module")
+def network():
+    return runs.load(runs.SHIPPED)
+
+
+def test_size(network):
+    files = [file for file in runs.SHIPPED.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 20e6
+    assert network.count_params() <= 5_000_000
+    assert inference.network_size(network) == (360, 480)
+
+
+def test_the_scores_are_of_this_network():
+    rows = json.loads((runs.SHIPPED / "export" / "gate.json").read_text())
+    file = runs.SHIPPED / "network.keras"
+    assert rows[0]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    by_format = {row["format"]: row for row in rows}
+    metrics = json.loads((runs.SHIPPED / "metrics.json").read_text())
+    assert metrics["miou"] == pytest.approx(rows[0]["miou"], abs=1e-6)
+    assert by_format["int8"]["passed"]
+    assert 100 * (rows[0]["miou"] - by_format["int8"]["miou"]) <= 0.5
+    assert lite.Model(FILE).taxonomy == runs.taxonomy(runs.SHIPPED)
+
+
+def test_nothing_names_where_it_was_made():
+    for file in runs.SHIPPED.rglob("*"):
+        if file.suffix in (".toml", ".json", ".md", ".csv"):
+            assert "/opt/" not in file.read_text()
+            assert "/work/" not in file.read_text()
+
+
+def test_int8_agrees_on_a_scene_it_never_saw(network):
+    image = scene(0, 5, 360, 480).image
+    ours = inference.segmenter(network)(image)
+    theirs = lite.Model(FILE).segment(image)
+    assert (ours == theirs).mean() > 0.95
+
+
+@pytest.mark.parametrize("tensorflow", [True, False])
+def test_predict_with_no_run_uses_it(tensorflow, tmp_path, monkeypatch, capsys):
+    image = scene(0, 5, 200, 300).image
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not tensorflow:
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    predict.main([str(tmp_path / "a.png"), "--out", str(tmp_path / "out")])
+    used = runs.SHIPPED if tensorflow else FILE
+    assert f"Network: {used}" in capsys.readouterr().out
+    label = cv2.imread(str(tmp_path / "out" / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert label.shape[:2] == (200, 300)
+
+
+@pytest.mark.skipif(
+    "KERASSEG_DATA" not in os.environ, reason="needs CamVid: set KERASSEG_DATA"
+)
+def test_validation_miou_is_the_written_one(tmp_path):
+    from kerasseg import evaluate, prepare
+
+    camvid = Path(os.environ["KERASSEG_DATA"]) / "camvid"
+    prepare.main(["camvid", str(camvid), str(tmp_path / "records")])
+    folder = tmp_path / "scores"
+    found = evaluate.evaluate(runs.SHIPPED, tmp_path / "records", "val", folder)
+    written = json.loads((runs.SHIPPED / "metrics.json").read_text())
+    np.testing.assert_allclose(found["miou"], written["miou"], atol=1e-4)
