@@ -18,10 +18,7 @@ def build(work, engine: str, *words: str):
     image = np.random.default_rng(0).integers(0, 256, (1, *work.size, 3), np.uint8)
     run, note = {"onnx": _onnx, "openvino": _openvino}[engine](plain, threads, *words)
 
-    def turn():
-        run(image.astype("float32")).argmax(-1).astype("uint8")
-
-    return turn, note
+    return lambda: run(image), note
 
 
 def _onnx(plain: Path, threads: int):
@@ -35,6 +32,7 @@ def _onnx(plain: Path, threads: int):
             check=True,
             stdin=subprocess.DEVNULL,
         )
+        _round_up_scales(file)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(
@@ -45,6 +43,23 @@ def _onnx(plain: Path, threads: int):
         lambda image: session.run(None, {name: image})[0],
         f"onnxruntime {onnxruntime.__version__}",
     )
+
+
+def _round_up_scales(file: Path) -> None:
+    """tf2onnx stores sizes as float32 scales; see kerasseg/export/engines.py."""
+    import numpy as np
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(file)
+    scales = {node.input[2] for node in model.graph.node if node.op_type == "Resize"}
+    for tensor in model.graph.initializer:
+        if tensor.name in scales:
+            value = numpy_helper.to_array(tensor)
+            up = np.nextafter(value, np.float32(np.inf))
+            value = np.where(value == np.round(value), value, up)
+            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+    onnx.save(model, file)
 
 
 def _openvino(plain: Path, threads: int, precision: str):

@@ -20,6 +20,7 @@ def build(work, form: str):
     network.compile(
         optimizer="adamw",
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=None,  # its own default does not take (B, H, W) labels
         **options,
     )
     rng = np.random.default_rng(0)
