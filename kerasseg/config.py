@@ -48,6 +48,9 @@ class Model:
     """`python -m kerasseg.models` lists them."""
     options: tuple[str, ...] = ()
     """Options of that network's function as key=value, for instance filters=16."""
+    start: str = ""
+    """Run folder or .keras file of such a network, whose weights it starts from; with
+    other classes, all but the last layer."""
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     total = steps * fit.epochs
 
     # ---- Networks: one to train on crops, one to judge on whole images -----------
-    from kerasseg import models
+    from kerasseg import start
     from kerasseg.trainer import Trainer
 
     options = config.options(settings.model.options, "--model.options")
@@ -83,14 +83,16 @@ def train(settings: config.Config, run: Path | None) -> None:
     memory = {"parts": fit.accumulate, "remat": fit.remat}
     with used.building():
         keras.config.set_dtype_policy(fit.precision)
-        network = used.trained(models.build(name, classes, (*crop, 3), **options), xla)
+        origin = settings.model.start
+        network = start.build(name, classes, (*crop, 3), options, origin)
+        network = used.trained(network, xla)
         # Judged, kept and exported in float32, whatever the training computes in.
         keras.config.set_dtype_policy("float32")
         trainer = Trainer(network, loss, settings.augment, crop, borders, **memory)
         guard = optimizer_of(fit, total)
         trainer.compile(optimizer=guard, jit_compile=xla)
         _build(trainer, crop)
-    whole = models.build(name, classes, (*size, 3), **options)
+    whole = start.random(name, classes, (*size, 3), options)
     judge = Trainer(whole, loss, settings.augment, size)
     judge.compile(jit_compile=xla)
     say(

@@ -5,6 +5,7 @@ from __future__ import annotations
 PYTHON = """\
 import cv2
 from ai_edge_litert.interpreter import Interpreter
+
 run = Interpreter("{file}").get_signature_runner("class_map")
 image = cv2.cvtColor(cv2.imread("street.jpg"), cv2.COLOR_BGR2RGB)
 image = cv2.resize(image, ({width}, {height}), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,47 @@
+"""Starting from a trained network: on one's own classes, or for another while."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from kerasseg import models, runs
+
+
+def build(name: str, classes: int, shape, options: dict, start: str = ""):
+    """`models.build`; with `start`, a run folder or .keras file, with its weights.
+
+    The layers are taken in their order, each where its weights have the same shapes, so
+    another number of classes leaves only the last one at random. Raises ValueError when
+    not even half of the weights find their place: then it is another network.
+    """
+    if not start:
+        return models.build(name, classes, shape, **options)
+    network, source = random(name, classes, shape, options), runs.load(Path(start))
+    ours, theirs = ([x for x in m.layers if x.weights] for m in (network, source))
+    pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
+    taken = 0
+    for layer, found in pairs:
+        if _shapes(found) == _shapes(layer):
+            layer.set_weights(found.get_weights())
+            taken += layer.count_params()
+    if 2 * taken < network.count_params():
+        raise ValueError(
+            f"--model.start {start} is another network than {name}: {taken:,} of "
+            f"{network.count_params():,} weights have a place in both. Give the "
+            "--model.name and --model.options it was trained with (config.toml of its "
+            "folder has them)."
+        )
+    return network
+
+
+def random(name: str, classes: int, shape, options: dict):
+    """`models.build` without ImageNet's weights: others will take their place."""
+    if name in models.MODELS:
+        known = inspect.signature(models.function(name)).parameters
+        options = options | {key: "none" for key in ("weights",) if key in known}
+    return models.build(name, classes, shape, **options)
+
+
+def _shapes(layer) -> list:
+    return [tuple(weight.shape) for weight in layer.weights]
