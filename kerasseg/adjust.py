@@ -12,14 +12,13 @@ with the numbers that the other half gave. The new run is written only if that g
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
 
-from kerasseg import atomic, config, runs
+from kerasseg import atomic, runs
 from kerasseg.command import command
 from kerasseg.metrics import count, scores
 from kerasseg.quiet import start_tensorflow
@@ -56,22 +55,21 @@ def adjust(run: Path, records: str = "") -> Path:
     on, and for a network that does not end in a convolution with a bias.
     """
     start_tensorflow()
-    network, settings = runs.load(run), runs.settings(run)
-    names = runs.taxonomy(run).names
-    records = records or settings.data.records or str(run / "records")
+    network, settings = runs.load(run), runs.settings_for(run, records)
+    data, names = settings.data, runs.taxonomy(run).names
     last = _last_convolution(network)
 
-    halves = _halves(network, records, settings.data.val)
+    halves = _halves(network, data.records, data.val)
     plain = np.zeros(len(names), np.float32)
     before = [_miou(*half, plain) for half in halves]
     crossed = [
         _miou(*judged, best_bias(*found))
-        for found, judged in (halves, reversed(halves))
+        for found, judged in (reversed(halves), halves)
     ]
     print(
-        f"mIoU of the halves of '{settings.data.val}': "
+        f"mIoU of the halves of '{data.val}': "
         f"{before[0]:.4f} and {before[1]:.4f}; each with what the other half gave: "
-        f"{crossed[1]:.4f} and {crossed[0]:.4f}"
+        f"{crossed[0]:.4f} and {crossed[1]:.4f}"
     )
     if sum(crossed) <= sum(before):
         raise ValueError(
@@ -82,20 +80,16 @@ def adjust(run: Path, records: str = "") -> Path:
     bias = best_bias(*both)
     last.bias.assign(last.bias + bias)
 
-    data = dataclasses.replace(settings.data, records=records)
-    settings = dataclasses.replace(settings, data=data)
-    name = f"{run.resolve().name}-adjusted"
-    out, _ = runs.open_run(run.parent, name, config.to_toml(settings))
-    atomic.write_json(out / "taxonomy.json", runs.taxonomy(run).to_json())
+    out = runs.derive(run, "adjusted", settings)
     found = {"bias": dict(zip(names, map(float, bias), strict=True))}
-    found |= {"halves_before": before, "halves_crossed": crossed[::-1]}
+    found |= {"halves_before": before, "halves_crossed": crossed}
     atomic.write_json(out / FILE, found)
     with atomic.replacing(out / "network.keras") as aside:
         network.save(aside)
 
     from kerasseg import evaluate, report
 
-    result = evaluate.evaluate(out, records, data.val, out, data.batch)
+    result = evaluate.evaluate(out, data.records, data.val, out, data.batch)
     print(evaluate.table(result, names))
     report.write(out)
     print(f"Written: {out}")

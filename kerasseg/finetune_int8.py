@@ -64,10 +64,8 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     from kerasseg.export.qat import FILE
     from kerasseg.inference import network_size
 
-    network, settings = runs.load(run), runs.settings(run)
-    records = asked.records or settings.data.records or str(run / "records")
-    data = dataclasses.replace(settings.data, records=records)
-    settings = dataclasses.replace(settings, data=data)
+    network, settings = runs.load(run), runs.settings_for(run, asked.records)
+    data, records = settings.data, settings.data.records
     size = network_size(network)
     val = pipeline.batches(records, data.val, batch_size=data.batch, size=size)
     images = calibration_images(records, data.train, size, asked.calibration)
@@ -76,9 +74,7 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
 
     # ---- Fine-tune the copy that computes as int8 will -----------------------------
     keras.utils.set_random_seed(settings.seed)
-    name = f"{run.resolve().name}-int8"
-    out, _ = runs.open_run(run.parent, name, config.to_toml(settings))
-    atomic.write_json(out / "taxonomy.json", runs.taxonomy(run).to_json())
+    out = runs.derive(run, "int8", settings)
     learnt = _train(network, settings, asked, val, out)
     atomic.write_json(out / FILE, learnt)
     with atomic.replacing(out / "network.keras") as aside:

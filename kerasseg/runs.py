@@ -14,6 +14,7 @@ log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import platform
@@ -119,6 +120,24 @@ def settings(path: str | Path):
     if not file.is_file():
         raise ValueError(f"{path} is no run folder: it has no config.toml.")
     return config.parse([str(file)])
+
+
+def settings_for(run: Path, records: str = ""):
+    """A run's settings with the records to use: these, else those of its training."""
+    found = settings(run)
+    records = records or found.data.records or str(run / "records")
+    data = dataclasses.replace(found.data, records=records)
+    return dataclasses.replace(found, data=data)
+
+
+def derive(run: Path, suffix: str, settings) -> Path:
+    """The folder RUN-SUFFIX-N beside a run, for what is made of its network."""
+    from kerasseg import config
+
+    name = f"{run.resolve().name}-{suffix}"
+    out, _ = open_run(run.parent, name, config.to_toml(settings))
+    atomic.write_json(out / "taxonomy.json", taxonomy(run).to_json())
+    return out
 
 
 def newest(out: str | Path = "saved_models") -> Path:

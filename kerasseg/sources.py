@@ -42,14 +42,14 @@ def moves(source) -> bool:
 
 def names(sources) -> list[str]:
     """A name of its own for each source, so that no result overwrites another."""
-    names: list[str] = []
+    found: list[str] = []
     for source in sources:
         stem = f"camera{source}" if isinstance(source, int) else source.stem
         name, number = stem, 2
-        while name in names:
+        while name in found:
             name, number = f"{stem}_{number}", number + 1
-        names.append(name)
-    return names
+        found.append(name)
+    return found
 
 
 def read_rgb(file: Path):

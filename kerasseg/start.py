@@ -39,7 +39,7 @@ def random(name: str, classes: int, shape, options: dict):
     """`models.build` without ImageNet's weights: others will take their place."""
     if name in models.MODELS:
         known = inspect.signature(models.function(name)).parameters
-        options = options | {key: "none" for key in ("weights",) if key in known}
+        options = options | ({"weights": "none"} if "weights" in known else {})
     return models.build(name, classes, shape, **options)
 
 
