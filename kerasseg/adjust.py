@@ -162,16 +162,9 @@ def _halves(network, records, split: str) -> list[tuple[np.ndarray, np.ndarray]]
 
 def _last_convolution(network):
     """The layer whose bias is added to the logits; ValueError where there is none."""
-    import keras
-
-    wide = network.output_shape[-1]
-    found = [
-        layer
-        for layer in network.layers
-        if isinstance(layer, keras.layers.Conv2D)
-        and layer.use_bias
-        and layer.filters == wide
-    ]
+    wide = (network.output_shape[-1],)
+    biases = [(layer, getattr(layer, "bias", None)) for layer in network.layers]
+    found = [layer for layer, bias in biases if bias is not None and bias.shape == wide]
     if found:
         layer = found[-1]
         image = np.random.default_rng(0).uniform(0, 255, (1, *network.input_shape[1:]))

@@ -9,7 +9,7 @@ import walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg import adjust, config, runs
+from kerasseg import adjust, config, models, runs
 from kerasseg.metrics import count, scores
 
 
@@ -87,6 +87,16 @@ def test_a_network_that_names_one_class_too_readily(records, tmp_path, capsys):
     added = runs.load(out).layers[-1].bias - runs.load(run).layers[-1].bias
     np.testing.assert_allclose(added, list(found["bias"].values()), atol=1e-5)
     assert (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["unet_fast", "unet_small"])
+def test_a_last_convolution_may_be_transposed(name):
+    """The network that is trained by default ends in one."""
+    network = models.build(name, 3, (32, 40, 3), filters=4, depth=2)
+    before = [np.array(weight) for weight in network.weights]
+    assert adjust._last_convolution(network).name == "logits"
+    for weight, value in zip(network.weights, before, strict=True):
+        np.testing.assert_allclose(weight, value, atol=1e-6)
 
 
 def test_a_network_without_such_a_bias(records, tmp_path):
