@@ -19,6 +19,7 @@ import fcntl
 import json
 import platform
 import re
+import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -26,8 +27,12 @@ from pathlib import Path
 from kerasseg import __version__, atomic, untrusted
 from kerasseg.taxonomy import Taxonomy
 
-SHIPPED = Path(__file__).parents[1] / "saved_models" / "road_scene"
-"""The road-scene network that comes with the sources."""
+_PLACES = ("road_scene", "../saved_models/road_scene")  # of a wheel, of the sources
+SHIPPED = next(
+    (found for place in _PLACES if (found := Path(__file__).parent / place).is_dir()),
+    Path(__file__).parents[1] / "saved_models" / "road_scene",
+).resolve()
+"""The road-scene network that comes with kerasseg."""
 
 
 def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
@@ -50,6 +55,16 @@ def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
     atomic.write_text(folder / "config.toml", config)
     atomic.write_json(folder / "environment.json", environment())
     return folder, False
+
+
+BEGUN = {".lock", "config.toml", "environment.json", "taxonomy.json", "records"}
+
+
+def discard(folder: Path) -> None:
+    """Removes a run in which nothing but `BEGUN` stands: no step was made."""
+    if {file.name for file in folder.iterdir()} <= BEGUN:
+        unlock(folder)
+        shutil.rmtree(folder)
 
 
 def load(path: str | Path):

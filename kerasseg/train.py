@@ -27,7 +27,11 @@ def main(argv: list[str]) -> None:
     name = settings.name or "synthetic"
     run, resumes = runs.open_run(settings.out, name, config.to_toml(settings))
     print(f"{'Resuming' if resumes else 'Run'} {run}")
-    train(settings, run)
+    try:
+        train(settings, run)
+    except (ValueError, OSError):
+        runs.discard(run)  # a wrong setting leaves no run behind
+        raise
 
 
 def train(settings: config.Config, run: Path | None) -> None:

@@ -42,6 +42,15 @@ def test_no_records(capsys, tmp_path):
     line = refused(capsys, train.main, *argv)
     assert "nowhere does not exist" in line
     assert "kerasseg.prepare" in line
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_start_of_another_network_leaves_no_run(capsys, good, tmp_path):
+    origin = tmp_path / "other.keras"
+    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1)]).save(origin)
+    argv = walk.flags(good, tmp_path / "runs", model__start=str(origin))
+    assert "is another network" in refused(capsys, train.main, *argv)
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_an_unknown_split(capsys, good, tmp_path):
