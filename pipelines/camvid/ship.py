@@ -57,7 +57,7 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         made = json.loads((run / "environment.json").read_text())
         packages = ("tensorflow", "keras", "numpy")
         made["packages"] = {name: made["packages"][name] for name in packages}
-        made |= {"command": ["see pipelines/camvid/road_scene.toml"]}
+        made |= {"command": ["see the head of pipelines/camvid/road_scene.toml"]}
         del made["platform"]
         atomic.write_json(small / "environment.json", made)
         for name in ("taxonomy.json", adjust.FILE):
