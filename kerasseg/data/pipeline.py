@@ -6,12 +6,17 @@ that was stopped goes on with exactly the batch that would have come next.
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import tensorflow as tf
 
 from kerasseg.border import connected_instances
 from kerasseg.data import records as _records
 from kerasseg.data.resize import resize_image, resize_label
+
+AHEAD = 2
+"""Batches that are made while a step computes."""
 
 
 def batches(
@@ -53,7 +58,7 @@ def batches(
     """
     description = _records.describe(records)
     height, width = size_of(description, split, size)
-    parallel = threads or tf.data.AUTOTUNE
+    parallel = threads or os.cpu_count() or 1
     paths = [str(path) for path in _records.shard_paths(records, split)]
     count = description.split(split).samples
 
@@ -110,10 +115,12 @@ def batches(
         ready = ready.apply(tf.data.experimental.assert_cardinality(length))
     options = tf.data.Options()
     options.deterministic = True
-    options.autotune.enabled = True
+    # Its thread was seen to hold up the end of an iterator for seconds, asleep; numbers
+    # fixed from the start are as fast.
+    options.autotune.enabled = False
     if threads:
         options.threading.private_threadpool_size = threads
-    return ready.prefetch(2 if threads else tf.data.AUTOTUNE).with_options(options)
+    return ready.prefetch(AHEAD).with_options(options)
 
 
 def _pieces(label):
