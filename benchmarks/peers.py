@@ -38,8 +38,7 @@ PEERS = {
         f"{SMP}, contiguous": ("torch", "smp.py", "step", "contiguous"),
         f"{SMP}, channels_last": ("torch", "smp.py", "step", "channels_last"),
         f"{SMP}, compiled": ("torch", "smp.py", "step", "compiled"),
-        f"{HUB}, fit without XLA": ("keras", "hub.py", "plain"),
-        f"{HUB}, fit, defaults": ("keras", "hub.py", "defaults"),
+        f"{HUB}, fit, defaults": ("keras", "hub.py"),
     },
     "epoch": {
         f"{SMP}, albumentations, DataLoader": ("torch", "smp.py", "epoch"),

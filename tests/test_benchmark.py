@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,15 @@ def test_a_peer_that_fails_is_left_out_with_its_reason(fake, word, reason):
     result = take_turns(part, rounds=2, limit=60)
     assert result.seconds == {"ours": [1.0, 1.0]}
     assert reason in result.left_out["theirs"]
+
+
+def test_a_peer_killed_between_turns_is_left_out_too():
+    """Closing it flushes what it never read: a broken pipe, once the end of all."""
+    side = peer([sys.executable, "-c", "print('ready')"], {})
+    time.sleep(0.5)
+    with pytest.raises(Missing, match="ended with 0"):
+        side.turn()
+    side.close()
 
 
 def test_an_environment_that_is_not_there_is_left_out(tmp_path):

@@ -5,6 +5,7 @@ A machine that is busy, or slows down when warm, then does so to every side.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
 import subprocess
@@ -115,7 +116,8 @@ def peer(command: list[str], work: dict) -> Side:
         raise Missing(f"{command[0]}: {error.strerror}") from error
 
     def close():
-        process.stdin.close()
+        with contextlib.suppress(OSError):  # it has ended before it was told to
+            process.stdin.close()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
