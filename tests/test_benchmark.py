@@ -109,6 +109,13 @@ def test_a_peer_that_fails_is_left_out_with_its_reason(fake, word, reason):
     assert reason in result.left_out["theirs"]
 
 
+def test_a_peer_that_says_no_seconds_is_left_out():
+    side = peer([sys.executable, "-c", "print('ready'); input(); print([0])"], {})
+    with pytest.raises(Missing, match=r"said '\[0\]' where seconds were expected"):
+        side.turn()
+    side.close()
+
+
 def test_a_peer_killed_between_turns_is_left_out_too():
     """Closing it flushes what it never read: a broken pipe, once the end of all."""
     side = peer([sys.executable, "-c", "print('ready')"], {})

@@ -140,7 +140,11 @@ def peer(command: list[str], work: dict) -> Side:
             process.stdin.write("\n")
         except OSError:
             pass  # It has ended; what it said last tells why.
-        return float(heard()[0])
+        word, _ = heard()
+        try:
+            return float(word)
+        except ValueError:
+            raise Missing(f"said '{word}' where seconds were expected") from None
 
     try:
         word, note = heard()
