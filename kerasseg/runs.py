@@ -27,11 +27,10 @@ from pathlib import Path
 from kerasseg import __version__, atomic, untrusted
 from kerasseg.taxonomy import Taxonomy
 
-_PLACES = ("road_scene", "../saved_models/road_scene")  # of a wheel, of the sources
-SHIPPED = next(
-    (found for place in _PLACES if (found := Path(__file__).parent / place).is_dir()),
-    Path(__file__).parents[1] / "saved_models" / "road_scene",
-).resolve()
+_PACKAGE = Path(__file__).resolve().parent
+_IN_WHEEL = _PACKAGE / "road_scene"
+_IN_SOURCES = _PACKAGE.parent / "saved_models" / "road_scene"
+SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_SOURCES
 """The road-scene network that comes with kerasseg."""
 
 
