@@ -61,7 +61,7 @@ BEGUN = {".lock", "config.toml", "environment.json", "taxonomy.json", "records"}
 
 def discard(folder: Path) -> None:
     """Removes a run in which nothing but `BEGUN` stands: no step was made."""
-    if {file.name for file in folder.iterdir()} <= BEGUN:
+    if folder.is_dir() and {file.name for file in folder.iterdir()} <= BEGUN:
         unlock(folder)
         shutil.rmtree(folder)
 

@@ -25,6 +25,17 @@ def test_a_finished_run_is_left_alone(tmp_path):
     assert runs.open_run(tmp_path, "a", "x = 1\n")[0].name == "a-2"
 
 
+def test_only_a_run_without_a_step_is_discarded(tmp_path):
+    folder, _ = runs.open_run(tmp_path, "a", "")
+    runs.discard(folder)
+    assert not folder.exists()
+    runs.discard(folder)  # it may be gone already: the first error is the one to tell
+    folder, _ = runs.open_run(tmp_path, "a", "")
+    (folder / "state.weights.h5").touch()
+    runs.discard(folder)
+    assert folder.is_dir()
+
+
 def test_names_that_begin_alike_do_not_mix(tmp_path):
     runs.open_run(tmp_path, "a-b", "")
     assert runs.open_run(tmp_path, "a", "")[0].name == "a-1"
