@@ -145,6 +145,11 @@ class Guard(keras.optimizers.LossScaleOptimizer):
         else:  # no pass over all gradients to divide them by 1
             self.inner_optimizer.apply(grads, trainable_variables)
 
+    def finalize_variable_values(self, var_list):
+        """Keras would end `fit` with the running means as weights, under JAX in the
+        same memory, which no further step could give away twice. Here the weights stay
+        as trained, and `fit` can go on: see `callbacks.averaged_weights`."""
+
     def save_own_variables(self, store):
         # The inner optimizer, a part of this one, saves its own.
         for i, variable in enumerate(self._variables):

@@ -172,9 +172,6 @@ def train(settings: config.Config, run: Path | None) -> None:
             # A damaged shard or image surfaces deep inside TensorFlow: name it.
             shards.verify(records)
             raise
-        # Keras ends `fit` by writing the running means over the weights: undo that.
-        used.wait("saved")
-        trainer.load_weights(state)
         done, _ = guard.calls()
 
     # ---- Judge, export, report ----------------------------------------------------

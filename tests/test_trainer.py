@@ -125,6 +125,18 @@ def test_what_is_computed_again_is_the_same():
     assert_same(again, kept)
 
 
+def test_fit_goes_on_where_it_ended():
+    """Keras alone ends `fit` with the running means as weights, under JAX shared with
+    the optimizer: the next `fit` failed."""
+    model, _ = trained({}, plain, steps=1)
+    once, _ = trained({}, plain, steps=3)
+    for seed in (1, 2):
+        batch = pair(seed)
+        source = ((each,) for each in [batch])
+        model.fit(source, steps_per_epoch=1, shuffle=False, verbose=0)
+    assert_same(model, once)
+
+
 def test_the_norm_of_the_gradient_is_noted():
     model, begun = trained({}, plain, steps=1, rate=1.0)
     # Nesterov momentum 0.9 from rest moves by 1.9 times the gradient.
