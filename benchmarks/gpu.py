@@ -30,8 +30,8 @@ os.environ["KERAS_BACKEND"] = "jax"
 # Torch needs its part of the card.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-from kerasseg.benchmark import table
-from kerasseg.benchmark.turns import Part, Side, peer, take_turns
+from benchmarks.speed import table
+from benchmarks.speed.turns import Part, Side, peer, take_turns
 
 SIZES = {
     "unet": (16, (512, 512)),
@@ -110,7 +110,7 @@ def matrix_rate(width: int) -> float:
 
 def training(name: str, batch: int, size, steps: int, *, compiled: bool):
     """(Part, floating point operations of the training step for one image)"""
-    from kerasseg.models.cost import multiply_adds
+    from kerasseg.models.analysis.cost import multiply_adds
 
     work = {"model": name, "classes": CLASSES, "batch": batch, "size": size}
     work |= {"steps": steps, "compiled": compiled}
@@ -178,8 +178,8 @@ def fit(name: str, batch: int, size, steps: int) -> Side:
     import numpy as np
 
     from kerasseg import augment, losses
-    from kerasseg.optimizer import optimizer
-    from kerasseg.trainer import Trainer
+    from kerasseg.fit.optimizer import optimizer
+    from kerasseg.fit.trainer import Trainer
 
     loss = losses.total({"cross_entropy": 1}, [1.0] * CLASSES)
     policy = augment.POLICIES["road"]

@@ -16,11 +16,11 @@ from collections import deque
 from itertools import cycle, islice
 from pathlib import Path
 
-from kerasseg.benchmark.work import Work
+from benchmarks.speed.work import Work
+from kerasseg.console import start_tensorflow
 from kerasseg.data.datasets import Samples
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.sample import Sample
-from kerasseg.quiet import start_tensorflow
 from kerasseg.taxonomy import Taxonomy
 
 

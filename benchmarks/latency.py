@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from kerasseg.quiet import silenced, start_tensorflow
+from kerasseg.console import silenced, start_tensorflow
 
 RATIOS = (
     ("LiteRT int8", "ONNX Runtime int8", 0.90),
@@ -83,15 +83,16 @@ def _sides(network, images, folder: Path):
     """Pairs of name and function: uint8 image (h, w, 3) -> class map."""
     import tensorflow as tf
 
-    from kerasseg.export import engines, formats, litert, runners
-    from kerasseg.inference import class_map
+    from kerasseg.export import engines, formats, runners
+    from kerasseg.export.litert import conversion
+    from kerasseg.inference.class_maps import class_map
 
     keras_run = tf.function(
         lambda image: class_map(network(tf.cast(image, tf.float32), training=False))
     )
     yield "Keras", lambda image: keras_run(image[None]).numpy()[0]
     for kind in ("float32", "int8"):
-        file = litert.write(network, folder / f"{kind}.tflite", kind, images)
+        file = conversion.write(network, folder / f"{kind}.tflite", kind, images)
         yield f"LiteRT {kind}", runners.single(kind, file, 1)
 
     if formats.missing("onnx"):

@@ -69,16 +69,16 @@ def main() -> None:
 
 def measure(asked: Memory, side: str) -> dict:
     """Peak of resident memory in MB, and seconds of the last step."""
-    from kerasseg.quiet import start_tensorflow
+    from kerasseg.console import start_tensorflow
 
     start_tensorflow()
     import keras
     import numpy as np
 
     from kerasseg import augment, config, losses, models
-    from kerasseg.fused import fused
-    from kerasseg.optimizer import optimizer
-    from kerasseg.trainer import Trainer
+    from kerasseg.fit.fused_normalisation import fused
+    from kerasseg.fit.optimizer import optimizer
+    from kerasseg.fit.trainer import Trainer
 
     settings = dict(SIDES[side])
     keras.config.set_dtype_policy(settings.pop("precision", "float32"))

@@ -1,7 +1,7 @@
 """Environments of the packages that kerasseg is compared with, and who runs in which.
 
     python benchmarks/peers.py FOLDER
-    python -m kerasseg.benchmark --peers FOLDER
+    python -m benchmarks.speed --peers FOLDER
 
 Makes the virtual environments FOLDER/torch and FOLDER/keras from the pinned lists
 beside this file (a few GB), and FOLDER/peers.json, which names the sides they add to
@@ -57,7 +57,7 @@ def main() -> None:
     made = [built(folder / name) for name in ("torch", "keras")]
     file = folder / "peers.json"
     file.write_text(json.dumps(commands(folder), indent=2))
-    print(f"{file}: now python -m kerasseg.benchmark --peers {folder}")
+    print(f"{file}: now python -m benchmarks.speed --peers {folder}")
     sys.exit(0 if all(made) else 1)
 
 

@@ -118,10 +118,10 @@ def load(asked, good, rest: str, grpc: str, pid: int) -> bool:
 
 def tiny(base: Path) -> Path:
     from kerasseg import models
-    from kerasseg.export import saved_model
+    from kerasseg.export.saved_model import signatures
 
     network = models.build("unet_small", 3, (32, 48, 3), filters=4, depth=2)
-    saved_model.write(network, base / "1", name="model")
+    signatures.write(network, base / "1", name="model")
     return base
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from kerasseg import atomic, runs
-from kerasseg.command import command
+from kerasseg import runs
+from kerasseg.console import command, start_tensorflow
+from kerasseg.files import atomic
 from kerasseg.metrics import count, scores
-from kerasseg.quiet import start_tensorflow
 
 PIXELS = 3_000_000
 """Looked at, at most: a grid of each image."""
@@ -87,7 +87,8 @@ def adjust(run: Path, records: str = "") -> Path:
     with atomic.replacing(out / "network.keras") as aside:
         network.save(aside)
 
-    from kerasseg import evaluate, report
+    from kerasseg import evaluate
+    from kerasseg.runs import report
 
     result = evaluate.evaluate(out, data.records, data.val, out, data.batch)
     print(evaluate.table(result, names))
@@ -135,7 +136,7 @@ def _halves(network, records, split: str) -> list[tuple[np.ndarray, np.ndarray]]
 
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
-    from kerasseg.inference import network_size
+    from kerasseg.inference.class_maps import network_size
 
     known, size = shards.describe(records).split(split), network_size(network)
     if known.samples < 2:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from kerasseg import atomic, picture, plots, runs
-from kerasseg.command import command
-from kerasseg.counts import Counts
-from kerasseg.quiet import start_tensorflow
+from kerasseg import runs
+from kerasseg.console import command, start_tensorflow
+from kerasseg.drawing import pictures, plots
+from kerasseg.files import atomic
+from kerasseg.metrics.split_scores import Counts
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def evaluate(
     from kerasseg import metrics
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
-    from kerasseg.inference import network_size
+    from kerasseg.inference.class_maps import network_size
 
     network, taxonomy = runs.load(run), runs.taxonomy(run)
     described = shards.describe(records)
@@ -90,7 +91,7 @@ def evaluate(
     result |= {name: _plain(value) for name, value in counts.scores().items()}
     result["matrix"] = total.tolist()
     for name, sheet in sheets.items():
-        atomic.write_bytes(folder / "pictures" / f"{name}.png", picture.png(sheet))
+        atomic.write_bytes(folder / "pictures" / f"{name}.png", pictures.png(sheet))
     heat = plots.confusion_heat_map(total, taxonomy)
     atomic.write_bytes(folder / "pictures" / "confusion.png", heat)
     bars = plots.iou_bars(np.array(metrics.scores(total)["iou"]), taxonomy)
@@ -104,7 +105,7 @@ def score(
 ) -> tuple[Counts, dict]:
     """What was counted on every image, and sheets of examples and of the worst."""
     from kerasseg import metrics
-    from kerasseg.inference import predictor
+    from kerasseg.inference.class_maps import predictor
 
     predict = predictor(network, flip)
     counts = Counts(taxonomy.num_classes)
@@ -162,9 +163,9 @@ def table(result: dict, names) -> str:
 def _sheet(samples, taxonomy) -> np.ndarray:
     rows, titles = [], []
     for quality, number, image, label, ids in samples:
-        truth = picture.overlay(image, label, taxonomy)
-        seen = picture.overlay(image, ids, taxonomy)
-        rows.append([image, truth, seen, picture.error_map(label, ids)])
+        truth = pictures.overlay(image, label, taxonomy)
+        seen = pictures.overlay(image, ids, taxonomy)
+        rows.append([image, truth, seen, pictures.error_map(label, ids)])
         caption = (
             f"image {number}",
             "truth",
@@ -172,9 +173,9 @@ def _sheet(samples, taxonomy) -> np.ndarray:
             "errors",
         )
         titles.append(list(caption))
-    sheet = picture.contact_sheet(rows, titles, 1600)
+    sheet = pictures.contact_sheet(rows, titles, 1600)
     label = np.concatenate([sample[3].ravel() for sample in samples])[None]
-    return picture.with_legend(sheet, taxonomy, label)
+    return pictures.with_legend(sheet, taxonomy, label)
 
 
 def _plain(value):

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import atomic, config, runs
-from kerasseg.command import command
+from kerasseg import config, runs
+from kerasseg.console import command, start_tensorflow
 from kerasseg.export.__main__ import Export, calibration_images, export_run
 from kerasseg.export.formats import Limits
-from kerasseg.quiet import start_tensorflow
+from kerasseg.files import atomic
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     import keras
 
     from kerasseg.data import pipeline
-    from kerasseg.export.qat import FILE
-    from kerasseg.inference import network_size
+    from kerasseg.export.litert.fake_quantisation import FILE
+    from kerasseg.inference.class_maps import network_size
 
     network, settings = runs.load(run), runs.settings_for(run, asked.records)
     data, records = settings.data, settings.data.records
@@ -81,7 +81,8 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
         network.save(aside)
 
     # ---- Judge, export, report -----------------------------------------------------
-    from kerasseg import evaluate, report
+    from kerasseg import evaluate
+    from kerasseg.runs import report
 
     evaluate.evaluate(out, records, data.val, out, data.batch)
     limits = Limits(int8=asked.limit)
@@ -103,12 +104,13 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
 
 def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
     """Fine-tunes; `network` then has the weights of the best epoch. Its ranges."""
-    from kerasseg import callbacks, models
+    from kerasseg import models
     from kerasseg.data import records as shards
-    from kerasseg.export.qat import quantised
-    from kerasseg.inference import network_size
+    from kerasseg.export.litert.fake_quantisation import quantised
+    from kerasseg.fit import callbacks
+    from kerasseg.fit.trainer import Trainer
+    from kerasseg.inference.class_maps import network_size
     from kerasseg.train import crop_of, loss_of, optimizer_of, stream_of
-    from kerasseg.trainer import Trainer
 
     data, size = settings.data, network_size(network)
     known = shards.describe(data.records).split(data.train)
@@ -159,7 +161,7 @@ def _best(judge, val, network):
     """Gives `network` the weights of the epoch that scores best as int8 computes."""
     import keras
 
-    from kerasseg.export.qat import give_back, ranges
+    from kerasseg.export.litert.fake_quantisation import give_back, ranges
 
     class Best(keras.callbacks.Callback):
         best = -1.0
@@ -180,10 +182,11 @@ def _best(judge, val, network):
 
 def _scores(network, images, val) -> list[dict]:
     """The gate's rows of a network and of its int8 file."""
-    from kerasseg.export import gate, litert
+    from kerasseg.export import gate
+    from kerasseg.export.litert import conversion
 
     with tempfile.TemporaryDirectory() as folder:
-        file = litert.write(network, Path(folder, "int8.tflite"), "int8", images)
+        file = conversion.write(network, Path(folder, "int8.tflite"), "int8", images)
         return gate.check(network, {"int8": file}, val)
 
 

@@ -16,9 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-from kerasseg import atomic, runs, sources
-from kerasseg.command import command
-from kerasseg.quiet import silenced, start_tensorflow
+from kerasseg import runs
+from kerasseg.console import command, silenced, start_tensorflow
+from kerasseg.files import atomic
+from kerasseg.inference import inputs
 
 SHEET = 24
 """Pictures on the contact sheet, at most."""
@@ -29,15 +30,15 @@ def main(argv: list[str]) -> None:
     asked = _parser().parse_args(argv)
     if asked.run and asked.litert:
         raise ValueError("Give --run or --litert, not both: they name the network.")
-    inputs = [source for word in asked.inputs for source in sources.named(word)]
+    inputs = [source for word in asked.inputs for source in inputs.named(word)]
     if not asked.run and not asked.litert:
         _choose(asked)
     segment, taxonomy = _lite(asked) if asked.litert else _network(asked)
     sheet, failed = [], []
-    for source, name in zip(inputs, sources.names(inputs), strict=True):
+    for source, name in zip(inputs, inputs.names(inputs), strict=True):
         target = asked.out / name
         try:
-            if sources.moves(source):
+            if inputs.moves(source):
                 _video(source, target, segment, taxonomy, asked)
             else:
                 drawn = _picture(source, target, segment, taxonomy, asked)
@@ -114,11 +115,11 @@ def _choose(asked) -> None:
 
 
 def _lite(asked):
-    from kerasseg import lite
+    from kerasseg.inference import litert
 
     if asked.crf:
         raise ValueError("--crf needs Keras and --run; --litert runs without it.")
-    model = lite.Model(asked.litert, asked.threads)
+    model = litert.Model(asked.litert, asked.threads)
     overlap = _overlap(asked, (model.height, model.width))
 
     def segment(image):
@@ -146,7 +147,7 @@ def _network(asked):
     network = runs.load(run)
     taxonomy = runs.taxonomy(run if run.is_dir() else run.parent)
 
-    from kerasseg.inference import network_size, segmenter
+    from kerasseg.inference.class_maps import network_size, segmenter
 
     if taxonomy.num_classes != network.output_shape[-1]:
         raise ValueError(
@@ -160,18 +161,18 @@ def _network(asked):
 def _picture(file: Path, target: Path, segment, taxonomy, asked):
     import cv2
 
-    from kerasseg import frames, picture
+    from kerasseg.drawing import pictures, video_frames
 
-    image = sources.read_rgb(file)
+    image = inputs.read_rgb(file)
     label = segment(image)
     if asked.litert:  # without Pillow and matplotlib
-        drawn = frames.overlay(image, label, taxonomy, asked.alpha)
-        shown = frames.captioned(drawn, taxonomy, label)
+        drawn = video_frames.overlay(image, label, taxonomy, asked.alpha)
+        shown = video_frames.captioned(drawn, taxonomy, label)
         data = cv2.imencode(".png", label)[1].tobytes()
     else:
-        drawn = picture.overlay(image, label, taxonomy, asked.alpha)
-        shown = picture.with_legend(drawn, taxonomy, label)
-        data = picture.label_png(label, taxonomy)
+        drawn = pictures.overlay(image, label, taxonomy, asked.alpha)
+        shown = pictures.with_legend(drawn, taxonomy, label)
+        data = pictures.label_png(label, taxonomy)
     atomic.write_bytes(target.with_name(f"{target.name}.png"), data)
     _write_jpeg(target.with_name(f"{target.name}_overlay.jpg"), shown)
     return file.name, image, drawn
@@ -181,7 +182,7 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
     """Segments frame by frame until the end, --frames, q in the window, or Ctrl-C."""
     import cv2
 
-    from kerasseg import frames
+    from kerasseg.drawing import video_frames
 
     with silenced():  # a missing camera is told below, in one line
         video = cv2.VideoCapture(source if isinstance(source, int) else str(source))
@@ -204,11 +205,11 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
                 start = time.perf_counter()
                 image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 label = segment(image)
-                drawn = frames.overlay(image, label, taxonomy, asked.alpha)
-                drawn = frames.captioned(drawn, taxonomy, label, speed)
+                drawn = video_frames.overlay(image, label, taxonomy, asked.alpha)
+                drawn = video_frames.captioned(drawn, taxonomy, label, speed)
                 shown = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
                 writer.write(shown)
-                if asked.show and frames.show(target.stem, shown):
+                if asked.show and video_frames.show(target.stem, shown):
                     break
                 done += 1
                 now = 1 / (time.perf_counter() - start)
@@ -224,14 +225,14 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
 
 
 def _contact_sheet(drawn, target: Path) -> None:
-    from kerasseg import picture
+    from kerasseg.drawing import pictures
 
     rows, titles = [], []
     for start in range(0, len(drawn), 2):
         pair = drawn[start : start + 2]
         rows.append([one for _, image, shown in pair for one in (image, shown)])
         titles.append([text for name, _, _ in pair for text in (name, "")])
-    _write_jpeg(target, picture.contact_sheet(rows, titles, 1600))
+    _write_jpeg(target, pictures.contact_sheet(rows, titles, 1600))
 
 
 def _write_jpeg(target: Path, picture) -> None:

@@ -10,11 +10,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from kerasseg.command import command
-from kerasseg.data import remote
+from kerasseg.console import command, start_tensorflow
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.sample import Sample
-from kerasseg.quiet import start_tensorflow
+from kerasseg.files import remote
 
 AND = "+"
 
@@ -61,10 +60,10 @@ def prepare(
     sources: name of each and a function that gives its taxonomy and splits.
     size: height and width to bring images and labels to; (0, 0) keeps them, and with
         them the source's own encoded bytes.
-    taxonomy: "own" classes of the sources, or "road" (kerasseg.data.road).
-    cut: height and width of the pieces to cut images into (kerasseg.data.cut); (0, 0)
-        leaves them whole.
-    workers, on_error, command, engine: see `kerasseg.data.writing.write_splits`.
+    taxonomy: "own" classes of the sources, or "road" (kerasseg.data.preparing.road).
+    cut: height and width of the pieces to cut images into
+        (kerasseg.data.writing.cut); (0, 0) leaves them whole.
+    workers, on_error, command, engine: see `kerasseg.data.writing.splits.write_splits`.
     """
     for flag, pair in (("--size", size), ("--cut", cut)):
         if tuple(pair) != (0, 0) and min(pair) < 1:
@@ -72,8 +71,8 @@ def prepare(
     for flag, number in (("--shards", shards), ("--workers", workers)):
         if number < 0:
             raise ValueError(f"{flag} must be 0 or more, got {number}.")
-    from kerasseg.data import road
-    from kerasseg.data.sources import join, mapped
+    from kerasseg.data.preparing import road
+    from kerasseg.data.preparing.join import join, mapped
 
     loaded = []
     for name, load in sources:
@@ -82,8 +81,8 @@ def prepare(
             source = mapped(source, road.table(name, source[0]), road.TAXONOMY)
         loaded.append((name, source))
     classes, splits = join(loaded)
-    from kerasseg.data import writing
-    from kerasseg.data.cut import Cut
+    from kerasseg.data.writing.cut import Cut
+    from kerasseg.data.writing.splits import write_splits
 
     if tuple(size) != (0, 0):
         splits = {
@@ -92,7 +91,7 @@ def prepare(
         }
     if tuple(cut) != (0, 0):
         splits = {split: Cut(samples, cut) for split, samples in splits.items()}
-    description = writing.write_splits(
+    description = write_splits(
         splits,
         out,
         taxonomy=classes,
@@ -233,7 +232,7 @@ def _loaded(load: Callable, *args, **options):
 
 def _divided(name: str, load: Callable, division: Division):
     """What `load` gives, with train and val divided by sequence if need be."""
-    from kerasseg.data.sequences import divide_by_sequence
+    from kerasseg.data.preparing.by_sequence import divide_by_sequence
 
     taxonomy, splits = load()
     bare = "train" in splits and "val" not in splits

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import atomic
 from kerasseg.augment.policies import NUMBERS, POLICIES
-from kerasseg.command import command
-from kerasseg.quiet import start_tensorflow
+from kerasseg.console import command, start_tensorflow
+from kerasseg.files import atomic
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,9 @@ def draw(asked: Preview) -> bytes:
     import numpy as np
     from keras import ops
 
-    from kerasseg import augment, picture
+    from kerasseg import augment
     from kerasseg.data import pipeline, records
+    from kerasseg.drawing import pictures
 
     taxonomy = records.describe(asked.records).taxonomy
     batch = next(
@@ -87,9 +87,9 @@ def draw(asked: Preview) -> bytes:
     labels = ops.convert_to_numpy(labels)
     cells = []
     for image, label in zip(images, labels, strict=True):
-        cells += [image, picture.overlay(image, label, taxonomy, alpha=0.6)]
+        cells += [image, pictures.overlay(image, label, taxonomy, alpha=0.6)]
     rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
-    return picture.png(picture.contact_sheet(rows, width=1600))
+    return pictures.png(pictures.contact_sheet(rows, width=1600))
 
 
 if __name__ == "__main__":

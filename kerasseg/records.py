@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from kerasseg.command import command
-from kerasseg.quiet import start_tensorflow
+from kerasseg.console import command, start_tensorflow
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from kerasseg import atomic, config, devices, runs
-from kerasseg.command import command
+from kerasseg import config, runs
+from kerasseg.console import command
+from kerasseg.files import atomic
+from kerasseg.fit import devices
 
 
 @command
@@ -76,8 +78,8 @@ def train(settings: config.Config, run: Path | None) -> None:
     total = steps * fit.epochs
 
     # ---- Networks: one to train on crops, one to judge on whole images -----------
-    from kerasseg import start
-    from kerasseg.trainer import Trainer
+    from kerasseg.fit import warm_start
+    from kerasseg.fit.trainer import Trainer
 
     options = config.options(settings.model.options, "--model.options")
     name = settings.model.name
@@ -88,7 +90,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     with used.building():
         keras.config.set_dtype_policy(fit.precision)
         origin = settings.model.start
-        network = start.build(name, classes, (*crop, 3), options, origin)
+        network = warm_start.build(name, classes, (*crop, 3), options, origin)
         network = used.trained(network, xla)
         # Judged, kept and exported in float32, whatever the training computes in.
         keras.config.set_dtype_policy("float32")
@@ -96,7 +98,7 @@ def train(settings: config.Config, run: Path | None) -> None:
         guard = optimizer_of(fit, total)
         trainer.compile(optimizer=guard, jit_compile=xla)
         _build(trainer, crop)
-    whole = start.random(name, classes, (*size, 3), options)
+    whole = warm_start.random(name, classes, (*size, 3), options)
     judge = Trainer(whole, loss, settings.augment, size)
     judge.compile(jit_compile=xla)
     say(
@@ -106,7 +108,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     )
 
     # ---- Resume: weights, optimizer, random state, place in the stream -----------
-    from kerasseg import anomaly, callbacks, health
+    from kerasseg.fit import callbacks, health, not_finite
 
     state = run / "state.weights.h5"
     if state.exists():
@@ -127,10 +129,10 @@ def train(settings: config.Config, run: Path | None) -> None:
     batch = data.batch
     # The samples of a step, should it go wrong.
     samples = functools.partial(
-        anomaly.sample_ids, records, data.train, batch, settings.seed, data.shuffle
+        not_finite.sample_ids, records, data.train, batch, settings.seed, data.shuffle
     )
     names, pixels = described.taxonomy.names, batch * math.prod(crop)
-    hooks = [anomaly.Anomaly(state, samples)]
+    hooks = [not_finite.Anomaly(state, samples)]
     hooks += used.writes * [
         callbacks.Validation(judge, val, run / "network.keras", best),
         callbacks.State(state, fit.save_every),
@@ -178,7 +180,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     used.part()
     if not used.writes:
         return
-    from kerasseg.finish import finish
+    from kerasseg.fit.finish import finish
 
     print(f"Trained in {_clock(time.monotonic() - began)}; scoring the best network")
     finish(run, records, data.val, batch, settings.export)
@@ -253,7 +255,7 @@ def loss_of(fit: config.Fit, split):
 
 
 def optimizer_of(fit: config.Fit, steps: int):
-    from kerasseg import optimizer, schedules
+    from kerasseg.fit import optimizer, schedules
 
     return optimizer.optimizer(
         fit.optimizer,

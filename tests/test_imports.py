@@ -113,7 +113,7 @@ print([name for name in ("tensorflow", "keras", "matplotlib") if name in sys.mod
 def test_models_under_jax_do_not_import_tensorflow():
     pytest.importorskip("jax")
     code = """
-import sys, kerasseg.models, kerasseg.trainer
+import sys, kerasseg.models, kerasseg.fit.trainer
 print("tensorflow" in sys.modules)
 """
     assert run(code, KERAS_BACKEND="jax").strip() == "False"

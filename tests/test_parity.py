@@ -17,10 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kerasseg import exif, inference, lite, sources
-from kerasseg.data import files, pipeline, records
+from kerasseg.data import pipeline, records
+from kerasseg.data.datasets.reading import files
 from kerasseg.data.sample import Sample
-from kerasseg.export import encoded, litert, saved_model
+from kerasseg.export.litert import conversion
+from kerasseg.export.saved_model import encoded, signatures
+from kerasseg.files import exif
+from kerasseg.inference import class_maps, inputs, litert
 from kerasseg.taxonomy import Taxonomy
 
 SIZE = (64, 96)
@@ -134,19 +137,21 @@ def test_every_way_gives_the_same_input(folder, network, tmp_path):
     assert stored[plain].encoded == (folder / plain).read_bytes()
 
     # ---- SavedModel bytes ------------------------------------------------------------
-    path = saved_model.write(network, tmp_path / "1", taxonomy)
+    path = signatures.write(network, tmp_path / "1", taxonomy)
     served = tf.saved_model.load(str(path)).signatures["serve_probabilities"]
     data = tf.constant([(folder / name).read_bytes() for name in names])
     served = levels(served(image_bytes=data)["probabilities"])
     np.testing.assert_allclose(served, expected, rtol=0, atol=2e-3)
 
     # ---- predict --litert and predict --run ------------------------------------------
-    device = lite.Model(litert.write(network, tmp_path / "model.tflite"), threads=1)
-    segment = inference.segmenter(network)
+    device = litert.Model(
+        conversion.write(network, tmp_path / "model.tflite"), threads=1
+    )
+    segment = class_maps.segmenter(network)
     for name, pixels in zip(names, expected, strict=True):
-        image = sources.read_rgb(folder / name)
+        image = inputs.read_rgb(folder / name)
         np.testing.assert_array_equal(image, stored[name].image, err_msg=name)
-        given = lite.stretched(image, *SIZE)
+        given = litert.stretched(image, *SIZE)
         np.testing.assert_array_equal(given, pixels, err_msg=name)
         seen = levels(device.probabilities(given))
         np.testing.assert_allclose(seen, pixels, rtol=0, atol=2e-3, err_msg=name)
@@ -163,7 +168,7 @@ def test_large_and_narrow_pictures_shrink_alike(size):
     image = scene(*size)
     for target in (SIZE, (192, 288), (513, 513)):
         expected = resize_image(image, target).numpy()
-        np.testing.assert_array_equal(lite.stretched(image, *target), expected)
+        np.testing.assert_array_equal(litert.stretched(image, *target), expected)
 
 
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
@@ -209,7 +214,7 @@ def test_tags_that_libraries_read_differently(tmp_path):
         assert files.size_of(tmp_path / name) == size, name
         image = files.read_image(tmp_path / name)[0]
         assert image.shape[:2] == size, name
-        np.testing.assert_array_equal(sources.read_rgb(tmp_path / name), image)
+        np.testing.assert_array_equal(inputs.read_rgb(tmp_path / name), image)
         np.testing.assert_array_equal(encoded.upright(tf.constant(data), 0), image)
 
 
@@ -220,7 +225,7 @@ def test_print_colours_are_one_level_off_on_devices_only(tmp_path):
     (tmp_path / "a.jpg").write_bytes(out.getvalue())
     image = files.read_image(tmp_path / "a.jpg")[0]
     np.testing.assert_array_equal(encoded.decode(out.getvalue()), image)
-    ours = sources.read_rgb(tmp_path / "a.jpg").astype(int)
+    ours = inputs.read_rgb(tmp_path / "a.jpg").astype(int)
     assert np.abs(ours - image).max() == 1
 
 
@@ -233,7 +238,7 @@ def test_other_formats_are_read_as_for_records(tmp_path, kind):
         options = {"exif": jpeg_png.exif(turn)} if turn else {}
         Image.fromarray(scene(40, 61)).save(file, kind, **options)
         image = files.read_image(file)[0]
-        np.testing.assert_array_equal(sources.read_rgb(file), image)
+        np.testing.assert_array_equal(inputs.read_rgb(file), image)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -245,6 +250,6 @@ def test_a_picture_cut_short_is_refused_on_every_way(tmp_path, kind):
         with pytest.raises(ValueError, match="cannot be read"):
             files.read_image(file)
         with pytest.raises(ValueError, match="not a picture"):
-            sources.read_rgb(file)
+            inputs.read_rgb(file)
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"image_bytes\[0\]"):
             encoded.upright(tf.constant(data[:length]), 0)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import walk
 
-from kerasseg import callbacks, health, runs
+from kerasseg import runs
+from kerasseg.fit import callbacks, health
 
 KILLED = """
 import os, signal

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kerasseg import inference, lite, predict, runs
+from kerasseg import predict, runs
 from kerasseg.data.synthetic import scene
+from kerasseg.inference import class_maps, litert
 
 FILE = runs.SHIPPED / "export" / "model_int8.tflite"
 
@@ -25,7 +26,7 @@ def test_size(network):
     files = [file for file in runs.SHIPPED.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 20e6
     assert network.count_params() <= 5_000_000
-    assert inference.network_size(network) == (360, 480)
+    assert class_maps.network_size(network) == (360, 480)
 
 
 def test_the_scores_are_of_this_network():
@@ -37,7 +38,7 @@ def test_the_scores_are_of_this_network():
     assert metrics["miou"] == pytest.approx(rows[0]["miou"], abs=1e-6)
     assert by_format["int8"]["passed"]
     assert 100 * (rows[0]["miou"] - by_format["int8"]["miou"]) <= 0.5
-    assert lite.Model(FILE).taxonomy == runs.taxonomy(runs.SHIPPED)
+    assert litert.Model(FILE).taxonomy == runs.taxonomy(runs.SHIPPED)
 
 
 def test_nothing_names_where_it_was_made():
@@ -48,8 +49,8 @@ def test_nothing_names_where_it_was_made():
 
 def test_int8_agrees_on_a_scene_it_never_saw(network):
     image = scene(0, 5, 360, 480).image
-    ours = inference.segmenter(network)(image)
-    theirs = lite.Model(FILE).segment(image)
+    ours = class_maps.segmenter(network)(image)
+    theirs = litert.Model(FILE).segment(image)
     assert (ours == theirs).mean() > 0.95
 
 

@@ -11,7 +11,7 @@ import walk
 
 from kerasseg import evaluate, predict, prepare, train
 from kerasseg.__main__ import COMMANDS, PACKAGES
-from kerasseg.command import command
+from kerasseg.console import command
 from kerasseg.export import __main__ as export
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 import walk
 
-from kerasseg import augment, callbacks, devices, losses, optimizer, runs, train
-from kerasseg.trainer import Trainer
+from kerasseg import augment, losses, runs, train
+from kerasseg.fit import callbacks, devices, optimizer
+from kerasseg.fit.trainer import Trainer
 
 TWO = devices.start("cpu", 2, 4)
 ONE = devices.Devices(gpu=False)

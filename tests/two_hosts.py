@@ -5,9 +5,10 @@ import os
 import signal
 import sys
 
-from kerasseg import anomaly, devices, finish, train
+from kerasseg import train, train_finish
+from kerasseg.fit import devices, not_finite
 
-passed = anomaly.Anomaly.on_train_batch_end
+passed = not_finite.Anomaly.on_train_batch_end
 
 
 def dies(self, batch, logs):
@@ -16,6 +17,6 @@ def dies(self, batch, logs):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-anomaly.Anomaly.on_train_batch_end = dies
-finish.finish = lambda *_: None
+not_finite.Anomaly.on_train_batch_end = dies
+train_finish.finish = lambda *_: None
 train.main(sys.argv[2:])

@@ -1,4 +1,4 @@
-"""How a peer talks with `kerasseg.benchmark`, which starts it: see kerasseg's turns.py.
+"""How a peer talks with `benchmarks.speed`, which starts it: see kerasseg's turns.py.
 
 A line in is one timed turn, a line out the seconds it took.
 """
@@ -15,7 +15,7 @@ from types import SimpleNamespace
 def serve(build) -> None:
     """Takes turns for `build(work, *words)`, which gives a function to time and a note.
 
-    work: sizes and folders, as in kerasseg.benchmark.work.Work. The function may return
+    work: sizes and folders, as in benchmarks.speed.work.Work. The function may return
     the seconds that count. An import that fails makes this peer a missing one.
     """
     # What libraries print must not get between the lines.

@@ -131,7 +131,7 @@ def _network(work):
 
 
 def _multiply_adds(network, size) -> float:
-    """Of convolutions for one image, counted as kerasseg.models.cost does."""
+    """Of convolutions for one image, counted as kerasseg.models.analysis.cost does."""
     import torch
 
     total = 0

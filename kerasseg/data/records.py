@@ -11,15 +11,15 @@ from pathlib import Path
 import tensorflow as tf
 from tqdm import tqdm
 
-from kerasseg.data import remote
-from kerasseg.data.conversion import bar
-from kerasseg.data.description import FILE, Description, again, describe
-from kerasseg.data.encode import check
-from kerasseg.data.example import FEATURES, deserialise, parse
-from kerasseg.data.remote_records import bring_shards
+from kerasseg.data.format.description import FILE, Description, again, describe
+from kerasseg.data.format.encode import check
+from kerasseg.data.format.example import FEATURES, deserialise, parse
 from kerasseg.data.sample import Sample
-from kerasseg.data.shards import last, sha256
-from kerasseg.data.writing import write, write_splits
+from kerasseg.data.writing.conversion import bar
+from kerasseg.data.writing.remote_records import bring_shards
+from kerasseg.data.writing.shards import last, sha256
+from kerasseg.data.writing.splits import write, write_splits
+from kerasseg.files import remote
 
 __all__ = [
     "FEATURES",

@@ -14,7 +14,7 @@ from pathlib import Path
 import tyro
 
 from kerasseg import runs
-from kerasseg.command import command
+from kerasseg.console import command
 from kerasseg.demo import litertjs
 from kerasseg.demo.server import Server, site
 from kerasseg.export.formats import ARTEFACTS
@@ -56,9 +56,9 @@ def describe(file: Path) -> dict:
 
     Raises ValueError when it is none, or its classes have no names.
     """
-    from kerasseg import lite
+    from kerasseg.inference import litert
 
-    model = lite.Model(file, threads=1)
+    model = litert.Model(file, threads=1)
     taxonomy = _taxonomy(model)
     inside = file.resolve().parent
     scores = "class_map" not in model.signatures

@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from kerasseg import atomic
+from kerasseg.files import atomic
 
 VERSION = "2.5.3"
 INTEGRITY = (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg.command import command
+from kerasseg.console import command
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Doctor:
 
 @command
 def main(argv: list[str]) -> None:
-    from kerasseg.data.remote_records import here
+    from kerasseg.data.writing.remote_records import here
 
     asked = tyro.cli(Doctor, args=argv, prog="python -m kerasseg.doctor")
     asked = replace(asked, source=here(asked.source))
@@ -55,15 +55,15 @@ def main(argv: list[str]) -> None:
 
 def doctor(asked: Doctor) -> bool:
     """Prints the table, writes the page; whether there are errors."""
-    from kerasseg import atomic
-    from kerasseg.doctor import checks, sources
+    from kerasseg.doctor import checks
     from kerasseg.doctor.balance import balances
     from kerasseg.doctor.report import report
     from kerasseg.doctor.survey import survey
     from kerasseg.doctor.table import table, verdict
+    from kerasseg.files import atomic
 
     checks.known(asked.skip)
-    source = _source(asked, sources)
+    source = _source(asked)
     seen = survey(source)
     findings = checks.run(seen, source.findings, asked.skip)
     blind = any(f.check in checks.BLIND for f in findings)
@@ -75,15 +75,16 @@ def doctor(asked: Doctor) -> bool:
     return any(finding.severity == "error" for finding in findings)
 
 
-def _source(asked: Doctor, sources):
-    from kerasseg.data.description import FILE
+def _source(asked: Doctor):
+    from kerasseg.data.format.description import FILE
+    from kerasseg.doctor import pairs
 
     if (asked.source / FILE).is_file():
-        from kerasseg.quiet import start_tensorflow
+        from kerasseg.console import start_tensorflow
 
         start_tensorflow()
-        return sources.of_records(asked.source)
-    return sources.of_folder(
+        return pairs.of_records(asked.source)
+    return pairs.of_folder(
         asked.source,
         asked.images,
         asked.masks,

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from kerasseg import exif
-from kerasseg.data import files
+from kerasseg.data.datasets.reading import files
+from kerasseg.files import exif
 
 
 def decode_image(data: bytes) -> tuple[np.ndarray, np.ndarray, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from kerasseg import page, picture
 from kerasseg.doctor.balance import Balance, recipe
 from kerasseg.doctor.checks import CHECKS
 from kerasseg.doctor.decode import decode_image, decode_mask
@@ -14,6 +13,7 @@ from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.ids import UNKNOWN, ids_of
 from kerasseg.doctor.survey import Survey
 from kerasseg.doctor.table import verdict
+from kerasseg.drawing import html, pictures
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 LOOK = 6
@@ -28,12 +28,12 @@ def report(
 ) -> str:
     body = [_head(name, survey, findings)]
     body += [_finding(finding, survey) for finding in findings]
-    body.append(page.section("Checks", _checks(findings)))
+    body.append(html.section("Checks", _checks(findings)))
     if balances:
-        body.append(page.section("Classes", _classes(survey.classes, balances)))
+        body.append(html.section("Classes", _classes(survey.classes, balances)))
     for split, facts in survey.splits.items():
-        body.append(page.section(f"A look at {split}", _look(facts, survey)))
-    return page.page(f"{name}: kerasseg doctor", "".join(body))
+        body.append(html.section(f"A look at {split}", _look(facts, survey)))
+    return html.page(f"{name}: kerasseg doctor", "".join(body))
 
 
 def _head(name: str, survey: Survey, findings: list[Finding]) -> str:
@@ -42,28 +42,28 @@ def _head(name: str, survey: Survey, findings: list[Finding]) -> str:
     figures |= {f"{split} images": len(f) for split, f in survey.splits.items()}
     figures["classes"] = survey.classes.num_classes
     cells = "".join(
-        f"<div><dt>{page.text(what)}</dt><dd>{value}</dd></div>\n"
+        f"<div><dt>{html.text(what)}</dt><dd>{value}</dd></div>\n"
         for what, value in figures.items()
     )
-    lead = f'<p class="lead">{page.text(verdict(findings))}</p>\n'
+    lead = f'<p class="lead">{html.text(verdict(findings))}</p>\n'
     cells = f'<dl class="figures">\n{cells}</dl>\n'
-    return f"<header>\n<h1>{page.text(name)}</h1>\n{lead}{cells}</header>\n"
+    return f"<header>\n<h1>{html.text(name)}</h1>\n{lead}{cells}</header>\n"
 
 
 def _finding(finding: Finding, survey: Survey) -> str:
     kind = ' class="bad"' if finding.severity == "error" else ""
-    body = f"<p{kind}>{page.text(finding.says)}</p>\n"
-    body += f"<p>Fix: {page.text(finding.fix)}</p>\n"
+    body = f"<p{kind}>{html.text(finding.says)}</p>\n"
+    body += f"<p>Fix: {html.text(finding.fix)}</p>\n"
     rows, titles = [], []
     for facts in finding.examples:
         drawn = [_drawn(one, survey) for one in facts]
         rows.append([p for pair in drawn for p in pair])
         titles.append([t for one in facts for t in (one.entry.image, one.entry.mask)])
     if rows:
-        sheet = picture.png(picture.contact_sheet(rows, titles, width=1200))
+        sheet = pictures.png(pictures.contact_sheet(rows, titles, width=1200))
         caption = "Image and mask over it. Ids of no class are magenta, 255 is hatched."
-        body += page.figure(sheet, f"Examples: {finding.says}", caption)
-    return page.section(f"{finding.severity.capitalize()}: {finding.check}", body)
+        body += html.figure(sheet, f"Examples: {finding.says}", caption)
+    return html.section(f"{finding.severity.capitalize()}: {finding.check}", body)
 
 
 def _checks(findings: list[Finding]) -> str:
@@ -77,24 +77,24 @@ def _checks(findings: list[Finding]) -> str:
         elif worst:
             says = "! warning"
         what = check.what[0].upper() + check.what[1:]
-        rows.append([page.text(what), check.name, says])
+        rows.append([html.text(what), check.name, says])
     note = "What was looked at. --skip NAME leaves a check out."
-    return page.table(note, ["Check", "Name", "Found"], rows, words=3)
+    return html.table(note, ["Check", "Name", "Found"], rows, words=3)
 
 
 def _classes(classes: Taxonomy, balances: list[Balance]) -> str:
     first, rows = balances[0], []
     for i, name in enumerate(classes.names):
-        row = [page.swatch(classes.colours[i]) + page.text(name)]
-        row += [page.percent(b.share[i], 2) for b in balances]
+        row = [html.swatch(classes.colours[i]) + html.text(name)]
+        row += [html.percent(b.share[i], 2) for b in balances]
         row.append(str(first.images_with[i]))
-        rows.append(row + [page.number(w[i], 2) for w in first.weights.values()])
+        rows.append(row + [html.number(w[i], 2) for w in first.weights.values()])
     titles = ["Class", *(b.split for b in balances), f"Images of {first.split}"]
-    ignored = ", ".join(f"{b.split} {page.percent(b.ignored)}" for b in balances)
+    ignored = ", ".join(f"{b.split} {html.percent(b.ignored)}" for b in balances)
     note = f"Share of the labelled pixels. Ignored (255): {ignored} of all. Weights "
     note += f"from {first.split}."
-    out = page.table(note, [*titles, *first.weights], rows, wide=True)
-    return out + page.code(recipe(first), "Lines for a recipe")
+    out = html.table(note, [*titles, *first.weights], rows, wide=True)
+    return out + html.code(recipe(first), "Lines for a recipe")
 
 
 def _look(facts: list[Facts], survey: Survey) -> str:
@@ -105,9 +105,9 @@ def _look(facts: list[Facts], survey: Survey) -> str:
         titles += [one.entry.id, ""]
     rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
     names = [titles[i : i + 4] for i in range(0, len(titles), 4)]
-    sheet = picture.png(picture.contact_sheet(rows, names, width=1200))
+    sheet = pictures.png(pictures.contact_sheet(rows, names, width=1200))
     caption = "Do the borders lie on what is seen, do the colours mean what they say?"
-    return page.figure(sheet, f"Images and overlays: {caption}", caption)
+    return html.figure(sheet, f"Images and overlays: {caption}", caption)
 
 
 def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
@@ -131,7 +131,7 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
     shown = _shown(classes)
     outside = (ids == UNKNOWN) | ((ids >= classes.num_classes) & (ids != IGNORE))
     label = np.where(outside, shown.num_classes - 1, ids)
-    return [image, picture.overlay(image_under, label, shown)]
+    return [image, pictures.overlay(image_under, label, shown)]
 
 
 def _shown(classes: Taxonomy) -> Taxonomy:

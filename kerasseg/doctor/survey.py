@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from kerasseg.doctor.facts import Facts, facts_of
 from kerasseg.doctor.ids import UNKNOWN, Reading
-from kerasseg.doctor.sources import Source
+from kerasseg.doctor.pairs import Source
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 

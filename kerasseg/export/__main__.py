@@ -15,11 +15,11 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import atomic, runs
-from kerasseg.command import command
+from kerasseg import runs
+from kerasseg.console import command, start_tensorflow
 from kerasseg.export import formats
 from kerasseg.export.formats import ARTEFACTS, Format, Limits
-from kerasseg.quiet import start_tensorflow
+from kerasseg.files import atomic
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,10 @@ def export_run(run: Path, records, split: str, asked: Export) -> list[dict]:
     start_tensorflow()
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
-    from kerasseg.export import card, engines, gate, litert, saved_model
-    from kerasseg.inference import network_size
+    from kerasseg.export import card, engines, gate
+    from kerasseg.export.litert import conversion
+    from kerasseg.export.saved_model import signatures
+    from kerasseg.inference.class_maps import network_size
 
     network, taxonomy = runs.load(run), runs.taxonomy(run)
     shards.describe(records).split(split)
@@ -106,7 +108,7 @@ def export_run(run: Path, records, split: str, asked: Export) -> list[dict]:
             files[name] = Path(aside, ARTEFACTS[name].file)
             if name == "saved_model":
                 options = ways | {"name": run.name, "max_pixels": asked.max_pixels}
-                saved_model.write(network, files[name], taxonomy, **options)
+                signatures.write(network, files[name], taxonomy, **options)
                 continue
             if name not in formats.LITERT:
                 engines.write(network, name, files[name], taxonomy)
@@ -115,10 +117,10 @@ def export_run(run: Path, records, split: str, asked: Export) -> list[dict]:
             if kind not in converted and kind == "int8":
                 converted[kind] = _int8(run, network, images, asked.keep_float)
             elif kind not in converted:
-                converted[kind] = litert.convert(network, kind)
+                converted[kind] = conversion.convert(network, kind)
             # MediaPipe takes scores only, and refuses a file with two graphs.
-            given = litert.SIGNATURES if name != "mediapipe" else ("probabilities",)
-            litert.finish(converted[kind], files[name], run.name, taxonomy, given)
+            given = conversion.SIGNATURES if name != "mediapipe" else ("probabilities",)
+            conversion.finish(converted[kind], files[name], run.name, taxonomy, given)
 
         # ---- Score, and let in what passed ---------------------------------------
         batches = pipeline.batches(records, split, batch_size=8, size=size)
@@ -161,13 +163,13 @@ def export_run(run: Path, records, split: str, asked: Export) -> list[dict]:
 def _int8(run: Path, network, images, keep_float) -> bytes:
     """In the ranges that `python -m kerasseg.finetune_int8` found, if it made the run;
     else in those of the images."""
-    from kerasseg.export import litert, qat
+    from kerasseg.export.litert import conversion, fake_quantisation
 
-    file = run / qat.FILE
+    file = run / fake_quantisation.FILE
     if keep_float or not file.is_file():
-        return litert.convert(network, "int8", images, keep_float)
-    copy = qat.with_ranges(network, json.loads(file.read_text()))
-    return litert.convert(copy, "learnt")
+        return conversion.convert(network, "int8", images, keep_float)
+    copy = fake_quantisation.with_ranges(network, json.loads(file.read_text()))
+    return conversion.convert(copy, "learnt")
 
 
 def calibration_images(records, split: str, size, count: int) -> list:
@@ -183,9 +185,9 @@ def calibration_images(records, split: str, size, count: int) -> list:
 
 def _print_culprits(run: Path, network, images, rejected: Path) -> None:
     """The layers that lose most in int8, as a table and in layer_errors.json."""
-    from kerasseg.export import layer_errors, litert
+    from kerasseg.export.litert import conversion, layer_errors
 
-    with litert.converter(network, "int8", images) as converter:
+    with conversion.converter(network, "int8", images) as converter:
         errors = layer_errors.report(network, converter, images[:4])
     atomic.write_json(rejected / "layer_errors.json", errors)
     print(f"{'error':>8}   layer (relative, by its quantisation alone)")

@@ -8,11 +8,14 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from kerasseg import atomic, page, runs
-from kerasseg.data.description import describe
-from kerasseg.export import engines, flatbuffer, latency, snippets
+from kerasseg import runs
+from kerasseg.data.format.description import describe
+from kerasseg.drawing import html
+from kerasseg.export import engines, latency
 from kerasseg.export.formats import ARTEFACTS, LITERT, missing
+from kerasseg.export.litert import flatbuffer, snippets
 from kerasseg.export.runners import runner
+from kerasseg.files import atomic
 
 WEAK = 0.5
 """IoU below which a class is named among the limits."""
@@ -46,9 +49,9 @@ def write(run: Path, rows: list[dict], records, size: tuple[int, int]) -> Path:
         f"passed the gate on the split '{rows[0]['split']}'."
     )
     atomic.write_text(folder / "card.md", _markdown(name, lead, parts))
-    body = f'<header>\n<h1>{page.text(name)}</h1>\n<p class="lead">{page.text(lead)}'
+    body = f'<header>\n<h1>{html.text(name)}</h1>\n<p class="lead">{html.text(lead)}'
     body += "</p>\n</header>\n" + _html(parts)
-    atomic.write_text(folder / "card.html", page.page(f"{name}: model card", body))
+    atomic.write_text(folder / "card.html", html.page(f"{name}: model card", body))
     return folder / "card.html"
 
 
@@ -135,7 +138,7 @@ def _contract(accepted, height: int, width: int, names):
         f"LiteRT files take one image, uint8 RGB 0 to 255, (1, {height}, {width}, 3), "
         "and nothing else: normalisation is inside. Other sizes are stretched to it, "
         "bilinear at half-pixel centres, antialiased when shrinking, rounded to whole "
-        "grey levels; kerasseg.lite.stretched does it without TensorFlow.",
+        "grey levels; kerasseg.inference.litert.stretched does it without TensorFlow.",
     )
     yield (
         "text",
@@ -255,17 +258,17 @@ def _html(parts) -> str:
             sections.append((content[0], ""))
             continue
         if kind == "text":
-            html = f"<p>{page.text(content[0])}</p>\n"
+            body = f"<p>{html.text(content[0])}</p>\n"
         elif kind == "list":
-            items = "".join(f"<li>{page.text(item)}</li>\n" for item in content[0])
-            html = f"<ul>\n{items}</ul>\n"
+            items = "".join(f"<li>{html.text(item)}</li>\n" for item in content[0])
+            body = f"<ul>\n{items}</ul>\n"
         elif kind == "code":
             language, _, code = content
-            html = f"<h3>{page.text(language)}</h3>\n" + page.code(code, language)
+            body = f"<h3>{html.text(language)}</h3>\n" + html.code(code, language)
         else:
             note, titles, rows = content
-            cells = [[page.text(cell) or "–" for cell in row] for row in rows]
-            html = page.table(note, titles, cells, words=1 + (titles[1] == "File"))
-        title, body = sections[-1]
-        sections[-1] = (title, body + html)
-    return "".join(page.section(title, body) for title, body in sections)
+            cells = [[html.text(cell) or "–" for cell in row] for row in rows]
+            body = html.table(note, titles, cells, words=1 + (titles[1] == "File"))
+        title, before = sections[-1]
+        sections[-1] = (title, before + body)
+    return "".join(html.section(title, body) for title, body in sections)

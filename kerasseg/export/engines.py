@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerasseg import atomic
-from kerasseg.inference import class_map, network_size
-from kerasseg.quiet import silenced
+from kerasseg.console import silenced
+from kerasseg.files import atomic
+from kerasseg.inference.class_maps import class_map, network_size
 
 OPSET = 18
 """Of ONNX; ONNX Runtime reads it since 1.14 (February 2023)."""

@@ -9,7 +9,7 @@ import numpy as np
 from kerasseg import metrics
 from kerasseg.export.formats import ARTEFACTS, Limits
 from kerasseg.export.runners import runner
-from kerasseg.inference import class_map, predictor
+from kerasseg.inference.class_maps import class_map, predictor
 
 
 class Rejected(ValueError):
@@ -38,7 +38,7 @@ def check(
     """
     import tensorflow as tf
 
-    from kerasseg.export import larger
+    from kerasseg.export.saved_model import larger
 
     limits = limits or Limits()
     reference = tf.function(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg import lite
 from kerasseg.export.formats import LITERT
+from kerasseg.inference import litert
 
 
 def runner(name: str, file: Path, threads: int = 0):
@@ -46,7 +46,7 @@ def openvino(file: Path, threads: int = 0, precision: str = "f32"):
 
 
 def _litert(file: Path, threads: int):
-    return lite.Model(file, threads).class_map
+    return litert.Model(file, threads).class_map
 
 
 def _onnx(file: Path, threads: int):

@@ -4,11 +4,17 @@ The target is (B, ..., C) float, all-zero where ignored; the logits have its sha
 any number of spatial axes. The result is a scalar float32, computed in float32.
 """
 
-from .boundary import boundary, signed_distance
-from .lovasz import lovasz_softmax
-from .overlap import focal_tversky, generalised_dice, jaccard, soft_dice, tversky
-from .pixelwise import cross_entropy, focal, ohem
-from .table import LOSSES, PIXELWISE, SegmentationLoss, total
+from kerasseg.losses.boundary import boundary, signed_distance
+from kerasseg.losses.lovasz import lovasz_softmax
+from kerasseg.losses.overlap import (
+    focal_tversky,
+    generalised_dice,
+    jaccard,
+    soft_dice,
+    tversky,
+)
+from kerasseg.losses.pixelwise import cross_entropy, focal, ohem
+from kerasseg.losses.table import LOSSES, PIXELWISE, SegmentationLoss, total
 
 __all__ = [
     "LOSSES",

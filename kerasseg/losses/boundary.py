@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from .prediction import ratio, target_and_prediction, valid_pixels
+from kerasseg.losses.prediction import ratio, target_and_prediction, valid_pixels
 
 
 def boundary(y_true, y_pred, distance=None):

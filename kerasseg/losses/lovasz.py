@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from .prediction import ratio, target_and_prediction, valid_pixels
+from kerasseg.losses.prediction import ratio, target_and_prediction, valid_pixels
 
 
 def lovasz_softmax(y_true, y_pred, *, per_image=False):

@@ -18,7 +18,12 @@ from __future__ import annotations
 
 from keras import ops
 
-from .prediction import ratio, spatial_axes, target_and_prediction, valid_pixels
+from kerasseg.losses.prediction import (
+    ratio,
+    spatial_axes,
+    target_and_prediction,
+    valid_pixels,
+)
 
 
 def soft_dice(

@@ -21,7 +21,12 @@ import math
 
 from keras import ops
 
-from .prediction import class_vector, ratio, target_and_prediction, valid_pixels
+from kerasseg.losses.prediction import (
+    class_vector,
+    ratio,
+    target_and_prediction,
+    valid_pixels,
+)
 
 
 def cross_entropy(

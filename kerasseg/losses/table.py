@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import keras
 
-from .boundary import boundary
-from .lovasz import lovasz_softmax
-from .overlap import focal_tversky, generalised_dice, jaccard, soft_dice, tversky
-from .pixelwise import cross_entropy, focal, ohem
-from .prediction import Prediction
+from kerasseg.losses.boundary import boundary
+from kerasseg.losses.lovasz import lovasz_softmax
+from kerasseg.losses.overlap import (
+    focal_tversky,
+    generalised_dice,
+    jaccard,
+    soft_dice,
+    tversky,
+)
+from kerasseg.losses.pixelwise import cross_entropy, focal, ohem
+from kerasseg.losses.prediction import Prediction
 
 PIXELWISE = {"cross_entropy": cross_entropy, "focal": focal, "ohem": ohem}
 """Losses that take class_weights and pixel_weight."""

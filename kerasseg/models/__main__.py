@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from kerasseg.command import command
-from kerasseg.quiet import silenced
+from kerasseg.console import command, silenced
 
 COLUMNS = (
     "network",
@@ -71,7 +70,7 @@ def _row(name, asked):
     with silenced():
         import keras
 
-        from kerasseg.models import cost, receptive_field
+        from kerasseg.models.analysis import cost, receptive_field
 
         offline = "weights" in inspect.signature(function(name)).parameters
     try:

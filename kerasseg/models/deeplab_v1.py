@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kerasseg.models import vgg_trunk
+from kerasseg.models.pieces import vgg_trunk
 
 STRIDE = 8
 # kernel size and dilation of fc6, filters of fc6 and fc7: table 2 of the first paper

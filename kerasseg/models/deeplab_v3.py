@@ -8,8 +8,8 @@ import keras
 from keras import layers
 
 from kerasseg import upsampling
-from kerasseg.models.aspp import RATES, aspp
 from kerasseg.models.encoders import encode, freeze
+from kerasseg.models.pieces.aspp import RATES, aspp
 
 
 def deeplab_v3(

@@ -13,7 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerasseg import upsampling
-from kerasseg.models import vgg_trunk
+from kerasseg.models.pieces import vgg_trunk
 
 STRIDE = 8
 MARGIN = 186  # pixels that the front end needs on every side: (380 - 8) / 2

@@ -10,8 +10,8 @@ from keras import layers
 
 from kerasseg.models.encoders import applications
 from kerasseg.models.encoders.vgg16 import read_vgg16, vgg16_block
-from kerasseg.models.local_response import local_response_normalization
-from kerasseg.models.upscore import KINDS, upscore
+from kerasseg.models.pieces.local_response import local_response_normalization
+from kerasseg.models.pieces.upscore import KINDS, upscore
 
 MEAN = (122.67892, 116.66877, 104.00699)  # RGB, of the release
 BORDERS = ("pad100", "same")

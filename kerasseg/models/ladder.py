@@ -14,8 +14,8 @@ import keras
 from keras import layers
 
 from kerasseg import upsampling
-from kerasseg.models.aspp import RATES, aspp, conv, separable_conv
 from kerasseg.models.encoders import encode
+from kerasseg.models.pieces.aspp import RATES, aspp, conv, separable_conv
 
 
 def ladder(

@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from kerasseg.models.encoders.vgg16 import BLOCKS, MEAN, read_vgg16
-from kerasseg.models.local_response import local_response_normalization
+from kerasseg.models.pieces.local_response import local_response_normalization
 from kerasseg.upsampling import max_pool_with_indices, max_unpool
 
 START_OF_BETA = keras.initializers.Constant(0.001)  # as in the release

@@ -14,8 +14,7 @@ from pathlib import Path
 import tyro
 
 from kerasseg import runs
-from kerasseg.command import command
-from kerasseg.quiet import silenced, start_tensorflow
+from kerasseg.console import command, silenced, start_tensorflow
 
 PACKAGES = ("aiohttp", "grpc", "prometheus_client", "tensorflow_serving")
 

@@ -19,9 +19,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from kerasseg import adjust, atomic, config, evaluate, runs
+from kerasseg import adjust, config, evaluate, runs
 from kerasseg.export.__main__ import Export, export_run
 from kerasseg.export.formats import Limits
+from kerasseg.files import atomic
 
 LIMIT = 20_000_000  # bytes
 WEIGHTS = "model.weights.h5"

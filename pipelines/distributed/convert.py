@@ -22,7 +22,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from kerasseg import prepare
-from kerasseg.command import command
+from kerasseg.console import command
 
 
 class Write(beam.DoFn):
@@ -35,7 +35,7 @@ class Write(beam.DoFn):
         self.loaded = pickle.loads(self.source)  # once, not for each shard
 
     def process(self, job):
-        from kerasseg.data.shards import write_shard
+        from kerasseg.data.writing.shards import write_shard
 
         counter = beam.metrics.Metrics.counter("kerasseg", "entries")
         write_shard(self.loaded, job, Path(self.folder), counter.inc)

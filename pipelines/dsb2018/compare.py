@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg import atomic, border, picture, runs
+from kerasseg import border, runs
 from kerasseg.data import pipeline
-from kerasseg.inference import segmenter
+from kerasseg.drawing import pictures
+from kerasseg.files import atomic
+from kerasseg.inference.class_maps import segmenter
 from kerasseg.metrics import object_counts, object_f1
 
 SHOWN = 3
@@ -49,8 +51,8 @@ def main(without: str, with_weights: str, records: str, out: str) -> None:
         for _, _, image, true, seen, _ in samples[:SHOWN]
     ]
     titles = ["image", "true nuclei", "without border weights", "with border weights"]
-    sheet = picture.contact_sheet(rows, titles, 1100)
-    atomic.write_bytes(Path(out), picture.png(sheet))
+    sheet = pictures.contact_sheet(rows, titles, 1100)
+    atomic.write_bytes(Path(out), pictures.png(sheet))
 
 
 def coloured(instance: np.ndarray) -> np.ndarray:

@@ -10,11 +10,11 @@ from PIL import Image
 
 from kerasseg.data import records
 from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.embedded import Embedded
-from kerasseg.data.example import deserialise
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.embedded import Embedded
+from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.format.example import deserialise
 from kerasseg.data.sample import Sample
-from kerasseg.data.shards import ready
+from kerasseg.data.writing.shards import ready
 from kerasseg.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

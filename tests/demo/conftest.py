@@ -9,7 +9,7 @@ import sys
 import pytest
 import tiny
 
-from kerasseg.export import litert
+from kerasseg.export.litert import conversion
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY = Taxonomy.named(["road", "sky", "tree & <b>bush</b>", "a" * 70, "car"])
@@ -22,7 +22,7 @@ def network():
 
 @pytest.fixture(scope="session")
 def converted(network):
-    return litert.convert(network)
+    return conversion.convert(network)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def run(converted, tmp_path_factory):
     """A run folder with a LiteRT file."""
     folder = tmp_path_factory.mktemp("demo") / "street-1"
     file = folder / "export" / "model.tflite"
-    litert.finish(converted, file, folder.name, TAXONOMY)
+    conversion.finish(converted, file, folder.name, TAXONOMY)
     return folder
 
 

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kerasseg import lite
 from kerasseg.demo import litertjs
+from kerasseg.inference import litert
 
 api = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
 expect = api.expect
@@ -72,7 +72,7 @@ def page(loaded):
 
 @pytest.fixture(scope="module")
 def model(run):
-    return lite.Model(run / "export" / "model.tflite", threads=1)
+    return litert.Model(run / "export" / "model.tflite", threads=1)
 
 
 def scene(high, wide):
@@ -107,7 +107,7 @@ def shown(page, model, file: Path):
 
 def expected(model, file: Path):
     image = cv2.imread(str(file))[..., ::-1]
-    return model.class_map(lite.stretched(image, model.height, model.width))
+    return model.class_map(litert.stretched(image, model.height, model.width))
 
 
 @pytest.mark.parametrize("size", [(48, 64), (360, 480), (133, 77), (31, 40)])
@@ -169,7 +169,7 @@ def test_resizing_is_bit_for_bit_that_of_python(page, size):
         }""",
         [image.ravel().tolist(), *size],
     )
-    wanted = lite.stretched(image[..., :3], height, width)
+    wanted = litert.stretched(image[..., :3], height, width)
     np.testing.assert_array_equal(page_pixels, wanted.ravel())
 
 

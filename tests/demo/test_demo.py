@@ -13,7 +13,7 @@ from fake_litertjs import CONTENTS, install
 
 from kerasseg.demo.__main__ import describe
 from kerasseg.demo.server import Server, site
-from kerasseg.export import litert
+from kerasseg.export.litert import conversion
 from kerasseg.taxonomy import Taxonomy
 
 ABOUT = {"names": ["road"]}
@@ -138,7 +138,7 @@ def test_the_command_serves_a_run_until_it_is_stopped(start, run, tmp_path, numb
 def test_a_file_without_classes_takes_those_of_its_run(converted, tmp_path):
     classes = Taxonomy.named(list("abcde"))
     file = tmp_path / "run" / "export" / "model.tflite"
-    litert.finish(converted, file, "run")
+    conversion.finish(converted, file, "run")
     with pytest.raises(ValueError, match="holds no taxonomy"):
         describe(file)
     taxonomy = json.dumps(classes.to_json())

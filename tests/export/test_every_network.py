@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasseg.export import flatbuffer, layer_errors, litert
+from kerasseg.export.litert import conversion, flatbuffer, layer_errors
 from kerasseg.models import MODELS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
@@ -27,7 +27,7 @@ CONVOLUTIONS = (
 def test_builtins_only_and_nothing_left_unfolded(name, kind):
     model, (shape, _) = network(name), SMALL[name]
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
-    data = litert.convert(model, kind, images)
+    data = conversion.convert(model, kind, images)
     count = flatbuffer.operators(data)
     assert not [
         n for n in count if n.startswith(("CUSTOM", "SPACE_TO_B", "BATCH_TO_S"))

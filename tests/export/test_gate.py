@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import walk
 
-from kerasseg import lite, runs
+from kerasseg import runs
 from kerasseg.export import __main__ as export
-from kerasseg.export import card, gate, latency, litert
+from kerasseg.export import card, gate, latency
 from kerasseg.export.formats import ARTEFACTS, Limits, missing
+from kerasseg.export.litert import conversion
+from kerasseg.inference import litert
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_a_wrong_artefact_is_found_and_its_worst_image_named(
 ):
     """One image of four gets another class everywhere: agreement is 3/4 or more."""
     network = runs.load(run)
-    file = litert.write(network, tmp_path / "model.tflite")
+    file = conversion.write(network, tmp_path / "model.tflite")
     seen = []
 
     def spoiled(self, image):
@@ -75,7 +77,7 @@ def test_a_wrong_artefact_is_found_and_its_worst_image_named(
         seen.append(1)
         return (ids + 1) % 11 if len(seen) == 3 else ids
 
-    monkeypatch.setattr(lite.Model, "class_map", spoiled)
+    monkeypatch.setattr(litert.Model, "class_map", spoiled)
     _, row = gate.check(network, {"float32": file}, batches())
     assert row["agreement"] == pytest.approx(0.75, abs=1e-3)
     assert row["worst"] == {"image": 2, "agreement": 0.0}

@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from kerasseg.export import saved_model
+from kerasseg.export.saved_model import signatures
 
 SIZE = (32, 48)
 PROGRAM = Path(__file__).parent / "predict.c"
@@ -25,7 +25,7 @@ PROGRAM = Path(__file__).parent / "predict.c"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     network = tiny.network()
-    return saved_model.write(network, tmp_path_factory.mktemp("readers") / "1")
+    return signatures.write(network, tmp_path_factory.mktemp("readers") / "1")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kerasseg.models import build
-from kerasseg.models.deeplab import deeplab_v3plus
+from kerasseg.models.deeplab_v3plus import deeplab_v3plus
 
 pytestmark = pytest.mark.agnostic
 SMALL = {"aspp_filters": 4, "decoder_filters": 4, "weights": "none"}

@@ -5,13 +5,9 @@ import numpy as np
 import pytest
 from narrow_vgg import NARROW, columns_seen, set_weights
 
-from kerasseg.models import build, vgg_trunk
-from kerasseg.models.deeplab_v1 import (
-    ASPP_S,
-    deeplab_v1,
-    deeplab_v2_vgg16,
-    interpolate,
-)
+from kerasseg.models import build
+from kerasseg.models.deeplab_v1 import ASPP_S, deeplab_v1, deeplab_v2_vgg16, interpolate
+from kerasseg.models.pieces import vgg_trunk
 
 pytestmark = pytest.mark.agnostic
 

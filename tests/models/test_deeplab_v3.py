@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from kerasseg.models import build
-from kerasseg.models.aspp import aspp
+from kerasseg.models.pieces.aspp import aspp
 
 pytestmark = pytest.mark.agnostic
 BETA = {"encoder_options": {"stem": "beta"}}

@@ -6,7 +6,7 @@ import pytest
 from narrow_vgg import NARROW, columns_seen, set_weights
 from receptive_field import make_positive
 
-from kerasseg.models import build, vgg_trunk
+from kerasseg.models import build
 from kerasseg.models.dilated import (
     context_module,
     dilated_frontend,
@@ -14,6 +14,7 @@ from kerasseg.models.dilated import (
     dilation8,
     dilation10,
 )
+from kerasseg.models.pieces import vgg_trunk
 
 pytestmark = pytest.mark.agnostic
 

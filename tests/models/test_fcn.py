@@ -13,8 +13,8 @@ from keras import layers
 
 from kerasseg.models import fcn
 from kerasseg.models.fcn import fcn8s, fcn16s, fcn32s, fcn_alexnet
-from kerasseg.models.local_response import local_response_normalization
-from kerasseg.models.upscore import KINDS, bilinear_window, upscore
+from kerasseg.models.pieces.local_response import local_response_normalization
+from kerasseg.models.pieces.upscore import KINDS, bilinear_window, upscore
 
 VGG = [fcn32s, fcn16s, fcn8s]
 NETWORKS = [*VGG, fcn_alexnet]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from kerasseg.export import saved_model
+from kerasseg.export.saved_model import signatures
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -73,7 +73,7 @@ def folder(network, tmp_path_factory):
     """A folder of version folders, as TF Serving takes it."""
     base = tmp_path_factory.mktemp("served") / "street"
     taxonomy = Taxonomy.named(["road", "sky", "tree"])
-    saved_model.write(network, base / "1", taxonomy, name="street")
+    signatures.write(network, base / "1", taxonomy, name="street")
     return base
 
 

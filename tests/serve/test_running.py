@@ -101,9 +101,9 @@ def test_versions_roll_over_and_back(start, folder, network, tmp_path):
         assert client.version() == 1
         changed = network.get_weights()
         network.set_weights([one + 0.5 for one in changed])
-        from kerasseg.export import saved_model
+        from kerasseg.export.saved_model import signatures
 
-        saved_model.write(network, base / "4")
+        signatures.write(network, base / "4")
         network.set_weights(changed)
         assert any((a != b).any() for a, b in zip(first, until(4), strict=True))
         shutil.move(base / "4", tmp_path / "4")

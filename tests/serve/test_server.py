@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import urllib3
 
-from kerasseg.inference import class_map, logits_at_size
+from kerasseg.inference.class_maps import class_map, logits_at_size
 
 for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")

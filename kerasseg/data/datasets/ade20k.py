@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.cityscapes import TAXONOMY
-from kerasseg.data.datasets.label_maps import paired, table, to_classes
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

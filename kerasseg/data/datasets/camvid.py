@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from kerasseg.data.datasets import Samples, camvid_colours, stem
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

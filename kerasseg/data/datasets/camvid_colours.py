@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.label_maps import paired
-from kerasseg.data.datasets.legend import Legend, read_legend
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.label_maps import paired
+from kerasseg.data.datasets.reading.legend import Legend, read_legend
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
 

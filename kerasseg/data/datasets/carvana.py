@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data import rle
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.divide import divide
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading import rle
+from kerasseg.data.datasets.reading.divide import divide
+from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
 

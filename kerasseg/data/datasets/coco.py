@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.coco_masks import mask_of
-from kerasseg.data.datasets.extra import needs
-from kerasseg.data.datasets.json_stream import members
-from kerasseg.data.files import read_image
+from kerasseg.data.datasets.reading.coco_masks import mask_of
+from kerasseg.data.datasets.reading.extra import needs
+from kerasseg.data.datasets.reading.files import read_image
+from kerasseg.data.datasets.reading.json_stream import members
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

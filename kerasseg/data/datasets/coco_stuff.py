@@ -15,11 +15,11 @@ from typing import Literal
 import numpy as np
 
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.coco_masks import mask_of
 from kerasseg.data.datasets.coco_stuff_names import NAMES
-from kerasseg.data.datasets.json_stream import members
-from kerasseg.data.datasets.label_maps import paired, table, to_classes
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.coco_masks import mask_of
+from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.json_stream import members
+from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

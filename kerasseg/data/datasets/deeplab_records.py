@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from kerasseg.console import start_tensorflow
 from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.in_order import InOrder
-from kerasseg.data.datasets.legend import read_legend
+from kerasseg.data.datasets.reading.in_order import InOrder
+from kerasseg.data.datasets.reading.legend import read_legend
 from kerasseg.data.sample import Sample
-from kerasseg.quiet import start_tensorflow
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SHARD = re.compile(r"(?P<split>.+?)-\d+-of-\d+")
@@ -78,7 +78,7 @@ def _open(file: Path):
 def _read(entry: tuple[Path, int], records: InOrder, ignore: int) -> Sample:
     import tensorflow as tf
 
-    from kerasseg.data.example import deserialise
+    from kerasseg.data.format.example import deserialise
 
     file, number = entry
     try:

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.divide import divide
-from kerasseg.data.datasets.extra import needs
+from kerasseg.data.datasets.reading.divide import divide
+from kerasseg.data.datasets.reading.extra import needs
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.legend import Legend, read_legend
-from kerasseg.data.files import read_image, read_mask, size_of
+from kerasseg.data.datasets.reading.files import read_image, read_mask, size_of
+from kerasseg.data.datasets.reading.legend import Legend, read_legend
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

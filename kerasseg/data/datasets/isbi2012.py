@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from kerasseg.data.datasets import Samples
-from kerasseg.data.files import read_image, read_mask
-from kerasseg.data.instances import components
+from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.instances import components
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.divide import divide
-from kerasseg.data.datasets.embedded import Embedded
-from kerasseg.data.datasets.shapes import rasterise
-from kerasseg.data.files import read_image
+from kerasseg.data.datasets.reading.divide import divide
+from kerasseg.data.datasets.reading.embedded import Embedded
+from kerasseg.data.datasets.reading.files import read_image
+from kerasseg.data.datasets.reading.shapes import rasterise
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.label_maps import paired, table, to_classes
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.data.datasets import Samples, pascal_voc, stem
-from kerasseg.data.datasets.extra import needs
-from kerasseg.data.files import read_image
+from kerasseg.data.datasets.reading.extra import needs
+from kerasseg.data.datasets.reading.files import read_image
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg.console import start_tensorflow
 from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.embedded import Embedded
-from kerasseg.data.datasets.extra import needs
-from kerasseg.data.datasets.in_order import InOrder
-from kerasseg.data.datasets.legend import read_legend
-from kerasseg.data.files import read_image, read_mask
+from kerasseg.data.datasets.reading.embedded import Embedded
+from kerasseg.data.datasets.reading.extra import needs
+from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.in_order import InOrder
+from kerasseg.data.datasets.reading.legend import read_legend
 from kerasseg.data.sample import Sample
-from kerasseg.quiet import start_tensorflow
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SPLITS = {"validation": "val", "valid": "val"}

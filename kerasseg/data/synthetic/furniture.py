@@ -5,15 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasseg.data.synthetic.canvas import VOID_CODE, noise
-from kerasseg.data.synthetic.stage import (
-    FENCE,
-    POLE,
-    SIGN,
-    Stage,
-    Thing,
-    circle,
-    pick,
-)
+from kerasseg.data.synthetic.stage import FENCE, POLE, SIGN, Stage, Thing, circle, pick
 
 STEEL = ((128, 130, 132), (84, 88, 90), (54, 66, 60), (168, 168, 166))
 FRONT = (0.0, 0.2, -1.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from kerasseg import untrusted
+from kerasseg.files import untrusted
 
 PREFIX = "encoder_"
 

@@ -1,0 +1,87 @@
+"""The terminal: errors that a person can act on, and quiet native libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).parent)
+
+
+def command(main):
+    """Wraps `main(argv)` of a command: one line and exit code 2 for a wrong input.
+
+    A ValueError raised by this package's own code, and any OSError (missing file, full
+    disk), is a message to the user. All else is a defect and keeps its traceback.
+    """
+
+    @functools.wraps(main)
+    def guarded(argv: list[str] | None = None) -> None:
+        file = Path(main.__code__.co_filename)
+        name = file.parent.name if file.stem == "__main__" else file.stem
+        try:
+            main(sys.argv[1:] if argv is None else argv)
+        except KeyboardInterrupt:
+            print("\nStopped.", file=sys.stderr)
+            sys.exit(130)
+        except (ValueError, OSError) as error:
+            if not _is_message(error):
+                raise
+            text = " ".join(str(error).split())
+            print(f"kerasseg {name}: error: {text}", file=sys.stderr)
+            sys.exit(2)
+
+    return guarded
+
+
+def _is_message(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return True
+    # Keras hides its own frames, so a last frame of ours can also be a call into Keras:
+    # only our own raise statement makes a message.
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    return (
+        bool(last)
+        and last.filename.startswith(PACKAGE)
+        and (last.line.startswith("raise"))
+    )
+
+
+@contextlib.contextmanager
+def silenced():
+    """Holds back what is written to the process's stderr, also from C++.
+
+    It is shown after all when the block raises: then it may tell why.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow and looks for devices, without its log lines."""
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+        # The first operation makes the devices, which logs too.
+        tf.zeros(()).numpy()

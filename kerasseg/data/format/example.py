@@ -1,0 +1,72 @@
+"""Reads one serialised `tf.train.Example` as a Sample; `encode` writes them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL, serialise
+from kerasseg.data.sample import Sample
+
+__all__ = [
+    "FEATURES",
+    "IMAGE",
+    "LABEL",
+    "decode_image",
+    "deserialise",
+    "parse",
+    "serialise",
+]
+
+FEATURES = {
+    IMAGE: tf.io.FixedLenFeature([], tf.string),
+    "image/format": tf.io.FixedLenFeature([], tf.string, ""),
+    "image/filename": tf.io.FixedLenFeature([], tf.string, ""),
+    "image/height": tf.io.FixedLenFeature([], tf.int64, 0),
+    "image/width": tf.io.FixedLenFeature([], tf.int64, 0),
+    "image/channels": tf.io.FixedLenFeature([], tf.int64, 3),
+    LABEL: tf.io.FixedLenFeature([], tf.string),
+    "image/segmentation/class/format": tf.io.FixedLenFeature([], tf.string, "png"),
+    INSTANCE: tf.io.FixedLenFeature([], tf.string, ""),
+    "image/sequence": tf.io.FixedLenFeature([], tf.string, ""),
+}
+
+
+def parse(serialised, *, instances: bool = False) -> dict[str, tf.Tensor]:
+    """One serialised record -> image uint8 (H, W, 3), label uint8 (H, W), id string.
+
+    With `instances` also instance uint16 (H, W). For use inside `tf.data`; the sizes
+    are unknown to the graph, so call `tf.ensure_shape` where they are known.
+    """
+    return _decode(tf.io.parse_single_example(serialised, FEATURES), instances)
+
+
+def deserialise(serialised, instances: bool) -> Sample:
+    """The Sample of a serialised example; its `encoded` are the bytes in the record."""
+    example = tf.io.parse_single_example(serialised, FEATURES)
+    decoded = _decode(example, instances)
+    return Sample(
+        id=decoded["id"].numpy().decode(),
+        image=decoded["image"].numpy(),
+        label=decoded["label"].numpy(),
+        instance=decoded["instance"].numpy() if instances else None,
+        encoded=example[IMAGE].numpy(),
+        sequence=example["image/sequence"].numpy().decode(),
+    )
+
+
+def decode_image(encoded) -> tf.Tensor:
+    """uint8 (H, W, 3) RGB of a JPEG or PNG."""
+    # decode_jpeg reads PNG too; this DCT is bit-exact with PIL and OpenCV.
+    return tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE")
+
+
+def _decode(example: dict, instances: bool) -> dict[str, tf.Tensor]:
+    decoded = {
+        "image": decode_image(example[IMAGE]),
+        "label": tf.io.decode_png(example[LABEL], channels=1)[..., 0],
+        "id": example["image/filename"],
+    }
+    if instances:
+        instance = tf.io.decode_png(example[INSTANCE], channels=1, dtype=tf.uint16)
+        decoded["instance"] = instance[..., 0]
+    return decoded

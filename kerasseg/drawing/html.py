@@ -1,0 +1,149 @@
+"""Building blocks of a self-contained HTML page: text, tables, pictures, drawings."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+{body}</main>
+</body>
+</html>
+"""
+
+
+def page(title: str, body: str) -> str:
+    """A whole document; the policy in it forbids browsers any request to outside."""
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    return PAGE.format(title=text(title), style=style, body=body)
+
+
+def text(value) -> str:
+    """Anything from outside, safe in HTML text and attributes."""
+    return html.escape(str(value))
+
+
+def number(value, digits: int = 3) -> str:
+    """A score; a dash where there is none (None or nan)."""
+    return f"{value:.{digits}f}" if _known(value) else "–"
+
+
+def percent(value, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f} %" if _known(value) else "–"
+
+
+def duration(seconds: float) -> str:
+    """Rounded to what a person would say: 45 s, 20 min, 2 h 5 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def section(title: str, body: str) -> str:
+    return f"<section>\n<h2>{text(title)}</h2>\n{body}</section>\n"
+
+
+def missing(file: str, hint: str) -> str:
+    return f'<p class="note">Not here: {text(file)}. {text(hint)}</p>\n'
+
+
+def code(words: str, label: str) -> str:
+    return f'<pre tabindex="0" aria-label="{text(label)}">{text(words)}</pre>\n'
+
+
+def folded(title: str, body: str) -> str:
+    return f"<details>\n<summary>{text(title)}</summary>\n{body}</details>\n"
+
+
+def table(caption: str, titles, rows, words: int = 1, wide: bool = False) -> str:
+    """Titles are plain text, cells are HTML; the first `words` columns are text, left
+    aligned, the others numbers. The first cell names its row."""
+    left = [' class="text"' if i < words else "" for i in range(len(titles))]
+    head = "".join(
+        f'<th scope="col"{side}>{text(title)}</th>'
+        for title, side in zip(titles, left, strict=True)
+    )
+    body = ""
+    for first, *cells in rows:
+        body += f'<tr><th scope="row"{left[0]}>{first}</th>'
+        pairs = zip(cells, left[1:], strict=True)
+        body += "".join(f"<td{side}>{cell}</td>" for cell, side in pairs) + "</tr>\n"
+    kind = ' class="wide"' if wide else ""
+    return _scroll(
+        f"<table{kind}>\n<caption><p>{text(caption)}</p></caption>\n"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n",
+        caption,
+    )
+
+
+def swatch(colour) -> str:
+    red, green, blue = (int(c) for c in colour)
+    style = f"background:#{red:02x}{green:02x}{blue:02x}"
+    return f'<span class="swatch" style="{style}"></span>'
+
+
+def bar(share: float) -> str:
+    width = 100 * min(max(share, 0), 1) if _known(share) else 0
+    return f'<span class="bar"><i style="width:{width:.1f}%"></i></span>'
+
+
+def figure(png: bytes, alternative: str, caption: str, plot: bool = False) -> str:
+    """A PNG picture inside the page; large ones that are no plots become JPEG."""
+    kind, data = "png", png
+    shown = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    if shown is None:
+        return missing(alternative, "The file is no picture.")
+    if not plot and len(png) > 200_000:
+        kind = "jpeg"
+        data = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+    high, wide = shown.shape[:2]
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    size = f'width="{wide}" height="{high}"'
+    image = f'<img src="{source}" {size} alt="{text(alternative)}">\n'
+    name = ' class="plot"' if plot else ""
+    inside = _scroll(image, alternative)
+    return (
+        f"<figure{name}>\n{inside}<figcaption>{text(caption)}</figcaption>\n</figure>\n"
+    )
+
+
+def drawing(svg: bytes, name: str, alternative: str) -> str:
+    """An SVG as part of the page, so that it takes the page's colours and letters."""
+    words = svg.decode()
+    words = words[words.index("<svg") :]
+    words = re.sub(r"<style.*?</style>", "", words, flags=re.DOTALL)
+    words = re.sub(r' xmlns(:\w+)?="[^"]*"', "", words)
+    words = re.sub(r' (width|height)="[\d.]+pt"', "", words)
+    # Ids must differ between the drawings of one page.
+    words = re.sub(r' id="', f' id="{name}-', words)
+    words = words.replace('xlink:href="#', f'href="#{name}-')
+    words = words.replace("url(#", f"url(#{name}-")
+    return words.replace("<svg", f'<svg role="img" aria-label="{text(alternative)}"', 1)
+
+
+def _scroll(body: str, label: str) -> str:
+    """A part that scrolls by itself, also by keyboard, where the page is narrow."""
+    role = f'tabindex="0" role="region" aria-label="{text(label)}"'
+    return f'<div class="scroll" {role}>\n{body}</div>\n'
+
+
+def _known(value) -> bool:
+    return value is not None and bool(np.isfinite(value))

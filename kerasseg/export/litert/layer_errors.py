@@ -1,0 +1,81 @@
+"""Which layers lose most when a network is quantised, and keeping some in float."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from kerasseg.console import silenced
+from kerasseg.export.litert import flatbuffer
+
+Options = tf.lite.experimental.QuantizationDebugOptions
+
+
+def report(network, converter, images) -> list[dict]:
+    """The quantised layers, the worst first: layer, operator's tensor, error.
+
+    error: root of the mean squared difference between a layer's float and its
+    quantised result, both from the same quantised input, over the root mean square of
+    the float result; the mean of the images. `converter` is one for int8 with its
+    calibration images; `images` are uint8 (h, w, 3).
+    """
+    options = Options(layer_direct_compare_metrics={"error": _relative_error})
+    batches = [np.float32(image[None]) for image in images]
+    with silenced(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tf.lite's interpreter, which it uses
+        made = _debugger(converter, Options()).get_debug_quantized_model()
+        # From a finished file: only then does it keep the results of all layers.
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            quant_debug_model_content=made,
+            debug_dataset=lambda: ([batch] for batch in batches),
+            debug_options=options,
+        )
+        debugger.run()
+    rows = []
+    for key, values in debugger.layer_statistics.items():
+        tensor = re.sub(r"^NumericVerify/|:\d+$", "", key)
+        layer = ", ".join(layers_of(network, tensor)) or tensor
+        rows.append({"layer": layer, "tensor": tensor, "error": float(values["error"])})
+    return sorted(rows, key=lambda row: -row["error"])
+
+
+def partly_quantised(network, converter, keep_float) -> bytes:
+    """An int8 file in which the layers named in `keep_float` stay float32."""
+    known = [layer.name for layer in network.layers]
+    for name in set(keep_float) - set(known):
+        raise ValueError(
+            f"'{network.name}' has no layer '{name}' to keep in float. Take names from "
+            "the table of layer errors, or from network.summary()."
+        )
+    debugger = _debugger(converter, Options())
+    (graph,) = flatbuffer.unpack(debugger.calibrated_model).subgraphs
+    made = {int(i) for operator in graph.operators for i in operator.outputs}
+    names = [graph.tensors[i].name.decode() for i in sorted(made)]
+    kept = [n for n in names if set(layers_of(network, n)) & set(keep_float)]
+    debugger.options = Options(denylisted_nodes=kept)
+    return flatbuffer.take_raw_pixels(debugger.get_nondebug_quantized_model())
+
+
+def layers_of(network, tensor: str) -> list[str]:
+    """The layers whose operators were fused into a tensor of that name."""
+    known, found = [layer.name for layer in network.layers], set()
+    for part in re.split(r"[/;]", tensor):
+        # The graph has a layer's name with a number behind it.
+        bare = re.sub(r"_\d+$", "", part)
+        found.add(bare if bare in known else part)
+    return [name for name in known if name in found]
+
+
+def _debugger(converter, options):
+    return tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_options=options
+    )
+
+
+def _relative_error(exact, quantised, scale, zero_point) -> float:
+    difference = (np.float32(quantised) - zero_point) * scale - exact
+    size = np.sqrt(np.mean(np.square(exact)))
+    return float(np.sqrt(np.mean(np.square(difference))) / max(size, 1e-12))

@@ -1,0 +1,105 @@
+"""Names, colours and normalisation inside a LiteRT file, as MediaPipe expects them.
+
+The TFLite metadata schema (`metadata_schema.fbs` of tflite-support, identifier M001)
+is written table by table: a dict is a table of slot -> value, an int a byte.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+
+from kerasseg.export.litert import flatbuffer
+from kerasseg.taxonomy import Taxonomy
+
+RGB, GRAYSCALE = 1, 2
+IMAGE_PROPERTIES = 2
+NORMALIZATION = 1
+AXIS_LABELS = 2
+LABELS, TAXONOMY = "labels.txt", "taxonomy.json"
+
+
+def attach(data: bytes, name: str, taxonomy: Taxonomy) -> bytes:
+    """The LiteRT file with metadata and, as a zip at its end, the named files.
+
+    labels.txt: a class name a line; taxonomy.json: names and colours.
+    """
+    model = flatbuffer.unpack(data)
+    graphs = []
+    for signature in model.signatureDefs:
+        output = flatbuffer.text(signature.outputs[0].name)
+        graphs.append(_graph(output))
+    about = {
+        0: name,
+        1: f"Semantic segmentation into {taxonomy.num_classes} classes.",
+        3: graphs,
+        4: "kerasseg",
+        7: "1.0.0",
+    }
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(_write(builder, about), file_identifier=b"M001")
+    buffer = schema.BufferT()
+    buffer.data = list(bytes(builder.Output()))
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    out = io.BytesIO(flatbuffer.pack(model))
+    with zipfile.ZipFile(out, "a") as archive:
+        # MediaPipe reads the files in place: stored, not compressed. A fixed date, so
+        # that the same network gives the same file.
+        for file, text in {
+            LABELS: "\n".join(taxonomy.names) + "\n",
+            TAXONOMY: json.dumps(taxonomy.to_json()),
+        }.items():
+            archive.writestr(zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0)), text)
+    return out.getvalue()
+
+
+def _graph(output: str) -> dict:
+    image = {
+        0: "image",
+        1: "RGB pixels, 0 to 255, stretched to this size.",
+        3: _content(RGB),
+        4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],
+        5: {0: [255.0], 1: [0.0]},
+    }
+    result = {0: output, 1: "Class of each pixel.", 3: _content(GRAYSCALE)}
+    if output == "probabilities":
+        labels = {0: LABELS, 1: "A class name a line.", 2: AXIS_LABELS}
+        result |= {1: "Probability of each class at each pixel.", 6: [labels]}
+    return {0: output, 2: [image], 3: [result]}
+
+
+def _content(colours: int) -> dict:
+    return {0: IMAGE_PROPERTIES, 1: {0: colours}}
+
+
+def _write(builder, value):
+    """Writes strings, lists and tables, the inner ones first; returns the place."""
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    if isinstance(value, list):
+        floats = isinstance(value[0], float)
+        items = value if floats else [_write(builder, item) for item in value]
+        builder.StartVector(4, len(items), 4)
+        add = builder.PrependFloat32 if floats else builder.PrependUOffsetTRelative
+        for item in reversed(items):
+            add(item)
+        return builder.EndVector()
+    inner = {
+        slot: _write(builder, part)
+        for slot, part in value.items()
+        if not isinstance(part, int)
+    }
+    builder.StartObject(max(value) + 1)
+    for slot, part in value.items():
+        if slot in inner:
+            builder.PrependUOffsetTRelativeSlot(slot, inner[slot], 0)
+        else:
+            builder.PrependUint8Slot(slot, part, 0)
+    return builder.EndObject()

@@ -1,0 +1,177 @@
+"""What happens beside the steps: validation, saving and resuming, logs."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasseg.drawing import pictures
+from kerasseg.files import atomic
+from kerasseg.fit import replicas
+
+
+class WithJax(keras.callbacks.Callback):
+    """Runs callbacks that read the variables, which JAX keeps to itself in an epoch.
+
+    They work in this process alone, outside of a distribution.
+    """
+
+    def __init__(self, callbacks: list):
+        super().__init__()
+        self.callbacks = callbacks
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._each("set_model", model)
+
+    def on_train_begin(self, logs=None):
+        self._each("on_train_begin", logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._each("on_epoch_begin", epoch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.jax_state_sync()
+        self._each("on_train_batch_end", batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._each("on_epoch_end", epoch, logs)
+
+    def _each(self, event, *arguments):
+        with replicas.alone():
+            for callback in self.callbacks:
+                getattr(callback, event)(*arguments)
+
+
+class Validation(keras.callbacks.Callback):
+    """Scores the averaged weights at network size after each epoch; keeps the best.
+
+    `judge` is a Trainer around a network of the same function as the one in training,
+    built for whole images; `judge.network` holds the (averaged) weights afterwards.
+    Adds val_loss, val_miou and val_pixel_accuracy to the epoch's logs and saves
+    `judge.network` to `path` whenever val_miou reaches a new best.
+    """
+
+    def __init__(self, judge, batches, path: Path, best: float = -1.0):
+        super().__init__()
+        self.judge, self.batches, self.path, self.best = judge, batches, path, best
+
+    def on_epoch_end(self, epoch, logs):
+        self.judge.network.set_weights(averaged_weights(self.model))
+        scores = self.judge.evaluate(self.batches, verbose=0, return_dict=True)
+        logs |= {f"val_{name}": value for name, value in scores.items()}
+        if scores["miou"] > self.best:
+            self.best = scores["miou"]
+            with atomic.replacing(self.path) as aside:
+                self.judge.network.save(aside)
+
+
+class State(keras.callbacks.Callback):
+    """Saves weights, optimizer and random state every `every` steps and each epoch."""
+
+    def __init__(self, path: Path, every: int):
+        super().__init__()
+        self.path, self.every = path, every
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps, _ = self.model.optimizer.calls()
+        if steps % self.every == 0:
+            self.save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.save()
+
+    def save(self):
+        with atomic.replacing(self.path) as aside:
+            self.model.save_weights(aside)
+
+
+class Log(keras.callbacks.Callback):
+    """One row of log.csv an epoch, and the same numbers as TensorBoard scalars.
+
+    `picture` (), if given, returns a uint8 RGB picture (H, W, 3) for TensorBoard. Rows
+    of epochs from `first` on, left by a run that was stopped later than its last save,
+    are dropped.
+    """
+
+    def __init__(self, path: Path, tensorboard: Path, first: int, picture=None):
+        super().__init__()
+        self.path, self.picture = path, picture
+        self.rows = [row for row in read_log(path) if int(row["epoch"]) < first]
+        self.tensorboard = tensorboard
+
+    def on_train_begin(self, logs=None):
+        import tensorflow as tf
+
+        self.writer = tf.summary.create_file_writer(str(self.tensorboard))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs):
+        import tensorflow as tf
+
+        rate = self.model.optimizer.learning_rate
+        rate = float(keras.ops.convert_to_numpy(rate))
+        seconds = time.monotonic() - self.began
+        row = {"epoch": epoch} | {name: float(value) for name, value in logs.items()}
+        row |= {"learning_rate": rate, "seconds": round(seconds, 2)}
+        self.rows.append(row)
+        with atomic.replacing(self.path) as aside, aside.open("w", newline="") as file:
+            names = list(dict.fromkeys(name for row in self.rows for name in row))
+            table = csv.DictWriter(file, names)
+            table.writeheader()
+            table.writerows(self.rows)
+        with self.writer.as_default(step=epoch):
+            for name, value in row.items():
+                tf.summary.scalar(name, value)
+            if self.picture:
+                tf.summary.image("validation", self.picture()[None])
+        self.writer.flush()
+
+
+def preview(network, batches, taxonomy, count: int = 4):
+    """Function () -> contact sheet of the first `count` images of the batches:
+    image, truth and what the network says now."""
+    batch = next(iter(batches.take(1)))
+    images = np.asarray(batch["image"])[:count]
+    labels = np.asarray(batch["label"])[:count]
+
+    def sheet():
+        logits = network(images.astype("float32"), training=False)
+        predicted = np.argmax(np.asarray(logits), axis=-1)
+        rows = [
+            [
+                image,
+                pictures.overlay(image, true, taxonomy),
+                pictures.overlay(image, ids, taxonomy),
+            ]
+            for image, true, ids in zip(images, labels, predicted, strict=True)
+        ]
+        return pictures.contact_sheet(rows, ["image", "truth", "prediction"], 900)
+
+    return sheet
+
+
+def read_log(path: Path) -> list[dict]:
+    """Rows of a log.csv as dicts of text; [] where there is none."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def averaged_weights(trainer) -> list[np.ndarray]:
+    """Weights of the trainer's network, trainable ones as the optimizer's running mean
+    where it keeps one."""
+    if not trainer.optimizer.inner_optimizer.use_ema:
+        return trainer.network.get_weights()
+    averages = trainer.optimizer.inner_optimizer._model_variables_moving_average
+    trained = map(id, trainer.trainable_variables)
+    means = dict(zip(trained, averages, strict=True))
+    weights = trainer.network.weights
+    return [keras.ops.convert_to_numpy(means.get(id(v), v)) for v in weights]

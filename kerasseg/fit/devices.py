@@ -1,0 +1,239 @@
+"""The devices a training runs on: one, several of this host, or those of several hosts.
+
+TensorFlow: MirroredStrategy, on one host; `kerasseg.fit.replicas` makes its step exact.
+JAX: DataParallel of Keras, also over hosts: one process each, which know of each other
+by KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and _PROCESS_ID.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.console import silenced, start_tensorflow
+
+PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+
+
+class Devices:
+    """gpu: whether they are GPUs. share: (index of this process, processes).
+
+    strategy, of TensorFlow, or distribution, of JAX: None where there is one device.
+    """
+
+    def __init__(self, gpu, strategy=None, distribution=None, share=(0, 1)):
+        self.gpu, self.strategy, self.distribution = gpu, strategy, distribution
+        self.share = share
+        self.writes = share[0] == 0
+        """Whether this process is the one that writes files and speaks."""
+
+    def building(self):
+        """Context in which what is trained, its Trainer and optimizer are made."""
+        return self.strategy.scope() if self.strategy else self.fitting()
+
+    def fitting(self):
+        """Context of `fit`."""
+        found = self.distribution
+        return found.scope() if found else contextlib.nullcontext()
+
+    def trained(self, network, xla: bool):
+        """The network, or a copy that trains faster or on several devices."""
+        import keras
+
+        from kerasseg.fit.fused_normalisation import fused
+        from kerasseg.fit.replicas import synchronised
+
+        if keras.backend.backend() == "tensorflow" and not self.gpu and not xla:
+            network = fused(network)
+        return synchronised(network) if self.strategy else network
+
+    def wait(self, what: str) -> None:
+        """Returns when all processes are here."""
+        if self.share[1] > 1:
+            from jax.experimental import multihost_utils
+
+            multihost_utils.sync_global_devices(what)
+
+    def part(self) -> None:
+        """Ends what the processes do together; each goes on alone."""
+        if self.share[1] > 1:
+            import jax
+
+            self.wait("the end")
+            jax.distributed.shutdown()
+
+    @property
+    def compiles(self) -> bool:
+        """Whether XLA compiles a step unless it is told not to."""
+        import keras
+
+        return keras.backend.backend() == "jax" or (self.gpu and not self.strategy)
+
+    def agreed(self, number: int, what: str) -> int:
+        """The number; ValueError, which names WHAT, unless all processes have it."""
+        if self.share[1] > 1:
+            from jax.experimental import multihost_utils
+
+            first = int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+            if first != number:
+                raise ValueError(
+                    f"The first process stands at step {first}, this one at {number}. "
+                    f"Expected {what} to be one folder that all hosts see."
+                )
+        return number
+
+    def told(self, path: Path | None) -> Path:
+        """The path that the writing process gives, in all of them."""
+        if self.share[1] == 1:
+            return path
+        from jax.experimental import multihost_utils
+
+        letters = np.zeros(4096, np.uint8)
+        if path:
+            name = str(path.resolve()).encode()
+            letters[: len(name)] = np.frombuffer(name, np.uint8)
+        letters = multihost_utils.broadcast_one_to_all(letters)
+        return Path(bytes(np.asarray(letters)).rstrip(b"\0").decode())
+
+
+def leads() -> bool:
+    """Whether this process, of several or alone, is the first."""
+    return int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", 0)) == 0
+
+
+def start(asked: str, count: int, batch: int, *, parts: int = 1, xla: str = "auto"):
+    """Starts the backend and takes the devices: `Devices`.
+
+    asked: auto, cpu or gpu. count: how many of each host, 0: every GPU, or one CPU. On
+    a CPU, more than one are parts of it. batch: samples of a step, dealt out equally;
+    parts and xla: --fit.accumulate and --fit.xla.
+    """
+    if asked == "cpu":
+        _only_cpu(max(count, 1))
+    start_tensorflow()
+    import keras
+
+    backend = keras.backend.backend()
+    hosts = int(os.environ.get(PROCESSES, 1))
+    if hosts > 1 and backend != "jax":
+        raise ValueError(
+            f"{PROCESSES} is {hosts}: several hosts need KERAS_BACKEND=jax, "
+            f"the backend is {backend}."
+        )
+    if backend == "torch":
+        if count > 1:
+            raise ValueError(
+                f"--fit.devices {count} needs TensorFlow or JAX; the backend is torch."
+            )
+        return Devices(_has_gpu(asked))
+    if backend == "jax":
+        _start_jax(asked, count, hosts)
+    gpu = _has_gpu(asked)
+    names = _devices(backend, "GPU" if gpu else "CPU", count, gpu)
+    if batch % len(names):
+        raise ValueError(
+            f"--data.batch {batch} cannot be dealt out equally to {len(names)} "
+            f"devices. Choose a multiple of {len(names)}, or another --fit.devices."
+        )
+    if len(names) == 1:
+        return Devices(gpu)
+    if backend == "jax":
+        distribution = keras.distribution.DataParallel(
+            devices=names, auto_shard_dataset=False
+        )
+        import jax
+
+        share = jax.process_index(), jax.process_count()
+        return Devices(gpu, distribution=distribution, share=share)
+    if parts > 1 or xla == "on":
+        flag = f"--fit.accumulate {parts}" if parts > 1 else "--fit.xla on"
+        raise ValueError(
+            f"{flag} does not go together with {len(names)} devices of TensorFlow. "
+            "Leave it out, or train with --fit.devices 1."
+        )
+    return Devices(gpu, _strategy(tuple(names)))
+
+
+@functools.cache  # a second one in a process would mix its messages with the first's
+def _strategy(names: tuple[str, ...]):
+    import tensorflow as tf
+
+    with silenced():
+        return tf.distribute.MirroredStrategy(names)
+
+
+def _devices(backend: str, kind: str, count: int, gpu: bool) -> list[str]:
+    """Names of those that are used, on all hosts."""
+    if backend == "jax":
+        import jax
+
+        hosts = [[] for _ in range(jax.process_count())]
+        for device in jax.devices(kind.lower()):
+            hosts[device.process_index].append(f"{device.platform}:{device.id}")
+    else:
+        import tensorflow as tf
+
+        hosts = [[device.name for device in tf.config.list_logical_devices(kind)]]
+    found = min(map(len, hosts))
+    if count > found:
+        raise ValueError(
+            f"--fit.devices {count}, but {kind}s that can be used: {found}. Ask for "
+            + ("fewer." if gpu else "one, or split the CPU with --fit.device cpu.")
+        )
+    count = count or (found if gpu else 1)
+    return [name for names in hosts for name in names[:count]]
+
+
+def _only_cpu(count: int) -> None:
+    """Before TensorFlow starts: hides GPUs, splits the CPU."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():
+        import tensorflow as tf
+
+        # Where it was started before, in a program that calls this one, all stays.
+        with contextlib.suppress(RuntimeError):
+            tf.config.set_visible_devices([], "GPU")
+            (cpu,) = tf.config.list_physical_devices("CPU")
+            parts = [tf.config.LogicalDeviceConfiguration()] * count
+            tf.config.set_logical_device_configuration(cpu, parts)
+
+
+def _start_jax(asked: str, count: int, hosts: int) -> None:
+    import jax
+
+    # Where it was started before, in a program that calls this one, all stays.
+    with contextlib.suppress(RuntimeError):
+        if asked == "cpu":
+            jax.config.update("jax_platforms", "cpu")
+            jax.config.update("jax_num_cpu_devices", max(count, 1))
+    if hosts > 1:
+        addresses = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES", "")
+        place = os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID")
+        # Not keras.distribution.initialize: after an error this process would wait for
+        # the others for minutes.
+        jax.distributed.initialize(
+            addresses.split(",")[0] or None,
+            hosts,
+            None if place is None else int(place),
+            shutdown_timeout_seconds=10,
+        )
+
+
+def _has_gpu(asked: str) -> bool:
+    """Whether a GPU will be used."""
+    import keras
+
+    try:
+        found = keras.distribution.list_devices("gpu")
+    except RuntimeError:  # JAX, where there is none
+        found = []
+    if asked == "gpu" and not found:
+        raise ValueError(
+            "--fit.device gpu: no GPU found. Install the GPU build with pip install "
+            "'kerasseg[gpu]', check nvidia-smi, or use --fit.device auto."
+        )
+    return bool(found) and asked != "cpu"

@@ -1,0 +1,144 @@
+"""Trainer: augmentation, one-hot, network, loss and metric in one compiled step."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+from keras import ops
+
+from kerasseg import border, metrics
+from kerasseg.fit import accumulate, replicas
+from kerasseg.fit.fused_normalisation import augmentation
+from kerasseg.fit.rematerialise import rematerialised
+from kerasseg.taxonomy import one_hot
+
+
+class Trainer(keras.Model):
+    """Trains and scores `network`; what is saved and exported is the network inside.
+
+    Takes batches of `kerasseg.data.pipeline`: image (B, H, W, 3) and label (B, H, W),
+    in training also numbers (B, augment.NUMBERS), from which the policy moves image and
+    label, on the device, to `crop` (height, width). The loss is called with the one-hot
+    target (B, h, w, C), all-zero where ignored, and the logits.
+
+    borders: (w0, sigma) of U-Net's border weights, or None. With them a training batch
+    also has instance (B, H, W), and the loss gets the weights (B, h, w) as its third
+    argument. Pixels of class 0 belong to no instance: that is the gap between two that
+    touch.
+    parts: the batch is worked through in so many parts, see `kerasseg.fit.accumulate`.
+    remat: activations are computed again in the backward pass, see
+        `kerasseg.fit.rematerialise`.
+    """
+
+    def __init__(
+        self,
+        network,
+        loss,
+        policy,
+        crop: tuple[int, int],
+        borders=None,
+        *,
+        parts: int = 1,
+        remat: bool = False,
+        **options,
+    ):
+        # Of its own type: mixed precision is the network's, not the augmentation's.
+        super().__init__(dtype="float32", **options)
+        self.network = network
+        # Not `forward`: that is a method of Torch's modules.
+        self.trained = rematerialised(network) if remat else network
+        self.objective = loss
+        self.augment = augmentation(policy, crop)
+        self.borders = borders
+        self.parts = parts
+        self.num_classes = network.output_shape[-1]
+        self.confusion = metrics.ConfusionMatrix(self.num_classes)
+        self.feed = Feed()
+
+    def call(self, batch, training=False):
+        image, label, *weight = self.moved(batch, training)
+        logits = self.trained(image, training=training)
+        found = {"logits": logits, "label": label}
+        return found | {"weight": weight[0]} if weight else found
+
+    def moved(self, batch, training=False):
+        """What the network sees of a batch: image, label and, with borders, weight."""
+        image, label, weight = batch["image"], batch["label"], []
+        if training:
+            instance = [batch["instance"]] if self.borders else []
+            image, label, *instance = self.augment(
+                image, label, batch["numbers"], *instance
+            )
+            if self.borders:
+                weight = [self._border_weights(label, *instance)]
+        return ops.cast(image, "float32"), label, *weight
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **_):
+        found = replicas.of_all(y_pred)
+        target = one_hot(found["label"], self.num_classes)
+        weight = [found["weight"]] if "weight" in found else []
+        loss = self.objective(target, found["logits"], *weight)
+        loss = loss + sum(self.losses) if self.losses else loss
+        # Keras adds up what the replicas return, here the same.
+        several = replicas.context()
+        return loss / several.num_replicas_in_sync if several else loss
+
+    def compute_metrics(self, x=None, y=None, y_pred=None, sample_weight=None):
+        self.confusion.update_state(y_pred["label"], y_pred["logits"])
+        return self.get_metrics_result()
+
+    def train_step(self, *arguments):
+        if self.parts > 1:
+            return accumulate.train_step(self, *arguments)
+        return super().train_step(*arguments)
+
+    def make_train_function(self, force=False):
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        self.train_function = self.feed.into(self.train_function)
+
+    # Keras saves weights alone: a run that goes on would drop out what it did before.
+
+    def save_own_variables(self, store):
+        for i, variable in enumerate(self._random_states()):
+            store[str(i)] = ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store):
+        for i, variable in enumerate(self._random_states()):
+            variable.assign(store[str(i)])
+
+    def _random_states(self) -> list:
+        weights = {id(variable) for variable in self.network.weights}
+        return [v for v in self.network.variables if id(v) not in weights]
+
+    def _border_weights(self, label, instance):
+        counted = (label > 0) & (label < self.num_classes)
+        instance = ops.where(counted, instance, 0)
+        w0, sigma = self.borders
+        return border.border_weights(instance, w0, sigma, class_weights=(1.0, 1.0))
+
+
+class Feed:
+    """The batch of the step that ran last, and how long it was waited for, seconds."""
+
+    def __init__(self):
+        self.batch, self.waited = None, 0.0
+
+    def into(self, train_function):
+        """The function, taking batches one by one and noting them here."""
+
+        def step(*state_and_batches):
+            *state, batches = state_and_batches
+            if isinstance(batches, list):  # Torch's loop has fetched it before
+                data = batches[0]
+            else:
+                began = time.perf_counter()
+                data = next(batches)
+                self.waited = time.perf_counter() - began
+                batches = iter((data,))
+            self.batch, *_ = keras.utils.unpack_x_y_sample_weight(data)
+            return train_function(*state, batches)
+
+        return step

@@ -1,0 +1,187 @@
+"""Runs LiteRT files with ai-edge-litert, numpy and OpenCV alone, on small devices.
+
+Pictures are stretched to the network's size exactly as `kerasseg.data.resize` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kerasseg import tiles
+from kerasseg.console import silenced
+from kerasseg.taxonomy import Taxonomy
+
+TAXONOMY_LIMIT = 1 << 20
+"""Bytes of a taxonomy.json; that of 255 classes with long names has 0.03 MB."""
+
+
+class Model:
+    """A LiteRT file written by `kerasseg.export`.
+
+    height, width: of its input, pixels; signatures: what it can be asked for.
+    Raises ValueError for a file that is none.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 0):
+        path = Path(path)
+        if not path.is_file():
+            raise ValueError(
+                f"{path} does not exist. Expected a .tflite file made by python -m "
+                "kerasseg.export."
+            )
+        # Within the silence: the import and the first use write to stderr.
+        with silenced():
+            from ai_edge_litert.interpreter import Interpreter
+
+            try:
+                interpreter = Interpreter(str(path), num_threads=threads or _cores())
+                self.signatures = tuple(interpreter.get_signature_list())
+                runners = {
+                    name: interpreter.get_signature_runner(name)
+                    for name in self.signatures
+                }
+            except (ValueError, RuntimeError) as error:
+                failure = error
+            else:
+                failure = None
+        if failure or not runners:
+            raise ValueError(
+                f"{path} is no LiteRT file with signatures, or is damaged "
+                f"({failure or 'it has no signature'}). Write it again with python -m "
+                "kerasseg.export."
+            )
+        self._runners, self._ran = runners, set()
+        first = next(iter(runners.values())).get_input_details()
+        if set(first) != {"image"} or first["image"]["dtype"] != np.uint8:
+            raise ValueError(f"{path} does not take an image of uint8 pixels.")
+        self.height, self.width = (int(n) for n in first["image"]["shape"][1:3])
+        self.path = path
+
+    @functools.cached_property
+    def taxonomy(self) -> Taxonomy:
+        """Names and colours of the classes, from the zip at the end of the file."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.path.read_bytes())) as archive:
+                if archive.getinfo("taxonomy.json").file_size > TAXONOMY_LIMIT:
+                    raise ValueError("taxonomy.json would unpack to too many bytes")
+                return Taxonomy.from_json(json.loads(archive.read("taxonomy.json")))
+        except Exception as error:  # zipfile, zlib and json raise many kinds
+            raise ValueError(
+                f"{self.path} holds no taxonomy.json with names and colours. Write it "
+                "again with python -m kerasseg.export."
+            ) from error
+
+    def class_map(self, image) -> np.ndarray:
+        """uint8 (height, width, 3) RGB -> uint8 (height, width) ids."""
+        if "class_map" not in self.signatures:
+            return self.probabilities(image).argmax(-1).astype(np.uint8)
+        return self._run("class_map", image)
+
+    def probabilities(self, image) -> np.ndarray:
+        """uint8 (height, width, 3) RGB -> float32 (height, width, C)."""
+        return self._run("probabilities", image)
+
+    def segment(self, image, overlap: int = 0, flip: bool = False) -> np.ndarray:
+        """uint8 image (H, W, 3) of any size -> class map uint8 (H, W).
+
+        overlap: pixels > 0, even: an image that is higher or wider than the network's
+            size is cut into tiles of that size which share so many pixels.
+        flip: the mean of the probabilities of the image and of its mirror image.
+        """
+        high, wide = image.shape[:2]
+        tiled = overlap and (high > self.height or wide > self.width)
+        if tiled or flip:
+            chances = self._chances(image, overlap if tiled else 0)
+            if flip:
+                mirrored = self._chances(image[:, ::-1], overlap if tiled else 0)
+                chances = chances + mirrored[:, ::-1]
+            label = chances.argmax(-1).astype(np.uint8)
+        else:
+            label = self.class_map(stretched(image, self.height, self.width))
+        return cv2.resize(label, (wide, high), interpolation=cv2.INTER_NEAREST_EXACT)
+
+    def _chances(self, image, overlap: int) -> np.ndarray:
+        """Probabilities, of tiles at the image's size, else at the network's."""
+        if not overlap:
+            return self.probabilities(stretched(image, self.height, self.width))
+
+        def logits(tile):
+            # But for a constant in each pixel, which the softmax takes out again.
+            return np.log(np.maximum(self.probabilities(tile[0]), 1e-6))[None]
+
+        found = tiles.predict(logits, image, (self.height, self.width), overlap)
+        found = np.exp(found - found.max(-1, keepdims=True))
+        return found / found.sum(-1, keepdims=True)
+
+    def _run(self, name: str, image) -> np.ndarray:
+        if name not in self._runners:
+            raise ValueError(
+                f"{self.path} has the signatures {', '.join(self.signatures)}, not "
+                f"'{name}'. Use another of the files that kerasseg.export wrote."
+            )
+        # The first run plans and reports to stderr.
+        with contextlib.nullcontext() if name in self._ran else silenced():
+            try:
+                out = self._runners[name](image=np.ascontiguousarray(image)[None])
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())
+                raise ValueError(
+                    f"{self.path} cannot be run: it is damaged, or its operators are "
+                    f"unknown to this LiteRT ({reason}). Write it again with python -m "
+                    "kerasseg.export."
+                ) from error
+        self._ran.add(name)
+        return out[name][0]
+
+
+def stretched(image, height: int, width: int) -> np.ndarray:
+    """uint8 (H, W, 3) -> uint8 (height, width, 3), the grey levels training saw.
+
+    Bilinear at half-pixel centres, with antialiasing where it shrinks, rounded half to
+    even: `tf.image.resize(antialias=True)` after Lanczos' scheme with a triangle.
+    """
+    image = np.asarray(image)
+    if image.shape[:2] == (height, width):
+        return image
+    rows, row_weights = _taps(image.shape[0], height)
+    columns, column_weights = _taps(image.shape[1], width)
+    tall = np.zeros((height, *image.shape[1:]), np.float32)
+    for at, weight in zip(rows, row_weights, strict=True):
+        tall += image[at] * weight[:, None, None]
+    out = np.zeros((height, width, image.shape[2]), np.float32)
+    for at, weight in zip(columns, column_weights, strict=True):
+        out += tall[:, at] * weight[None, :, None]
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8)
+
+
+@functools.cache
+def _taps(source: int, target: int):
+    """For each tap, which source pixel (target,) and its float32 weight (target,)."""
+    one = np.float32(1)
+    inverse = one / (np.float32(target) / np.float32(source))
+    reach = max(inverse, one)
+    centre = (np.arange(target, dtype=np.float32) + np.float32(0.5)) * inverse
+    first = np.ceil(centre - reach - np.float32(0.5)).astype(int)
+    last = np.floor(centre + reach - np.float32(0.5)).astype(int)
+    first, last = np.clip(first, 0, source - 1), np.clip(last, 0, source - 1)
+    at = first + np.arange(np.max(last - first) + 1)[:, None]  # (taps, target)
+    position = at.astype(np.float32) + np.float32(0.5) - centre
+    weights = np.maximum(one - np.abs(position * (one / reach)), np.float32(0))
+    weights = np.where(at <= last, weights, np.float32(0))
+    total = np.zeros(target, np.float32)
+    for weight in weights:
+        total += weight
+    return np.minimum(at, source - 1), weights * (one / total)
+
+
+def _cores() -> int:
+    return min(4, os.cpu_count() or 1)

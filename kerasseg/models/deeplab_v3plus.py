@@ -1,0 +1,83 @@
+"""DeepLabv3+ (Chen et al. 2018, arXiv 1802.02611) on any encoder.
+
+Encoder with dilated last stages -> atrous spatial pyramid pooling (ASPP) -> x4 ->
+refined with the encoder's stride-4 map -> logits -> bilinear to the image's size.
+"""
+
+import keras
+from keras import layers
+
+from kerasseg import upsampling
+from kerasseg.models.encoders import encode
+from kerasseg.models.pieces.aspp import RATES, aspp, conv, conv3, separable_conv
+
+
+def deeplab_v3plus(
+    num_classes,
+    input_shape,
+    encoder="efficientnet_lite0",
+    output_stride=16,
+    multi_grid=None,
+    separable=True,
+    aspp_filters=256,
+    decoder_filters=256,
+    low_level=None,
+    low_level_filters=48,
+    dropout=0.1,
+    batch_norm_momentum=0.9,
+    weights="imagenet",
+    encoder_options=None,
+):
+    """DeepLabv3+: ASPP and a decoder of two 3x3 convolutions at stride 4.
+
+    input_shape: (H, W, 3), any size; where the output stride does not divide it the
+    maps are rounded up and resized to the exact size again. All resizing is by
+    half-pixel centres (the authors' code aligned the corners).
+    encoder, weights: see `kerasseg.models.encoders`. encoder_options: what else the
+    encoder knows, such as {"width": 0.5}.
+    output_stride: 16 (paper default), 8 (finer, about four times the work) or 32.
+    multi_grid: factors on the dilations of the encoder's last three units, for ResNet
+    and Xception; Google's ResNets have (1, 2, 4).
+    separable: separable convolutions in ASPP and decoder (the paper's with Xception),
+    else full ones (its ResNet-101).
+    low_level: name of another encoder layer of stride 4 for the decoder; the authors
+    take "encoder_block_2_depthwise_relu" (144 channels) of mobilenet_v2 and
+    "encoder_conv2_block2_3_bn" (256 channels) of a ResNet.
+    dropout: rate after the ASPP (0.1 in the authors' code).
+    batch_norm_momentum: of all layers; 0.9 follows short trainings, the authors used
+    0.9997 with 30,000 steps.
+    """
+    if output_stride not in RATES:
+        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+    momentum = batch_norm_momentum
+    image = keras.Input(input_shape, name="image")
+    features = encode(
+        encoder,
+        image,
+        output_stride=output_stride,
+        weights=weights,
+        batch_norm_momentum=momentum,
+        **({"multi_grid": multi_grid} if multi_grid else {}),
+        **(encoder_options or {}),
+    )
+    x = aspp(
+        features[32],
+        aspp_filters,
+        RATES[output_stride],
+        separable=separable,
+        momentum=momentum,
+    )
+    x = layers.Dropout(dropout)(x)
+
+    skip = features[4]
+    if low_level:
+        skip = keras.Model(image, features[32]).get_layer(low_level).output
+    skip = conv(skip, low_level_filters, 1, "decoder_low_level", momentum=momentum)
+    x = upsampling.bilinear(x, skip.shape[1:3])
+    x = layers.Concatenate()([x, skip])
+    three = separable_conv if separable else conv3
+    x = three(x, decoder_filters, "decoder_0", momentum=momentum)
+    x = three(x, decoder_filters, "decoder_1", momentum=momentum)
+    x = layers.Conv2D(num_classes, 1, dtype="float32", name="logits")(x)
+    x = upsampling.bilinear(x, input_shape[:2])
+    return keras.Model(image, x, name="deeplab_v3plus")

@@ -1,0 +1,39 @@
+"""A run: one folder with everything to repeat, judge, load, export and serve it.
+
+config.toml       every setting; `python -m kerasseg.train config.toml` repeats the run
+environment.json  versions, device, command
+taxonomy.json     class names and colours
+network.keras     the best network by validation mIoU
+state.weights.h5  where training stands, while it is not finished
+health.json       what training saw, its gradients, waiting, dead classes
+logit_bias.json   what adjust added to each class, where it made the run
+int8_ranges.json  ranges for int8, where finetune_int8 made the run
+log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
+"""
+
+from kerasseg.runs.folder import derive, discard, environment, lock, open_run, unlock
+from kerasseg.runs.reading import (
+    SHIPPED,
+    load,
+    load_state,
+    newest,
+    settings,
+    settings_for,
+    taxonomy,
+)
+
+__all__ = [
+    "SHIPPED",
+    "derive",
+    "discard",
+    "environment",
+    "load",
+    "load_state",
+    "lock",
+    "newest",
+    "open_run",
+    "settings",
+    "settings_for",
+    "taxonomy",
+    "unlock",
+]

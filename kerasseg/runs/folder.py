@@ -1,0 +1,120 @@
+"""The folder of a run: made, locked, gone on with, and discarded."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import platform
+import re
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from kerasseg import __version__
+from kerasseg.files import atomic
+from kerasseg.runs.reading import taxonomy
+
+
+def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
+    """The folder OUT/NAME-N for a configuration (TOML text), and whether it resumes.
+
+    The newest unfinished run of that name with the same configuration, if nobody is
+    training in it, goes on; else the next number starts. The number of devices may be
+    another one: they do the same.
+    """
+    out = Path(out)
+    numbers = sorted(_numbers(out, name))
+    if numbers:
+        newest = out / f"{name}-{numbers[-1]}"
+        unfinished = not (newest / "metrics.json").exists()
+        if unfinished and _repeats(newest, config) and lock(newest):
+            return newest, True
+    folder = out / f"{name}-{numbers[-1] + 1 if numbers else 1}"
+    folder.mkdir(parents=True)
+    lock(folder)
+    atomic.write_text(folder / "config.toml", config)
+    atomic.write_json(folder / "environment.json", environment())
+    return folder, False
+
+
+BEGUN = {".lock", "config.toml", "environment.json", "taxonomy.json", "records"}
+
+
+def discard(folder: Path) -> None:
+    """Removes a run in which nothing but `BEGUN` stands: no step was made."""
+    if folder.is_dir() and {file.name for file in folder.iterdir()} <= BEGUN:
+        unlock(folder)
+        shutil.rmtree(folder)
+
+
+def derive(run: Path, suffix: str, settings) -> Path:
+    """The folder RUN-SUFFIX-N beside a run, for what is made of its network."""
+    from kerasseg import config
+
+    name = f"{run.resolve().name}-{suffix}"
+    out, _ = open_run(run.parent, name, config.to_toml(settings))
+    atomic.write_json(out / "taxonomy.json", taxonomy(run).to_json())
+    return out
+
+
+def environment() -> dict:
+    """What a run was made with: versions, machine and command line."""
+    packages = [
+        "tensorflow",
+        "keras",
+        "numpy",
+        "opencv-python-headless",
+        "jax",
+        "torch",
+    ]
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return {
+        "kerasseg": __version__,
+        "python": platform.python_version(),
+        "packages": versions,
+        "platform": platform.platform(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+_LOCKS: dict[Path, object] = {}
+
+
+def lock(folder: Path) -> bool:
+    """Whether this process is now the one that writes to `folder`.
+
+    The lock ends with the process, also a killed one.
+    """
+    file = (folder / ".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return False
+    _LOCKS[folder] = file
+    return True
+
+
+def unlock(folder: Path) -> None:
+    """Gives a run that this process locked free again."""
+    _LOCKS.pop(folder).close()
+
+
+def _repeats(run: Path, config: str) -> bool:
+    before = _text(run / "config.toml")
+    one, other = (re.sub(r"(?m)^devices = .*\n", "", c) for c in (before, config))
+    return one == other
+
+
+def _numbers(out: Path, name: str) -> list[int]:
+    pattern = re.compile(re.escape(name) + r"-(\d+)")
+    matches = (pattern.fullmatch(f.name) for f in out.glob(f"{name}-*") if f.is_dir())
+    return [int(match[1]) for match in matches if match]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -1,0 +1,106 @@
+"""What a run holds: its network, training state, classes and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from kerasseg.files import untrusted
+from kerasseg.taxonomy import Taxonomy
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_IN_WHEEL = _PACKAGE / "road_scene"
+_IN_SOURCES = _PACKAGE.parent / "saved_models" / "road_scene"
+SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_SOURCES
+"""The road-scene network that comes with kerasseg."""
+
+
+def load(path: str | Path):
+    """The best network of a run, or a `.keras` file: image 0..255 -> logits.
+
+    Raises ValueError when there is none, when the file is damaged, and when it holds
+    code or names anything else than stock layers (`kerasseg.files.untrusted`): such a
+    file is never executed.
+    """
+    path = Path(path)
+    file = path / "network.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(
+            f"No network at {file}. Expected a run folder with network.keras (made by "
+            "python -m kerasseg.train) or a .keras file."
+        )
+    if file.suffix != ".keras":
+        raise ValueError(f"{file} is no .keras file. Other formats are not opened.")
+    untrusted.check_network(file)
+
+    import keras
+
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:
+        reason = str(error).split(". ")[0].splitlines()[0]
+        raise ValueError(
+            f"{file} is no network of stock Keras layers, or is damaged: it was "
+            f"refused ({type(error).__name__}: {reason})."
+        ) from error
+
+
+def load_state(trainer, file: Path) -> None:
+    """Puts a training where `state.weights.h5` says: weights, optimizer, random state.
+
+    Raises ValueError when the file is damaged, not harmless, or of another network.
+    """
+    untrusted.check_weights(file)
+    try:
+        trainer.load_weights(file)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{file} does not fit this training ({type(error).__name__}: {reason}). "
+            "Delete it to start the run from its first step."
+        ) from error
+
+
+def taxonomy(path: str | Path) -> Taxonomy:
+    """The classes of a run; ValueError where there are none or the file is damaged."""
+    file = Path(path) / "taxonomy.json"
+    if not file.is_file():
+        raise ValueError(f"{path} is no run folder: it has no taxonomy.json.")
+    try:
+        return Taxonomy.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{file} holds no names and colours of classes ({type(error).__name__}: "
+            f"{error}). Copy it again from where the run was trained."
+        ) from error
+
+
+def settings(path: str | Path):
+    """The settings (`kerasseg.config.Config`) a run was trained with."""
+    from kerasseg import config
+
+    file = Path(path) / "config.toml"
+    if not file.is_file():
+        raise ValueError(f"{path} is no run folder: it has no config.toml.")
+    return config.parse([str(file)])
+
+
+def settings_for(run: Path, records: str = ""):
+    """A run's settings with the records to use: these, else those of its training."""
+    found = settings(run)
+    records = records or found.data.records or str(run / "records")
+    data = dataclasses.replace(found.data, records=records)
+    return dataclasses.replace(found, data=data)
+
+
+def newest(out: str | Path = "saved_models") -> Path:
+    """The run trained last, for commands that are given none."""
+    found = [file.parent for file in Path(out).glob("*/network.keras")]
+    found = [folder for folder in found if folder.resolve() != SHIPPED]
+    if not found:
+        raise ValueError(
+            f"No trained run under {out}. Train one with python -m kerasseg.train, or "
+            "name a run folder."
+        )
+    return max(found, key=lambda folder: (folder / "network.keras").stat().st_mtime)

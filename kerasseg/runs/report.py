@@ -1,0 +1,284 @@
+"""One HTML page about a run: scores, curves, pictures, exports, settings, commands.
+
+The page asks for nothing from outside: pictures, drawings and style are inside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg.drawing import html, plots
+from kerasseg.files import atomic
+from kerasseg.taxonomy import Taxonomy
+
+PICTURES = {
+    "examples": "Images across the split: image, truth, prediction, errors.",
+    "worst": "The images with the lowest mIoU. Look here first for wrong labels.",
+}
+"""What the sheets drawn by `evaluate` show; other pictures go by their file name."""
+
+PLOTS = ("confusion", "iou")
+"""Pictures that are shown, or said by a table, elsewhere on the page."""
+
+
+def write(run_folder: str | Path) -> Path:
+    """Writes RUN/report.html from what the run folder holds; returns its path.
+
+    Parts whose files are missing are left out, with a note that names the file.
+    Raises ValueError for a folder that does not exist or a file that cannot be read.
+    """
+    run = Path(run_folder)
+    if not run.is_dir():
+        raise ValueError(f"No run folder at {run}. Expected one made by training.")
+    metrics = _json(run / "metrics.json") or {}
+    environment = _json(run / "environment.json") or {}
+    log = _log(run / "log.csv")
+    classes = _classes(run, metrics)
+    body = [
+        _head(run, metrics, log),
+        html.section("Training", _training(log)),
+        html.section("Health", _health(_json(run / "health.json"))),
+        html.section("Classes", _class_table(metrics, classes)),
+        html.section("Confusion", _confusion(run, metrics, classes)),
+        *_pictures(run, classes),
+        html.section("Export", _gate(_json(run / "export" / "gate.json"))),
+        html.section("Use and repeat", _commands(run)),
+        html.section("Settings", _settings(run, environment)),
+    ]
+    document = html.page(f"{run.resolve().name}: kerasseg report", "".join(body))
+    atomic.write_text(run / "report.html", document)
+    return run / "report.html"
+
+
+def _head(run: Path, metrics: dict, log: dict) -> str:
+    name = html.text(run.resolve().name)
+    lead = html.missing("metrics.json", "python -m kerasseg.evaluate writes it.")
+    if metrics:
+        split = (
+            f"{metrics.get('samples', 'the')} images of the split “{metrics['split']}”"
+        )
+        lead = f'<p class="lead">Scores on {html.text(split)}.</p>\n'
+    figures = {
+        "mean IoU": html.number(metrics.get("miou")),
+        "pixel accuracy": html.number(metrics.get("pixel_accuracy")),
+        "class accuracy": html.number(metrics.get("class_accuracy")),
+        "frequency-weighted IoU": html.number(metrics.get("fw_iou")),
+    }
+    if log:
+        figures["epochs"] = str(len(next(iter(log.values()))))
+    if "seconds" in log:
+        figures["training time"] = html.duration(np.nansum(log["seconds"]))
+    cells = "".join(
+        f"<div><dt>{name}</dt><dd>{value}</dd></div>\n"
+        for name, value in figures.items()
+        if value != "–"
+    )
+    figures = f'<dl class="figures">\n{cells}</dl>\n' if cells else ""
+    return f"<header>\n<h1>{name}</h1>\n{lead}{figures}</header>\n"
+
+
+def _training(log: dict) -> str:
+    drawings = ""
+    for name in ("loss", "miou", "learning_rate"):
+        lines = {n: log[n] for n in (name, f"val_{name}") if n in log}
+        lines = {n: v for n, v in lines.items() if np.isfinite(v).any()}
+        if lines:
+            ends = [f"{n} {v[np.isfinite(v)][-1]:.4g}" for n, v in lines.items()]
+            alternative = f"Curve over the epochs, at the end: {', '.join(ends)}"
+            epochs = {"epoch": log["epoch"]} if "epoch" in log else {}
+            drawings += html.drawing(plots.curves(lines | epochs), name, alternative)
+    if not drawings:
+        return html.missing("log.csv", "Training writes one row an epoch.")
+    rows = [
+        [f"{v:.5g}" if np.isfinite(v) else "–" for v in values]
+        for values in zip(*log.values(), strict=True)
+    ]
+    numbers = html.table("One row an epoch.", list(log), rows, words=0)
+    return f'<div class="curves">\n{drawings}</div>\n{html.folded("Numbers", numbers)}'
+
+
+def _health(health: dict | None) -> str:
+    if not health:
+        return html.missing("health.json", "Training writes it after each epoch.")
+    rates = health["learning_rate"]
+    coverage = sorted(health["coverage"].items(), key=lambda item: item[1])
+    facts = {
+        "Updates left out": f"{health['skipped']} of {health['steps']} steps",
+        "Waiting for input": html.percent(health["waiting"]),
+        "Gradient norm": f"median {health['gradient_norm']:.3g}, largest "
+        f"{health['gradient_norm_max']:.3g}",
+        "Learning rate": f"largest {max(rates):.3g}, at the end {rates[-1]:.3g}",
+        "Ignored pixels in training": html.percent(health["ignored_share"]),
+        "Rarest classes in training": ", ".join(
+            f"{name} {html.percent(share, 2)}" for name, share in coverage[:3]
+        ),
+        "Classes never seen in training": ", ".join(health["unseen"]) or "none",
+        "Dead classes (IoU 0)": ", ".join(health["dead"]) or "none",
+        "Of them never predicted": ", ".join(health["never_predicted"]) or "none",
+    }
+    rows = [[name, html.text(value)] for name, value in facts.items()]
+    epoch = health["best_epoch"] + 1
+    note = f"Of the whole training; dead classes of the best epoch, {epoch}."
+    table = html.table(note, ["Fact", "Value"], rows, words=2)
+    warning = html.text(health["warning"])
+    return (f'<p class="bad">{warning}</p>\n' if warning else "") + table
+
+
+def _class_table(metrics: dict, classes: Taxonomy | None) -> str:
+    if not classes or not metrics.get("iou"):
+        return html.missing("metrics.json", "It holds the scores of each class.")
+    matrix = np.array(metrics.get("matrix") or [], np.float64)
+    nothing = [None] * classes.num_classes
+    columns = [
+        metrics.get(n) or nothing for n in ("iou", "dice", "precision", "recall")
+    ]
+    share = matrix.sum(1) / max(1, matrix.sum()) if matrix.size else nothing
+    rows = []
+    for i, (iou, *others) in enumerate(zip(*columns, strict=True)):
+        row = [_name(classes, i), html.number(iou) + html.bar(iou)]
+        rows.append([*row, *map(html.number, others), html.percent(share[i])])
+    titles = ["Class", "IoU", "Dice", "Precision", "Recall", "Share of pixels"]
+    note = "A dash: no such pixels, true or predicted; it counts in no mean."
+    return html.table(note, titles, rows, wide=True)
+
+
+def _confusion(run: Path, metrics: dict, classes: Taxonomy | None) -> str:
+    matrix = np.array(metrics.get("matrix") or [], np.float64)
+    file = run / "pictures" / "confusion.png"
+    known = classes is not None and matrix.shape == (classes.num_classes,) * 2
+    if file.is_file():
+        heat = file.read_bytes()
+    elif known:
+        heat = plots.confusion_heat_map(matrix, classes)
+    else:
+        return html.missing("metrics.json", "It holds the confusion matrix.")
+    caption = "Of all true pixels of a row, the percentage predicted as each column."
+    out = html.figure(heat, "Confusion matrix as a heat map", caption, plot=True)
+    return out + _confused(matrix, classes) if known else out
+
+
+def _confused(matrix, classes: Taxonomy) -> str:
+    """The largest mistakes in words, also for those who cannot see the heat map."""
+    wrong = matrix * (1 - np.eye(len(matrix)))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:8]
+    rows = []
+    for true, seen in zip(*np.unravel_index(order, wrong.shape), strict=True):
+        if wrong[true, seen]:
+            share = html.percent(wrong[true, seen] / matrix[true].sum())
+            pixels = f"{wrong[true, seen]:,.0f}"
+            rows.append([_name(classes, true), _name(classes, seen), pixels, share])
+    titles = ["True", "Predicted as", "Pixels", "Of the true class"]
+    return html.table("The largest mistakes.", titles, rows, words=2) if rows else ""
+
+
+def _pictures(run: Path, classes: Taxonomy | None) -> list[str]:
+    files = [f for f in (run / "pictures").glob("*.png") if f.stem not in PLOTS]
+    if not files:
+        hint = "python -m kerasseg.evaluate draws them."
+        return [html.section("Pictures", html.missing("pictures/", hint))]
+    key, sections = _key(classes) if classes else "", []
+    for file in sorted(files, key=lambda f: (f.stem == "worst", f.stem)):
+        title = file.stem.replace("_", " ").capitalize()
+        caption = PICTURES.get(file.stem, file.name)
+        drawn = html.figure(file.read_bytes(), f"{title}: {caption}", caption)
+        sections.append(html.section(title, key + drawn))
+        key = ""
+    return sections
+
+
+def _key(classes: Taxonomy) -> str:
+    items = "".join(
+        f"<li>{_name(classes, i)}</li>\n" for i in range(classes.num_classes)
+    )
+    key = f'<ul class="key" aria-label="Colours of the classes">\n{items}</ul>\n'
+    return html.folded("Colours", key) if classes.num_classes > 40 else key
+
+
+def _name(classes: Taxonomy, i: int) -> str:
+    return html.swatch(classes.colours[i]) + html.text(classes.names[i])
+
+
+def _gate(gate: list | None) -> str:
+    if not gate:
+        hint = "python -m kerasseg.export writes it."
+        return html.missing("export/gate.json", hint)
+    rows = []
+    for row in gate:
+        passed = '<span class="good">✓ passed</span>'
+        failed = '<span class="bad">✗ failed</span>'
+        size = f"{row['bytes'] / 1e6:.2f} MB" if row.get("bytes") else "–"
+        rows.append(
+            [
+                html.text(row["name"]),
+                html.text(row.get("file") or "–"),
+                size,
+                html.number(row.get("miou"), 4),
+                html.percent(row.get("agreement"), 4),
+                html.text(row.get("rule") or "–"),
+                passed if row["passed"] else failed,
+            ]
+        )
+    note = "Scored again on validation records. Agreement: pixels with the same class."
+    titles = ["Artefact", "File", "Size", "mIoU", "Agreement", "Limit", "Gate"]
+    return html.table(note, titles, rows, words=2)
+
+
+def _commands(run: Path) -> str:
+    where = run.name if run.is_absolute() else run
+    lines = [
+        "# repeat the training, score it again, draw pictures, export",
+        f"python -m kerasseg.train {where}/config.toml",
+        f"python -m kerasseg.evaluate {where}",
+        f"python -m kerasseg.predict PICTURES --run {where}",
+        f"python -m kerasseg.export {where}",
+    ]
+    return html.code("\n".join(lines), "Commands")
+
+
+def _settings(run: Path, environment: dict) -> str:
+    out = html.missing("config.toml", "Training writes it.")
+    if (run / "config.toml").is_file():
+        settings = (run / "config.toml").read_text(encoding="utf-8").strip()
+        out = html.code(settings, "config.toml")
+    if environment:
+        made = html.code(json.dumps(environment, indent=1), "environment.json")
+        out += html.folded("Versions and machine", made)
+    return out
+
+
+def _classes(run: Path, metrics: dict) -> Taxonomy | None:
+    values = _json(run / "taxonomy.json")
+    if values is not None:
+        return Taxonomy.from_json(values)
+    return Taxonomy.numbered(len(metrics["iou"])) if metrics.get("iou") else None
+
+
+def _json(file: Path):
+    """What a JSON file holds; None where there is no file."""
+    if not file.is_file():
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON file: {error}.") from error
+
+
+def _log(file: Path) -> dict[str, np.ndarray]:
+    """Columns of a log.csv as float arrays, nan for empty cells; {} without rows."""
+    if not file.is_file():
+        return {}
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    names = rows[0] if rows else []
+    return {n: np.array([_float(row[n]) for row in rows]) for n in names}
+
+
+def _float(words: str | None) -> float:
+    try:
+        return float(words or "nan")
+    except ValueError:
+        return float("nan")

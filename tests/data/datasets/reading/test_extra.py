@@ -1,0 +1,36 @@
+"""Packages that are not installed: what to install is said."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from kerasseg.data.datasets import adapter
+from kerasseg.data.datasets.reading import extra
+
+
+def test_a_missing_package_is_named_with_its_extra():
+    with pytest.raises(
+        ValueError, match=r"the package absent_lib .*kerasseg\[datasets\]"
+    ):
+        extra.needs("absent_lib.part")
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("coco", "pycocotools"),
+        ("dstl", "shapely"),
+        ("dstl", "tifffile"),
+        ("sbd", "scipy"),
+        ("tfds:x", "tensorflow_datasets"),
+    ],
+)
+def test_adapters_name_the_package_at_once(tmp_path, monkeypatch, name, package):
+    def import_module(module):
+        if module.split(".")[0] == package:
+            raise ImportError(f"No module named '{module}'")
+
+    fake = SimpleNamespace(import_module=import_module)
+    monkeypatch.setattr(extra, "importlib", fake)
+    with pytest.raises(ValueError, match=f"needs the package {package} .*pip install"):
+        adapter(name)(*[tmp_path] * (":" not in name))

@@ -1,0 +1,109 @@
+"""Train and val by sequence; several sources as one."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasseg.data.datasets import Samples
+from kerasseg.data.preparing.by_sequence import divide_by_sequence
+from kerasseg.data.preparing.join import join, mapped
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import Taxonomy
+
+
+def read(entry):
+    label = np.full((2, 3), len(entry) % 2, np.uint8)
+    image = np.zeros((2, 3, 3), np.uint8)
+    instance = np.ones((2, 3), np.uint16)
+    return Sample(entry, image, label, instance, sequence=sequence(entry))
+
+
+def sequence(entry):
+    return entry.partition("_")[0]
+
+
+def frames(**lengths):
+    entries = [f"{name}_{i}" for name, n in lengths.items() for i in range(n)]
+    return Samples(entries, read, sequence)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=9), st.floats(0.01, 0.99))
+def test_sequences_stay_together(lengths, share):
+    samples = frames(**{f"s{i}": n for i, n in enumerate(lengths)})
+    splits = divide_by_sequence({"train": samples}, share)
+    train, val = splits["train"].entries, splits["val"].entries
+    assert sorted([*train, *val]) == sorted(samples.entries)
+    assert not {sequence(e) for e in train} & {sequence(e) for e in val}
+    missed = abs(len(val) - share * sum(lengths))
+    assert missed <= max(lengths)
+
+
+def test_train_and_val_are_pooled_and_test_is_kept():
+    splits = {"train": frames(a=8, b=1), "val": frames(c=1), "test": frames(d=3)}
+    divided = divide_by_sequence(splits, 0.1)
+    assert {split: len(samples) for split, samples in divided.items()} == {
+        "train": 9,
+        "val": 1,
+        "test": 3,
+    }
+    assert divided == divide_by_sequence(splits, 0.1)
+    assert list(divide_by_sequence(splits, 0)) == ["train", "test"]
+
+
+def test_one_long_sequence_does_not_take_all():
+    divided = divide_by_sequence({"train": frames(a=100, b=90)}, 0.1)
+    assert {sequence(e) for e in divided["val"].entries} == {"b"}
+
+
+def test_what_cannot_be_divided():
+    with pytest.raises(ValueError, match=r"ulm has one sequence \(a\) and cannot"):
+        divide_by_sequence({"train": frames(a=3)}, 0.2, "ulm")
+    with pytest.raises(ValueError, match="ulm does not tell which frames"):
+        divide_by_sequence({"train": Samples(["a"], read)}, 0.2, "ulm")
+    with pytest.raises(ValueError, match="--val-share must be at least 0"):
+        divide_by_sequence({"train": frames(a=3)}, 1.0)
+
+
+# --- several sources ------------------------------------------------------------------
+
+TWO = Taxonomy.named(["one", "two"])
+
+
+def test_join():
+    one = (TWO, {"train": frames(a=2), "val": frames(b=1)})
+    other = (TWO, {"test": frames(c=1), "train": frames(a=1)})
+    taxonomy, splits = join([("camvid", one), ("tfds:x", other)])
+    assert taxonomy == TWO
+    assert list(splits) == ["train", "val", "test"]
+    samples = list(pickle.loads(pickle.dumps(splits["train"])))
+    assert [s.id for s in samples] == ["camvid-a_0", "camvid-a_1", "tfds-x-a_0"]
+    assert [s.sequence for s in samples] == ["camvid-a", "camvid-a", "tfds-x-a"]
+    assert samples[0].instance is None
+    _, splits = join([("camvid", one), ("camvid", one)])
+    assert [s.id for s in splits["val"]] == ["camvid1-b_0", "camvid2-b_0"]
+
+
+def test_one_source_stays_as_it_is():
+    source = (TWO, {"train": frames(a=2)})
+    assert join([("camvid", source)]) == source
+
+
+def test_other_classes_do_not_join():
+    other = (Taxonomy.named(["one", "too"]), {"train": frames(a=1)})
+    source = (TWO, {"train": frames(a=2)})
+    with pytest.raises(
+        ValueError, match=r"b has other classes than a \(2 and 2\). Add"
+    ):
+        join([("a", source), ("b", other)])
+
+
+def test_mapped():
+    table = np.full(256, 255, np.uint8)
+    table[1] = 7
+    _, splits = mapped((TWO, {"train": frames(a=1, bb=1)}), table, TWO)
+    assert [np.unique(s.label).tolist() for s in splits["train"]] == [[7], [255]]
+    assert splits["train"].sequence is sequence

@@ -1,0 +1,140 @@
+"""The road taxonomy: where the classes of each set go."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasseg.data.datasets import (
+    adapter,
+    apolloscape,
+    camvid,
+    camvid_colours,
+    cityscapes,
+)
+from kerasseg.data.datasets.coco_stuff import ALL
+from kerasseg.data.datasets.coco_stuff_names import NAMES
+from kerasseg.data.preparing import road
+from kerasseg.data.preparing.join import mapped
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+COLOURS = camvid_colours.COLOURS
+SETS = {
+    "cityscapes": cityscapes.TAXONOMY,
+    "bdd100k": cityscapes.TAXONOMY,
+    "apolloscape": apolloscape.TAXONOMY,
+    "camvid": camvid.TAXONOMY,
+    "camvid 32": Taxonomy(tuple(COLOURS), tuple(COLOURS.values())),
+    "coco_stuff": Taxonomy.named([NAMES[i] for i in ALL]),
+}
+# Names of Vistas' config files, as other projects list them: v1.2 and v2.0.
+VISTAS = {
+    "construction--flat--road": "road",
+    "construction--flat--road-shoulder": "",
+    "construction--barrier--curb": "sidewalk",
+    "construction--barrier--guard-rail": "",
+    "construction--structure--bridge": "",
+    "human--person": "person",
+    "human--person--individual": "person",
+    "human--person--person-group": "person",
+    "human--rider--bicyclist": "rider",
+    "marking--general": "road",
+    "marking--crosswalk-zebra": "road",
+    "marking--discrete--arrow--left": "road",
+    "marking-only--discrete--text": "",
+    "nature--mountain": "",
+    "object--street-light": "",
+    "object--support--pole": "pole",
+    "object--support--pole-group": "",
+    "object--traffic-light": "traffic light",
+    "object--traffic-light--pedestrians": "traffic light",
+    "object--traffic-sign--back": "",
+    "object--traffic-sign--front": "traffic sign",
+    "object--traffic-sign--temporary-front": "traffic sign",
+    "object--vehicle--caravan": "",
+    "object--vehicle--on-rails": "train",
+    "void--unlabeled": "",
+}
+SETS["mapillary"] = Taxonomy.named(list(VISTAS))
+
+
+def mapping(name: str) -> dict[str, str]:
+    taxonomy = SETS[name]
+    ids = road.table(name.split()[0], taxonomy)
+    assert (ids.shape, ids.dtype) == ((256,), np.uint8)
+    assert (ids[taxonomy.num_classes :] == IGNORE).all()
+    names = [*road.TAXONOMY.names, *[""] * 237]
+    return {n: names[ids[i]] for i, n in enumerate(taxonomy.names)}
+
+
+def test_road_ids_are_train_ids_of_cityscapes():
+    ids = road.table("cityscapes", cityscapes.TAXONOMY)
+    assert ids[:19].tolist() == list(range(19))
+    np.testing.assert_array_equal(ids, road.table("bdd100k", cityscapes.TAXONOMY))
+
+
+def test_every_name_of_the_maps_exists():
+    """A slip in a name would silently ignore the class."""
+    known = {name: set(taxonomy.names) for name, taxonomy in SETS.items()}
+    known["camvid"] |= known.pop("camvid 32")
+    del known["mapillary"]  # its names are in a file that is not ours
+    for name, names in known.items():
+        assert set(road.MAPS[name]) <= names
+    for names in road.MAPS.values():
+        assert set(names.values()) <= set(road.TAXONOMY.names)
+
+
+def test_mapillary():
+    assert mapping("mapillary") == VISTAS
+
+
+def test_camvid():
+    small, large = mapping("camvid"), mapping("camvid 32")
+    assert [n for n, r in small.items() if not r] == ["sign", "bicyclist"]
+    assert (small["pavement"], small["tree"]) == ("sidewalk", "vegetation")
+    assert large["TrafficLight"] == "traffic light"
+    assert large["LaneMkgsDriv"] == "road"
+    # It holds two road classes or none.
+    for name in "Truck_Bus", "Bicyclist", "VegetationMisc", "Bridge", "Void":
+        assert large[name] == ""
+
+
+def test_apolloscape():
+    found = mapping("apolloscape")
+    ignored = {"tricycle", "traffic_cone", "road_pile", "dustbin", "billboard"}
+    assert {n for n, r in found.items() if not r} == ignored
+    assert found["motorbicycle"] == "motorcycle"
+
+
+def test_coco_stuff():
+    found = mapping("coco_stuff")
+    assert sum(map(bool, found.values())) == 22
+    assert (found["pavement"], found["stop sign"]) == ("sidewalk", "traffic sign")
+    assert (found["wall-brick"], found["cat"]) == ("", "")
+
+
+def test_other_sets_map_by_equal_names():
+    ids = road.table("folder", Taxonomy.named(["Sky", "cow", "road"]))
+    assert ids[:4].tolist() == [10, IGNORE, 0, IGNORE]
+    with pytest.raises(
+        ValueError, match=r"No class of folder \(cow, ...\) has a place"
+    ):
+        road.table("folder", Taxonomy.named(["cow"]))
+
+
+@pytest.mark.skipif(
+    "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
+)
+def test_camvid_as_it_is():
+    source = adapter("camvid")(Path(os.environ["KERASSEG_DATA"], "camvid"))
+    ids = road.table("camvid", source[0])
+    _, splits = mapped(source, ids, road.TAXONOMY)
+    counts = sum(np.bincount(s.label.ravel(), minlength=256) for s in splits["val"])
+    # Counted with other code on the same files: sky, building, ... as in CamVid.
+    road_of = {"sky": 1601620, "building": 4531180, "pole": 98499, "road": 5053176}
+    road_of |= {"sidewalk": 1521751, "vegetation": 2851125, "fence": 537197}
+    road_of |= {"car": 304716, "person": 113531}
+    found = {n: counts[i] for i, n in enumerate(road.TAXONOMY.names) if counts[i]}
+    assert found == road_of
+    assert counts[IGNORE] == 155724 + 387010 + 297271  # signs, bicyclists, void

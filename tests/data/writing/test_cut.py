@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasseg.data.sample import Sample
+from kerasseg.data.writing.cut import Cut
+
+
+def sample(height, width, instances=True):
+    rng = np.random.default_rng(0)
+    return Sample(
+        "a",
+        rng.integers(0, 256, (height, width, 3)).astype(np.uint8),
+        rng.integers(0, 3, (height, width)).astype(np.uint8),
+        rng.integers(0, 999, (height, width)).astype(np.uint16) if instances else None,
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(*[st.integers(1, 40)] * 2, *[st.integers(1, 20)] * 2)
+def test_pieces_cover_every_pixel_and_invent_none(height, width, h, w):
+    whole = sample(height, width)
+    covered = np.zeros((height, width), bool)
+    for piece in Cut([whole], (h, w)):
+        assert piece.label.shape == piece.instance.shape == (h, w)
+        assert piece.image.shape == (h, w, 3)
+        if (height, width) == (h, w):
+            assert piece is whole
+            return
+        top, left = map(int, piece.id.split("-")[1:])
+        inside = np.s_[: min(h, height - top), : min(w, width - left)]
+        there = np.s_[top : top + h, left : left + w]
+        for part, source in (
+            (piece.image, whole.image),
+            (piece.label, whole.label),
+            (piece.instance, whole.instance),
+        ):
+            np.testing.assert_array_equal(part[inside], source[there])
+        outside = np.ones((h, w), bool)
+        outside[inside] = False
+        assert (piece.label[outside] == 255).all()
+        assert (piece.instance[outside] == 0).all()
+        covered[there] = True
+    assert covered.all()
+
+
+@pytest.mark.parametrize("length, starts", [(32, [0]), (33, [0, 1]), (80, [0, 32, 48])])
+def test_the_last_piece_moves_inwards(length, starts):
+    ids = [piece.id for piece in Cut([sample(32, length, False)], (32, 32))]
+    assert ids == (["a"] if length == 32 else [f"a-0-{start}" for start in starts])

@@ -1,0 +1,85 @@
+"""A training that starts from the weights of another run."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tiny
+import walk
+
+from kerasseg import models, runs
+from kerasseg.fit import warm_start
+
+SMALL = {"filters": 4, "depth": 2}
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "first").mkdir()
+    network = tiny.network(size=(32, 48), classes=3)
+    network.save(tmp_path / "first" / "network.keras")
+    return tmp_path / "first"
+
+
+def test_the_same_classes_take_every_weight(run):
+    keras.utils.set_random_seed(1)
+    network = warm_start.build("unet_small", 3, (16, 24, 3), SMALL, str(run))
+    for ours, theirs in zip(network.weights, runs.load(run).weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_other_classes_leave_the_last_layer_at_random(run):
+    network = warm_start.build("unet_small", 5, (16, 24, 3), SMALL, str(run))
+    same = {
+        layer.name: all(
+            np.array_equal(ours, theirs)
+            for ours, theirs in zip(
+                layer.get_weights(), other.get_weights(), strict=True
+            )
+        )
+        for layer, other in zip(network.layers, runs.load(run).layers, strict=True)
+        if layer.weights
+    }
+    assert not same.pop("logits")
+    assert all(same.values())
+
+
+def test_another_network_is_refused(run):
+    with pytest.raises(ValueError, match="is another network than unet_small"):
+        warm_start.build(
+            "unet_small", 3, (16, 24, 3), {"filters": 6, "depth": 2}, str(run)
+        )
+    with pytest.raises(ValueError, match="Unknown model 'unett'"):
+        warm_start.build("unett", 3, (16, 24, 3), {}, str(run))
+
+
+def test_imagenet_weights_are_not_asked_for(monkeypatch):
+    """The package that holds them need not be installed."""
+    asked = []
+    monkeypatch.setattr(
+        models, "build", lambda *_, **options: asked.append(options) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        warm_start.random("ladder_efficientnet_lite2", 3, (64, 64, 3), {})
+    assert asked == [{"weights": "none"}]
+
+
+def test_train_goes_on_from_a_run(tmp_path):
+    records = walk.records(tmp_path / "records")
+    first = walk.trained(records, tmp_path / "runs", fit__epochs=3, export=False)
+    settings = {"fit__epochs": 1, "fit__learning_rate": 1e-9, "export": False}
+    settings |= {"model__start": str(first), "fit__ema": 0, "name": "second"}
+    second = walk.trained(records, tmp_path / "runs", **settings)
+    scores = [
+        json.loads((one / "metrics.json").read_text())["miou"]
+        for one in (first, second)
+    ]
+    # Only the statistics of batch normalisation have moved on.
+    for ours, theirs in zip(
+        runs.load(first).trainable_weights,
+        runs.load(second).trainable_weights,
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert min(scores) > 0

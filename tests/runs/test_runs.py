@@ -1,0 +1,78 @@
+import zipfile
+
+import keras
+import pytest
+
+from kerasseg import runs
+from kerasseg.files import atomic
+
+
+def test_numbers_go_up_and_an_unfinished_run_goes_on(tmp_path):
+    first, resumes = runs.open_run(tmp_path, "a", "seed = 1\n")
+    assert (first.name, resumes) == ("a-1", False)
+    # Somebody (this process) still trains in it.
+    second, resumes = runs.open_run(tmp_path, "a", "seed = 1\n")
+    assert (second.name, resumes) == ("a-2", False)
+    runs.unlock(second)
+    assert runs.open_run(tmp_path, "a", "seed = 2\n")[0].name == "a-3"
+    runs.unlock(tmp_path / "a-3")
+    assert runs.open_run(tmp_path, "a", "seed = 2\n") == (tmp_path / "a-3", True)
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    folder, _ = runs.open_run(tmp_path, "a", "x = 1\n")
+    runs.unlock(folder)
+    atomic.write_json(folder / "metrics.json", {})
+    assert runs.open_run(tmp_path, "a", "x = 1\n")[0].name == "a-2"
+
+
+def test_only_a_run_without_a_step_is_discarded(tmp_path):
+    folder, _ = runs.open_run(tmp_path, "a", "")
+    runs.discard(folder)
+    assert not folder.exists()
+    runs.discard(folder)  # it may be gone already: the first error is the one to tell
+    folder, _ = runs.open_run(tmp_path, "a", "")
+    (folder / "state.weights.h5").touch()
+    runs.discard(folder)
+    assert folder.is_dir()
+
+
+def test_names_that_begin_alike_do_not_mix(tmp_path):
+    runs.open_run(tmp_path, "a-b", "")
+    assert runs.open_run(tmp_path, "a", "")[0].name == "a-1"
+
+
+def test_a_folder_without_a_network(tmp_path):
+    with pytest.raises(ValueError, match=r"No network at .*network\.keras"):
+        runs.load(tmp_path)
+    with pytest.raises(ValueError, match="No trained run under"):
+        runs.newest(tmp_path)
+    with pytest.raises(ValueError, match="no run folder"):
+        runs.taxonomy(tmp_path)
+
+
+def test_the_shipped_network_is_not_the_run_trained_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "SHIPPED", tmp_path / "road_scene")
+    for name in ("mine-1", "road_scene"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "network.keras").write_bytes(b"")
+    assert runs.newest(tmp_path).name == "mine-1"
+
+
+def test_a_network_with_code_in_it_is_refused(tmp_path):
+    image = keras.Input((4, 4, 3))
+    evil = keras.Model(image, keras.layers.Lambda(lambda x: x + 1)(image))
+    evil.save(tmp_path / "network.keras")
+    with pytest.raises(ValueError, match=r"network\.keras.*(refused|unsafe)"):
+        runs.load(tmp_path)
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    (tmp_path / "network.keras").write_bytes(b"no zip")
+    with pytest.raises(ValueError, match=r"network\.keras"):
+        runs.load(tmp_path)
+    with zipfile.ZipFile(tmp_path / "network.keras", "w") as archive:
+        archive.writestr("../outside.txt", "x")
+    with pytest.raises(ValueError, match=r"network\.keras"):
+        runs.load(tmp_path)
+    assert not (tmp_path.parent / "outside.txt").exists()
