@@ -15,11 +15,10 @@ COMMANDS = {
     "export": "write SavedModel and LiteRT files of a run, and score them again",
     "adjust": "balance the classes of a run for the best mean IoU, into a new run",
     "finetune_int8": "teach a run's network to lose less in int8, into a new run",
-    "benchmark": "time this package against what one would pick instead, in turns",
     "demo": "run a LiteRT file in your browser, on pictures or the camera",
     "serve": "answer as TensorFlow Serving does, on this machine: REST and gRPC",
 }
-PACKAGES = ("benchmark", "demo", "doctor", "export", "models", "serve")
+PACKAGES = ("demo", "doctor", "export", "models", "serve")
 
 
 def main() -> None:

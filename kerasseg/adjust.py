@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from kerasseg import runs
+from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.files import atomic
 from kerasseg.metrics import count, scores
@@ -72,7 +72,7 @@ def adjust(run: Path, records: str = "") -> Path:
         f"{crossed[0]:.4f} and {crossed[1]:.4f}"
     )
     if sum(crossed) <= sum(before):
-        raise ValueError(
+        raise UserError(
             f"Nothing to gain: {run} names its classes as readily as its validation "
             "split wants, as far as two halves of it agree."
         )
@@ -140,7 +140,7 @@ def _halves(network, records, split: str) -> list[tuple[np.ndarray, np.ndarray]]
 
     known, size = shards.describe(records).split(split), network_size(network)
     if known.samples < 2:
-        raise ValueError(f"The split '{split}' of {records} has one image only.")
+        raise UserError(f"The split '{split}' of {records} has one image only.")
     apart = int(np.ceil(np.sqrt(known.samples * size[0] * size[1] / PIXELS)))
     classes = network.output_shape[-1]
 
@@ -175,7 +175,7 @@ def _last_convolution(network):
         layer.bias.assign(layer.bias - 1.0)
         if np.allclose(after - before, 1.0, atol=1e-2):
             return layer
-    raise ValueError(
+    raise UserError(
         f"'{network.name}' does not end in a convolution with a bias, to which one "
         "number for each class could be added."
     )

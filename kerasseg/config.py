@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from kerasseg import UserError
 from kerasseg.augment.policies import POLICIES, Policy
 
 
@@ -158,17 +159,17 @@ def check(config: Config) -> None:
     }
     for flag, value in positive.items():
         if value <= 0:
-            raise ValueError(f"{flag} must be above 0, got {value}.")
+            raise UserError(f"{flag} must be above 0, got {value}.")
     if config.fit.devices < 0:
-        raise ValueError(f"--fit.devices must be 0 or more, got {config.fit.devices}.")
+        raise UserError(f"--fit.devices must be 0 or more, got {config.fit.devices}.")
     if config.fit.border_weight < 0:
-        raise ValueError(
+        raise UserError(
             f"--fit.border_weight must be 0 or more, got {config.fit.border_weight}."
         )
     if not 0 <= config.fit.ema < 1:
-        raise ValueError(f"--fit.ema must be in [0, 1), got {config.fit.ema}.")
+        raise UserError(f"--fit.ema must be in [0, 1), got {config.fit.ema}.")
     if config.data.batch % config.fit.accumulate:
-        raise ValueError(
+        raise UserError(
             f"--fit.accumulate {config.fit.accumulate} does not divide --data.batch "
             f"{config.data.batch}: the batch is worked through in so many equal parts."
         )
@@ -196,7 +197,7 @@ def options(pairs: tuple[str, ...], where: str) -> dict:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip().isidentifier():
-            raise ValueError(f"{where}: expected key=value, got '{pair}'.")
+            raise UserError(f"{where}: expected key=value, got '{pair}'.")
         try:
             values[key.strip()] = tomllib.loads(f"v = {text}")["v"]
         except tomllib.TOMLDecodeError:
@@ -211,7 +212,7 @@ def _cli(flags: list[str], default: Config, prog: str) -> Config:
     for i in reversed(chosen):
         name = flags[i + 1] if i + 1 < len(flags) else ""
         if name not in POLICIES:
-            raise ValueError(
+            raise UserError(
                 f"{prog} --augment.policy: unknown '{name}'. "
                 f"Known: {', '.join(POLICIES)}."
             )
@@ -229,11 +230,11 @@ def _cli(flags: list[str], default: Config, prog: str) -> Config:
 
 def _table_of(path: Path) -> dict:
     if not path.is_file():
-        raise ValueError(f"No recipe {path}. See the folder pipelines/ for recipes.")
+        raise UserError(f"No recipe {path}. See the folder pipelines/ for recipes.")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"Recipe {path} is not valid TOML: {error}.") from error
+        raise UserError(f"Recipe {path} is not valid TOML: {error}.") from error
 
 
 def _flags(table: dict, prefix: str = "--"):

@@ -7,17 +7,16 @@ import functools
 import os
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
-PACKAGE = str(Path(__file__).parent)
+from kerasseg import UserError
 
 
 def command(main):
     """Wraps `main(argv)` of a command: one line and exit code 2 for a wrong input.
 
-    A ValueError raised by this package's own code, and any OSError (missing file, full
-    disk), is a message to the user. All else is a defect and keeps its traceback.
+    A UserError, and any OSError (missing file, full disk), is a message to the user.
+    All else is a defect and keeps its traceback.
     """
 
     @functools.wraps(main)
@@ -29,28 +28,12 @@ def command(main):
         except KeyboardInterrupt:
             print("\nStopped.", file=sys.stderr)
             sys.exit(130)
-        except (ValueError, OSError) as error:
-            if not _is_message(error):
-                raise
+        except (UserError, OSError) as error:
             text = " ".join(str(error).split())
             print(f"kerasseg {name}: error: {text}", file=sys.stderr)
             sys.exit(2)
 
     return guarded
-
-
-def _is_message(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return True
-    # Keras hides its own frames, so a last frame of ours can also be a call into Keras:
-    # only our own raise statement makes a message.
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    return (
-        bool(last)
-        and last.filename.startswith(PACKAGE)
-        and (last.line.startswith("raise"))
-    )
 
 
 @contextlib.contextmanager

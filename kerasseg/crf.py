@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from keras import ops
 
+from kerasseg import UserError
+
 EXACT_LIMIT = 16384
 """Pixels up to which all pairs fit into memory: 16384**2 float32 are 1 GiB."""
 
@@ -191,7 +193,7 @@ def _pack(coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low = coordinates.min(0) - dimensions - 1
     ranges = coordinates.max(0) + dimensions + 1 - low + 1
     if np.prod(ranges.astype(float)) > 2.0**62:
-        raise ValueError(
+        raise UserError(
             "The lattice has too many cells for 64-bit keys: enlarge sa or sb, or pass "
             "exact=True for a small image."
         )
@@ -214,12 +216,12 @@ def _find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _check(shape: tuple[int, ...], image: tuple[int, ...], exact: bool) -> None:
     if len(shape) != 3 or image != (*shape[:2], 3):
-        raise ValueError(
+        raise UserError(
             "Expected probabilities (H, W, C) and an image (H, W, 3), got "
             f"{shape} and {image}."
         )
     if exact and shape[0] * shape[1] > EXACT_LIMIT:
-        raise ValueError(
+        raise UserError(
             f"exact=True compares all pairs of {shape[0] * shape[1]} pixels; it takes "
             f"at most {EXACT_LIMIT}. Leave it out for an image of this size."
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from kerasseg import runs
+from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.drawing import pictures, plots
 from kerasseg.files import atomic
@@ -70,7 +70,7 @@ def evaluate(
     network, taxonomy = runs.load(run), runs.taxonomy(run)
     described = shards.describe(records)
     if described.taxonomy.names != taxonomy.names:
-        raise ValueError(
+        raise UserError(
             f"Run {run} knows the classes {', '.join(taxonomy.names)}; the "
             f"records {records} have {', '.join(described.taxonomy.names)}. Prepare "
             "the records with the run's taxonomy."
@@ -132,7 +132,7 @@ def score(
             if not np.isnan(quality):
                 worst = sorted([*worst, sample], key=lambda item: item[:2])[:shown]
     if not kept:
-        raise ValueError("Nothing to score: the split has no samples.")
+        raise UserError("Nothing to score: the split has no samples.")
     sheets = {"examples": _sheet(kept[:shown], taxonomy)}
     if worst:
         sheets["worst"] = _sheet(worst, taxonomy)

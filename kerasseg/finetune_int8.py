@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import config, runs
+from kerasseg import UserError, config, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.export.__main__ import Export, calibration_images, export_run
 from kerasseg.export.formats import Limits
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
     asked = tyro.cli(FinetuneInt8, args=argv, prog="python -m kerasseg.finetune_int8")
     for flag, value in {"epochs": asked.epochs, "rate": asked.rate}.items():
         if value <= 0:
-            raise ValueError(f"--{flag} must be above 0, got {value}.")
+            raise UserError(f"--{flag} must be above 0, got {value}.")
     run = Path(asked.run) if asked.run else runs.newest()
     if not finetune(run, asked):
         sys.exit(3)
@@ -168,7 +168,7 @@ def _best(judge, val, network):
 
         def on_epoch_end(self, epoch, logs):
             if not math.isfinite(logs["loss"]):
-                raise ValueError(f"The loss became {logs['loss']}. Lower --rate.")
+                raise UserError(f"The loss became {logs['loss']}. Lower --rate.")
             judge.network.set_weights(self.model.network.get_weights())
             scores = judge.evaluate(val, verbose=0, return_dict=True)
             logs |= {f"val_{name}": value for name, value in scores.items()}

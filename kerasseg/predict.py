@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from kerasseg import runs
+from kerasseg import UserError, runs
 from kerasseg.console import command, silenced, start_tensorflow
 from kerasseg.files import atomic
 from kerasseg.inference import inputs
@@ -29,7 +29,7 @@ SHEET = 24
 def main(argv: list[str]) -> None:
     asked = _parser().parse_args(argv)
     if asked.run and asked.litert:
-        raise ValueError("Give --run or --litert, not both: they name the network.")
+        raise UserError("Give --run or --litert, not both: they name the network.")
     inputs = [source for word in asked.inputs for source in inputs.named(word)]
     if not asked.run and not asked.litert:
         _choose(asked)
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
         _contact_sheet(sheet, asked.out / "contact_sheet.jpg")
     print(f"{len(inputs) - len(failed)} of {len(inputs)} predicted into {asked.out}")
     if failed:
-        raise ValueError(f"{len(failed)} of {len(inputs)} inputs left out: {failed[0]}")
+        raise UserError(f"{len(failed)} of {len(inputs)} inputs left out: {failed[0]}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,7 +118,7 @@ def _lite(asked):
     from kerasseg.inference import litert
 
     if asked.crf:
-        raise ValueError("--crf needs Keras and --run; --litert runs without it.")
+        raise UserError("--crf needs Keras and --run; --litert runs without it.")
     model = litert.Model(asked.litert, asked.threads)
     overlap = _overlap(asked, (model.height, model.width))
 
@@ -134,7 +134,7 @@ def _overlap(asked, size: tuple[int, int]) -> int:
         return 0
     overlap = asked.overlap or 2 * (min(size) // 8)
     if not 0 < overlap < min(size) or overlap % 2:
-        raise ValueError(
+        raise UserError(
             f"--overlap must be even, from 2 to {min(size) - 1} pixels for a network "
             f"of {size[0]} x {size[1]} (height x width), got {overlap}."
         )
@@ -150,7 +150,7 @@ def _network(asked):
     from kerasseg.inference.class_maps import network_size, segmenter
 
     if taxonomy.num_classes != network.output_shape[-1]:
-        raise ValueError(
+        raise UserError(
             f"{run} names {taxonomy.num_classes} classes but its network has "
             f"{network.output_shape[-1]}. taxonomy.json belongs to another network."
         )
@@ -190,7 +190,7 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
     good, frame = video.read()
     if not good:
         what = f"camera {source}" if isinstance(source, int) else source
-        raise ValueError(
+        raise UserError(
             f"{what}: no frame can be read. Is it there, a video, and whole?"
         )
     target = target.with_name(f"{target.name}_overlay.mp4")
@@ -240,7 +240,7 @@ def _write_jpeg(target: Path, picture) -> None:
 
     good, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     if not good:
-        raise ValueError(f"{target}: the overlay could not be encoded as JPEG.")
+        raise UserError(f"{target}: the overlay could not be encoded as JPEG.")
     atomic.write_bytes(target, data.tobytes())
 
 

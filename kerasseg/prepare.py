@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from kerasseg import UserError
 from kerasseg.console import command, start_tensorflow
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.sample import Sample
@@ -67,10 +68,10 @@ def prepare(
     """
     for flag, pair in (("--size", size), ("--cut", cut)):
         if tuple(pair) != (0, 0) and min(pair) < 1:
-            raise ValueError(f"{flag} must be two numbers above 0, or 0 0; got {pair}.")
+            raise UserError(f"{flag} must be two numbers above 0, or 0 0; got {pair}.")
     for flag, number in (("--shards", shards), ("--workers", workers)):
         if number < 0:
-            raise ValueError(f"{flag} must be 0 or more, got {number}.")
+            raise UserError(f"{flag} must be 0 or more, got {number}.")
     from kerasseg.data.preparing import road
     from kerasseg.data.preparing.join import join, mapped
 
@@ -175,14 +176,14 @@ def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
         else:
             parts[-1].append(word)
     if not all(parts):
-        raise ValueError(
+        raise UserError(
             f"A dataset is missing before or after {AND}. Write: NAME SRC {AND} NAME "
             "SRC OUT."
         )
     once = {f"--{field.name.replace('_', '-')}" for field in fields(Target)}
     early = [word for part in parts[:-1] for word in part if word.split("=")[0] in once]
     if early:
-        raise ValueError(f"{early[0]} is said once: write it after the last source.")
+        raise UserError(f"{early[0]} is said once: write it after the last source.")
     parsed = [
         (part[0], *_parse_source(part[0], part[1:], last=part is parts[-1]))
         for part in parts

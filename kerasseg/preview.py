@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tyro
 
+from kerasseg import UserError
 from kerasseg.augment.policies import NUMBERS, POLICIES
 from kerasseg.console import command, start_tensorflow
 from kerasseg.files import atomic
@@ -42,11 +43,11 @@ class Preview:
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Preview, args=argv, prog="python -m kerasseg.preview")
     if asked.policy not in POLICIES:
-        raise ValueError(
+        raise UserError(
             f"Unknown policy '{asked.policy}'. Known: {', '.join(POLICIES)}."
         )
     if asked.count < 1 or min(asked.crop) < 0:
-        raise ValueError(
+        raise UserError(
             "Expected a count of at least 1 and a crop of whole pixels, got "
             f"--count {asked.count} --crop {asked.crop[0]} {asked.crop[1]}."
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasseg import UserError
+
 IGNORE = 255
 """The label id of pixels that count nowhere: not in losses, not in metrics."""
 
@@ -23,21 +25,21 @@ class Taxonomy:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= IGNORE:
-            raise ValueError(
+            raise UserError(
                 f"A taxonomy has 1 to {IGNORE} classes, got {len(self.names)}."
             )
         if len(self.names) != len(self.colours):
-            raise ValueError(
+            raise UserError(
                 f"Expected one colour for each of the {len(self.names)} class names, "
                 f"got {len(self.colours)} colours."
             )
         if len(set(self.names)) != len(self.names):
             twice = sorted({n for n in self.names if self.names.count(n) > 1})
-            raise ValueError(f"Class names must differ; repeated: {', '.join(twice)}.")
+            raise UserError(f"Class names must differ; repeated: {', '.join(twice)}.")
         for name, colour in zip(self.names, self.colours, strict=True):
             good = len(colour) == 3 and all(0 <= value <= 255 for value in colour)
             if not isinstance(name, str) or not good:
-                raise ValueError(
+                raise UserError(
                     "Expected a name and a colour of three numbers 0..255 for each "
                     f"class, got {name!r} and {colour!r}."
                 )
@@ -96,7 +98,7 @@ class Taxonomy:
         unknown = [int(c) for c in present if int(c) not in table]
         if unknown:
             red, green, blue = unknown[0] >> 16, unknown[0] >> 8 & 255, unknown[0] & 255
-            raise ValueError(
+            raise UserError(
                 f"Colour ({red}, {green}, {blue}) is no class of this taxonomy "
                 f"({len(unknown)} unknown colours in all). Add it to the legend, or "
                 "check that the mask was saved without smoothing or JPEG compression."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasseg import UserError
+
 
 def predict(
     network,
@@ -29,9 +31,9 @@ def predict(
     predict(unet, image, tile=(572, 572), overlap=0, margin=92).
     """
     if blend not in ("linear", "valid"):
-        raise ValueError(f"blend must be 'linear' or 'valid', got {blend!r}.")
+        raise UserError(f"blend must be 'linear' or 'valid', got {blend!r}.")
     if overlap < 0 or overlap % 2 or margin < 0:
-        raise ValueError(
+        raise UserError(
             "overlap must be even and at least 0, margin at least 0; "
             f"got {overlap} and {margin}."
         )
@@ -100,7 +102,7 @@ class _Axis:
         self.kept = tile - 2 * cut
         step = self.kept - fade
         if step <= 0:
-            raise ValueError(
+            raise UserError(
                 f"A tile of {tile} pixels is too small: overlap and margin leave "
                 f"{step} pixels of progress. Use larger tiles or less overlap."
             )
@@ -124,7 +126,7 @@ def _numpy(values) -> np.ndarray:
 def _check(shape: tuple[int, ...], tile: tuple[int, int], margin: int) -> None:
     expected = (tile[0] - 2 * margin, tile[1] - 2 * margin)
     if len(shape) != 3 or shape[:2] != expected:
-        raise ValueError(
+        raise UserError(
             f"With tile {tuple(tile)} and margin {margin} the network should give "
             f"(1, {expected[0]}, {expected[1]}, C), got {(1, *shape)}. Set margin to "
             "what it cuts off each side."

@@ -15,6 +15,7 @@ import tyro
 from benchmarks.speed import machine, table
 from benchmarks.speed.turns import Part, peer, take_turns
 from benchmarks.speed.work import Work
+from kerasseg import UserError
 from kerasseg.console import command, start_tensorflow
 from kerasseg.files import atomic
 
@@ -73,7 +74,7 @@ def main(argv: list[str]) -> None:
     names = _names(asked.only)
     peers = _peers(asked.peers)
     if asked.rounds < 1 or asked.batch < 1:
-        raise ValueError(
+        raise UserError(
             "--rounds and --batch must be at least 1, got "
             f"{asked.rounds} and {asked.batch}."
         )
@@ -125,7 +126,7 @@ def _names(only: str) -> list[str]:
     names = [name.strip() for name in only.split(",") if name.strip()] or list(PARTS)
     unknown = [name for name in names if name not in PARTS]
     if unknown:
-        raise ValueError(f"Unknown part '{unknown[0]}'. Known: {', '.join(PARTS)}.")
+        raise UserError(f"Unknown part '{unknown[0]}'. Known: {', '.join(PARTS)}.")
     return names
 
 
@@ -135,7 +136,7 @@ def _peers(folder: str) -> dict[str, dict[str, list[str]]]:
         return {}
     file = Path(folder, "peers.json")
     if not file.is_file():
-        raise ValueError(
+        raise UserError(
             f"{file} does not exist. Make it with python benchmarks/peers.py {folder}, "
             "from the repository."
         )

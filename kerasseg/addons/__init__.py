@@ -13,6 +13,7 @@ import math
 import keras
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.border import distance_transform
 
 FILL_MODES = ("constant", "reflect", "wrap", "nearest")
@@ -51,7 +52,7 @@ def dense_image_warp(image, flow):
     """
     height, width = image.shape[1:3]
     if height < 2 or width < 2:
-        raise ValueError(f"image must be at least 2x2 pixels, got {height}x{width}.")
+        raise UserError(f"image must be at least 2x2 pixels, got {height}x{width}.")
     flow = ops.convert_to_tensor(flow)
     row = ops.reshape(ops.arange(height, dtype=flow.dtype), (-1, 1))
     column = ops.arange(width, dtype=flow.dtype)
@@ -154,7 +155,7 @@ def sigmoid_focal_crossentropy(
     (..., C) -> (...). Probabilities are clipped at 1e-7 unless `from_logits`.
     """
     if gamma < 0:
-        raise ValueError(f"gamma must not be negative, got {gamma}.")
+        raise UserError(f"gamma must not be negative, got {gamma}.")
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
     if from_logits:
@@ -236,7 +237,7 @@ class MaxUnpooling2D(keras.layers.Layer):
 
 def _one_of(name, value, known):
     if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}.")
+        raise UserError(f"{name} must be one of {', '.join(known)}, got {value!r}.")
 
 
 def _as_batch(images):
@@ -249,7 +250,7 @@ def _as_batch(images):
     if len(images.shape) == 4:
         return images, lambda batch: batch
     shape = tuple(images.shape)
-    raise ValueError(f"images must be (B, H, W, C), (H, W, C) or (H, W), got {shape}.")
+    raise UserError(f"images must be (B, H, W, C), (H, W, C) or (H, W), got {shape}.")
 
 
 def _pixels(images, fill_value=0.0):

@@ -6,6 +6,7 @@ flips, crops, colours and weather inside the compiled training step, on any back
 
 from __future__ import annotations
 
+from kerasseg import UserError
 from kerasseg.augment.policies import NUMBERS, POLICIES, Policy
 
 __all__ = ["NUMBERS", "POLICIES", "Policy", "apply"]
@@ -28,12 +29,12 @@ def apply(image, label, numbers, policy: Policy, size, instance=None):
     """
     size = tuple(size)
     if image.shape[-1] != 3 or None in image.shape[1:3]:
-        raise ValueError(
+        raise UserError(
             "augment.apply expects images (B, H, W, 3) of known height and width, got "
             f"{tuple(image.shape)}. Set the shape in the input pipeline."
         )
     if tuple(numbers.shape[1:]) != (NUMBERS,):
-        raise ValueError(
+        raise UserError(
             f"augment.apply expects {NUMBERS} uniform numbers per sample, (B, "
             f"{NUMBERS}), got {tuple(numbers.shape)}."
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kerasseg import UserError
+
 NUMBERS = 128
 """How many uniform numbers in [0, 1) one sample needs; some are kept free."""
 
@@ -87,7 +89,7 @@ class Policy:
         for name in ("scale", "gamma"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
-                raise ValueError(
+                raise UserError(
                     f"Policy.{name} expects 0 < lowest <= highest factor, got "
                     f"({low}, {high})."
                 )

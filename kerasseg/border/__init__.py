@@ -13,6 +13,7 @@ import math
 import numpy as np
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.taxonomy import IGNORE
 
 CUT = 1e-4
@@ -107,7 +108,7 @@ def boundary_distance(label, limit: int = 20, ignore: int = IGNORE):
     pixels get `limit`. Returns (B, H, W) float32. 0 < limit < 128.
     """
     if not 0 < limit < 128:
-        raise ValueError(f"limit must lie in 1..127 pixels, got {limit}.")
+        raise UserError(f"limit must lie in 1..127 pixels, got {limit}.")
     label = ops.cast(_batch(label, "label"), "int32")
     ignored = ops.equal(label, ignore)
     # Every pixel is its own nearest label, so the second nearest is the other class.
@@ -175,7 +176,7 @@ def connected_instances(label: np.ndarray, background: int = 0) -> np.ndarray:
 def _batch(labels, name):
     labels = ops.convert_to_tensor(labels)
     if len(labels.shape) != 3 or None in labels.shape[1:]:
-        raise ValueError(
+        raise UserError(
             f"{name} must be (B, H, W) with static H and W, got shape "
             f"{tuple(labels.shape)}. Add a batch axis, or drop the channel axis."
         )
@@ -186,7 +187,7 @@ def _reach(sigma):
     """The largest d1 + d2, in pixels, whose border term is not below CUT * w0."""
     reach = sigma * math.sqrt(2 * math.log(1 / CUT))
     if not 1 <= reach < 128:
-        raise ValueError(f"sigma must lie between 0.24 and 29.8 pixels, got {sigma}.")
+        raise UserError(f"sigma must lie between 0.24 and 29.8 pixels, got {sigma}.")
     return reach
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasseg import UserError
+
 
 def median_frequency(pixels, pixels_of_images_with) -> np.ndarray:
     """(C,) weights median(f) / f(c), with f(c) = pixels of c / pixels of images with c.
@@ -32,7 +34,7 @@ def inverse_log(pixels, c: float = 1.02) -> np.ndarray:
 def _counts(values) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not values.sum() > 0 or values.min() < 0:
-        raise ValueError(
+        raise UserError(
             f"Expected one count of pixels for each class, not all 0, got {values}."
         )
     return values

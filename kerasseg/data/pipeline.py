@@ -11,6 +11,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from kerasseg import UserError
 from kerasseg.border import connected_instances
 from kerasseg.data import records as _records
 from kerasseg.data.resize import resize_image, resize_label
@@ -87,12 +88,12 @@ def batches(
 
     host, hosts = share
     if batch_size % hosts:
-        raise ValueError(
+        raise UserError(
             f"A batch of {batch_size} cannot be dealt out equally to {hosts} hosts."
         )
     part = batch_size // hosts
     if service and not training:
-        raise ValueError("A tf.data service is for training; leave `service` out.")
+        raise UserError("A tf.data service is for training; leave `service` out.")
     if training:
         serialised = endless(paths, count, seed, start, shuffle, parallel)
         serialised = tf.data.Dataset.zip(_counter(start), serialised)
@@ -173,7 +174,7 @@ def size_of(description, split: str, size: tuple[int, int]) -> tuple[int, int]:
     if tuple(size) != (0, 0):
         return tuple(size)
     if known.height is None:
-        raise ValueError(
+        raise UserError(
             f"The images of split '{split}' in {description.path} differ in size. "
             "Choose one for the network with --data.size HEIGHT WIDTH."
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 from tqdm import tqdm
 
+from kerasseg import UserError
 from kerasseg.data.format.description import FILE, Description, again, describe
 from kerasseg.data.format.encode import check
 from kerasseg.data.format.example import FEATURES, deserialise, parse
@@ -45,14 +46,14 @@ def shard_paths(path, split: str) -> list[Path]:
     for shard in description.split(split).shards:
         file = Path(path, shard.name)
         if not file.is_file():
-            raise ValueError(f"Shard {file} is missing. {again(description)}")
+            raise UserError(f"Shard {file} is missing. {again(description)}")
         if file.stat().st_size != shard.bytes:
-            raise ValueError(
+            raise UserError(
                 f"Shard {file} was cut short or changed: it has {file.stat().st_size} "
                 f"bytes, {FILE} says {shard.bytes}. {again(description)}"
             )
         if shard.last and last(file) != shard.last:
-            raise ValueError(
+            raise UserError(
                 f"Shard {file} is damaged at record {shard.samples - 1}, or another "
                 f"was put in its place: its last bytes are not those in {FILE}. "
                 f"{again(description)}"
@@ -75,7 +76,7 @@ def read(path, split: str) -> Iterator[Sample]:
                 sample = deserialise(next(serialised), known.instances)
             except (tf.errors.OpError, StopIteration, UnicodeDecodeError) as error:
                 reason = getattr(error, "message", "no such record").splitlines()[0]
-                raise ValueError(
+                raise UserError(
                     f"Shard {file} is damaged at record {record}: {reason}. "
                     f"{again(description)}"
                 ) from error
@@ -93,7 +94,7 @@ def verify(path, progress: bool = True) -> Description:
     for split, expected in description.splits.items():
         for file, shard in zip(shard_paths(path, split), expected.shards, strict=True):
             if sha256(file) != shard.sha256:
-                raise ValueError(
+                raise UserError(
                     f"Shard {file} was changed: its SHA-256 is not the one in {FILE}; "
                     f"{_first_damaged(file)}. {again(description)}"
                 )

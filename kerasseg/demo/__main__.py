@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import runs
+from kerasseg import UserError, runs
 from kerasseg.console import command
 from kerasseg.demo import litertjs
 from kerasseg.demo.server import Server, site
@@ -83,7 +83,7 @@ def _network(path: Path) -> Path:
         for name in names:
             if (folder / name).is_file():
                 return folder / name
-    raise ValueError(
+    raise UserError(
         f"{path} holds no LiteRT file ({', '.join(names)}). Write one with python -m "
         f"kerasseg.export {path}"
     )

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.files import atomic
 
 VERSION = "2.5.3"
@@ -55,7 +56,7 @@ def load(source: str | Path = "") -> dict[str, bytes]:
             return _installed(folder)
     if (source / ARCHIVE).is_file():
         return _unpacked(source / ARCHIVE)
-    raise ValueError(
+    raise UserError(
         f"{source} holds no LiteRT.js. Expected {ARCHIVE}, made by npm pack "
         f"@litertjs/core@{VERSION}, or a folder where npm install "
         f"@litertjs/core@{VERSION} was run."
@@ -78,7 +79,7 @@ def fetch() -> Path:
         "variable npm_config_registry names another registry."
     )
     if not url.startswith(("https://", "http://")):
-        raise ValueError(f"npm_config_registry must be a web address, is {registry}.")
+        raise UserError(f"npm_config_registry must be a web address, is {registry}.")
     host = url.split("/")[2].rpartition("@")[2]
     print(f"Fetching LiteRT.js {VERSION} (12 MB, once) from {host}.", flush=True)
     try:
@@ -86,11 +87,11 @@ def fetch() -> Path:
             data = answer.read(LIMIT)
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise ValueError(
+        raise UserError(
             f"LiteRT.js could not be fetched from {host} ({reason}). {offline}"
         ) from error
     if not _right(data):
-        raise ValueError(
+        raise UserError(
             f"What {host} gave for LiteRT.js {VERSION} ({len(data)} bytes) does not "
             f"have the known SHA-512 and was thrown away. {offline}"
         )
@@ -110,7 +111,7 @@ def _right(data: bytes) -> bool:
 
 def _unpacked(path: Path) -> dict[str, bytes]:
     if not _right(path.read_bytes()):
-        raise ValueError(
+        raise UserError(
             f"{path} is not {ARCHIVE} of the npm registry, or is damaged: its SHA-512 "
             f"differs. Make it again with npm pack @litertjs/core@{VERSION}."
         )
@@ -122,7 +123,7 @@ def _installed(folder: Path) -> dict[str, bytes]:
     about = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     name, version = about.get("name"), about.get("version")
     if (name, version) != ("@litertjs/core", VERSION):
-        raise ValueError(
+        raise UserError(
             f"{folder} holds {name} {version}, expected @litertjs/core {VERSION}. Run: "
             f"npm install @litertjs/core@{VERSION}"
         )

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 
-from kerasseg import __version__
+from kerasseg import UserError, __version__
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -55,7 +55,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except (OSError, OverflowError) as error:
-            raise ValueError(
+            raise UserError(
                 f"Cannot listen on port {port} of 127.0.0.1 ({error}). Choose --port; "
                 "0 takes any that is free."
             ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kerasseg import UserError
 from kerasseg.doctor import (
     check_alignment,
     check_classes,
@@ -56,7 +57,7 @@ def known(names) -> None:
     unknown = set(names) - {check.name for check in CHECKS}
     if unknown:
         names = ", ".join(dict.fromkeys(check.name for check in CHECKS))
-        raise ValueError(f"Unknown check '{min(unknown)}' to skip. Known: {names}.")
+        raise UserError(f"Unknown check '{min(unknown)}' to skip. Known: {names}.")
 
 
 def run(survey: Survey, found: list[Finding], skip=()) -> list[Finding]:

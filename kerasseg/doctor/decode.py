@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
+from kerasseg import UserError
 from kerasseg.data.datasets.reading import files
 from kerasseg.files import exif
 
@@ -48,7 +49,7 @@ def _open(data: bytes) -> Image.Image:
             image.load()
         return image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(str(error)) from error
+        raise UserError(str(error)) from error
 
 
 def _rgb(image: Image.Image) -> np.ndarray:

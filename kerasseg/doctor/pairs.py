@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.data.datasets import folder as files
 from kerasseg.data.datasets.reading.divide import divide
 from kerasseg.doctor.facts import Bytes, Entry
@@ -64,7 +65,7 @@ def of_folder(
         for image, mask in pairs
     ]
     if not entries:
-        raise ValueError(
+        raise UserError(
             f"No image in {src} has a mask of the same name. Expected {images}/x.jpg "
             f"beside {masks}/x.png; name the folders with --images and --masks."
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 INK, FAINT = (28, 30, 34), (104, 108, 116)
@@ -27,7 +28,7 @@ def overlay(image, label, taxonomy: Taxonomy, alpha=0.55, outline=True) -> np.nd
     """
     image, label = np.asarray(image, np.float32), _checked(label, taxonomy)
     if image.shape != (*label.shape, 3):
-        raise ValueError(
+        raise UserError(
             f"Expected an RGB image (H, W, 3) as large as its label {label.shape}, "
             f"got {image.shape}. Resize the label to the image with nearest neighbour."
         )
@@ -100,18 +101,18 @@ def contact_sheet(rows, titles=(), width: int = 1200) -> np.ndarray:
     rows = [[np.asarray(p, np.uint8) for p in row] for row in rows]
     columns = max((len(row) for row in rows), default=0)
     if columns == 0:
-        raise ValueError("A contact sheet needs at least one picture, got none.")
+        raise UserError("A contact sheet needs at least one picture, got none.")
     if all(isinstance(title, str) for title in titles):
         titles = [list(titles)] + [[]] * (len(rows) - 1)
     if len(titles) != len(rows) or any(len(t) > columns for t in titles):
-        raise ValueError(
+        raise UserError(
             f"Expected at most {columns} titles, or a sequence of titles for each of "
             f"the {len(rows)} rows, got {len(titles)}."
         )
     gap = max(2, width // 150)
     cell = (width - gap * (columns + 1)) // columns
     if cell < 8:
-        raise ValueError(f"{columns} columns do not fit into a width of {width}.")
+        raise UserError(f"{columns} columns do not fit into a width of {width}.")
     size = int(np.clip(cell / 18, 10, 24))
     strips = [np.full((gap, width, 3), 255, np.uint8)]
     for row, captions in zip(rows, titles, strict=True):
@@ -135,7 +136,7 @@ def error_map(label, predicted) -> np.ndarray:
     """Right pixels light grey, wrong pixels red, ignored pixels black."""
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.shape != predicted.shape:
-        raise ValueError(
+        raise UserError(
             f"Label {label.shape} and prediction {predicted.shape} differ in size."
         )
     out = np.full((*label.shape, 3), 216, np.uint8)
@@ -170,7 +171,7 @@ def _checked(label, taxonomy: Taxonomy) -> np.ndarray:
     bad = label[(label != IGNORE) & ((label < 0) | (label >= taxonomy.num_classes))]
     if label.ndim != 2 or bad.size:
         what = f"id {bad.flat[0]}" if bad.size else f"shape {label.shape}"
-        raise ValueError(
+        raise UserError(
             f"Expected a label (H, W) of ids 0..{taxonomy.num_classes - 1} and "
             f"{IGNORE} (ignored), got {what}. Check that label and taxonomy belong "
             "together."

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.taxonomy import Taxonomy
 
 TRAIN, VALIDATION = "#1f83c9", "#d9660a"
@@ -23,7 +24,7 @@ def confusion_heat_map(matrix, taxonomy: Taxonomy) -> bytes:
     """
     matrix, count = np.asarray(matrix, np.float64), taxonomy.num_classes
     if matrix.shape != (count, count):
-        raise ValueError(
+        raise UserError(
             f"Expected a confusion matrix ({count}, {count}), one row for each class "
             f"of the taxonomy, got {matrix.shape}."
         )
@@ -56,7 +57,7 @@ def iou_bars(iou, taxonomy: Taxonomy) -> bytes:
     iou = np.array([np.nan if v is None else v for v in iou], np.float64)
     count = taxonomy.num_classes
     if iou.shape != (count,):
-        raise ValueError(
+        raise UserError(
             f"Expected {count} IoU values, one for each class of the taxonomy, got "
             f"{len(iou)}."
         )
@@ -100,7 +101,7 @@ def curves(history: dict) -> bytes:
     }
     shown = [n for n in titles if n in lines or f"val_{n}" in lines]
     if not shown:
-        raise ValueError(
+        raise UserError(
             f"Expected at least one of {', '.join(titles)} in the history, got "
             f"{', '.join(history) or 'nothing'}."
         )

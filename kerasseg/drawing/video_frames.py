@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.taxonomy import Taxonomy
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -54,7 +55,7 @@ def show(title: str, frame_bgr) -> bool:
         cv2.imshow(title, frame_bgr)
         return cv2.waitKey(1) & 0xFF == ord("q")
     except cv2.error as error:
-        raise ValueError(
+        raise UserError(
             "--show: this OpenCV has no windows. Install opencv-python in place of "
             "opencv-python-headless, or leave --show out: the video is written."
         ) from error

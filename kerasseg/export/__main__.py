@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import runs
+from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.export import formats
 from kerasseg.export.formats import ARTEFACTS, Format, Limits
@@ -70,7 +70,7 @@ def export(run: Path, records, split: str) -> None:
     """
     asked = Export(formats=("saved_model", "float32"))
     if not all(row["passed"] for row in export_run(run, records, split, asked)):
-        raise ValueError(
+        raise UserError(
             f"The export of {run} broke a limit of the gate; the files are kept in "
             f"{run / 'export' / 'rejected'}. See the table above."
         )
@@ -94,7 +94,7 @@ def export_run(run: Path, records, split: str, asked: Export) -> list[dict]:
     folder.mkdir(parents=True, exist_ok=True)
     ways = {"overlap": asked.overlap, "flip": asked.flip}
     if asked.max_pixels < 3 * size[0] * size[1]:
-        raise ValueError(
+        raise UserError(
             f"--max-pixels must be at least {3 * size[0] * size[1]}, three times the "
             "network's own: the gate tries a larger picture."
         )

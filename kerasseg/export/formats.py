@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
+from kerasseg import UserError
+
 Format = Literal[
     "saved_model", "float32", "float16", "int8", "mediapipe", "onnx", "openvino"
 ]
@@ -49,7 +51,7 @@ def check(names) -> None:
     """Raises ValueError when a format's packages are not installed."""
     for name in names:
         if missing(name):
-            raise ValueError(
+            raise UserError(
                 f"--formats {name} needs {', '.join(missing(name))}. Install it with "
                 f"pip install 'kerasseg[{name}]'."
             )

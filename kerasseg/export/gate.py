@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg import metrics
+from kerasseg import UserError, metrics
 from kerasseg.export.formats import ARTEFACTS, Limits
 from kerasseg.export.runners import runner
 from kerasseg.inference.class_maps import class_map, predictor
@@ -65,7 +65,7 @@ def check(
                 wanted = served if name == "saved_model" else truth
                 agreed[name] += (ids == wanted).mean(axis=(1, 2)).tolist()
     if not matrices["network"].any():
-        raise ValueError("Nothing to score: the split has no labelled pixel.")
+        raise UserError("Nothing to score: the split has no labelled pixel.")
     rows = [{"format": "network", "name": "network", "file": "", "bytes": 0}]
     rows[0] |= _scores(matrices["network"]) | {"agreement": None, "passed": True}
     for name, file in files.items():

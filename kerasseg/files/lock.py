@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from kerasseg import UserError
+
 
 @contextlib.contextmanager
 def alone(file: Path, what: str) -> Iterator[None]:
@@ -23,7 +25,7 @@ def alone(file: Path, what: str) -> Iterator[None]:
             try:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise ValueError(
+                raise UserError(
                     f"Another process is writing {what} (it holds {file}). Wait until "
                     "it has ended, or name another folder."
                 ) from error

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from kerasseg import UserError
 from kerasseg.files import atomic
 
 URL = re.compile(r"([a-z][a-z0-9+]+):/+(.*)")
@@ -101,10 +102,10 @@ def here(path: Path) -> Path:
             for name, mark in _marked(system, root)
         }
         if not found:
-            raise ValueError(f"There is nothing at {url}. Check the address.")
+            raise UserError(f"There is nothing at {url}. Check the address.")
         for name in found:
             if ".." in PurePosixPath(name).parts:
-                raise ValueError(f"{url} holds a file of the name {name}: refused.")
+                raise UserError(f"{url} holds a file of the name {name}: refused.")
         _update(system, folder, found)
     alone = [name for name, (place, _) in found.items() if place.rstrip("/") == root]
     return folder / alone[0] if alone else folder
@@ -151,12 +152,12 @@ def _opened(path) -> Iterator[tuple]:
         told = re.search(r'nstall (\S+)|"(\w+)"', str(error))
         usual = "'kerasseg[remote]'"
         named = told[1] or told[2] if told and protocol not in EXTRA else usual
-        raise ValueError(
+        raise UserError(
             f"{protocol}:// needs a package that is not here ({error}). Install it "
             f"with: pip install {named}"
         ) from error
     except ValueError as error:
-        raise ValueError(f"{url} cannot be opened: {error}.") from error
+        raise UserError(f"{url} cannot be opened: {error}.") from error
     system.invalidate_cache()
     try:
         yield system, root.rstrip("/")

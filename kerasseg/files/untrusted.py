@@ -13,6 +13,8 @@ import json
 import zipfile
 from pathlib import Path
 
+from kerasseg import UserError
+
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 JSON_LIMIT = 64 << 20
 """Bytes of a JSON member, unpacked; that of the largest network here is 0.4 MB."""
@@ -53,7 +55,7 @@ def check_network(file: str | Path) -> None:
         _check_config({k: v for k, v in config.items() if k != "compile_config"})
         _check_hdf5(weights)
     except Exception as error:  # zipfile, json and h5py raise many kinds
-        raise ValueError(
+        raise UserError(
             f"{file} is no network of stock Keras layers, or is damaged: it was "
             f"refused ({_reason(error)})."
         ) from error
@@ -68,7 +70,7 @@ def check_weights(file: str | Path) -> None:
     try:
         _check_hdf5(str(file))
     except Exception as error:  # h5py raises many kinds
-        raise ValueError(
+        raise UserError(
             f"{file} is no file of weights, or is damaged: it was refused "
             f"({_reason(error)})."
         ) from error

@@ -12,13 +12,15 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from kerasseg import UserError
+
 
 def train_step(trainer, *arguments):
     """In place of `keras.Model.train_step`, whose arguments it takes, for a Trainer
     with `parts` > 1."""
     backend = keras.backend.backend()
     if backend not in _STEPS:
-        raise ValueError(
+        raise UserError(
             f"--fit.accumulate {trainer.parts} needs TensorFlow or JAX; the backend is "
             f"{backend}."
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.console import silenced, start_tensorflow
 
 PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
@@ -80,7 +81,7 @@ class Devices:
 
             first = int(multihost_utils.broadcast_one_to_all(np.int32(number)))
             if first != number:
-                raise ValueError(
+                raise UserError(
                     f"The first process stands at step {first}, this one at {number}. "
                     f"Expected {what} to be one folder that all hosts see."
                 )
@@ -120,13 +121,13 @@ def start(asked: str, count: int, batch: int, *, parts: int = 1, xla: str = "aut
     backend = keras.backend.backend()
     hosts = int(os.environ.get(PROCESSES, 1))
     if hosts > 1 and backend != "jax":
-        raise ValueError(
+        raise UserError(
             f"{PROCESSES} is {hosts}: several hosts need KERAS_BACKEND=jax, "
             f"the backend is {backend}."
         )
     if backend == "torch":
         if count > 1:
-            raise ValueError(
+            raise UserError(
                 f"--fit.devices {count} needs TensorFlow or JAX; the backend is torch."
             )
         return Devices(_has_gpu(asked))
@@ -135,7 +136,7 @@ def start(asked: str, count: int, batch: int, *, parts: int = 1, xla: str = "aut
     gpu = _has_gpu(asked)
     names = _devices(backend, "GPU" if gpu else "CPU", count, gpu)
     if batch % len(names):
-        raise ValueError(
+        raise UserError(
             f"--data.batch {batch} cannot be dealt out equally to {len(names)} "
             f"devices. Choose a multiple of {len(names)}, or another --fit.devices."
         )
@@ -151,7 +152,7 @@ def start(asked: str, count: int, batch: int, *, parts: int = 1, xla: str = "aut
         return Devices(gpu, distribution=distribution, share=share)
     if parts > 1 or xla == "on":
         flag = f"--fit.accumulate {parts}" if parts > 1 else "--fit.xla on"
-        raise ValueError(
+        raise UserError(
             f"{flag} does not go together with {len(names)} devices of TensorFlow. "
             "Leave it out, or train with --fit.devices 1."
         )
@@ -180,7 +181,7 @@ def _devices(backend: str, kind: str, count: int, gpu: bool) -> list[str]:
         hosts = [[device.name for device in tf.config.list_logical_devices(kind)]]
     found = min(map(len, hosts))
     if count > found:
-        raise ValueError(
+        raise UserError(
             f"--fit.devices {count}, but {kind}s that can be used: {found}. Ask for "
             + ("fewer." if gpu else "one, or split the CPU with --fit.device cpu.")
         )
@@ -232,7 +233,7 @@ def _has_gpu(asked: str) -> bool:
     except RuntimeError:  # JAX, where there is none
         found = []
     if asked == "gpu" and not found:
-        raise ValueError(
+        raise UserError(
             "--fit.device gpu: no GPU found. Install the GPU build with pip install "
             "'kerasseg[gpu]', check nvidia-smi, or use --fit.device auto."
         )

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.fit import replicas
 from kerasseg.models.analysis.graph import calls
 
@@ -44,7 +45,7 @@ class Anomaly(keras.callbacks.Callback):
         ways += [] if clip else ["set --fit.clip_norm 1.0"]
         if any(layer.compute_dtype != "float32" for layer in self.model.network.layers):
             ways.append("train with --fit.precision float32")
-        raise ValueError(
+        raise UserError(
             f"Step {step} went wrong: {origin(self.model, norms)}. Samples of the "
             f"batch: {samples}. Its update was left out; the last state saved before "
             f"is kept in {self.state}. What to do: {', or '.join(ways)}."

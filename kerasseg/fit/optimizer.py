@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.fit import replicas
 
 NEVER = 2**31 - 1
@@ -43,7 +44,7 @@ def optimizer(
     elif name == "rmsprop":
         kind = keras.optimizers.RMSprop
     else:
-        raise ValueError(f"Unknown optimizer '{name}'. Known: adamw, sgd, rmsprop.")
+        raise UserError(f"Unknown optimizer '{name}'. Known: adamw, sgd, rmsprop.")
     inner = (kind if encoder_rate == 1 else _two_rates(kind, encoder_rate))(**common)
     inner.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return Guard(inner, loss_scale)

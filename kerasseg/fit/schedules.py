@@ -6,6 +6,8 @@ import math
 
 from keras.optimizers import schedules
 
+from kerasseg import UserError
+
 
 def schedule(name: str, rate: float, steps: int, warmup: float):
     """constant, poly or warmup_cosine; `warmup`: share of the steps, see the last."""
@@ -16,7 +18,7 @@ def schedule(name: str, rate: float, steps: int, warmup: float):
     if name == "warmup_cosine":
         return warmup_cosine(rate, steps, math.ceil(warmup * steps))
     known = "constant, poly, warmup_cosine"
-    raise ValueError(f"Unknown schedule '{name}'. Known: {known}.")
+    raise UserError(f"Unknown schedule '{name}'. Known: {known}.")
 
 
 def poly(initial: float, steps: int, power: float = 0.9):
@@ -31,7 +33,7 @@ def warmup_cosine(peak: float, steps: int, warmup: int, final: float = 0.0):
     0 to 1 until `steps` (Loshchilov & Hutter 2017, eq. 5), `final` afterwards.
     """
     if not 0 <= warmup < steps:
-        raise ValueError(
+        raise UserError(
             f"warmup must be at least 0 and less than steps = {steps}, got {warmup}."
         )
     if not warmup:

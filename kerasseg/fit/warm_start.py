@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from kerasseg import models, runs
+from kerasseg import UserError, models, runs
 
 
 def build(name: str, classes: int, shape, options: dict, start: str = ""):
@@ -26,7 +26,7 @@ def build(name: str, classes: int, shape, options: dict, start: str = ""):
             layer.set_weights(found.get_weights())
             taken += layer.count_params()
     if 2 * taken < network.count_params():
-        raise ValueError(
+        raise UserError(
             f"--model.start {start} is another network than {name}: {taken:,} of "
             f"{network.count_params():,} weights have a place in both. Give the "
             "--model.name and --model.options it was trained with (config.toml of its "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.files import exif, remote
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
@@ -18,17 +19,17 @@ def named(word: str) -> list[Path | int]:
     if path.is_dir():
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in PICTURES)
         if not files:
-            raise ValueError(
+            raise UserError(
                 f"Folder {path} holds no pictures ({', '.join(sorted(PICTURES))})."
             )
         return files
     if not path.is_file():
-        raise ValueError(
+        raise UserError(
             f"{path} does not exist. Expected a picture, folder, video or the number "
             "of a camera."
         )
     if path.suffix.lower() not in PICTURES | VIDEOS:
-        raise ValueError(
+        raise UserError(
             f"{path}: unknown kind of file. Expected a picture "
             f"({', '.join(sorted(PICTURES))}) or a video ({', '.join(sorted(VIDEOS))})."
         )
@@ -68,7 +69,7 @@ def read_rgb(file: Path):
         pixels = np.frombuffer(data, np.uint8)
         image = cv2.imdecode(pixels, cv2.IMREAD_COLOR | how)
     if image is None:
-        raise ValueError(
+        raise UserError(
             f"{file}: not a picture that can be read (empty, cut short or of an "
             f"unknown format). Expected {', '.join(sorted(PICTURES))}."
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kerasseg import tiles
+from kerasseg import UserError, tiles
 from kerasseg.console import silenced
 from kerasseg.taxonomy import Taxonomy
 
@@ -34,7 +34,7 @@ class Model:
     def __init__(self, path: str | Path, threads: int = 0):
         path = Path(path)
         if not path.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{path} does not exist. Expected a .tflite file made by python -m "
                 "kerasseg.export."
             )
@@ -54,7 +54,7 @@ class Model:
             else:
                 failure = None
         if failure or not runners:
-            raise ValueError(
+            raise UserError(
                 f"{path} is no LiteRT file with signatures, or is damaged "
                 f"({failure or 'it has no signature'}). Write it again with python -m "
                 "kerasseg.export."
@@ -62,7 +62,7 @@ class Model:
         self._runners, self._ran = runners, set()
         first = next(iter(runners.values())).get_input_details()
         if set(first) != {"image"} or first["image"]["dtype"] != np.uint8:
-            raise ValueError(f"{path} does not take an image of uint8 pixels.")
+            raise UserError(f"{path} does not take an image of uint8 pixels.")
         self.height, self.width = (int(n) for n in first["image"]["shape"][1:3])
         self.path = path
 
@@ -72,10 +72,10 @@ class Model:
         try:
             with zipfile.ZipFile(io.BytesIO(self.path.read_bytes())) as archive:
                 if archive.getinfo("taxonomy.json").file_size > TAXONOMY_LIMIT:
-                    raise ValueError("taxonomy.json would unpack to too many bytes")
+                    raise UserError("taxonomy.json would unpack to too many bytes")
                 return Taxonomy.from_json(json.loads(archive.read("taxonomy.json")))
         except Exception as error:  # zipfile, zlib and json raise many kinds
-            raise ValueError(
+            raise UserError(
                 f"{self.path} holds no taxonomy.json with names and colours. Write it "
                 "again with python -m kerasseg.export."
             ) from error
@@ -124,7 +124,7 @@ class Model:
 
     def _run(self, name: str, image) -> np.ndarray:
         if name not in self._runners:
-            raise ValueError(
+            raise UserError(
                 f"{self.path} has the signatures {', '.join(self.signatures)}, not "
                 f"'{name}'. Use another of the files that kerasseg.export wrote."
             )
@@ -134,7 +134,7 @@ class Model:
                 out = self._runners[name](image=np.ascontiguousarray(image)[None])
             except RuntimeError as error:
                 reason = " ".join(str(error).split())
-                raise ValueError(
+                raise UserError(
                     f"{self.path} cannot be run: it is damaged, or its operators are "
                     f"unknown to this LiteRT ({reason}). Write it again with python -m "
                     "kerasseg.export."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.losses.prediction import ratio, target_and_prediction, valid_pixels
 
 
@@ -23,7 +24,7 @@ def boundary(y_true, y_pred, distance=None):
         distance = signed_distance(y_true)
     distance = ops.cast(distance, "float32")
     if len(distance.shape) != len(y_true.shape):
-        raise ValueError(
+        raise UserError(
             f"Expected signed distances of the target's shape {tuple(y_true.shape)}, "
             f"got {tuple(distance.shape)}."
         )
@@ -43,7 +44,7 @@ def signed_distance(y_true):
     from kerasseg.border import distance_transform
 
     if len(y_true.shape) != 4:
-        raise ValueError(
+        raise UserError(
             "Signed distances are computed for a target (B, H, W, C), got shape "
             f"{tuple(y_true.shape)}. Pass `distance` for other ranks."
         )

@@ -21,6 +21,7 @@ import math
 
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.losses.prediction import (
     class_vector,
     ratio,
@@ -85,7 +86,7 @@ def ohem(
     judged before weights. Needs one sort of all pixels of the batch.
     """
     if not (0 <= threshold <= 1 and 0 < fraction <= 1):
-        raise ValueError(
+        raise UserError(
             "ohem needs 0 <= threshold <= 1 and 0 < fraction <= 1, got threshold "
             f"{threshold} and fraction {fraction}."
         )
@@ -104,7 +105,7 @@ def ohem(
 
 def _smoothed(y_true, label_smoothing):
     if not 0 <= label_smoothing < 1:
-        raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
+        raise UserError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
     share = label_smoothing / y_true.shape[-1]
     valid = ops.expand_dims(valid_pixels(y_true), -1)
     return (1 - label_smoothing) * y_true + share * valid
@@ -128,7 +129,7 @@ def _checked(pixel_weight, y_true):
     """float32 pixel weight; ValueError unless it is (B, ...), without channels."""
     pixel_weight = ops.cast(pixel_weight, "float32")
     if len(pixel_weight.shape) != len(y_true.shape) - 1:
-        raise ValueError(
+        raise UserError(
             "Expected a pixel weight of the target's shape without the classes, "
             f"{tuple(y_true.shape[:-1])}, got {tuple(pixel_weight.shape)}."
         )

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from keras import ops
 
+from kerasseg import UserError
+
 
 class Prediction:
     """Logits (B, ..., C) in float32 with their softmax, each part computed once.
@@ -44,7 +46,7 @@ def target_and_prediction(y_true, y_pred):
         a == b or a is None or b is None for a, b in zip(*shapes, strict=True)
     )
     if not fits:
-        raise ValueError(
+        raise UserError(
             "Expected a one-hot target and logits of one shape (batch, ..., classes), "
             f"got {shapes[0]} and {shapes[1]}. Labels become a target with "
             "kerasseg.taxonomy.one_hot(label, num_classes)."
@@ -66,12 +68,12 @@ def class_vector(class_weights, num_classes: int):
     """Checked class weights as a (C,) float32 tensor."""
     weights = np.asarray(class_weights, "float32")
     if weights.shape != (num_classes,):
-        raise ValueError(
+        raise UserError(
             f"class_weights must be {num_classes} numbers, one for each class, got "
             f"an array of shape {weights.shape}."
         )
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ValueError(
+        raise UserError(
             "class_weights must be finite, not negative and not all zero, got "
             f"{weights.tolist()}."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from kerasseg import UserError
 from kerasseg.losses.boundary import boundary
 from kerasseg.losses.lovasz import lovasz_softmax
 from kerasseg.losses.overlap import (
@@ -40,12 +41,12 @@ def total(weights, class_weights=None, options=None):
     """
     options = options or {}
     if not weights:
-        raise ValueError(f"Expected at least one loss of {', '.join(LOSSES)}.")
+        raise UserError(f"Expected at least one loss of {', '.join(LOSSES)}.")
     for name in (*weights, *options):
         if name not in LOSSES:
-            raise ValueError(f"Unknown loss '{name}'. Known: {', '.join(LOSSES)}.")
+            raise UserError(f"Unknown loss '{name}'. Known: {', '.join(LOSSES)}.")
     if unused := set(options) - set(weights):
-        raise ValueError(f"Options for a loss without a weight: {', '.join(unused)}.")
+        raise UserError(f"Options for a loss without a weight: {', '.join(unused)}.")
     if class_weights is not None:
         _check_used("class_weights", weights)
 
@@ -70,7 +71,7 @@ def total(weights, class_weights=None, options=None):
 
 def _check_used(what, weights):
     if not any(name in PIXELWISE for name in weights):
-        raise ValueError(
+        raise UserError(
             f"{what} would have no effect on {', '.join(weights)}. Add one of "
             f"{', '.join(PIXELWISE)}, or leave it out."
         )

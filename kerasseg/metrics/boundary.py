@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.taxonomy import IGNORE
 
 
@@ -26,7 +27,7 @@ def boundary_f1(
     """
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.ndim != 2 or label.shape != predicted.shape:
-        raise ValueError(
+        raise UserError(
             "Expected one label and one prediction of shape (H, W), got "
             f"{label.shape} and {predicted.shape}."
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasseg import UserError
+
 
 def calibration_bins(label, probabilities, bins: int = 15) -> np.ndarray:
     """Pixels by confidence: float64 (bins, 3) of pixels, sum of confidence, hits.
@@ -15,7 +17,7 @@ def calibration_bins(label, probabilities, bins: int = 15) -> np.ndarray:
     """
     label, probabilities = np.asarray(label), np.asarray(probabilities)
     if label.shape != probabilities.shape[:-1]:
-        raise ValueError(
+        raise UserError(
             f"Expected probabilities {(*label.shape, 'C')} for a label {label.shape}, "
             f"got {probabilities.shape}."
         )
@@ -23,7 +25,7 @@ def calibration_bins(label, probabilities, bins: int = 15) -> np.ndarray:
     label, probabilities = label[valid], probabilities[valid]
     confidence = probabilities.max(-1).astype(np.float64)
     if confidence.size and confidence.max() > 1 + 1e-4:
-        raise ValueError(
+        raise UserError(
             f"Expected probabilities, got a value of {confidence.max():g}. "
             "Apply a softmax to logits first."
         )

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasseg import UserError
+
 WORD = 1 << 20
 """What one step of the high word is worth."""
 
@@ -29,7 +31,7 @@ class ConfusionMatrix(keras.metrics.Metric):
     def __init__(self, num_classes: int, name: str = "confusion", **kwargs):
         super().__init__(name=name, **kwargs)
         if num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}.")
+            raise UserError(f"num_classes must be at least 1, got {num_classes}.")
         self.num_classes = num_classes
         self.words = self.add_variable(
             # One column more: valid pixels that were predicted as no class.
@@ -84,7 +86,7 @@ def count(label, predicted, num_classes: int, rejected: bool = False) -> np.ndar
     """
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.shape != predicted.shape:
-        raise ValueError(
+        raise UserError(
             "Expected label and predicted ids of one shape, got "
             f"{label.shape} and {predicted.shape}."
         )
@@ -112,11 +114,11 @@ def scores(matrix, absent: str = "nan") -> dict:
     matrix = np.asarray(matrix)
     classes = matrix.shape[0] if matrix.ndim == 2 else 0
     if matrix.ndim != 2 or matrix.shape[1] - classes not in (0, 1):
-        raise ValueError(
+        raise UserError(
             f"Expected a matrix (C, C) or (C, C + 1), got shape {matrix.shape}."
         )
     if absent not in ("nan", "zero"):
-        raise ValueError(f"absent must be 'nan' or 'zero', got {absent!r}.")
+        raise UserError(f"absent must be 'nan' or 'zero', got {absent!r}.")
     matrix = matrix.astype(np.float64)
     hit, true, seen = np.diag(matrix), matrix.sum(1), matrix[:, :classes].sum(0)
     iou, recall = _ratio(hit, true + seen - hit), _ratio(hit, true)
@@ -147,7 +149,7 @@ def bootstrap(
     """
     matrices = np.asarray(matrices)
     if matrices.ndim != 3:
-        raise ValueError(f"Expected matrices (N, C, C), got shape {matrices.shape}.")
+        raise UserError(f"Expected matrices (N, C, C), got shape {matrices.shape}.")
     images = len(matrices)
     random = np.random.default_rng(seed)
     times = random.multinomial(images, np.full(images, 1 / images), size=rounds)
@@ -165,7 +167,7 @@ def _ids(logits_or_ids, rank: int, num_classes: int):
         return ops.cast(ops.argmax(logits_or_ids, axis=-1), "int32")
     if len(shape) == rank:
         return ops.cast(logits_or_ids, "int32")
-    raise ValueError(
+    raise UserError(
         f"For a label of rank {rank} expected logits of rank {rank + 1} with last axis "
         f"{num_classes}, or ids of rank {rank}; got shape {shape}."
     )
@@ -185,7 +187,7 @@ def _columns(counts: np.ndarray, rejected: bool) -> np.ndarray:
     if rejected:
         return counts
     if lost := int(counts[:, -1].sum()):
-        raise ValueError(
+        raise UserError(
             f"{lost} valid pixels were predicted as an id outside 0..{len(counts) - 1}."
             " Pass rejected=True to count them in a column of their own."
         )

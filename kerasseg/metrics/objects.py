@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasseg import UserError
+
 
 def object_counts(true, seen, threshold: float = 0.5) -> np.ndarray:
     """Objects of one image matched at IoU > threshold: int64 (found, spurious, missed).
@@ -14,12 +16,12 @@ def object_counts(true, seen, threshold: float = 0.5) -> np.ndarray:
     """
     true, seen = np.asarray(true), np.asarray(seen)
     if true.shape != seen.shape:
-        raise ValueError(
+        raise UserError(
             "Expected true and seen instances of one shape, got "
             f"{true.shape} and {seen.shape}."
         )
     if not 0.5 <= threshold < 1:
-        raise ValueError(
+        raise UserError(
             f"threshold must be in [0.5, 1), got {threshold}: below 0.5 one object "
             "could match several."
         )

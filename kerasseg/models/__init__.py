@@ -8,6 +8,8 @@ import inspect
 from functools import partial
 from importlib import import_module
 
+from kerasseg import UserError
+
 # name -> (module and function in this package, the options that make this network)
 MODELS = {
     "naive": ("naive.naive", {}),
@@ -104,17 +106,17 @@ def build(name, num_classes, input_shape, **options):
     `filters=16`; see its docstring. Raises ValueError for an unknown name or option.
     """
     if name not in MODELS:
-        raise ValueError(f"Unknown model '{name}'. Known: {', '.join(MODELS)}.")
+        raise UserError(f"Unknown model '{name}'. Known: {', '.join(MODELS)}.")
     network = function(name)
     _, _, *known = inspect.signature(network).parameters
     unknown = [key for key in options if key not in known]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"Model '{name}' has no option '{unknown[0]}'. "
             f"Its options: {', '.join(known)}."
         )
     if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1, got {num_classes}.")
+        raise UserError(f"num_classes must be at least 1, got {num_classes}.")
     return network(num_classes, tuple(input_shape), **options)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import tyro
 
+from kerasseg import UserError
 from kerasseg.console import command, silenced
 
 COLUMNS = (
@@ -48,14 +49,14 @@ def main(argv: list[str]) -> None:
 
     unknown = [name for name in asked.names if name not in MODELS]
     if unknown:
-        raise ValueError(f"Unknown model '{unknown[0]}'. Known: {', '.join(MODELS)}.")
+        raise UserError(f"Unknown model '{unknown[0]}'. Known: {', '.join(MODELS)}.")
     if len(asked.size) not in (2, 3) or min(asked.size) < 1:
-        raise ValueError(
+        raise UserError(
             "Expected --size with 2 or 3 positive numbers, got "
             f"{' '.join(map(str, asked.size))}."
         )
     if asked.classes < 1:
-        raise ValueError(f"Expected --classes of at least 1, got {asked.classes}.")
+        raise UserError(f"Expected --classes of at least 1, got {asked.classes}.")
     names = asked.names or tuple(MODELS)
     width = max(map(len, names))
     print(_line(COLUMNS, width))

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kerasseg import UserError
 from kerasseg.models.pieces import vgg_trunk
 
 STRIDE = 8
@@ -46,7 +47,7 @@ def deeplab_v1(
         fc6 and fc7 take every so many of its values (section 3.1).
     """
     if variant not in VARIANTS:
-        raise ValueError(
+        raise UserError(
             f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}."
         )
     kernel, rate, filters = VARIANTS[variant]

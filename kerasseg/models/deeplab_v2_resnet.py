@@ -7,6 +7,7 @@ Dilated ResNet-101 at stride 8 -> four 3x3 convolutions straight to the classes,
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.deeplab_v1 import ASPP_L, interpolate
 from kerasseg.models.encoders import encode, freeze
 
@@ -36,7 +37,7 @@ def deeplab_v2_resnet(
     as in the paper's training.
     """
     if not scales or min(scales) <= 0:
-        raise ValueError(f"scales must be positive factors, got {scales!r}.")
+        raise UserError(f"scales must be positive factors, got {scales!r}.")
     image = keras.Input(input_shape, name="image")
     single_scale = tuple(scales) == (1.0,)
     # Several scales share one network, which then must not know the image's size.

@@ -7,7 +7,7 @@ logits -> bilinear to the image's size. No decoder.
 import keras
 from keras import layers
 
-from kerasseg import upsampling
+from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode, freeze
 from kerasseg.models.pieces.aspp import RATES, aspp
 
@@ -46,7 +46,7 @@ def deeplab_v3(
     (the second half of the paper's training).
     """
     if output_stride not in RATES:
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     image = keras.Input(input_shape, name="image")
     features = encode(
         encoder,

@@ -7,7 +7,7 @@ refined with the encoder's stride-4 map -> logits -> bilinear to the image's siz
 import keras
 from keras import layers
 
-from kerasseg import upsampling
+from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode
 from kerasseg.models.pieces.aspp import RATES, aspp, conv, conv3, separable_conv
 
@@ -48,7 +48,7 @@ def deeplab_v3plus(
     0.9997 with 30,000 steps.
     """
     if output_stride not in RATES:
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     momentum = batch_norm_momentum
     image = keras.Input(input_shape, name="image")
     features = encode(

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kerasseg import upsampling
+from kerasseg import UserError, upsampling
 from kerasseg.models.pieces import vgg_trunk
 
 STRIDE = 8
@@ -94,7 +94,7 @@ def context_module(x, dilations=(1, 1, 2, 4, 8, 16, 1), context="basic", noise=0
     floor(b C / c_out), and noise * C / c_out is the deviation of the rest.
     """
     if context not in CONTEXTS:
-        raise ValueError(f"context must be one of {CONTEXTS}, got {context!r}.")
+        raise UserError(f"context must be one of {CONTEXTS}, got {context!r}.")
     classes = x.shape[-1]
     if context == "large":
         x = layers.ZeroPadding2D(sum(dilations), name="context_padding")(x)
@@ -138,7 +138,7 @@ def _identity_convolution(x, classes, multiplier, noise, **options):
 
 def _front_end(image, num_classes, padding, dropout, width):
     if padding not in PADDINGS:
-        raise ValueError(f"padding must be one of {PADDINGS}, got {padding!r}.")
+        raise UserError(f"padding must be one of {PADDINGS}, got {padding!r}.")
     if padding == "valid":
         _check_size(image.shape[1:3])
     x = vgg_trunk.blocks(
@@ -196,7 +196,7 @@ def _check_size(size):
             continue
         below = length - (length - smallest) % STRIDE
         near = f"{below} or {below + STRIDE}" if below >= smallest else f"{smallest}"
-        raise ValueError(
+        raise UserError(
             f"Without padding the front end cannot take size {length}: it must be 372 "
             f"plus a multiple of 8. Crop or pad the image to {near}, or use "
             'padding="reflect".'

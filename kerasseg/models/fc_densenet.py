@@ -10,6 +10,8 @@ from functools import partial
 import keras
 from keras import layers, ops
 
+from kerasseg import UserError
+
 
 def fc_densenet(
     num_classes,
@@ -35,12 +37,12 @@ def fc_densenet(
     """
     depth = len(layers_per_block) // 2
     if len(layers_per_block) % 2 == 0:
-        raise ValueError(
+        raise UserError(
             "layers_per_block must be odd in length (down, bottleneck, up), got "
             f"{len(layers_per_block)} blocks: {tuple(layers_per_block)}."
         )
     if min(input_shape[:2]) < 2**depth:
-        raise ValueError(
+        raise UserError(
             f"FC-DenseNet halves the size {depth} times and needs at least "
             f"{2**depth} pixels a side, got {tuple(input_shape[:2])}. Enlarge or pad "
             "the image, or use fewer blocks."

@@ -8,6 +8,7 @@ authors' release (fcn.berkeleyvision.org, voc-fcn*/net.py).
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 from kerasseg.models.encoders.vgg16 import read_vgg16, vgg16_block
 from kerasseg.models.pieces.local_response import local_response_normalization
@@ -197,7 +198,7 @@ def _on_vgg16(
     _check("border", border, BORDERS)
     _check("upsampling", upsampling, KINDS)
     if weights != "none" and width != 1.0:
-        raise ValueError(f"Weights of VGG16 need width=1, got {width}.")
+        raise UserError(f"Weights of VGG16 need width=1, got {width}.")
     padded = border == "pad100"
     image = keras.Input(input_shape, name="image")
     x = _subtract_mean(image)
@@ -257,4 +258,4 @@ def _crop(x, offset, shape):
 
 def _check(option, value, known):
     if value not in known:
-        raise ValueError(f"{option} must be one of {known}, got {value!r}.")
+        raise UserError(f"{option} must be one of {known}, got {value!r}.")

@@ -13,7 +13,7 @@ is one pixel wide and not a half.
 import keras
 from keras import layers
 
-from kerasseg import upsampling
+from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode
 from kerasseg.models.pieces.aspp import RATES, aspp, conv, separable_conv
 
@@ -36,7 +36,7 @@ def ladder(
     encoder, weights, encoder_options: see `kerasseg.models.encoders`.
     """
     if not 1 <= len(filters) <= 4:
-        raise ValueError(
+        raise UserError(
             f"filters must name 1 to 4 steps (strides 16, 8, 4, 2), got {filters!r}."
         )
     momentum = batch_norm_momentum

@@ -7,7 +7,7 @@ with those of the stride-8 map -> bilinear to the image's size.
 import keras
 from keras import layers
 
-from kerasseg import upsampling
+from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode
 
 # The stride-8 maps of 120 and 96 channels inside the inverted residual blocks.
@@ -47,7 +47,7 @@ def lraspp(
     torchvision "encoder_expanded_conv_3_project_bn" (40 channels) of the large one.
     """
     if encoder not in LOW_LEVEL:
-        raise ValueError(
+        raise UserError(
             f"LR-ASPP needs one of {', '.join(LOW_LEVEL)}, got encoder={encoder!r}."
         )
     image = keras.Input(input_shape, name="image")

@@ -8,7 +8,7 @@ described in" the paper): pre-activation blocks, nearest-neighbour upsampling.
 import keras
 from keras import layers
 
-from kerasseg import upsampling
+from kerasseg import UserError, upsampling
 
 MERGES = ("sum", "concat")
 
@@ -34,9 +34,9 @@ def residual_unet(
     dropout: rate at the end of every block (0.1 in the authors' example).
     """
     if merge not in MERGES:
-        raise ValueError(f"merge must be one of {MERGES}, got {merge!r}.")
+        raise UserError(f"merge must be one of {MERGES}, got {merge!r}.")
     if len(repeats) % 2 == 0:
-        raise ValueError(
+        raise UserError(
             "repeats must be odd in length (down, across, up), got "
             f"{len(repeats)} numbers: {tuple(repeats)}."
         )

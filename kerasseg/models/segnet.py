@@ -9,6 +9,7 @@ has biases where the paper says none.
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders.vgg16 import BLOCKS, MEAN, read_vgg16
 from kerasseg.models.pieces.local_response import local_response_normalization
 from kerasseg.upsampling import max_pool_with_indices, max_unpool
@@ -38,7 +39,7 @@ def segnet(
         of keras.applications.VGG16(include_top=False).
     """
     if weights != "none" and width != 1.0:
-        raise ValueError(f"Weights of VGG16 need width=1, got {width}.")
+        raise UserError(f"Weights of VGG16 need width=1, got {width}.")
 
     def conv(x, filters, name):
         filters = round(filters * width)

@@ -9,6 +9,7 @@ before the skip branches off. The last up-convolution has 64 filters as in the f
 import keras
 from keras import layers, ops
 
+from kerasseg import UserError
 from kerasseg.models.encoders import encode
 
 PADDINGS = ("same", "valid", "reflect")
@@ -47,9 +48,9 @@ def unet(
     nearest sizes that work.
     """
     if padding not in PADDINGS:
-        raise ValueError(f"padding must be one of {PADDINGS}, got {padding!r}.")
+        raise UserError(f"padding must be one of {PADDINGS}, got {padding!r}.")
     if stem > 1 and (padding != "same" or encoder != "none"):
-        raise ValueError(
+        raise UserError(
             f'stem={stem} works with padding="same" and encoder="none" only, got '
             f"{padding!r} and {encoder!r}."
         )
@@ -150,7 +151,7 @@ def _centre(x, size):
 
 def _encoder_maps(encoder, image, depth, padding, weights, momentum):
     if padding != "same":
-        raise ValueError(f'An encoder works with padding="same" only, got {padding!r}.')
+        raise UserError(f'An encoder works with padding="same" only, got {padding!r}.')
     maps = encode(
         encoder,
         image,
@@ -159,9 +160,7 @@ def _encoder_maps(encoder, image, depth, padding, weights, momentum):
         batch_norm_momentum=momentum,
     )
     if not 1 <= depth <= len(maps):
-        raise ValueError(
-            f"depth must be 1 to {len(maps)} with an encoder, got {depth}."
-        )
+        raise UserError(f"depth must be 1 to {len(maps)} with an encoder, got {depth}.")
     return [maps[2**level] for level in range(1, depth + 1)]
 
 
@@ -181,7 +180,7 @@ def _check_size(size, depth, padding, stem):
                 f"a multiple of {step} plus {above % step}, {_smallest(depth)} or more"
             )
         near = f"{below} or {above}" if below else f"{above}"
-        raise ValueError(
+        raise UserError(
             f"U-Net with depth {depth} and padding={padding!r} cannot take size "
             f"{length}: it must be {kind}. Crop or pad the image to {near}."
         )

@@ -10,6 +10,8 @@ import math
 import keras
 from keras import layers
 
+from kerasseg import UserError
+
 
 def vnet(num_classes, input_shape, filters=16, convolutions=(1, 2, 3, 3, 3)):
     """Residual stages joined by strided convolutions; no pooling, no normalisation.
@@ -79,7 +81,7 @@ def _check_size(size, depth):
         if length % step or not length:
             below, above = length // step * step, -(-max(length, 1) // step) * step
             near = f"{below} or {above}" if below else f"{above}"
-            raise ValueError(
+            raise UserError(
                 f"V-Net with {depth + 1} stages cannot take size {length}: it must be "
                 f"a multiple of {step}. Crop or pad the image to {near}."
             )

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.files import untrusted
 from kerasseg.taxonomy import Taxonomy
 
@@ -26,12 +27,12 @@ def load(path: str | Path):
     path = Path(path)
     file = path / "network.keras" if path.is_dir() else path
     if not file.is_file():
-        raise ValueError(
+        raise UserError(
             f"No network at {file}. Expected a run folder with network.keras (made by "
             "python -m kerasseg.train) or a .keras file."
         )
     if file.suffix != ".keras":
-        raise ValueError(f"{file} is no .keras file. Other formats are not opened.")
+        raise UserError(f"{file} is no .keras file. Other formats are not opened.")
     untrusted.check_network(file)
 
     import keras
@@ -40,7 +41,7 @@ def load(path: str | Path):
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
         reason = str(error).split(". ")[0].splitlines()[0]
-        raise ValueError(
+        raise UserError(
             f"{file} is no network of stock Keras layers, or is damaged: it was "
             f"refused ({type(error).__name__}: {reason})."
         ) from error
@@ -56,7 +57,7 @@ def load_state(trainer, file: Path) -> None:
         trainer.load_weights(file)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(
+        raise UserError(
             f"{file} does not fit this training ({type(error).__name__}: {reason}). "
             "Delete it to start the run from its first step."
         ) from error
@@ -66,11 +67,11 @@ def taxonomy(path: str | Path) -> Taxonomy:
     """The classes of a run; ValueError where there are none or the file is damaged."""
     file = Path(path) / "taxonomy.json"
     if not file.is_file():
-        raise ValueError(f"{path} is no run folder: it has no taxonomy.json.")
+        raise UserError(f"{path} is no run folder: it has no taxonomy.json.")
     try:
         return Taxonomy.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
+        raise UserError(
             f"{file} holds no names and colours of classes ({type(error).__name__}: "
             f"{error}). Copy it again from where the run was trained."
         ) from error
@@ -82,7 +83,7 @@ def settings(path: str | Path):
 
     file = Path(path) / "config.toml"
     if not file.is_file():
-        raise ValueError(f"{path} is no run folder: it has no config.toml.")
+        raise UserError(f"{path} is no run folder: it has no config.toml.")
     return config.parse([str(file)])
 
 
@@ -99,7 +100,7 @@ def newest(out: str | Path = "saved_models") -> Path:
     found = [file.parent for file in Path(out).glob("*/network.keras")]
     found = [folder for folder in found if folder.resolve() != SHIPPED]
     if not found:
-        raise ValueError(
+        raise UserError(
             f"No trained run under {out}. Train one with python -m kerasseg.train, or "
             "name a run folder."
         )

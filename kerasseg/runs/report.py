@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.drawing import html, plots
 from kerasseg.files import atomic
 from kerasseg.taxonomy import Taxonomy
@@ -33,7 +34,7 @@ def write(run_folder: str | Path) -> Path:
     """
     run = Path(run_folder)
     if not run.is_dir():
-        raise ValueError(f"No run folder at {run}. Expected one made by training.")
+        raise UserError(f"No run folder at {run}. Expected one made by training.")
     metrics = _json(run / "metrics.json") or {}
     environment = _json(run / "environment.json") or {}
     log = _log(run / "log.csv")
@@ -264,7 +265,7 @@ def _json(file: Path):
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{file} is no JSON file: {error}.") from error
+        raise UserError(f"{file} is no JSON file: {error}.") from error
 
 
 def _log(file: Path) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import runs
+from kerasseg import UserError, runs
 from kerasseg.console import command, silenced, start_tensorflow
 
 PACKAGES = ("aiohttp", "grpc", "prometheus_client", "tensorflow_serving")
@@ -60,18 +60,18 @@ def main(argv: list[str]) -> None:
     asked = tyro.cli(Serve, args=argv, prog="python -m kerasseg.serve")
     for name in ("batch", "queue", "workers", "limit", "timeout", "poll"):
         if getattr(asked, name) <= 0:
-            raise ValueError(f"--{name} must be more than 0.")
+            raise UserError(f"--{name} must be more than 0.")
     if bool(asked.cert) != bool(asked.key):
-        raise ValueError("Give --cert and --key, both or none.")
+        raise UserError("Give --cert and --key, both or none.")
     run = Path(asked.run) if asked.run else runs.newest()
     folder = run / "export" if (run / "export").is_dir() else run
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"Not installed: {', '.join(missing)}. Run: pip install 'kerasseg[serve]'"
         )
     if not list(folder.glob("*/saved_model.pb")):
-        raise ValueError(
+        raise UserError(
             f"{folder} holds no version: expected a folder with a number for its name "
             "and saved_model.pb inside. Write it with python -m kerasseg.export."
         )
@@ -138,7 +138,7 @@ def _bind(remote, asked: Serve) -> int:
         pair = Path(asked.key).read_bytes(), Path(asked.cert).read_bytes()
         return remote.add_secure_port(address, grpc.ssl_server_credentials([pair]))
     except RuntimeError as error:
-        raise ValueError(
+        raise UserError(
             f"Cannot listen on {address}: is the port taken? Choose --grpc-port."
         ) from error
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.serve.errors import ServingError, of_http
 
 MAPS = "class_map_png_bytes"
@@ -260,7 +261,7 @@ def _listed(value) -> list:
 def _array(value) -> np.ndarray:
     """A list of JSON; numbers, or bytes where it holds {"b64": ...}."""
     if not isinstance(value, list):
-        raise ValueError(f"a list was expected, not {value!r}")
+        raise UserError(f"a list was expected, not {value!r}")
     if not (value and isinstance(value[0], dict)):
         return np.asarray(value)
     out = np.empty(len(value), object)

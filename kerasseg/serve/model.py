@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from kerasseg import UserError
 from kerasseg.serve.errors import ServingError
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"
@@ -39,7 +40,7 @@ class Model:
         try:
             self._loaded = tf.saved_model.load(str(folder))
         except (OSError, ValueError, tf.errors.OpError) as error:
-            raise ValueError(
+            raise UserError(
                 f"{folder} is no SavedModel, or is damaged: {_first_line(error)} "
                 "Write it again with python -m kerasseg.export."
             ) from error
@@ -52,7 +53,7 @@ class Model:
             for name, function in functions.items()
         }
         if not self.signatures:
-            raise ValueError(f"{folder} has no signature that could be served.")
+            raise UserError(f"{folder} has no signature that could be served.")
         data = (folder / "saved_model.pb").read_bytes()
         stored = saved_model_pb2.SavedModel.FromString(data).meta_graphs[0]
         self.definitions = {

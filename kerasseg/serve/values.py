@@ -13,6 +13,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from kerasseg import UserError
 from kerasseg.serve.errors import ServingError
 
 BYTES = "_bytes"
@@ -123,12 +124,12 @@ def _array(name: str, value, spec) -> np.ndarray:
     try:
         array = np.array(value)
         if array.dtype.kind not in "iuf":
-            raise ValueError("it holds other than numbers")
+            raise UserError("it holds other than numbers")
         if np.issubdtype(dtype, np.integer):
             limits = np.iinfo(dtype)
             whole = array.dtype.kind in "iu" and array.size
             if not whole or array.min() < limits.min or array.max() > limits.max:
-                raise ValueError(f"it holds other than {spec.dtype.name}")
+                raise UserError(f"it holds other than {spec.dtype.name}")
         return array.astype(dtype)
     except (ValueError, TypeError, OverflowError) as error:
         reason = str(error).split(". ")[0]

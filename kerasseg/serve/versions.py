@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.serve.errors import ServingError
 from kerasseg.serve.model import Model
 
@@ -48,7 +49,7 @@ class Versions:
         if self.current is None:
             reasons = "; ".join(reason for _, reason in self._refused.values())
             reasons = reasons or "there is none."
-            raise ValueError(
+            raise UserError(
                 f"No version under {self.folder} could be loaded: {reasons}"
             )
 

@@ -10,6 +10,8 @@ from itertools import product
 import numpy as np
 from keras import layers, ops
 
+from kerasseg import UserError
+
 
 def bilinear(x, size):
     """Resizes (B, H, W, C) to `size` = (height, width), both integers.
@@ -20,7 +22,7 @@ def bilinear(x, size):
     if tuple(x.shape[1:3]) == tuple(size):
         return x
     if None in x.shape[1:3] or None in tuple(size):
-        raise ValueError(
+        raise UserError(
             f"Bilinear upsampling needs static sizes, got {tuple(x.shape)} -> "
             f"{tuple(size)}. Build the network for one (height, width)."
         )
@@ -79,7 +81,7 @@ def max_unpool(x, indices, size):
     )
     for axis, length in enumerate(size, start=1):
         if y.shape[axis] - length not in (0, 1):
-            raise ValueError(
+            raise UserError(
                 f"Unpooling {tuple(x.shape)} cannot give size {tuple(size)}: it must "
                 "be the size that was pooled, twice as large or one less."
             )
@@ -108,7 +110,7 @@ def transposed_convolution(
     filters as channels), else the name of a Keras initializer.
     """
     if kernel_size % stride and not allow_checkerboard:
-        raise ValueError(
+        raise UserError(
             f"A transposed convolution with kernel size {kernel_size} and stride "
             f"{stride} makes a checkerboard: the stride must divide the kernel size, "
             f"such as {stride} or {2 * stride}. To have it, allow_checkerboard=True."
@@ -117,7 +119,7 @@ def transposed_convolution(
     if initial == "bilinear":
         size = 2 * stride - stride % 2
         if kernel_size != size or filters != channels:
-            raise ValueError(
+            raise UserError(
                 f"Bilinear initialisation with stride {stride} needs kernel size "
                 f"{size} and {channels} filters (as many as channels), got "
                 f"{kernel_size} and {filters}."

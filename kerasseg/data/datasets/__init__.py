@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kerasseg import UserError
 from kerasseg.data.sample import Sample
 
 DATASETS = {
@@ -78,6 +79,6 @@ def adapter(name: str) -> Callable:
     """The function `load` of the adapter of that name."""
     kind, _, rest = name.partition(":")  # tfds:NAME
     if (f"{kind}:NAME" if rest else name) not in DATASETS:
-        raise ValueError(f"Unknown dataset '{name}'. Known: {', '.join(DATASETS)}.")
+        raise UserError(f"Unknown dataset '{name}'. Known: {', '.join(DATASETS)}.")
     module = importlib.import_module(f"{__name__}.{kind}")
     return module.named(rest) if rest else module.load

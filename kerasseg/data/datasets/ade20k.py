@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.sample import Sample
@@ -32,7 +33,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     src = Path(src)
     found = {s: name for s, name in SPLITS.items() if (src / "images" / s).is_dir()}
     if not found:
-        raise ValueError(
+        raise UserError(
             f"{src} holds neither images/training nor images/validation. Name the "
             "folder ADEChallengeData2016."
         )
@@ -48,7 +49,7 @@ def _taxonomy(file: Path) -> Taxonomy:
         return Taxonomy.numbered(CLASSES)
     rows = [line.split("\t") for line in file.read_text().splitlines()[1:] if line]
     if [row[0].strip() for row in rows] != [str(i + 1) for i in range(CLASSES)]:
-        raise ValueError(
+        raise UserError(
             f"{file} must name classes 1 to {CLASSES}, one a line after the heading. "
             "Copy it from ADEChallengeData2016 again, or remove it."
         )
@@ -58,11 +59,11 @@ def _taxonomy(file: Path) -> Taxonomy:
 def _pairs(src: Path, split: str) -> list[tuple[Path, Path]]:
     images = sorted((src / "images" / split).glob("*.jpg"))
     if not images:
-        raise ValueError(f"{src}/images/{split} holds no *.jpg. Unpack it again.")
+        raise UserError(f"{src}/images/{split} holds no *.jpg. Unpack it again.")
     pairs = [(i, src / "annotations" / split / f"{i.stem}.png") for i in images]
     for image, label in pairs:
         if not label.is_file():
-            raise ValueError(f"Image {image} has no mask {label}. Add it.")
+            raise UserError(f"Image {image} has no mask {label}. Add it.")
     return pairs
 
 
@@ -70,7 +71,7 @@ def _read(pair: tuple[Path, Path]) -> Sample:
     image, encoded = read_image(pair[0])
     label, _ = read_mask(pair[1])
     if label.ndim != 2 or label.dtype != np.uint8 or label.max() > CLASSES:
-        raise ValueError(
+        raise UserError(
             f"Mask {pair[1]} must be an 8-bit gray PNG of ids 0 to {CLASSES}. Use the "
             "masks of ADEChallengeData2016, not those of the full ADE20K."
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import table, to_classes
@@ -64,7 +65,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     """
     src = Path(src)
     if not src.is_dir():
-        raise ValueError(f"ApolloScape folder {src} does not exist. Check the path.")
+        raise UserError(f"ApolloScape folder {src} does not exist. Check the path.")
     lists = {s: sorted(src.rglob(f"*_{s}.lst")) for s in SPLITS}
     if any(lists.values()):
         splits = {s: [p for f in lists[s] for p in _listed(src, f)] for s in SPLITS}
@@ -78,7 +79,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
         }
     splits = {split: pairs for split, pairs in splits.items() if pairs}
     if not splits:
-        raise ValueError(
+        raise UserError(
             f"{src} has no labels road01_ins/Label/Record001/Camera 5/*{BOTH}, or no "
             "road that its image lists name. Unpack road01_ins.tar.gz there."
         )
@@ -93,7 +94,7 @@ def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
     for number, line in enumerate(listing.read_text().splitlines(), 1):
         fields = line.strip().split("\t")
         if len(fields) != 2 and line.strip():
-            raise ValueError(
+            raise UserError(
                 f"{listing} line {number}: expected 'image<tab>label', got '{line}'."
             )
         if line.strip():
@@ -103,7 +104,7 @@ def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
         return []
     for file in (file for pair in pairs for file in pair):
         if not file.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{listing} names {file}, which does not exist. Unpack that road again."
             )
     return pairs
@@ -114,11 +115,11 @@ def _image(src: Path, label: Path) -> Path:
     stem = label.name.removesuffix(BOTH).removesuffix(INSTANCES)
     parts = list(label.relative_to(src).parent.parts)
     if "Label" not in parts:
-        raise ValueError(f"{label} is not below a folder Label. Name the folder above.")
+        raise UserError(f"{label} is not below a folder Label. Name the folder above.")
     parts[parts.index("Label")] = "ColorImage"
     image = src.joinpath(*parts, f"{stem}.jpg")
     if not image.is_file():
-        raise ValueError(f"Label {label} has no image {image}. Add it.")
+        raise UserError(f"Label {label} has no image {image}. Add it.")
     return image
 
 

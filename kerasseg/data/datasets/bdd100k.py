@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.cityscapes import TAXONOMY
 from kerasseg.data.datasets.reading.files import read_image, read_mask
@@ -44,7 +45,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
                 pairs = paired(files, lambda f, at=folder, end=end: at / (f.stem + end))
                 splits |= {split: pairs} if pairs else {}
     if not splits:
-        raise ValueError(
+        raise UserError(
             f"{src} has neither images/10k/train/*.jpg with labels/sem_seg/masks/train "
             "nor seg/images/train/*.jpg with seg/labels/train. Unpack the archives "
             "10K Images and Segmentation into one folder, and name its folder bdd100k."

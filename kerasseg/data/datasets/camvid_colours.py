@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import paired
@@ -65,14 +66,14 @@ def load(src: Path, sequence) -> tuple[Taxonomy, dict[str, Samples]]:
     """
     for folder in (IMAGES, LABELS):
         if not (src / folder).is_dir():
-            raise ValueError(
+            raise UserError(
                 f"{src} has no folder {folder}. The 32 colours of CamVid are in "
                 f"{IMAGES}/ and {LABELS}/; for train/ and trainannot/ use --classes 11."
             )
     labels = src / LABELS
     pairs = paired((src / IMAGES).glob("*.png"), partial(_label, labels))
     if not pairs:
-        raise ValueError(f"{src / IMAGES} holds no *.png. Unpack it again.")
+        raise UserError(f"{src / IMAGES} holds no *.png. Unpack it again.")
     lists = [s for s in SPLITS if (src / f"{s}.txt").is_file()]
     known = {pair[0].name: pair for pair in pairs}
     splits = {s: _listed(src / f"{s}.txt", known) for s in lists} or {"train": pairs}
@@ -91,9 +92,7 @@ def _taxonomy(file: Path) -> Taxonomy:
     pairs = zip(legend.names, legend.colours, strict=bool(legend.colours))
     colours = {name: colour for name, colour in pairs if any(colour)}
     if not colours:
-        raise ValueError(
-            f"{file} has no lines 'R G B name'. Copy it again, or move it."
-        )
+        raise UserError(f"{file} has no lines 'R G B name'. Copy it again, or move it.")
     return Taxonomy(tuple(colours), tuple(colours.values()))
 
 
@@ -103,7 +102,7 @@ def _listed(file: Path, known: dict[str, tuple]) -> list[tuple[Path, Path]]:
     ]
     missing = [name for name in names if name not in known]
     if missing:
-        raise ValueError(f"{file} names {missing[0]}, which is not in {IMAGES}.")
+        raise UserError(f"{file} names {missing[0]}, which is not in {IMAGES}.")
     return [known[name] for name in names]
 
 
@@ -113,8 +112,8 @@ def _read(pair: tuple[Path, Path], taxonomy: Taxonomy, sequence) -> Sample:
     colours = colours if palette is None else palette[colours]
     try:
         if colours.ndim != 3:
-            raise ValueError("It holds no colours.")
+            raise UserError("It holds no colours.")
         label = taxonomy.from_colours(colours)
     except ValueError as error:
-        raise ValueError(f"Label {pair[1]}: {error}") from error
+        raise UserError(f"Label {pair[1]}: {error}") from error
     return Sample(pair[0].stem, image, label, encoded=encoded, sequence=sequence(pair))

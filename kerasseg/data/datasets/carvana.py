@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading import rle
 from kerasseg.data.datasets.reading.divide import divide
@@ -52,19 +53,19 @@ def load(
     src = Path(src)
     folder, masks, table = (src / name for name in (images, *MASKS))
     if not folder.is_dir():
-        raise ValueError(
+        raise UserError(
             f"{folder} does not exist. Name the folder above train/, and with --images "
             "another name of train/."
         )
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
     if not files:
-        raise ValueError(f"There is no image in {folder}. Unpack train.zip again.")
+        raise UserError(f"There is no image in {folder}. Unpack train.zip again.")
     if masks.is_dir():
         entries = [Entry(file, _mask_of(file, masks)) for file in files]
     elif table.is_file():
         entries = _in_table(files, table)
     else:
-        raise ValueError(f"{src} has neither {MASKS[0]}/ nor {MASKS[1]}. Add one.")
+        raise UserError(f"{src} has neither {MASKS[0]}/ nor {MASKS[1]}. Add one.")
     car = attrgetter("car")
     splits = divide(entries, val_share, car)
     return TAXONOMY, {
@@ -77,9 +78,7 @@ def _mask_of(image: Path, masks: Path) -> Path:
         mask = masks / f"{image.stem}_mask{suffix}"
         if mask.is_file():
             return mask
-    raise ValueError(
-        f"Image {image} has no mask {masks}/{image.stem}_mask.gif. Add it."
-    )
+    raise UserError(f"Image {image} has no mask {masks}/{image.stem}_mask.gif. Add it.")
 
 
 def _in_table(files: list[Path], table: Path) -> list[Entry]:
@@ -89,7 +88,7 @@ def _in_table(files: list[Path], table: Path) -> list[Entry]:
     }
     for file in files:
         if file.stem not in rows:
-            raise ValueError(f"Image {file} has no line in {table}. Add it.")
+            raise UserError(f"Image {file} has no line in {table}. Add it.")
     return [Entry(file, None, rows[file.stem]) for file in files]
 
 
@@ -103,7 +102,7 @@ def _read(entry: Entry) -> Sample:
         try:
             car = rle.decode(runs, size, rle.ROWS)
         except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
+            raise UserError(f"{place}: {error}") from error
     return Sample(
         entry.image.stem,
         image,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.cityscapes_polygons import NAMES, label_ids
 from kerasseg.data.datasets.reading.files import read_image, read_mask
@@ -60,7 +61,7 @@ def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Sam
     src, kind = Path(src), "gtCoarse" if coarse else "gtFine"
     for folder in ("leftImg8bit", kind):
         if not (src / folder).is_dir():
-            raise ValueError(
+            raise UserError(
                 f"{src} has no folder {folder}. Unpack leftImg8bit_trainvaltest.zip "
                 f"and the archive of {kind} into one folder, and name that."
             )
@@ -71,7 +72,7 @@ def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Sam
             splits[split] = paired(images, lambda image: _label(image, src, kind))
     splits = {split: pairs for split, pairs in splits.items() if pairs}
     if not splits:
-        raise ValueError(
+        raise UserError(
             f"{src} has no image leftImg8bit/train/CITY/*{IMAGE} with labels in "
             f"{kind}/train/CITY. Unpack both archives into this folder."
         )

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from kerasseg import UserError
+
 NAMES = (
     "unlabeled",
     "ego vehicle",
@@ -69,18 +71,18 @@ def label_ids(file: Path) -> np.ndarray:
             if not shape.get("deleted")
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{file} is no polygon file of Cityscapes ({type(error).__name__}: "
             f"{error}). Copy it again."
         ) from error
     if not (0 < min(size) and max(size) < FARTHEST):
-        raise ValueError(f"{file} has a frame of {size} pixels. Copy it again.")
+        raise UserError(f"{file} has a frame of {size} pixels. Copy it again.")
     canvas = Image.new("L", size, IDS["unlabeled"])
     draw = ImageDraw.Draw(canvas)
     for label, points in polygons:
         label_id = _id(label, file)
         if len(points) < 3 or not (np.abs(points) < FARTHEST).all():
-            raise ValueError(
+            raise UserError(
                 f"{file} holds a polygon of '{label}' of {len(points)} points, or far "
                 "outside the frame. Correct or delete it."
             )
@@ -92,7 +94,7 @@ def label_ids(file: Path) -> np.ndarray:
 def _id(label: str, file: Path) -> int:
     name = label if label in IDS else label.removesuffix("group")
     if name not in IDS:
-        raise ValueError(
+        raise UserError(
             f"{file} holds a polygon of '{label}', which is no label of Cityscapes. "
             "Correct or delete the polygon."
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading.coco_masks import mask_of
 from kerasseg.data.datasets.reading.extra import needs
@@ -49,7 +50,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     src = Path(src)
     files = sorted(src.glob("annotations/instances_*.json"))
     if not files:
-        raise ValueError(
+        raise UserError(
             f"{src} has no annotations/instances_*.json. Name the folder above "
             "annotations/, and rename the file of a split to instances_train.json."
         )
@@ -58,13 +59,13 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
         folder = file.stem.removeprefix("instances_")
         split = re.sub(r"\d{4}$", "", folder) or folder
         if split in splits:
-            raise ValueError(
+            raise UserError(
                 f"{file}: there is another file for the split {split}. Move away the "
                 "year that you do not want."
             )
         splits[split], categories = _entries(src, folder, file)
         if known not in (None, categories):
-            raise ValueError(
+            raise UserError(
                 f"{file} has other categories than {files[0]}. Export both with the "
                 "same categories, or move one of them away."
             )
@@ -90,31 +91,29 @@ def _entries(src: Path, folder: str, file: Path) -> tuple[list[Entry], dict[int,
                 used.setdefault(value["category_id"], value["id"])
                 of.setdefault(value["image_id"], []).append(text)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{file} cannot be read as COCO's JSON ({type(error).__name__}: {error}). "
             "Copy it again."
         ) from error
     if not images or not categories:
-        raise ValueError(f"{file} names no images or no categories. Export it again.")
+        raise UserError(f"{file} names no images or no categories. Export it again.")
     strange = [
         f"category {c}, of annotation {used[c]}," for c in used.keys() - categories
     ]
     strange += [f"image {i}, of an annotation," for i in of.keys() - images]
     if strange:
-        raise ValueError(f"{file}: {strange[0]} is not listed. Export it again.")
+        raise UserError(f"{file}: {strange[0]} is not listed. Export it again.")
     places = [src / folder, src / "images" / folder, src / "images"]
     place = next((p for p in places if p.is_dir()), None)
     if place is None:
-        raise ValueError(
+        raise UserError(
             f"{file}: there is no folder {places[0]}. Put its images there."
         )
     entries = []
     for number, image in images.items():
         path, size = place / image["file_name"], (image["height"], image["width"])
         if not path.is_file():
-            raise ValueError(
-                f"{file} names {path}, which does not exist. Put it there."
-            )
+            raise UserError(f"{file} names {path}, which does not exist. Put it there.")
         entries.append(Entry(file, path, size, tuple(of.get(number, ()))))
     return entries, categories
 
@@ -123,7 +122,7 @@ def _read(entry: Entry, ids: dict[int, int]) -> Sample:
     image, encoded = read_image(entry.image)
     size = image.shape[:2]
     if size != entry.size:
-        raise ValueError(
+        raise UserError(
             f"{entry.image} has {size} pixels (height, width), {entry.source} says "
             f"{entry.size}. Put the image back that was annotated."
         )
@@ -144,7 +143,7 @@ def _mask(annotation: dict, entry: Entry) -> np.ndarray:
     try:
         return mask_of(annotation["segmentation"], entry.size)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise ValueError(
+        raise UserError(
             f"{entry.source}: annotation {annotation['id']} of {entry.image.name} "
             f"cannot be decoded ({error}). Correct or remove it."
         ) from error

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.coco_stuff_names import NAMES
 from kerasseg.data.datasets.reading.coco_masks import mask_of
@@ -69,7 +70,7 @@ def load(
     found = {kind: _places(src, kind) for kind in kinds}
     kind = next((k for k in kinds if found[k]), None)
     if kind is None:
-        raise ValueError(
+        raise UserError(
             f"{src} has no labels: {MAPS[0].format('train2017')}, "
             f"{PIXELMAPS[0].format('train2017')} or {JSON[0].format('train2017')}. "
             "Unpack one of these archives there, or check --labels."
@@ -101,7 +102,7 @@ def _places(src: Path, kind: str) -> dict[str, Path]:
 def _images(src: Path, year: str) -> Path:
     folders = [f for f in (src / "images" / year, src / year) if any(f.glob("*.jpg"))]
     if not folders:
-        raise ValueError(
+        raise UserError(
             f"There are labels of {year}, but no image {src / year}/*.jpg. Unpack "
             f"{year}.zip there."
         )
@@ -129,15 +130,15 @@ def _entries(images: Path, file: Path) -> list[Entry]:
                 kept = [value["category_id"], value["segmentation"]]
                 of.setdefault(value["image_id"], []).append(json.dumps(kept).encode())
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{file} cannot be read as COCO's JSON ({type(error).__name__}: {error}). "
             "Copy it again."
         ) from error
     if not names:
-        raise ValueError(f"{file} names no images. Copy it again.")
+        raise UserError(f"{file} names no images. Copy it again.")
     missing = [n for n in names.values() if not (images / n).is_file()]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{file} names {images / missing[0]}, which does not exist. Unpack the "
             "images again."
         )
@@ -150,10 +151,10 @@ def _read_runs(entry: Entry) -> Sample:
     for category, runs in map(json.loads, entry.annotations):
         try:
             if category not in STUFF:
-                raise ValueError("it is no stuff (92 to 183)")
+                raise UserError("it is no stuff (92 to 183)")
             stored[mask_of(runs, stored.shape)] = category
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise UserError(
                 f"{entry.source}: category {category} of {entry.image.name} cannot be "
                 f"read ({error}). Use stuff_train2017.json and its own images."
             ) from error

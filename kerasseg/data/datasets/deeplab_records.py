@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.reading.in_order import InOrder
@@ -39,13 +40,13 @@ def load(
     """
     src = Path(src)
     if not 0 <= ignore <= IGNORE:
-        raise ValueError(f"--ignore is an id of 0 to {IGNORE}, got {ignore}.")
+        raise UserError(f"--ignore is an id of 0 to {IGNORE}, got {ignore}.")
     splits: dict[str, list[tuple[Path, int]]] = {}
     for file in sorted(src.glob("*-of-*")):
         if match := SHARD.match(file.name):
             splits.setdefault(match["split"], []).extend(_index(file))
     if not splits:
-        raise ValueError(
+        raise UserError(
             f"{src} holds no shards such as train-00000-of-00010.tfrecord. Name the "
             "folder that build_voc2012_data.py or its like wrote."
         )
@@ -66,7 +67,7 @@ def _index(file: Path) -> Iterator[tuple[Path, int]]:
             offset += int.from_bytes(opened.read(8), "little") + 16
             number += 1
     if offset != size:
-        raise ValueError(f"{file} is cut, or no TFRecord file. Copy it again.")
+        raise UserError(f"{file} is cut, or no TFRecord file. Copy it again.")
 
 
 def _open(file: Path):
@@ -84,7 +85,7 @@ def _read(entry: tuple[Path, int], records: InOrder, ignore: int) -> Sample:
     try:
         sample = deserialise(records(file, number), instances=False)
     except tf.errors.OpError as error:
-        raise ValueError(
+        raise UserError(
             f"{file}, record {number}: {error.message.splitlines()[0]} Copy the file "
             "again, or check that it holds image/encoded and "
             "image/segmentation/class/encoded."

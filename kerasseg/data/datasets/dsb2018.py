@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.reading import rle
 from kerasseg.data.datasets.reading.divide import divide
@@ -57,11 +58,11 @@ def load(
     """
     src = Path(src)
     if not src.is_dir():
-        raise ValueError(f"Folder {src} does not exist. Check the path.")
+        raise UserError(f"Folder {src} does not exist. Check the path.")
     found = {split: _entries(src, *names) for split, names in STAGES.items()}
     found = {split: entries for split, entries in found.items() if entries}
     if not found:
-        raise ValueError(
+        raise UserError(
             f"{src} has no stage1_train/ID/images/ID.png. Unpack stage1_train.zip into "
             "a folder stage1_train, and name the folder above it."
         )
@@ -77,7 +78,7 @@ def _entries(src: Path, stage: str, solution: str) -> list[Entry]:
     solution_file = src / solution
     if bare and not solution_file.is_file():
         if stage == "stage1_train":
-            raise ValueError(
+            raise UserError(
                 f"{bare[0]} has no folder masks, and there is no {solution_file}. Add "
                 "one of them, or remove the image."
             )
@@ -87,14 +88,14 @@ def _entries(src: Path, stage: str, solution: str) -> list[Entry]:
     for folder in folders:
         images = sorted((folder / "images").glob("*.png"))
         if len(images) != 1:
-            raise ValueError(
+            raise UserError(
                 f"{folder}/images must hold one PNG file, it holds {len(images)}."
             )
         if folder not in bare:
             entries.append(Entry(folder.name, images[0], folder / "masks"))
             continue
         if folder.name not in rows:
-            raise ValueError(
+            raise UserError(
                 f"Image {images[0]} has neither masks nor a line in {solution_file}."
             )
         runs = rows[folder.name]
@@ -118,13 +119,13 @@ def _read(entry: Entry, gap: bool) -> Sample:
     nuclei = _masks(entry.masks) if entry.masks else _decoded(entry.runs, size)
     for number, (place, mask) in enumerate(nuclei, 1):
         if mask.shape != size:
-            raise ValueError(
+            raise UserError(
                 f"{place} has {mask.shape[0]} x {mask.shape[1]} pixels (height x "
                 f"width), its image {entry.image} {size[0]} x {size[1]}. Copy both "
                 "again."
             )
         if number > 65535 or instance[mask].any():
-            raise ValueError(
+            raise UserError(
                 f"{place}: this nucleus covers pixels of another one of "
                 f"{entry.image.name}. Clear them in one of the two."
             )
@@ -145,12 +146,12 @@ def _decoded(runs, size: tuple[int, int]) -> Iterator[tuple[str, np.ndarray]]:
     for place, row in runs:
         stated = row.get("Height", size[0]), row.get("Width", size[1])
         if tuple(map(str, stated)) != tuple(map(str, size)):
-            raise ValueError(
+            raise UserError(
                 f"{place} is for an image of {stated[0]} x {stated[1]} pixels (height "
                 f"x width), the image has {size[0]} x {size[1]}. Copy both again."
             )
         try:
             mask = rle.decode(row["EncodedPixels"], size, rle.COLUMNS)
         except ValueError as error:
-            raise ValueError(f"{place}: {error}") from error
+            raise UserError(f"{place}: {error}") from error
         yield place, mask

@@ -16,6 +16,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.reading.divide import divide
 from kerasseg.data.datasets.reading.extra import needs
@@ -81,7 +82,7 @@ def load(
         needs(module)
     low, high = percentiles
     if not 0 <= low < high <= 100 or min(bands) < 0:
-        raise ValueError(
+        raise UserError(
             "--percentiles are two rising numbers of 0 to 100 and --bands three "
             f"numbers from 0 on, got {low} {high} and {bands}."
         )
@@ -99,18 +100,18 @@ def _entries(src: Path, image: str) -> list[Entry]:
     polygons: dict[str, dict[int, str]] = {}
     for name, kind, text in _rows(src / POLYGONS):
         if not kind.isdigit() or not 1 <= int(kind) < len(NAMES):
-            raise ValueError(f"{src / POLYGONS}: ClassType is 1 to 10, got '{kind}'.")
+            raise UserError(f"{src / POLYGONS}: ClassType is 1 to 10, got '{kind}'.")
         polygons.setdefault(name, {})[int(kind)] = text
     entries = []
     for name in sorted(polygons):
         sixteen = f"sixteen_band/{name}_{image}.tif"
         file = src / (f"{image}/{name}.tif" if image == "three_band" else sixteen)
         if not file.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{src / POLYGONS} names {name}, but {file} does not exist. Unpack it."
             )
         if name not in extents:
-            raise ValueError(f"{src / GRID} has no line for {name}. Copy it again.")
+            raise UserError(f"{src / GRID} has no line for {name}. Copy it again.")
         entries.append(Entry(name, file, extents[name], polygons[name]))
     return entries
 
@@ -118,12 +119,12 @@ def _entries(src: Path, image: str) -> list[Entry]:
 def _rows(file: Path) -> Iterator[list[str]]:
     """Lines of three fields after the heading; fields may be megabytes long."""
     if not file.is_file():
-        raise ValueError(f"{file} does not exist. Name the folder that holds it.")
+        raise UserError(f"{file} does not exist. Name the folder that holds it.")
     csv.field_size_limit(1 << 30)
     with file.open(newline="") as opened:
         for row in list(csv.reader(opened))[1:]:
             if len(row) != 3:
-                raise ValueError(f"{file}: expected 3 fields a line, got {row[:4]}.")
+                raise UserError(f"{file}: expected 3 fields a line, got {row[:4]}.")
             yield row
 
 
@@ -136,14 +137,14 @@ def _read(entry: Entry, bands, percentiles) -> Sample:
     try:
         raw = tifffile.imread(entry.image)
     except Exception as error:  # damaged files raise struct.error, IndexError, ...
-        raise ValueError(
+        raise UserError(
             f"{entry.image} cannot be read as TIFF ({error}). Unpack it again."
         ) from error
     if raw.ndim == 3 and raw.shape[0] == min(raw.shape):
         raw = np.moveaxis(raw, 0, -1)  # stored band after band
     raw = raw if raw.ndim == 3 else raw[..., None]
     if max(bands) >= raw.shape[-1]:
-        raise ValueError(
+        raise UserError(
             f"{entry.image} has {raw.shape[-1]} bands, --bands asks for {bands}. They "
             "are counted from 0."
         )
@@ -170,7 +171,7 @@ def _label(entry: Entry, shape: tuple[int, ...]) -> np.ndarray:
         try:
             shapes = shapely.from_wkt(entry.polygons.get(kind, "MULTIPOLYGON EMPTY"))
         except shapely.errors.ShapelyError as error:
-            raise ValueError(
+            raise UserError(
                 f"{POLYGONS}: ClassType {kind} of {entry.id} is no readable WKT "
                 f"({error}). Copy the file again."
             ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading.files import read_image, read_mask, size_of
 from kerasseg.data.datasets.reading.legend import Legend, read_legend
@@ -51,9 +52,7 @@ def load(
     """
     src = Path(src)
     if not 0 <= val_share < 1:
-        raise ValueError(
-            f"--val-share must be at least 0 and below 1, got {val_share}."
-        )
+        raise UserError(f"--val-share must be at least 0 and below 1, got {val_share}.")
     splits = {
         split: _pairs(*folders, binary)
         for split, folders in _layout(src, images, masks).items()
@@ -70,7 +69,7 @@ def load(
 
 def _layout(src: Path, images: str, masks: str) -> dict[str, tuple[Path, Path]]:
     if not src.is_dir():
-        raise ValueError(f"Folder {src} does not exist. Check the path.")
+        raise UserError(f"Folder {src} does not exist. Check the path.")
     if (src / images).is_dir():
         names = _folders(src / images)
         found = {n: (src / images / n, src / masks / n) for n in names}
@@ -79,13 +78,13 @@ def _layout(src: Path, images: str, masks: str) -> dict[str, tuple[Path, Path]]:
         names = [n for n in _folders(src) if (src / n / images).is_dir()]
         found = {n: (src / n / images, src / n / masks) for n in names}
     if not found:
-        raise ValueError(
+        raise UserError(
             f"{src} has neither {images}/ nor train/{images}/. Name the folders of "
             "images and masks with --images and --masks."
         )
     for image_folder, mask_folder in found.values():
         if not mask_folder.is_dir():
-            raise ValueError(
+            raise UserError(
                 f"There are images in {image_folder}, but no folder {mask_folder}. "
                 "Name the folder of masks with --masks, or move away what has no masks."
             )
@@ -108,22 +107,20 @@ def _pairs(images: Path, masks: Path, binary: bool) -> list[tuple[Path, Path]]:
         alone = [one[stem] for stem in one if stem not in other]
         if alone:
             more = f" ({len(alone)} such files)" if len(alone) > 1 else ""
-            raise ValueError(
+            raise UserError(
                 f"{what.format(alone[0])}{more}. Add it, or remove the file."
             )
     if not image_files:
-        raise ValueError(
-            f"There is no image in {images} ({', '.join(sorted(IMAGES))})."
-        )
+        raise UserError(f"There is no image in {images} ({', '.join(sorted(IMAGES))}).")
     pairs = [(image_files[stem], mask_files[stem]) for stem in sorted(image_files)]
     for image, mask in pairs:
         if mask.suffix.lower() not in MASKS and not binary:
-            raise ValueError(
+            raise UserError(
                 f"Mask {mask} is a JPEG, which changes class ids and colours. Save "
                 "masks as PNG (only --binary masks may be JPEG)."
             )
         if size_of(image) != size_of(mask):
-            raise ValueError(
+            raise UserError(
                 f"Mask {mask} has {_text(size_of(mask))}, its image {image} has "
                 f"{_text(size_of(image))}. Masks must be as large as their images."
             )
@@ -135,7 +132,7 @@ def _by_stem(folder: Path, suffixes: set[str]) -> dict[str, Path]:
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() in suffixes and not file.name.startswith("."):
             if file.stem in files:
-                raise ValueError(
+                raise UserError(
                     f"{files[file.stem]} and {file} have one name. Rename one of them."
                 )
             files[file.stem] = file
@@ -150,7 +147,7 @@ def _legend(src: Path, legend: str, binary: bool) -> Legend:
     if binary and not known.names:
         return Legend(("background", "foreground"))
     if binary and len(known.names) != 2:
-        raise ValueError(
+        raise UserError(
             f"--binary makes 2 classes, {files[0]} names {len(known.names)}."
         )
     return known
@@ -162,7 +159,7 @@ def _survey(pairs: list[tuple[Path, Path]], legend: Legend, binary: bool) -> Tax
     for _, mask in pairs:
         used |= set(np.unique(_ids(mask, legend, binary)).tolist())
     if used <= {0, IGNORE} and IGNORE in used:
-        raise ValueError(
+        raise UserError(
             f"The masks in {pairs[0][1].parent} hold only 0 and 255, and 255 means "
             "ignore. If 255 is the object, say --binary."
         )
@@ -171,7 +168,7 @@ def _survey(pairs: list[tuple[Path, Path]], legend: Legend, binary: bool) -> Tax
     classes = max(used - {IGNORE}) + 1 if used - {IGNORE} else 1
     if len(used - {IGNORE}) < classes / 2:
         ids = ", ".join(str(i) for i in sorted(used)[:10])
-        raise ValueError(
+        raise UserError(
             f"The masks hold ids {ids}: gray levels rather than class ids 0, 1, 2, ... "
             "Renumber them, or name all classes, one a line, in classes.txt."
         )
@@ -197,9 +194,9 @@ def _ids(file: Path, legend: Legend, binary: bool) -> np.ndarray:
         if pixels.ndim == 3:
             return _from_rgb(pixels, legend)
     except ValueError as error:
-        raise ValueError(f"Mask {file}: {error}") from error
+        raise UserError(f"Mask {file}: {error}") from error
     if pixels.min() < 0 or pixels.max() > IGNORE:
-        raise ValueError(
+        raise UserError(
             f"Mask {file} holds ids {pixels.min()} to {pixels.max()}; class ids are "
             "0 to 254, and 255 = ignore."
         )
@@ -213,7 +210,7 @@ def _from_rgb(pixels: np.ndarray, legend: Legend) -> np.ndarray:
         return pixels[..., 0]  # gray ids, saved as RGB
     colours = np.unique(pixels.reshape(-1, 3), axis=0)
     some = ", ".join(str(tuple(c)) for c in colours[:6].tolist())
-    raise ValueError(
+    raise UserError(
         f"It holds colours ({len(colours)}, such as {some}). Say which class each is: "
         "lines 'name R G B' in classes.txt."
     )
@@ -224,7 +221,7 @@ def _divide(pairs: list, share: float) -> dict[str, list]:
     ranked = sorted(pairs, key=lambda p: hashlib.sha256(p[0].stem.encode()).digest())
     count = max(1, round(share * len(pairs)))
     if count >= len(pairs):
-        raise ValueError(
+        raise UserError(
             f"{len(pairs)} images cannot be divided into train and val with a share of "
             f"{share}. Add images, or say --val-share 0 for no val split."
         )

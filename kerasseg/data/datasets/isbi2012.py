@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.datasets.reading.instances import components
@@ -40,23 +41,21 @@ def load(
     """
     src = Path(src)
     if not src.is_dir():
-        raise ValueError(f"Folder {src} does not exist. Check the path.")
+        raise UserError(f"Folder {src} does not exist. Check the path.")
     if not 0 <= val_share < 1:
-        raise ValueError(
-            f"--val-share must be at least 0 and below 1, got {val_share}."
-        )
+        raise UserError(f"--val-share must be at least 0 and below 1, got {val_share}.")
     if (src / STACKS[0]).is_file():
         slices, read = _pages(src), partial(_read_page, src)
     elif (src / FOLDERS[0]).is_dir():
         slices, read = _files(src), _read_files
     else:
-        raise ValueError(
+        raise UserError(
             f"{src} holds neither {STACKS[0]} nor a folder {FOLDERS[0]}. Name the "
             "folder with the training data of the ISBI 2012 challenge."
         )
     count = max(1, round(val_share * len(slices))) if val_share else 0
     if count >= len(slices):
-        raise ValueError(
+        raise UserError(
             f"{len(slices)} slices in {src} cannot be divided into train and val with "
             f"a share of {val_share}. Say --val-share 0 for no val split."
         )
@@ -72,7 +71,7 @@ def load(
 def _pages(src: Path) -> list[int]:
     volume, labels = (_count(src / name) for name in STACKS)
     if volume != labels:
-        raise ValueError(
+        raise UserError(
             f"{src / STACKS[0]} has {volume} slices, {STACKS[1]} has {labels}. Copy "
             "both again."
         )
@@ -81,12 +80,12 @@ def _pages(src: Path) -> list[int]:
 
 def _count(file: Path) -> int:
     if not file.is_file():
-        raise ValueError(f"{file} does not exist. Put it beside the other stack.")
+        raise UserError(f"{file} does not exist. Put it beside the other stack.")
     try:
         with Image.open(file) as stack:
             return stack.n_frames
     except Exception as error:  # damaged tags make PIL raise anything
-        raise ValueError(
+        raise UserError(
             f"{file} is no TIFF stack that can be read ({error}). Copy it again."
         ) from error
 
@@ -94,7 +93,7 @@ def _count(file: Path) -> int:
 def _read_page(src: Path, number: int) -> Sample:
     image, label = (_page(src / name, number) for name in STACKS)
     if image.dtype != np.uint8 or image.ndim != 2:
-        raise ValueError(f"{src / STACKS[0]} must hold 8-bit gray slices.")
+        raise UserError(f"{src / STACKS[0]} must hold 8-bit gray slices.")
     image = np.repeat(image[..., None], 3, -1)
     place = f"{src / STACKS[1]} slice {number}"
     return _sample(str(number), image, label, b"", place)
@@ -106,7 +105,7 @@ def _page(file: Path, number: int) -> np.ndarray:
             stack.seek(number)
             pixels = np.asarray(stack)
     except Exception as error:  # damaged tags make PIL raise anything
-        raise ValueError(
+        raise UserError(
             f"{file} is damaged at slice {number} ({error}). Copy it again."
         ) from error
     return pixels * np.uint8(CELL) if pixels.dtype == bool else pixels
@@ -115,17 +114,17 @@ def _page(file: Path, number: int) -> np.ndarray:
 def _files(src: Path) -> list[tuple[Path, Path]]:
     images = sorted((src / FOLDERS[0]).glob("*.png"), key=_number)
     if not images:
-        raise ValueError(f"There is no PNG file in {src / FOLDERS[0]}. Add the slices.")
+        raise UserError(f"There is no PNG file in {src / FOLDERS[0]}. Add the slices.")
     pairs = [(image, src / FOLDERS[1] / image.name) for image in images]
     for image, label in pairs:
         if not label.is_file():
-            raise ValueError(f"Image {image} has no label {label}. Add it.")
+            raise UserError(f"Image {image} has no label {label}. Add it.")
     return pairs
 
 
 def _number(file: Path) -> int:
     if not file.stem.isdecimal():
-        raise ValueError(f"{file} is not named by the number of its slice, as 7.png.")
+        raise UserError(f"{file} is not named by the number of its slice, as 7.png.")
     return int(file.stem)
 
 
@@ -139,7 +138,7 @@ def _sample(name: str, image, label, encoded: bytes, place: str) -> Sample:
     values = np.unique(label)
     if label.ndim != 2 or not set(values.tolist()) <= {0, CELL}:
         some = ", ".join(str(v) for v in values[:6].tolist())
-        raise ValueError(
+        raise UserError(
             f"{place} must hold {CELL} for cells and 0 for membranes only, it holds "
             f"{some}. Use the labels as downloaded, not smoothed or resized."
         )

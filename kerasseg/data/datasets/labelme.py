@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading.divide import divide
 from kerasseg.data.datasets.reading.embedded import Embedded
@@ -58,12 +59,12 @@ def _files(src: Path) -> dict[str, list[Path]]:
     folders = {split: sorted(src.glob(f"{split}/*.json")) for split in SPLITS}
     found = {split: files for split, files in folders.items() if files}
     if flat and found:
-        raise ValueError(
+        raise UserError(
             f"There are JSON files in {src} and in its folders {', '.join(found)}. "
             "Move those of no split away, such as predictions or COCO files."
         )
     if not flat and not found:
-        raise ValueError(
+        raise UserError(
             f"{src} holds no *.json, nor do its folders train, val, test. Name the "
             "folder in which labelme saved."
         )
@@ -74,7 +75,7 @@ def _listing(src: Path, labels: str) -> list[str] | None:
     file = Path(labels) if labels else src / "labels.txt"
     if not file.is_file():
         if labels:
-            raise ValueError(f"--labels {file} does not exist. Check the path.")
+            raise UserError(f"--labels {file} does not exist. Check the path.")
         return None
     return [name for line in file.read_text().splitlines() if (name := line.strip())]
 
@@ -90,7 +91,7 @@ def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
     ids = fixed | {name: number for number, name in enumerate(classes, 1)}
     for label, file in used.items():
         if label not in ids:
-            raise ValueError(
+            raise UserError(
                 f"{file} has a shape with the label '{label}', which is not in "
                 "labels.txt. Add it there, or correct the shape."
             )
@@ -101,11 +102,11 @@ def _document(file: Path) -> dict:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(
+        raise UserError(
             f"{file} is no JSON file that can be read ({error}). Save it again."
         ) from error
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
-        raise ValueError(
+        raise UserError(
             f"{file} has no list of shapes: it was not saved by labelme. Move it away."
         )
     return document
@@ -118,7 +119,7 @@ def _read(file: Path, ids: dict[str, int]) -> Sample:
     keys = ("imageHeight", "imageWidth")
     stated = tuple(document.get(k) or n for k, n in zip(keys, size, strict=True))
     if stated != size:
-        raise ValueError(
+        raise UserError(
             f"{file} was drawn on an image of {stated} pixels (height, width), its "
             f"image has {size}. Put the image back that it was drawn on."
         )
@@ -128,7 +129,7 @@ def _read(file: Path, ids: dict[str, int]) -> Sample:
         try:
             mask = rasterise(shape, size)
         except ValueError as error:
-            raise ValueError(f"{file}, shape {number + 1}: {error}") from error
+            raise UserError(f"{file}, shape {number + 1}: {error}") from error
         name, group = str(shape.get("label")), shape.get("group_id")
         label[mask] = ids[name]
         key = (name, f"shape {number}" if group is None else group)
@@ -146,7 +147,7 @@ def _image(file: Path, document: dict) -> Path | Embedded:
         return Embedded(f"imageData of {file}", content)
     image = file.parent / str(document.get("imagePath")).replace("\\", "/")
     if not image.is_file():
-        raise ValueError(
+        raise UserError(
             f"{file} holds no imageData, and its image {image} does not exist. Put the "
             "image there."
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
@@ -34,7 +35,7 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
     """
     src = Path(src)
     if version not in ("", *VERSIONS):
-        raise ValueError(f"--version must be {' or '.join(VERSIONS)}, got '{version}'.")
+        raise UserError(f"--version must be {' or '.join(VERSIONS)}, got '{version}'.")
     versions = [version] if version else list(VERSIONS)
     places = [f"{v}/" for v in versions] + [""] * ("v1.2" in versions)
     for place in places:
@@ -42,7 +43,7 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
         if any(folders.values()):
             break
     else:
-        raise ValueError(
+        raise UserError(
             f"{src} has no folder training/{places[0]}labels. Name the folder that "
             "holds training/ and validation/ of Mapillary Vistas."
         )
@@ -56,7 +57,7 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
             read = partial(_read, known=known, instances=labels.name == "instances")
             splits |= {name: Samples(pairs, read, id=stem)} if pairs else {}
     if not splits:
-        raise ValueError(f"{src}/training/images holds no *.jpg. Unpack it again.")
+        raise UserError(f"{src}/training/images holds no *.jpg. Unpack it again.")
     return taxonomy, splits
 
 
@@ -69,7 +70,7 @@ def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray]:
     files = [src / f"config_{version}.json", src / "config.json"]
     file = next((f for f in files if f.is_file()), None)
     if file is None:
-        raise ValueError(
+        raise UserError(
             f"{src} has no {files[0].name} (nor config.json), which names the classes. "
             "Copy it there from the archive of the data set."
         )
@@ -79,7 +80,7 @@ def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray]:
         names = tuple(entry["name"] for entry in evaluated.values())
         colours = tuple(tuple(entry["color"]) for entry in evaluated.values())
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{file} is no config file of Mapillary Vistas ({type(error).__name__}: "
             f"{error}). Copy it again."
         ) from error

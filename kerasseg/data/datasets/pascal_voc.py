@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, stem
 from kerasseg.data.datasets.reading.files import read_image, read_mask
 from kerasseg.data.sample import Sample
@@ -45,7 +46,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     root = folder(Path(src))
     splits = {s: pairs(root, listed(root, s)) for s in SPLITS if _labelled(root, s)}
     if not splits:
-        raise ValueError(
+        raise UserError(
             f"{root}/ImageSets/Segmentation has neither train.txt nor val.txt. Unpack "
             "VOCtrainval again."
         )
@@ -62,13 +63,13 @@ def folder(src: Path) -> Path:
         if (f / "ImageSets/Segmentation").is_dir()
     ]
     if not found:
-        raise ValueError(
+        raise UserError(
             f"{src} holds no ImageSets/Segmentation. Name the folder VOC2012 of "
             "VOCdevkit."
         )
     if len(found) > 1:
         years = ", ".join(f.name for f in found)
-        raise ValueError(f"{src} holds several years ({years}). Name one of them.")
+        raise UserError(f"{src} holds several years ({years}). Name one of them.")
     return found[0]
 
 
@@ -76,7 +77,7 @@ def listed(root: Path, split: str) -> list[str]:
     """Image ids of a split, in the order of its list."""
     listing = root / f"ImageSets/Segmentation/{split}.txt"
     if not listing.is_file():
-        raise ValueError(f"List {listing} does not exist. Unpack VOCtrainval again.")
+        raise UserError(f"List {listing} does not exist. Unpack VOCtrainval again.")
     return listing.read_text().split()
 
 
@@ -88,7 +89,7 @@ def pairs(root: Path, names: list[str]) -> list[tuple[Path, Path]]:
     ]
     for file in (file for entry in entries for file in entry):
         if not file.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{root}/ImageSets/Segmentation names {file.stem}, but {file} does not "
                 "exist. Unpack VOCtrainval again."
             )
@@ -99,7 +100,7 @@ def read(pair: tuple[Path, Path]) -> Sample:
     image, encoded = read_image(pair[0])
     label, _ = read_mask(pair[1])
     if label.ndim != 2 or label.dtype != np.uint8:
-        raise ValueError(
+        raise UserError(
             f"Mask {pair[1]} must be a palette PNG whose indices are class ids. Copy "
             "it from SegmentationClass again, without a conversion to RGB."
         )

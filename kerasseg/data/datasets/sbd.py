@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples, pascal_voc, stem
 from kerasseg.data.datasets.reading.extra import needs
 from kerasseg.data.datasets.reading.files import read_image
@@ -33,7 +34,7 @@ def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
     src = Path(src)
     root = src if (src / "cls").is_dir() else src / "dataset"
     if not (root / "cls").is_dir():
-        raise ValueError(
+        raise UserError(
             f"{src} holds no dataset/cls. Name the folder benchmark_RELEASE of SBD."
         )
     names = {split: _listed(root, split) for split in ("train", "val")}
@@ -56,7 +57,7 @@ def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
 def _listed(root: Path, split: str) -> list[str]:
     listing = root / f"{split}.txt"
     if not listing.is_file():
-        raise ValueError(f"List {listing} does not exist. Unpack SBD again.")
+        raise UserError(f"List {listing} does not exist. Unpack SBD again.")
     return listing.read_text().split()
 
 
@@ -64,7 +65,7 @@ def _pairs(root: Path, names: list[str]) -> list[tuple[Path, Path]]:
     pairs = [(root / f"img/{n}.jpg", root / f"cls/{n}.mat") for n in names]
     for file in (file for pair in pairs for file in pair):
         if not file.is_file():
-            raise ValueError(
+            raise UserError(
                 f"The lists of {root} name {file.stem}, but {file} does not exist. "
                 "Unpack SBD again."
             )
@@ -84,12 +85,12 @@ def _label(file: Path) -> np.ndarray:
     try:
         label = np.asarray(io.loadmat(file)["GTcls"]["Segmentation"][0, 0])
     except Exception as error:  # damaged files raise MatReadError, zlib.error, ...
-        raise ValueError(
+        raise UserError(
             f"{file} is no MAT file with GTcls.Segmentation ({error}). Unpack SBD "
             "again."
         ) from error
     if label.ndim != 2 or label.dtype != np.uint8:
-        raise ValueError(
+        raise UserError(
             f"{file}: GTcls.Segmentation must be uint8 (H, W), is {label.dtype} "
             f"{label.shape}. Unpack SBD again."
         )

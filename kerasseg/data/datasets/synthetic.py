@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.synthetic import TAXONOMY, scenes
 from kerasseg.taxonomy import Taxonomy
@@ -34,9 +35,9 @@ def load(
     counts = {"train": train, "val": val, "test": test}
     for split, count in counts.items():
         if not 0 <= count <= STRIDE:
-            raise ValueError(f"--{split} must be 0 to {STRIDE} scenes, got {count}.")
+            raise UserError(f"--{split} must be 0 to {STRIDE} scenes, got {count}.")
     if min(height, width) < 1:
-        raise ValueError(f"Scenes need height and width > 0, got {height} x {width}.")
+        raise UserError(f"Scenes need height and width > 0, got {height} x {width}.")
     read = partial(_scene, height=height, width=width, seed=seed)
     return TAXONOMY, {
         split: Samples(range(i * STRIDE, i * STRIDE + count), read)

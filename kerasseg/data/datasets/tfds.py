@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.reading.embedded import Embedded
@@ -70,14 +71,14 @@ def _builder(name: str, data_dir: str, download: bool):
         builder = tfds.builder(name, data_dir=data_dir or None)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(
+        raise UserError(
             f"tensorflow-datasets has no dataset '{name}' ({reason}). Its names are in "
             "https://www.tensorflow.org/datasets/catalog/overview."
         ) from error
     if download:
         builder.download_and_prepare()
     if not Path(builder.data_dir).is_dir():
-        raise ValueError(
+        raise UserError(
             f"Dataset {name} is not in {builder.data_dir}. Say --download, or where it "
             "is with --data-dir."
         )
@@ -103,7 +104,7 @@ def _features(builder, image: str, label: str) -> tuple[str, str]:
     ):
         choice = [given] if given else found
         if len(choice) != 1 or choice[0] not in images:
-            raise ValueError(
+            raise UserError(
                 f"Dataset {builder.name} has the images {', '.join(images) or '-'}. "
                 f"Name one of them with {flag}."
             )
@@ -132,7 +133,7 @@ def _read(number: int, examples: InOrder, split: str, keys, first: int) -> Sampl
     if mask.ndim == 3 and (mask == mask[..., :1]).all():
         mask = mask[..., 0]  # gray ids, saved as RGB
     if mask.ndim == 3 or mask.max() > IGNORE:
-        raise ValueError(
+        raise UserError(
             f"{mask_file} must be a gray mask of ids 0 to {IGNORE}, is {mask.dtype} "
             f"{mask.shape}, at most {mask.max()}. Name another feature with --label."
         )

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from kerasseg import __version__
+from kerasseg import UserError, __version__
 from kerasseg.files import remote
 from kerasseg.taxonomy import Taxonomy
 
@@ -86,7 +86,7 @@ class Description:
     def split(self, name: str) -> SplitDescription:
         """The split of that name; a ValueError that lists the splits otherwise."""
         if name not in self.splits:
-            raise ValueError(
+            raise UserError(
                 f"Records {self.path} have no split '{name}', only "
                 f"{', '.join(sorted(self.splits))}. Choose one of them, or write "
                 f"'{name}' with python -m kerasseg.prepare."
@@ -117,19 +117,19 @@ def describe(path) -> Description:
         return _describe_remote(path)
     path = Path(path)
     if not path.is_dir():
-        raise ValueError(
+        raise UserError(
             f"Records folder {path} does not exist. Check the path, or write it with "
             f"python -m kerasseg.prepare NAME SRC {path}."
         )
     if not (path / FILE).is_file():
-        raise ValueError(
+        raise UserError(
             f"Folder {path} has no {FILE}, so it holds no records. Turn raw data into "
             f"records first: python -m kerasseg.prepare NAME {path} OUT."
         )
     try:
         values = json.loads((path / FILE).read_text(encoding="utf-8"))
         if values["format"] != FORMAT:
-            raise ValueError(
+            raise UserError(
                 f"{path / FILE} has format {values['format']}, this version of "
                 f"kerasseg reads format {FORMAT}. Run python -m kerasseg.prepare again."
             )
@@ -150,7 +150,7 @@ def describe(path) -> Description:
         AttributeError,
         RecursionError,
     ) as error:
-        raise ValueError(
+        raise UserError(
             f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
             "records again with python -m kerasseg.prepare."
         ) from error
@@ -161,7 +161,7 @@ def _describe_remote(path) -> Description:
     try:
         remote.bring(path, FILE, folder / FILE)
     except FileNotFoundError as error:
-        raise ValueError(
+        raise UserError(
             f"{url} has no {FILE}, so it holds no records. Check the address, or write "
             f"them there: python -m kerasseg.prepare NAME SRC {url}."
         ) from error

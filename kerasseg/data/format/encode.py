@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.format.tfrecord import example
 from kerasseg.data.sample import Decoded, Sample
@@ -49,7 +50,7 @@ def check(sample: Sample, split: str, taxonomy: Taxonomy) -> np.ndarray:
     """Counts the pixels of each id (256,); ValueError if the arrays do not fit."""
 
     def wrong(text):
-        return ValueError(f"Sample '{sample.id}' of split '{split}': {text}")
+        return UserError(f"Sample '{sample.id}' of split '{split}': {text}")
 
     image, label = sample.image, sample.label
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -92,7 +93,7 @@ def check_encoded(sample: Sample, split: str) -> None:
             return
     reason = _wrong_size(sample) or _undecodable(sample)
     if reason:
-        raise ValueError(
+        raise UserError(
             f"Sample '{sample.id}' of split '{split}': its encoded bytes {reason}"
         )
 

@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from dataclasses import replace
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 
 OWN = ("train", "val")
@@ -29,10 +30,10 @@ def divide_by_sequence(
     Raises ValueError for a source that does not tell sequences, or has only one.
     """
     if not 0 <= share < 1:
-        raise ValueError(f"--val-share must be at least 0 and below 1, got {share}.")
+        raise UserError(f"--val-share must be at least 0 and below 1, got {share}.")
     pools = [splits[split] for split in OWN if split in splits]
     if not pools or any(pool.sequence is None for pool in pools):
-        raise ValueError(
+        raise UserError(
             f"{name} does not tell which frames belong to one sequence. Leave out "
             "--split-by sequence; its own splits are taken then."
         )
@@ -41,7 +42,7 @@ def divide_by_sequence(
     lengths = Counter(train.sequence(entry) for entry in entries)
     chosen = _choose(lengths, share) if share else set()
     if share and len(lengths) < 2:
-        raise ValueError(
+        raise UserError(
             f"{name} has one sequence ({next(iter(lengths))}) and cannot be divided "
             "into train and val. Add another drive, or say --val-share 0."
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import Taxonomy
@@ -41,7 +42,7 @@ def join(sources: list[tuple[str, Source]]) -> Source:
         return taxonomy, splits
     for name, (other, _) in sources[1:]:
         if other.names != taxonomy.names:
-            raise ValueError(
+            raise UserError(
                 f"{name} has other classes than {first} ({other.num_classes} and "
                 f"{taxonomy.num_classes}). Add --taxonomy road, or write them to two "
                 "folders."

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes import TAXONOMY
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -155,7 +156,7 @@ def table(dataset: str, taxonomy: Taxonomy) -> np.ndarray:
         if road:
             ids[i] = TAXONOMY.names.index(road)
     if (ids == IGNORE).all():
-        raise ValueError(
+        raise UserError(
             f"No class of {dataset} ({', '.join(taxonomy.names[:5])}, ...) has a place "
             f"in the road taxonomy. Name classes {', '.join(TAXONOMY.names)}, or leave "
             "out --taxonomy road."

@@ -5,6 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.taxonomy import IGNORE
 
 CLASSES = 11
@@ -32,7 +33,7 @@ class Canvas:
         """The code of one more object of the class; at most 244 in a scene."""
         code = len(self._class_of)
         if code > 255:
-            raise ValueError("A synthetic scene holds at most 244 objects.")
+            raise UserError("A synthetic scene holds at most 244 objects.")
         self._class_of.append(class_id)
         self._instance_of.append(code - CLASSES)
         return code

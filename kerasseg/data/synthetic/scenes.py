@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.sample import Sample
 from kerasseg.data.synthetic.camera import Camera
 from kerasseg.data.synthetic.canvas import SUPERSAMPLING, VOID_CODE, Canvas
@@ -57,12 +58,12 @@ def scene(seed: int, index: int, height: int, width: int) -> Sample:
     Raises ValueError for sides below 32 pixels and for negative seed or index.
     """
     if min(height, width) < SMALLEST:
-        raise ValueError(
+        raise UserError(
             f"A synthetic scene needs at least {SMALLEST} pixels a side, "
             f"got height {height}, width {width}."
         )
     if seed < 0 or index < 0:
-        raise ValueError(f"seed and index must be >= 0, got {seed} and {index}.")
+        raise UserError(f"seed and index must be >= 0, got {seed} and {index}.")
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, index])))
     canvas = Canvas(height, width)
     light = Light.draw(rng)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from kerasseg import UserError
 from kerasseg.data.format.description import SplitDescription
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample
@@ -163,7 +164,7 @@ def _spread(
                 "number of --workers; it goes on with the shards that are finished."
             ) from error
         except ValueError as error:
-            raise ValueError(str(error)) from error
+            raise UserError(str(error)) from error
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

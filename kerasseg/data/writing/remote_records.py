@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from kerasseg import UserError
 from kerasseg.data.format.description import FILE, Description, Shard, again, describe
 from kerasseg.data.writing.shards import sha256
 from kerasseg.files import atomic, remote
@@ -36,11 +37,11 @@ def bring_shards(
             try:
                 remote.bring(path, shard.name, aside)
             except FileNotFoundError as error:
-                raise ValueError(
+                raise UserError(
                     f"Shard {url} is missing. {again(description)}"
                 ) from error
             if sha256(aside) != shard.sha256:
-                raise ValueError(
+                raise UserError(
                     f"Shard {url} is damaged or another: its SHA-256 is not the one in "
                     f"{FILE}. {again(description)}"
                 )
@@ -67,7 +68,7 @@ def present(path, splits: Iterable[str]) -> Description | None:
     shard = re.compile(rf"({'|'.join(map(re.escape, splits))})-\d+-of-\d+\.tfrecord")
     other = [name for name in names if not shard.fullmatch(name)]
     if other:
-        raise ValueError(
+        raise UserError(
             f"{remote.url_of(path)} is not empty and holds no records ({FILE}), but "
             f"{other[0]}. Nothing was written: name a new folder."
         )

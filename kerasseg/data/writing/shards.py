@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 
-from kerasseg import __version__
+from kerasseg import UserError, __version__
 from kerasseg.data.datasets import Samples
 from kerasseg.data.format.description import Shard
 from kerasseg.data.format.encode import check, check_encoded, serialise
@@ -107,7 +107,7 @@ def _refuse_repeated(split: str, samples: Samples | Cut) -> None:
     for entry in named.entries:
         name = named.id(entry)
         if name in seen:
-            raise ValueError(
+            raise UserError(
                 f"Sample id '{name}' occurs twice in split '{split}': of "
                 f"{_shown(seen[name])} and of {_shown(entry)}. Ids must differ: rename "
                 "or remove one of the files."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
+from kerasseg import UserError
 from kerasseg.data.datasets import Samples
 from kerasseg.data.format.description import FILE, Description, describe, save
 from kerasseg.data.sample import Sample
@@ -73,17 +74,17 @@ def write_splits(
     process is writing it; OSError for a full disk.
     """
     if not splits:
-        raise ValueError("Expected at least one split to write, got none.")
+        raise UserError("Expected at least one split to write, got none.")
     for split in splits:
         if not split or set(split) & set("/\\ "):
-            raise ValueError(f"A split is named by letters and digits, got '{split}'.")
+            raise UserError(f"A split is named by letters and digits, got '{split}'.")
     out = remote.url_of(out) if remote.is_remote(out) else Path(out).resolve()
     folder = _aside(out)
     with alone(folder.with_name(f"{folder.name}.lock"), str(out)):
         old = _present(out, splits)
         kept = {s: old.splits[s] for s in old.splits if s not in splits} if old else {}
         if kept and old.taxonomy != taxonomy:
-            raise ValueError(
+            raise UserError(
                 f"Splits {', '.join(kept)} of {out} have other classes than the "
                 "samples to write. Choose another folder, or delete this one first."
             )
@@ -134,9 +135,9 @@ def _present(out: Path | str, splits: Iterable[str]) -> Description | None:
     if (out / FILE).is_file():
         return describe(out)
     if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file. Name a folder for the records.")
+        raise UserError(f"{out} is a file. Name a folder for the records.")
     if out.is_dir() and any(not f.name.startswith(ASIDE) for f in out.iterdir()):
-        raise ValueError(
+        raise UserError(
             f"Folder {out} is not empty and holds no records ({FILE}). Nothing was "
             "written: name a new folder."
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.format.description import Shard, SplitDescription
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE
@@ -51,7 +52,7 @@ class Tally:
     ) -> SplitDescription:
         """ValueError for a split without samples."""
         if not self.ids:
-            raise ValueError(
+            raise UserError(
                 f"Split '{self.split}' is empty: there is no sample to write. Check "
                 "the source folder and the names of its splits."
             )
@@ -93,7 +94,7 @@ class Tally:
         for name, shard in ids.items():
             if name in self.ids:
                 places = " and ".join(dict.fromkeys((self.ids[name], shard)))
-                raise ValueError(
+                raise UserError(
                     f"Sample id '{name}' occurs twice in split '{self.split}'"
                     f"{places and f' (in {places})'}. Ids must differ: rename one of "
                     "the files."
@@ -101,7 +102,7 @@ class Tally:
             self.ids[name] = shard
         for has, name in instances.items():
             if has not in self.instances and self.instances:
-                raise ValueError(
+                raise UserError(
                     f"Sample '{name}' of split '{self.split}': some samples have "
                     "object ids (instance) and some have not. Give all or none."
                 )

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import convert as lite_convert
 
+from kerasseg import UserError
 from kerasseg.console import silenced
 from kerasseg.export.litert import flatbuffer, layer_errors, metadata
 from kerasseg.files import atomic
@@ -55,16 +56,16 @@ def convert(network, kind: str = "float32", images=(), keep_float=()) -> bytes:
     itself, naming the layer and what to use.
     """
     if kind not in KINDS:
-        raise ValueError(f"Unknown kind '{kind}'. Known: {', '.join(KINDS)}.")
+        raise UserError(f"Unknown kind '{kind}'. Known: {', '.join(KINDS)}.")
     if kind == "int8" and not len(images):
-        raise ValueError("int8 needs images to calibrate on, got none.")
+        raise UserError("int8 needs images to calibrate on, got none.")
     with converter(network, kind, images) as made:
         data, failure = _converted(network, made, keep_float)
     if failure is not None:
-        raise ValueError(_refusal(network, kind, str(failure))) from failure
+        raise UserError(_refusal(network, kind, str(failure))) from failure
     custom = [name for name in flatbuffer.operators(data) if name.startswith("CUSTOM")]
     if custom:
-        raise ValueError(
+        raise UserError(
             f"'{network.name}' needs {', '.join(custom)}, which no LiteRT interpreter "
             "has built in. Build the network from other layers."
         )

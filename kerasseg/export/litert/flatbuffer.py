@@ -8,6 +8,8 @@ from collections import Counter
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from kerasseg import UserError
+
 NAMES = {
     code: word
     for word, code in vars(schema.BuiltinOperator).items()
@@ -84,7 +86,7 @@ def take_raw_pixels(data: bytes) -> bytes:
     kinds = {name(model.operatorCodes[op.opcodeIndex]) for op in readers}
     after = [graph.tensors[op.outputs[0]].quantization for op in readers]
     if kinds != {"QUANTIZE"} or any(q.scale[0] != 1 for q in after):
-        raise ValueError(
+        raise UserError(
             f"The image goes into {', '.join(sorted(kinds))}, not into a quantisation "
             "of step 1. The network's first layers must be quantised."
         )

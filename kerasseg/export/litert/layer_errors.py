@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from kerasseg import UserError
 from kerasseg.console import silenced
 from kerasseg.export.litert import flatbuffer
 
@@ -46,7 +47,7 @@ def partly_quantised(network, converter, keep_float) -> bytes:
     """An int8 file in which the layers named in `keep_float` stay float32."""
     known = [layer.name for layer in network.layers]
     for name in set(keep_float) - set(known):
-        raise ValueError(
+        raise UserError(
             f"'{network.name}' has no layer '{name}' to keep in float. Take names from "
             "the table of layer errors, or from network.summary()."
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasseg import UserError
 from kerasseg.data.resize import resize_image
 from kerasseg.export.saved_model import encoded, tiles, warmup
 from kerasseg.files import atomic
@@ -56,13 +57,13 @@ def write(
     size, classes = network_size(network), network.output_shape[-1]
     taxonomy = taxonomy or Taxonomy.numbered(classes)
     if taxonomy.num_classes != classes:
-        raise ValueError(
+        raise UserError(
             f"The taxonomy has {taxonomy.num_classes} classes, the network {classes}."
         )
     if overlap:
         tiles.check(size, overlap)
     if max_pixels < 1:
-        raise ValueError(f"max_pixels must be at least 1, got {max_pixels}.")
+        raise UserError(f"max_pixels must be at least 1, got {max_pixels}.")
     graph = _Graph(network, overlap, flip, max_pixels)
     module = tf.Module()
     # The graph reads the variables; without a name in the module they are not saved.

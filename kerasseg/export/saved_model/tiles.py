@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from kerasseg import UserError
+
 
 def logits(network, image, tile: tuple[int, int], overlap: int):
     """uint8 (H, W, 3) -> logits float32 (H, W, C) of overlapping tiles, blended.
@@ -44,7 +46,7 @@ def logits(network, image, tile: tuple[int, int], overlap: int):
 def check(tile: tuple[int, int], overlap: int) -> None:
     """ValueError for an overlap that leaves a tile no progress, or has no half."""
     if not 0 < overlap < min(tile) or overlap % 2:
-        raise ValueError(
+        raise UserError(
             "The overlap of tiles must be even, "
             f"from 1 to {min(tile) - 1} pixels for a network of {tile[0]} x {tile[1]} "
             f"(height x width), got {overlap}."

@@ -8,6 +8,7 @@ import math
 
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.analysis.graph import calls, check_static, size
 
 FLOAT = 4  # bytes
@@ -90,7 +91,7 @@ def _multiply_adds(node):
             operands.append(layer.kernel.shape)
         return _einsum(subscripts, operands)
     if isinstance(layer, ATTENTION) or hasattr(layer, "cell"):
-        raise ValueError(f"No count of multiply-adds for {kind} '{layer.name}'.")
+        raise UserError(f"No count of multiply-adds for {kind} '{layer.name}'.")
     return 0
 
 

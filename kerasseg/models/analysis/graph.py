@@ -2,6 +2,8 @@
 
 import math
 
+from kerasseg import UserError
+
 
 def calls(model):
     """Nodes of the graph but for its inputs; each has `operation`, `input_tensors`,
@@ -13,7 +15,7 @@ def calls(model):
     ]
     for node in nodes:
         if hasattr(node.operation, "_nodes_by_depth"):
-            raise ValueError(
+            raise UserError(
                 f"Layer '{node.operation.name}' is a model of its own. Expected a "
                 "network of plain layers: call the function that builds the inner one."
             )
@@ -28,7 +30,7 @@ def size(tensor):
 def check_static(model):
     for tensor in (*model.inputs, *model.outputs):
         if None in tensor.shape[1:]:
-            raise ValueError(
+            raise UserError(
                 f"Expected a network for one size, got {tuple(tensor.shape)} for "
                 f"'{tensor.name}'. Build it with numbers as input_shape."
             )

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.models.analysis.graph import calls, check_static
 from kerasseg.models.analysis.spans import Span, inputs_seen
 from kerasseg.models.analysis.windows import unknown
@@ -66,7 +67,7 @@ def pixels_seen(model, axis, positions, local=False):
                 span = _union(node, spans[id(tensor)], span)
             spans[id(tensor)] = span
     if id(model.inputs[0]) not in spans:
-        raise ValueError("The output does not depend on single pixels of the image.")
+        raise UserError("The output does not depend on single pixels of the image.")
     span = spans[id(model.inputs[0])]
     return span.first, span.last
 

@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from kerasseg import UserError
+
 
 def _window(node, where, first, last):
     """Convolution and pooling: output k sees k * stride - before and what follows."""
@@ -36,7 +38,7 @@ def _transposed(node, where, first, last):
 
 def _geometry(layer, axis):
     if layer.data_format != "channels_last":
-        raise ValueError(f"Expected channels last in layer '{layer.name}'.")
+        raise UserError(f"Expected channels last in layer '{layer.name}'.")
     kernel = getattr(layer, "kernel_size", None) or layer.pool_size
     dilation = getattr(layer, "dilation_rate", (1,) * len(kernel))
     return kernel[axis], layer.strides[axis], dilation[axis]
@@ -129,4 +131,4 @@ RULES = {
 
 def unknown(node):
     kind, name = type(node.operation).__name__, node.operation.name
-    return ValueError(f"It is not known how far {kind} '{name}' sees.")
+    return UserError(f"It is not known how far {kind} '{name}' sees.")

@@ -21,6 +21,7 @@ import inspect
 
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders.densenet import densenet121, densenet169, densenet201
 from kerasseg.models.encoders.efficientnet_lite import (
     efficientnet_lite0,
@@ -53,11 +54,11 @@ ENCODERS = {
 def encode(name, image, **options):
     """Feature maps of the encoder called `name`; see the contract above."""
     if name not in ENCODERS:
-        raise ValueError(f"Unknown encoder '{name}'. Known: {', '.join(ENCODERS)}.")
+        raise UserError(f"Unknown encoder '{name}'. Known: {', '.join(ENCODERS)}.")
     _, *known = inspect.signature(ENCODERS[name]).parameters
     unknown = [key for key in options if key not in known]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"Encoder '{name}' has no option '{unknown[0]}'. "
             f"Its options: {', '.join(known)}."
         )

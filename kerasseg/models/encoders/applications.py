@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from kerasseg import UserError
 from kerasseg.files import untrusted
 
 PREFIX = "encoder_"
@@ -28,11 +29,11 @@ def read(network, weights, **options):
         )
     except Exception as error:
         if weights != "imagenet":
-            raise ValueError(
+            raise UserError(
                 f"Weight file {weights} does not fit keras.applications.{network}"
                 f"(include_top=False, {options}): {error}"
             ) from error
-        raise ValueError(
+        raise UserError(
             f"Keras could not fetch the ImageNet weights of {network}: {error}. "
             "Without internet: put that file into the folder 'models' of KERAS_HOME "
             "(default ~/.keras), or name a file by weights=PATH, or start from random "
@@ -57,7 +58,7 @@ def load_own(encoder, name, weights):
     writes (`*.weights.h5`).
     """
     if weights == "imagenet":
-        raise ValueError(
+        raise UserError(
             f"keras.applications has no ImageNet weights for {name}. Choose "
             'weights="none" (random) or the path of a .weights.h5 file of this encoder.'
         )
@@ -65,14 +66,14 @@ def load_own(encoder, name, weights):
     try:
         encoder.load_weights(weights)
     except Exception as error:
-        raise ValueError(
+        raise UserError(
             f"Weight file {weights} does not fit the encoder {name}: {error}"
         ) from error
 
 
 def _check(weights, whose):
     if weights != "imagenet" and not Path(weights).is_file():
-        raise ValueError(
+        raise UserError(
             f'weights="{weights}" is not a file. Expected "imagenet", "none" or the '
             f"path of a weight file {whose}."
         )

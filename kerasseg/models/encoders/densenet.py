@@ -7,6 +7,7 @@ Huang et al. 2017 (arXiv 1608.06993), growth rate 32, bottleneck layers, compres
 import keras
 from keras import layers, ops
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 
 # Mean and standard deviation of ImageNet (RGB, 0..1) that the weights want removed.
@@ -42,7 +43,7 @@ def densenet201(image, output_stride=32, weights="imagenet", batch_norm_momentum
 
 def _encoder(number, blocks, image, output_stride, weights, momentum):
     if output_stride not in (8, 16, 32):
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
 
     def batch_norm_relu(x, name):
         x = layers.BatchNormalization(

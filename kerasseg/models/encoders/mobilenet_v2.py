@@ -8,6 +8,7 @@ keras.applications.MobileNetV2. The 1280-channel convolution is left out as in D
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 from kerasseg.models.encoders.mobilenet_v3 import divisible
 
@@ -32,7 +33,7 @@ def mobilenet_v2(
     keras.applications, which has ImageNet weights for 0.35, 0.5, 0.75, 1, 1.3, 1.4).
     """
     if output_stride not in (8, 16, 32):
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     momentum = batch_norm_momentum
     x = layers.Rescaling(
         1 / 127.5, offset=-1, dtype="float32", name="encoder_rescaling"

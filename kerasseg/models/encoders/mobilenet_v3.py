@@ -9,6 +9,7 @@ research/deeplab/core/feature_extractor.py).
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 
 # kernel size, expansion, filters, squeeze and excitation, activation, stride
@@ -104,7 +105,7 @@ def _encoder(
     name, blocks, image, output_stride, weights, momentum, reduced_tail, width
 ):
     if output_stride not in (8, 16, 32):
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     x = layers.Rescaling(
         1 / 127.5, offset=-1, dtype="float32", name="encoder_rescaling"
     )(image)

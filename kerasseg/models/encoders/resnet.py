@@ -9,6 +9,7 @@ code (research/deeplab/core/resnet_v1_beta.py).
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 
 # The mean pixel (RGB) that the Caffe weights of keras.applications were trained with.
@@ -90,11 +91,11 @@ def _encoder(
     width,
 ):
     if output_stride not in (8, 16, 32):
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     if stem not in STEMS:
-        raise ValueError(f"stem must be one of {', '.join(STEMS)}, got {stem!r}.")
+        raise UserError(f"stem must be one of {', '.join(STEMS)}, got {stem!r}.")
     if len(multi_grid) != blocks[-1]:
-        raise ValueError(
+        raise UserError(
             f"multi_grid needs {blocks[-1]} factors, one for each block of the last "
             f"stage, such as (1, 2, 4); got {multi_grid!r}."
         )

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
+
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 STORAGES = {
     "DoubleStorage": "<f8",
@@ -43,10 +45,10 @@ def read(path):
         is_zip = zipfile.is_zipfile(io.BytesIO(content))
         found, numbers = _read_zip(content) if is_zip else _read_legacy(content)
         if not isinstance(found, dict):
-            raise ValueError(f"holds a {type(found).__name__}, not a state dictionary")
+            raise UserError(f"holds a {type(found).__name__}, not a state dictionary")
         return {name: _array(name, value, numbers) for name, value in found.items()}
     except ValueError as error:
-        raise ValueError(f"PyTorch file {path.name}: {error}") from error
+        raise UserError(f"PyTorch file {path.name}: {error}") from error
     except (
         pickle.UnpicklingError,
         zipfile.BadZipFile,
@@ -57,7 +59,7 @@ def read(path):
         AttributeError,
         TypeError,
     ) as error:
-        raise ValueError(
+        raise UserError(
             f"PyTorch file {path.name} is cut or damaged ({error!r}); fetch it again."
         ) from error
 
@@ -89,7 +91,7 @@ class _StateDict(pickle.Unpickler):
             ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
         }
         if (module, name) not in known:
-            raise ValueError(
+            raise UserError(
                 f"it asks for {module}.{name}, which plain weights do not need and "
                 "which could run code; it was not run. Use a file of weights only "
                 "(torch.save(model.state_dict(), path))."
@@ -99,7 +101,7 @@ class _StateDict(pickle.Unpickler):
     def persistent_load(self, identity):
         kind, storage, key, _, length, *_ = identity
         if kind != "storage" or storage not in STORAGES:
-            raise ValueError(f"unknown storage {identity!r}")
+            raise UserError(f"unknown storage {identity!r}")
         return _Storage(str(key), STORAGES[storage], int(length))
 
 
@@ -107,7 +109,7 @@ class _Plain(pickle.Unpickler):
     """Numbers, strings, lists and dictionaries only."""
 
     def find_class(self, module, name):
-        raise ValueError(f"it asks for {module}.{name} in its header; it was not run")
+        raise UserError(f"it asks for {module}.{name} in its header; it was not run")
 
 
 def _rebuild_tensor(storage, offset, shape, strides, *_):
@@ -123,11 +125,11 @@ def _read_zip(content):
         names = archive.namelist()
         pickled = [name for name in names if name.endswith("/data.pkl")]
         if len(pickled) != 1:
-            raise ValueError("a zip file, but not one that torch.save wrote")
+            raise UserError("a zip file, but not one that torch.save wrote")
         folder = pickled[0].removesuffix("data.pkl")
         order = f"{folder}byteorder"
         if order in names and archive.read(order) != b"little":
-            raise ValueError("numbers are stored big-endian; only little is read")
+            raise UserError("numbers are stored big-endian; only little is read")
         found = _StateDict(io.BytesIO(archive.read(pickled[0]))).load()
         prefix = f"{folder}data/"
         keys = [name for name in names if name.startswith(prefix)]
@@ -137,10 +139,10 @@ def _read_zip(content):
 def _read_legacy(content):
     stream = io.BytesIO(content)
     if _Plain(stream).load() != LEGACY_MAGIC:
-        raise ValueError("not a file that torch.save wrote")
+        raise UserError("not a file that torch.save wrote")
     _Plain(stream).load()  # protocol version
     if not _Plain(stream).load()["little_endian"]:
-        raise ValueError("numbers are stored big-endian; only little is read")
+        raise UserError("numbers are stored big-endian; only little is read")
     unpickler = _StateDict(stream)
     found = unpickler.load()
     sizes = {}
@@ -156,7 +158,7 @@ def _read_legacy(content):
 
 def _array(name, tensor, numbers):
     if not isinstance(tensor, _Tensor):
-        raise ValueError(
+        raise UserError(
             f"entry '{name}' is a {type(tensor).__name__}, not a tensor; expected a "
             "flat state dictionary (torch.save(model.state_dict(), path))"
         )
@@ -164,16 +166,16 @@ def _array(name, tensor, numbers):
     dtype = np.dtype(storage.dtype)
     stored = numbers[storage.key]
     if len(stored) != storage.length * dtype.itemsize:
-        raise ValueError(f"is cut: '{name}' has {len(stored)} bytes of its storage")
+        raise UserError(f"is cut: '{name}' has {len(stored)} bytes of its storage")
     # Checked before as_strided, which would read whatever lies beyond the storage.
     pairs = list(zip(tensor.shape, tensor.strides, strict=True))
     if any(size < 0 or step < 0 for size, step in pairs) or tensor.offset < 0:
-        raise ValueError(f"'{name}' has a negative size, stride or offset")
+        raise UserError(f"'{name}' has a negative size, stride or offset")
     if math.prod(tensor.shape) == 0:
         return np.zeros(tensor.shape, dtype)
     last = tensor.offset + sum((size - 1) * step for size, step in pairs)
     if last >= storage.length:
-        raise ValueError(f"'{name}' reaches beyond its storage")
+        raise UserError(f"'{name}' reaches beyond its storage")
     flat = np.frombuffer(stored, dtype)[tensor.offset :]
     strides = [step * dtype.itemsize for step in tensor.strides]
     return np.lib.stride_tricks.as_strided(flat, tensor.shape, strides).copy()

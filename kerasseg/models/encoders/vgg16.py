@@ -8,6 +8,7 @@ be swapped at run time.
 import keras
 from keras import layers, ops
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 
 # filters, convolutions
@@ -28,7 +29,7 @@ def vgg16(
     width: factor on all filters; other than 1 there are no ImageNet weights.
     """
     if output_stride not in (8, 16, 32):
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     x = layers.Rescaling(
         1.0, offset=[-mean for mean in MEAN], dtype="float32", name="encoder_rescaling"
     )(image)
@@ -86,7 +87,7 @@ def _read_dense(weights):
     try:
         reference = keras.applications.VGG16(include_top=True, weights=weights)
     except Exception as error:
-        raise ValueError(
+        raise UserError(
             f"weights={weights!r} could not be read into keras.applications.VGG16("
             f'include_top=True): {error}. Expected "none" (random), the path of a '
             'weight file of that network, or "imagenet", which without internet needs '

@@ -8,6 +8,7 @@ convolutions with stride take the place of the pooling.
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 
 
@@ -30,9 +31,9 @@ def xception65(
     width: factor on all filters.
     """
     if output_stride not in (8, 16, 32):
-        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
     if len(multi_grid) != 3:
-        raise ValueError(f"multi_grid needs 3 factors, got {multi_grid!r}.")
+        raise UserError(f"multi_grid needs 3 factors, got {multi_grid!r}.")
     momentum = batch_norm_momentum
     stem, *entry, middle, wide, last = (
         tuple(round(filters * width) for filters in row)

@@ -7,6 +7,7 @@ its dense layers as dilated convolutions. Its ImageNet weights fit both.
 import keras
 from keras import layers
 
+from kerasseg import UserError
 from kerasseg.models.encoders import applications
 from kerasseg.models.encoders.vgg16 import MEAN, read_vgg16, vgg16_block
 
@@ -65,7 +66,7 @@ def load(model, weights, width):
     if weights == "none":
         return
     if width != 1.0:
-        raise ValueError(f"Weights of VGG16 need width=1, got {width}.")
+        raise UserError(f"Weights of VGG16 need width=1, got {width}.")
     fill(model, read_vgg16(weights, dense=True))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.data.datasets.reading.extra import needs
 
 FARTHEST = 1e5
@@ -21,15 +22,15 @@ def mask_of(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
     pycocotools draws the polygons. Raises ValueError for what does not fit `size`.
     """
     if not segmentation:
-        raise ValueError("it has no segmentation, perhaps only a box")
+        raise UserError("it has no segmentation, perhaps only a box")
     if isinstance(segmentation, list):
         segmentation = _drawn(segmentation, size)
     elif tuple(segmentation["size"]) != size:
-        raise ValueError(f"its run lengths are for {segmentation['size']} pixels")
+        raise UserError(f"its run lengths are for {segmentation['size']} pixels")
     counts = segmentation["counts"]
     runs = np.array(counts if isinstance(counts, list) else _numbers(counts), np.int64)
     if runs.min(initial=0) < 0 or runs.sum() != size[0] * size[1]:
-        raise ValueError(f"its run lengths are not those of {size} pixels")
+        raise UserError(f"its run lengths are not those of {size} pixels")
     inside = np.arange(runs.size) % 2 == 1
     return np.repeat(inside, runs).reshape(size, order="F")
 
@@ -38,9 +39,9 @@ def _drawn(polygons: list[list[float]], size: tuple[int, int]) -> dict:
     for polygon in polygons:
         corners = np.asarray(polygon, float)
         if corners.ndim != 1 or corners.size < 6 or corners.size % 2:
-            raise ValueError("a polygon is x, y, x, y, ... of at least 3 points")
+            raise UserError("a polygon is x, y, x, y, ... of at least 3 points")
         if not (np.abs(corners) < FARTHEST).all():
-            raise ValueError("a polygon leaves the image too far")
+            raise UserError("a polygon leaves the image too far")
     coco = needs("pycocotools.mask")
     return coco.merge(coco.frPyObjects(polygons, *size))
 
@@ -50,7 +51,7 @@ def _numbers(text: str | bytes) -> list[int]:
     numbers, value, shift = [], 0, 0
     for code in text if isinstance(text, bytes) else text.encode():
         if not 48 <= code < 112 or shift > 30:
-            raise ValueError("its run lengths are no text of COCO's kind")
+            raise UserError("its run lengths are no text of COCO's kind")
         bits = code - 48
         value |= (bits & 31) << shift
         shift += 5
@@ -59,5 +60,5 @@ def _numbers(text: str | bytes) -> list[int]:
             numbers.append(value + (numbers[-2] if len(numbers) > 2 else 0))
             value = shift = 0
     if shift:
-        raise ValueError("its run lengths are cut short")
+        raise UserError("its run lengths are cut short")
     return numbers

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kerasseg import UserError
+
 
 def divide(
     entries: Sequence[Any], share: float, name: Callable[[Any], str]
@@ -16,7 +18,7 @@ def divide(
     go to val, in the order of their SHA-256, until val holds `share` of the names.
     """
     if not 0 <= share < 1:
-        raise ValueError(f"--val-share must be at least 0 and below 1, got {share}.")
+        raise UserError(f"--val-share must be at least 0 and below 1, got {share}.")
     if not share:
         return {"train": list(entries)}
     names = sorted(
@@ -24,7 +26,7 @@ def divide(
     )
     count = max(1, round(share * len(names)))
     if count >= len(names):
-        raise ValueError(
+        raise UserError(
             f"{len(names)} images (or groups of them) cannot be divided into train and "
             f"val with a share of {share}. Add some, or say --val-share 0 for no val "
             "split."

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kerasseg import UserError
 from kerasseg.data.sample import Decoded
 from kerasseg.files import exif
 
@@ -62,7 +63,7 @@ def size_of(file: Path) -> tuple[int, int]:
     except FileNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(
+        raise UserError(
             f"{file} is no image file that can be read ({error})."
         ) from error
 
@@ -90,7 +91,7 @@ def _opened(file: Path, encoded: bytes) -> Iterator[Image.Image]:
         image.load()
         yield image
     except Exception as error:
-        raise ValueError(
+        raise UserError(
             f"{file} cannot be read as an image ({error}). Copy it again, or remove it "
             "from the dataset."
         ) from error

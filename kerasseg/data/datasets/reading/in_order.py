@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from kerasseg import UserError
+
 KEPT = 64
 """Items that stay at hand, for threads that ask a little out of order."""
 
@@ -36,7 +38,7 @@ class InOrder:
                 try:
                     self._recent.append(next(self._items))
                 except StopIteration:
-                    raise ValueError(
+                    raise UserError(
                         f"{key} ends before its item {number}. Copy it again."
                     ) from None
                 self._next += 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasseg import UserError
+
 
 def touching(instance: np.ndarray) -> np.ndarray:
     """Pixels to clear so that no two objects touch, not even at a corner.
@@ -36,7 +38,7 @@ def components(mask: np.ndarray) -> np.ndarray:
         np.asarray(mask).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S
     )
     if count > 1 << 16:
-        raise ValueError(
+        raise UserError(
             f"The mask has {count - 1} components, ids end at 65535. Cut the image "
             "into smaller ones."
         )

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from kerasseg import UserError
+
 CHUNK = 1 << 20
 BLANK = re.compile(r"\s*")
 END = re.compile(r"[\s,:\]}]")
@@ -55,7 +57,7 @@ class _Text:
         """Moves past the next character, which is one of `expected`, unless kept."""
         character = self.next()
         if not character or character not in expected:
-            raise ValueError(f"expected one of {expected}, got '{character or 'end'}'")
+            raise UserError(f"expected one of {expected}, got '{character or 'end'}'")
         self.at += character not in keep
         return character
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.taxonomy import IGNORE
 
 UNKNOWN = -1
@@ -21,7 +22,7 @@ def paired(
     if missing:
         image, label = missing[0]
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
-        raise ValueError(
+        raise UserError(
             f"Image {image} has no label {label}{more}. Add it, or move the image away."
         )
     return pairs
@@ -43,7 +44,7 @@ def to_classes(pixels: np.ndarray, known: np.ndarray, file: Path) -> np.ndarray:
     does not have: most often they come from other label files than those meant.
     """
     if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
-        raise ValueError(
+        raise UserError(
             f"Label {file} holds colours, not class ids. Use the label files of ids "
             "that the data set comes with."
         )
@@ -52,7 +53,7 @@ def to_classes(pixels: np.ndarray, known: np.ndarray, file: Path) -> np.ndarray:
     if not outside.size:
         outside = present[known[present] == UNKNOWN]
     if outside.size:
-        raise ValueError(
+        raise UserError(
             f"Label {file} holds id {outside[0]}, which this data set does not have. "
             "Check that it is the kind of label file that the data set comes with."
         )

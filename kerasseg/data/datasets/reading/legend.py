@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -28,7 +29,7 @@ def read_legend(file: Path) -> Legend:
     Empty lines and lines that begin with # are skipped; names may hold spaces.
     """
     if not file.is_file():
-        raise ValueError(f"Legend {file} does not exist. Check --legend.")
+        raise UserError(f"Legend {file} does not exist. Check --legend.")
     names, colours = [], []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         words = re.split(r"[\s,;]+", line.strip(" \t,;\ufeff"))
@@ -40,20 +41,20 @@ def read_legend(file: Path) -> Legend:
         elif len(words) > 3 and all(w.isdigit() for w in words[:3]):
             words, colour = words[3:], tuple(map(int, words[:3]))
         if colour and max(colour) > 255:
-            raise ValueError(
+            raise UserError(
                 f"{file} line {number}: colours are 0 to 255, got {colour}."
             )
         names.append(" ".join(words))
         colours.append(colour)
     if not names:
-        raise ValueError(f"Legend {file} is empty. Write one class name a line.")
+        raise UserError(f"Legend {file} is empty. Write one class name a line.")
     given = [c for c in colours if c]
     if given and len(given) != len(names):
         missing = names[colours.index(())]
-        raise ValueError(
+        raise UserError(
             f"{file}: class '{missing}' has no colour, others have. Give all or none."
         )
     if len(set(given)) != len(given):
         twice = next(c for c in given if given.count(c) > 1)
-        raise ValueError(f"{file}: colour {twice} names two classes. Keep one of them.")
+        raise UserError(f"{file}: colour {twice} names two classes. Keep one of them.")
     return Legend(tuple(names), tuple(given))

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg import UserError
+
 COLUMNS = "F"
 ROWS = "C"
 
@@ -35,11 +37,9 @@ def decode(runs: str, size: tuple[int, int], order: str) -> np.ndarray:
     try:
         numbers = np.array(runs.split(), np.int64)
     except (ValueError, OverflowError) as error:
-        raise ValueError(
-            f"Runs must be whole numbers, got '{_short(runs)}'."
-        ) from error
+        raise UserError(f"Runs must be whole numbers, got '{_short(runs)}'.") from error
     if numbers.size % 2:
-        raise ValueError(
+        raise UserError(
             f"Runs must be pairs 'start length', got {numbers.size} numbers: "
             f"'{_short(runs)}'."
         )
@@ -50,7 +50,7 @@ def decode(runs: str, size: tuple[int, int], order: str) -> np.ndarray:
     wrong = (starts < 0) | (lengths < 1) | (lengths > pixels - starts)
     if wrong.any():
         at = int(wrong.argmax())
-        raise ValueError(
+        raise UserError(
             f"Run '{numbers[2 * at]} {lengths[at]}' is not inside an image of {height} "
             f"x {width} pixels (height x width): starts count from 1, lengths are at "
             "least 1."
@@ -58,7 +58,7 @@ def decode(runs: str, size: tuple[int, int], order: str) -> np.ndarray:
     stops = starts + lengths
     if (starts[1:] < stops[:-1]).any():
         at = int((starts[1:] < stops[:-1]).argmax()) + 1
-        raise ValueError(
+        raise UserError(
             f"Run '{numbers[2 * at]} {lengths[at]}' begins before the run before it "
             "ends. Runs must ascend without overlap."
         )
@@ -75,16 +75,16 @@ def read_table(file: Path, columns: tuple[str, ...]) -> list[tuple[int, dict]]:
             reader = csv.DictReader(opened)
             rows = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is no CSV file ({error}). Copy it again.") from error
+        raise UserError(f"{file} is no CSV file ({error}). Copy it again.") from error
     missing = [c for c in columns if c not in (reader.fieldnames or ())]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{file} has no column '{missing[0]}', it begins with "
             f"'{_short(','.join(reader.fieldnames or ()))}'. Use it as downloaded."
         )
     for line, row in rows:
         if any(row[c] is None for c in columns):
-            raise ValueError(f"{file} line {line} is cut short. Copy the file again.")
+            raise UserError(f"{file} line {line} is cut short. Copy the file again.")
     return rows
 
 

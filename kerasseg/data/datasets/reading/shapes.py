@@ -13,6 +13,8 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
+from kerasseg import UserError
+
 LINE_WIDTH = 10
 POINT_RADIUS = 5
 POINTS = {
@@ -59,18 +61,18 @@ def rasterise(shape: dict, size: tuple[int, int]) -> np.ndarray:
 
 def _points(shape: dict, kind: str) -> list[tuple[float, float]]:
     if kind not in POINTS:
-        raise ValueError(
+        raise UserError(
             f"shape_type '{kind}' is unknown. Known: {', '.join(POINTS)}. Draw the "
             "shape as a polygon."
         )
     try:
         points = [(float(x), float(y)) for x, y in shape["points"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             "points must be a list of [x, y]. Draw the shape again."
         ) from error
     if len(points) not in POINTS[kind]:
-        raise ValueError(
+        raise UserError(
             f"a {kind} has {POINTS[kind].start} points"
             f"{' or more' if len(POINTS[kind]) > 1 else ''}, this one {len(points)}. "
             "Draw the shape again."
@@ -84,13 +86,13 @@ def _bitmap(shape: dict, points, size: tuple[int, int]) -> np.ndarray:
         content = base64.b64decode(shape["mask"])
         bitmap = np.asarray(Image.open(io.BytesIO(content))).astype(bool)
     except (KeyError, TypeError, binascii.Error, OSError) as error:
-        raise ValueError(
+        raise UserError(
             "a mask must be a PNG in base64. Draw the shape again."
         ) from error
     mask = np.zeros(size, bool)
     inside = left >= 0 and top >= 0 and right < size[1] and bottom < size[0]
     if not inside or bitmap.shape != (bottom - top + 1, right - left + 1):
-        raise ValueError(
+        raise UserError(
             f"a mask of {bitmap.shape} pixels does not fit between its corners "
             f"{(left, top)} and {(right, bottom)} in an image of {size}. Draw it again."
         )
