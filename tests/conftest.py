@@ -5,6 +5,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -12,3 +14,26 @@ import pytest
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def shared_records(tmp_path_factory):
+    """Ten tiny scenes to train on and five to validate on. Read only: copy to change."""
+    import walk
+
+    return walk.records(tmp_path_factory.mktemp("shared") / "records")
+
+
+@pytest.fixture(scope="session")
+def shared_run(tmp_path_factory, shared_records):
+    """One finished run of `walk.trained`, exported in float32. Read only."""
+    import walk
+
+    out = tmp_path_factory.mktemp("shared") / "runs"
+    return walk.trained(shared_records, out, augment__policy="road", fit__ema="0.9")
+
+
+@pytest.fixture
+def own_run(tmp_path, shared_run):
+    """A copy of the finished run, for tests that change it."""
+    return shutil.copytree(shared_run, tmp_path / "own" / shared_run.name)
