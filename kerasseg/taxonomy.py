@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from kerasseg import UserError
 
+Tensor: TypeAlias = Any
+"""A tensor of the Keras backend in use, or a NumPy array."""
 IGNORE = 255
 """The label id of pixels that count nowhere: not in losses, not in metrics."""
 
@@ -107,7 +110,7 @@ class Taxonomy:
         return ids[inverse].reshape(rgb.shape[:2])
 
 
-def one_hot(label, num_classes: int, ignore: int = IGNORE):
+def one_hot(label: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
     """(..., H, W) int ids -> (..., H, W, C) float32; all-zero where ignored.
 
     Ids outside 0..C-1 also give zeros: what enters here was checked when written.
