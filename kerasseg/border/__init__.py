@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from kerasseg import UserError
+from kerasseg.labels.connected import connected
 from kerasseg.taxonomy import IGNORE
 
 CUT = 1e-4
@@ -159,18 +160,7 @@ def connected_instances(label: np.ndarray, background: int = 0) -> np.ndarray:
     (H, W) int32, ids 1, 2, ... Cells that touch stay one instance: only labels that
     keep a background gap between neighbours, as U-Net's, show their borders.
     """
-    import cv2
-
-    instance = np.zeros(label.shape, np.int32)
-    count = 0
-    for class_id in np.unique(label):
-        if class_id in (background, IGNORE):
-            continue
-        mask = (label == class_id).astype(np.uint8)
-        pieces, numbers = cv2.connectedComponents(mask, connectivity=8)
-        instance[mask > 0] = numbers[mask > 0] + count
-        count += pieces - 1
-    return instance
+    return connected(label, connectivity=8, background=(background, IGNORE))
 
 
 def _batch(labels, name):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.labels.borders import borders
 from kerasseg.taxonomy import IGNORE
 
 
@@ -34,11 +35,14 @@ def boundary_f1(
     valid = (label >= 0) & (label < num_classes)
     reach = tolerance * np.hypot(*label.shape)
     f1 = np.full(num_classes, np.nan)
+    true_borders, seen_borders = (
+        borders(ids, both_sides=True, valid=valid) for ids in (label, predicted)
+    )
     for c in np.unique(label[valid]):
-        true = _boundary(label == c, valid)
+        true = true_borders & (label == c)
         if not true.any():
             continue
-        seen = _boundary(predicted == c, valid)
+        seen = seen_borders & (predicted == c)
         precision = (_distance(true)[seen] <= reach).mean() if seen.any() else 0.0
         recall = (_distance(seen)[true] <= reach).mean() if seen.any() else 0.0
         total = precision + recall
@@ -58,17 +62,6 @@ def trimap(label, width: float, ignore: int = IGNORE) -> np.ndarray:
     for c in np.unique(label[label != ignore]):
         near |= (label == c) & (_distance(label != c) <= width)
     return np.where(near, label, ignore)
-
-
-def _boundary(mask: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Pixels of the mask that touch (4-neighbours) a valid pixel outside the mask."""
-    mask, outside = mask & valid, ~mask & valid
-    touched = np.zeros_like(mask)
-    touched[1:] |= outside[:-1]
-    touched[:-1] |= outside[1:]
-    touched[:, 1:] |= outside[:, :-1]
-    touched[:, :-1] |= outside[:, 1:]
-    return mask & touched
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:
