@@ -1,6 +1,8 @@
-"""Imports point down only, and what must be light is light."""
+"""The law of the house: imports point down only. And what must be light is light."""
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,79 +13,225 @@ import kerasseg
 
 ROOT = Path(kerasseg.__file__).parent
 
-AGNOSTIC = {
-    "addons",
-    "augment",
-    "border",
-    "boundary",
-    "config",
-    "crf",
-    "exif",
-    "frames",
-    "lite",
-    "losses",
-    "metrics",
-    "models",
-    "page",
-    "picture",
-    "plots",
-    "report",
-    "runs",
-    "schedules",
-    "taxonomy",
-    "tiles",
-    "trainer",
-    "untrusted",
-    "upsampling",
+LEVEL = {
+    # What everybody may import.
+    "": 0,  # kerasseg/__init__.py
+    "console": 1,
+    "frameworks": 1,
+    "files": 2,
+    "taxonomy": 2,
+    "labels": 3,
+    # Mathematics, on keras.ops only; drawing, on NumPy only.
+    "border": 4,
+    "upsampling": 4,
+    "crf": 4,
+    "tiles": 4,
+    "drawing": 4,
+    "addons": 5,
+    "augment": 5,
+    "losses": 5,
+    "metrics": 5,
+    "config": 6,
+    "models": 6,
+    # Data, from a sample to batches; TensorFlow begins here.
+    "data.sample": 6,
+    "data.resize": 6,
+    "data.class_weights": 6,
+    "data.format": 7,
+    "data.datasets.reading": 7,
+    "data.synthetic": 7,
+    "data.writing": 8,
+    "data.datasets": 8,
+    "data.records": 9,
+    "data.pipeline": 10,
+    "data.preparing": 10,
+    # What is made of a network.
+    "inference": 11,
+    "runs": 12,
+    "fit": 13,
+    "export": 14,
+    "doctor": 15,
+    "serve": 15,
+    "demo": 15,
 }
-"""Parts that never import TensorFlow: they run under every Keras backend."""
+"""Part of kerasseg -> level. An import points to a lower level, or stays in its part."""
+COMMAND, LIST_OF_COMMANDS = 20, 21
 
-MATHS = {"augment", "border", "boundary", "crf", "losses", "metrics", "taxonomy"}
-MATHS |= {"models", "schedules", "tiles", "untrusted", "upsampling"}
-COMMANDS = {"__main__", "config", "evaluate", "predict", "prepare", "preview", "train"}
+WITHOUT_TENSORFLOW = {
+    *("", "console", "files", "taxonomy", "labels", "border", "upsampling", "crf"),
+    *("tiles", "drawing", "addons", "augment", "losses", "metrics", "config"),
+    *("models", "data.sample", "data.datasets.reading"),
+}
+"""Parts that run under every Keras backend, or without any."""
 
 
-def modules():
-    for path in ROOT.rglob("*.py"):
-        relative = path.relative_to(ROOT).with_suffix("")
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
-            else:
+def modules(root: Path) -> dict[str, ast.Module]:
+    """Dotted name without `kerasseg.` -> syntax tree; a package's own name for its
+    `__init__`."""
+    trees = {}
+    for path in root.rglob("*.py"):
+        parts = path.relative_to(root).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return trees
+
+
+def is_package(root: Path, name: str) -> bool:
+    return (root / name.replace(".", "/") / "__init__.py").is_file()
+
+
+def imported(root: Path, name: str, tree: ast.Module):
+    """Full dotted names that a module imports: at its top, inside functions, relative
+    ones, and those that `import_module` is given as a text."""
+    package = name.split(".") if is_package(root, name) else name.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package[: len(package) - node.level + 1]
+                base = ".".join(filter(None, ["kerasseg", *above, node.module]))
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called in ("import_module", "__import__"):
+                first = node.args[0]
+                if isinstance(first, ast.JoinedStr):
+                    first = first.values[0]
+                if isinstance(first, ast.Constant):
+                    yield str(first.value).rstrip(".")
+
+
+def is_command(name: str, tree: ast.Module) -> bool:
+    functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+    return "main" in functions and ("." not in name or name.endswith("__main__"))
+
+
+def part_of(name: str) -> str:
+    """The longest entry of LEVEL that a module belongs to."""
+    parts = name.split(".")
+    heads = [".".join(parts[:i]) for i in range(len(parts), 0, -1)]
+    for head in heads:
+        if head in LEVEL:
+            return head
+    return ""
+
+
+def violations(root: Path) -> list[str]:
+    trees = modules(root)
+    commands = {name for name, tree in trees.items() if is_command(name, tree)}
+    wrong = []
+
+    def level(name: str) -> int:
+        if name == "__main__":
+            return LIST_OF_COMMANDS
+        return COMMAND if name in commands else LEVEL[part_of(name)]
+
+    for name, tree in trees.items():
+        for target in imported(root, name, tree):
+            if target != "kerasseg" and not target.startswith("kerasseg."):
                 continue
-            for name in names:
-                yield relative, name
+            found = target.removeprefix("kerasseg").lstrip(".")
+            while found and found not in trees:  # a name inside a module
+                found = found.rpartition(".")[0]
+            if found == name or is_inside(name, found, commands):
+                continue
+            if level(name) <= level(found):
+                wrong.append(
+                    f"{name or '__init__'} (level {level(name)}) imports "
+                    f"{found or '__init__'} (level {level(found)})"
+                )
+    return wrong
+
+
+def is_inside(name: str, found: str, commands: set[str]) -> bool:
+    """Whether both belong to one part of the house, and neither is a command."""
+    same = part_of(name) == part_of(found) != ""
+    return same and not {name, found} & commands
+
+
+def test_every_part_has_a_level():
+    names = modules(ROOT)
+    homeless = [
+        name
+        for name, tree in names.items()
+        if name
+        and not part_of(name)
+        and not is_command(name, tree)
+        and name not in ("__main__", "data")
+    ]
+    assert not homeless
+    assert not [part for part in LEVEL if part and part not in names]
+
+
+def test_imports_point_down():
+    assert not violations(ROOT)
+
+
+PLANTED = {
+    "relative": ("losses/overlap.py", "from ..data import pipeline"),
+    "root": ("drawing/pictures.py", "from kerasseg import train, adjust, serve"),
+    "commands": ("data/writing/tally.py", "from kerasseg import adjust, doctor"),
+    "lazy": ("taxonomy.py", "def f():\n    import kerasseg.runs.scores"),
+    "main": ("doctor/__main__.py", "from kerasseg import train"),
+    "command": ("evaluate.py", "from kerasseg.predict import main as other"),
+    "text": ("models/unet.py", "import_module('kerasseg.export.gate')"),
+}
+
+
+@pytest.mark.parametrize("file, line", PLANTED.values(), ids=PLANTED)
+def test_an_import_that_points_up_is_found(tmp_path, file, line):
+    root = tmp_path / "kerasseg"
+    shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns("*.css", "web", "__py*"))
+    assert not violations(root)
+    with (root / file).open("a") as opened:
+        opened.write(f"\n\n{line}\n")
+    (name,) = {Path(file).with_suffix("").as_posix().replace("/", ".")}
+    found = violations(root)
+    assert found
+    assert all(text.startswith(f"{name} (level") for text in found)
+
+
+def test_no_circles_of_files():
+    trees = modules(ROOT)
+    arrows = {}
+    for name, tree in trees.items():
+        targets = set()
+        for target in imported(ROOT, name, tree):
+            found = target.removeprefix("kerasseg").lstrip(".")
+            while found and found not in trees:
+                found = found.rpartition(".")[0]
+            if target.startswith("kerasseg") and found and found != name:
+                targets.add(found)
+        # A package's face imports its inside, not the other way round.
+        arrows[name] = targets
+    while leaves := {name for name, targets in arrows.items() if not targets}:
+        arrows = {
+            name: targets - leaves
+            for name, targets in arrows.items()
+            if name not in leaves
+        }
+    assert not arrows
 
 
 def test_mathematics_does_not_import_tensorflow():
     wrong = [
-        f"{path} imports {name}"
-        for path, name in modules()
-        if path.parts[0] in AGNOSTIC and name.split(".")[0] == "tensorflow"
+        f"{name} imports {target}"
+        for name, tree in modules(ROOT).items()
+        if part_of(name) in WITHOUT_TENSORFLOW and not is_command(name, tree)
+        for target in imported(ROOT, name, tree)
+        if target.split(".")[0] == "tensorflow"
+        and name != "console"  # `start_tensorflow`
     ]
     assert not wrong
 
 
-def test_imports_point_down():
-    wrong = []
-    for path, name in modules():
-        if not name.startswith("kerasseg.") or path.name == "__main__":
-            continue  # a __main__ is a command
-        part, target = path.parts[0], name.split(".")[1]
-        if part in MATHS and target not in MATHS:
-            wrong.append(f"{path} imports {name}")
-        if part == "data" and target in COMMANDS | {"models", "export", "trainer"}:
-            wrong.append(f"{path} imports {name}")
-        if part == "models" and target in {"augment", "losses", "metrics"}:
-            wrong.append(f"{path} imports {name}")
-    assert not wrong
+def test_the_root_holds_the_commands_and_what_everybody_must_know():
+    assert len(list(ROOT.glob("*.py"))) <= 15
 
 
 def run(code: str, **environment) -> str:
-    import os
-
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | environment,
@@ -110,7 +258,7 @@ print([name for name in ("tensorflow", "keras", "matplotlib") if name in sys.mod
     assert run(code).strip() == "[]"
 
 
-def test_models_under_jax_do_not_import_tensorflow():
+def test_training_under_jax_does_not_import_tensorflow():
     pytest.importorskip("jax")
     code = """
 import sys, kerasseg.models, kerasseg.fit.trainer

@@ -14,7 +14,8 @@ from kerasseg.fit import callbacks, health
 
 KILLED = """
 import os, signal
-from kerasseg import callbacks, train
+from kerasseg import train
+from kerasseg.fit import callbacks
 saved = callbacks.State.on_train_batch_end
 def dies(self, batch, logs=None):
     saved(self, batch, logs)

@@ -23,7 +23,8 @@ SMALL = {"model.options": "filters=4 depth=1 batch_norm=true dropout=0.2"}
 
 KILLED = """
 import os, signal, sys
-from kerasseg import callbacks, train
+from kerasseg import train
+from kerasseg.fit import callbacks
 saved = callbacks.State.on_train_batch_end
 def dies(self, batch, logs=None):
     saved(self, batch, logs)

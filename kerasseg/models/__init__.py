@@ -38,31 +38,31 @@ MODELS = {
         },
     ),
     "deeplab_v3plus_efficientnet_lite0": (
-        "deeplab.deeplab_v3plus",
+        "deeplab_v3plus.deeplab_v3plus",
         {"encoder": "efficientnet_lite0"},
     ),
     "deeplab_v3plus_efficientnet_lite1": (
-        "deeplab.deeplab_v3plus",
+        "deeplab_v3plus.deeplab_v3plus",
         {"encoder": "efficientnet_lite1"},
     ),
     "deeplab_v3plus_efficientnet_lite2": (
-        "deeplab.deeplab_v3plus",
+        "deeplab_v3plus.deeplab_v3plus",
         {"encoder": "efficientnet_lite2"},
     ),
     "deeplab_v3plus_mobilenet_v2": (
-        "deeplab.deeplab_v3plus",
+        "deeplab_v3plus.deeplab_v3plus",
         {"encoder": "mobilenet_v2"},
     ),
     "deeplab_v3plus_resnet50": (
-        "deeplab.deeplab_v3plus",
+        "deeplab_v3plus.deeplab_v3plus",
         {"encoder": "resnet50", "separable": False, "multi_grid": (1, 2, 4)},
     ),
     "deeplab_v3plus_resnet101": (
-        "deeplab.deeplab_v3plus",
+        "deeplab_v3plus.deeplab_v3plus",
         {"encoder": "resnet101", "separable": False, "multi_grid": (1, 2, 4)},
     ),
     "deeplab_v3plus_xception65": (
-        "deeplab.deeplab_v3plus",
+        "deeplab_v3plus.deeplab_v3plus",
         {"encoder": "xception65", "weights": "none"},
     ),
     "deeplab_v3_resnet50": (

@@ -84,7 +84,7 @@ ALONE = """
 import sys
 from kerasseg import prepare
 prepare.main(["synthetic", sys.argv[1], "--train", "2", "--val", "1", "--workers", "1"])
-from kerasseg.data import worker
+from kerasseg.data.writing import worker
 print({"tensorflow", "fsspec"} & set(sys.modules))
 """
 
