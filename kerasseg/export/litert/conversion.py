@@ -12,12 +12,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.lite.python import convert as lite_convert
 
 from kerasseg import UserError
 from kerasseg.console import silenced
 from kerasseg.export.litert import flatbuffer, layer_errors, metadata
 from kerasseg.files import atomic
+from kerasseg.frameworks.private_hooks import tflite_convert
 from kerasseg.inference.class_maps import class_map, network_size
 
 SIGNATURES = ("class_map", "probabilities")
@@ -134,7 +134,7 @@ def _converted(network, made, keep_float):
             if keep_float:
                 return layer_errors.partly_quantised(network, made, keep_float), None
             return made.convert(), None
-        except (lite_convert.ConverterError, RuntimeError) as error:
+        except (tflite_convert().ConverterError, RuntimeError) as error:
             return b"", error
 
 

@@ -15,6 +15,8 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from kerasseg.frameworks.private_hooks import inbound_nodes
+
 FILE = "int8_ranges.json"
 """Of a run: `ranges` of its network, for the export to int8."""
 
@@ -224,7 +226,7 @@ def _readers(network) -> dict[str, list]:
     """Name of a layer or operation -> those that take its result."""
     readers = defaultdict(list)
     for operation in network.operations:
-        for node in operation._inbound_nodes:
+        for node in inbound_nodes(operation):
             for parent in node.parent_nodes:
                 readers[parent.operation.name].append(operation)
     return readers

@@ -6,13 +6,13 @@ import re
 import warnings
 
 import numpy as np
-import tensorflow as tf
 
 from kerasseg import UserError
 from kerasseg.console import silenced
 from kerasseg.export.litert import flatbuffer
+from kerasseg.frameworks.private_hooks import quantization_debugger
 
-Options = tf.lite.experimental.QuantizationDebugOptions
+Debugger, Options = quantization_debugger()
 
 
 def report(network, converter, images) -> list[dict]:
@@ -29,7 +29,7 @@ def report(network, converter, images) -> list[dict]:
         warnings.simplefilter("ignore")  # of tf.lite's interpreter, which it uses
         made = _debugger(converter, Options()).get_debug_quantized_model()
         # From a finished file: only then does it keep the results of all layers.
-        debugger = tf.lite.experimental.QuantizationDebugger(
+        debugger = Debugger(
             quant_debug_model_content=made,
             debug_dataset=lambda: ([batch] for batch in batches),
             debug_options=options,
@@ -71,9 +71,7 @@ def layers_of(network, tensor: str) -> list[str]:
 
 
 def _debugger(converter, options):
-    return tf.lite.experimental.QuantizationDebugger(
-        converter=converter, debug_options=options
-    )
+    return Debugger(converter=converter, debug_options=options)
 
 
 def _relative_error(exact, quantised, scale, zero_point) -> float:

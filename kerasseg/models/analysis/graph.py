@@ -2,19 +2,21 @@
 
 import math
 
+import keras
+
 from kerasseg import UserError
+from kerasseg.frameworks.private_hooks import nodes_by_depth
 
 
 def calls(model):
     """Nodes of the graph but for its inputs; each has `operation`, `input_tensors`,
     `output_tensors` and `arguments`. A layer called twice has two."""
-    # Keras has no public list of them; a submodel has only those that it needs.
-    by_depth = model._nodes_by_depth
+    by_depth = nodes_by_depth(model)
     nodes = [
         node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]
     ]
     for node in nodes:
-        if hasattr(node.operation, "_nodes_by_depth"):
+        if isinstance(node.operation, keras.Model):
             raise UserError(
                 f"Layer '{node.operation.name}' is a model of its own. Expected a "
                 "network of plain layers: call the function that builds the inner one."

@@ -1,0 +1,99 @@
+"""Every private name of Keras and TensorFlow that kerasseg uses, in one place.
+
+A release may rename or drop any of them, so pyproject.toml bounds both from above. To
+upgrade: raise the bound, run tests/frameworks/test_private_hooks.py, which names each
+hook that is gone, and adapt this file.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import keras
+
+# ---- Graph of a functional network ---------------------------------------------------
+
+
+def nodes_by_depth(network: keras.Model) -> dict[int, list[Any]]:
+    """The nodes of a functional network: distance to its outputs -> calls of layers.
+
+    A node has `operation`, `input_tensors`, `output_tensors`, `parent_nodes`,
+    `arguments` and `is_input`.
+    """
+    return network._nodes_by_depth
+
+
+def inbound_nodes(operation: keras.Operation) -> list[Any]:
+    """The nodes, as in `nodes_by_depth`, in which a layer or operation was called."""
+    return operation._inbound_nodes
+
+
+# ---- Optimizers ----------------------------------------------------------------------
+
+
+def moving_averages(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """The running means of the trainable variables, in their order; the optimizer must
+    keep them (`use_ema=True`)."""
+    return optimizer._model_variables_moving_average
+
+
+def without_all_reduce(optimizer: keras.optimizers.Optimizer) -> None:
+    """Tells an optimizer that its gradients are already sums over all replicas."""
+    optimizer._all_reduce_sum_gradients = list
+
+
+class UpdateStep:
+    """Mixin before an optimizer class: override `update_all`."""
+
+    def update_all(self, gradients: list, variables: list, learning_rate: Any) -> None:
+        """Changes the variables by their gradients, as the optimizer's rule says."""
+        super()._backend_update_step(gradients, variables, learning_rate)  # type: ignore[misc]
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        self.update_all(grads, trainable_variables, learning_rate)
+
+
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """Keras' own: override `apply_finite`."""
+
+    def apply_finite(self, gradients: list, variables: list) -> None:
+        """Divides the gradients, which are finite, by the loss scale and applies them;
+        counts them, and doubles the scale after enough of them."""
+        super()._stateful_handle_finite_grads(gradients, variables)
+
+    def _stateful_handle_finite_grads(self, grads, trainable_variables):
+        self.apply_finite(grads, trainable_variables)
+
+
+# ---- Batch normalisation -------------------------------------------------------------
+
+
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' own: override `moments`."""
+
+    def moments(self, inputs: Any, axes: list[int]) -> tuple[Any, Any]:
+        """Mean and variance (C,) over the axes that are not channels."""
+        return keras.ops.moments(inputs, axes=axes)
+
+    def _moments(self, inputs, mask):
+        return self.moments(inputs, self._reduction_axes)
+
+
+# ---- TensorFlow's LiteRT converter ---------------------------------------------------
+
+
+def tflite_convert() -> ModuleType:
+    """The module whose `ConverterError` TFLiteConverter raises."""
+    from tensorflow.lite.python import convert
+
+    return convert
+
+
+def quantization_debugger() -> tuple[type, type]:
+    """The classes QuantizationDebugger and QuantizationDebugOptions, which TensorFlow
+    calls experimental."""
+    import tensorflow as tf
+
+    names = tf.lite.experimental
+    return names.QuantizationDebugger, names.QuantizationDebugOptions
