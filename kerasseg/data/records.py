@@ -18,9 +18,10 @@ from kerasseg.data.format.example import FEATURES, deserialise, parse
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.conversion import bar
 from kerasseg.data.writing.remote_records import bring_shards
-from kerasseg.data.writing.shards import last, sha256
+from kerasseg.data.writing.shards import last
 from kerasseg.data.writing.splits import write, write_splits
 from kerasseg.files import remote
+from kerasseg.files.sha256 import sha256_of
 
 __all__ = [
     "FEATURES",
@@ -93,7 +94,7 @@ def verify(path, progress: bool = True) -> Description:
         bring_shards(path, description, description.splits, anew=True)
     for split, expected in description.splits.items():
         for file, shard in zip(shard_paths(path, split), expected.shards, strict=True):
-            if sha256(file) != shard.sha256:
+            if sha256_of(file) != shard.sha256:
                 raise UserError(
                     f"Shard {file} was changed: its SHA-256 is not the one in {FILE}; "
                     f"{_first_damaged(file)}. {again(description)}"

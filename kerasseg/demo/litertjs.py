@@ -19,6 +19,7 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.files import atomic
+from kerasseg.files.cache import cache_folder
 
 VERSION = "2.5.3"
 INTEGRITY = (
@@ -65,7 +66,7 @@ def load(source: str | Path = "") -> dict[str, bytes]:
 
 def cached() -> Path | None:
     """The archive in the cache, if it is there and whole."""
-    path = _cache() / ARCHIVE
+    path = cache_folder(ARCHIVE)
     return path if path.is_file() and _right(path.read_bytes()) else None
 
 
@@ -75,8 +76,8 @@ def fetch() -> Path:
     url = f"{registry.rstrip('/')}/@litertjs/core/-/core-{VERSION}.tgz"
     offline = (
         f"Where npm and internet are, run npm pack @litertjs/core@{VERSION}; give "
-        f"--litertjs {ARCHIVE} here, or put the file into {_cache()}. The environment "
-        "variable npm_config_registry names another registry."
+        f"--litertjs {ARCHIVE} here, or put the file into {cache_folder()}. The "
+        "environment variable npm_config_registry names another registry."
     )
     if not url.startswith(("https://", "http://")):
         raise UserError(f"npm_config_registry must be a web address, is {registry}.")
@@ -95,14 +96,9 @@ def fetch() -> Path:
             f"What {host} gave for LiteRT.js {VERSION} ({len(data)} bytes) does not "
             f"have the known SHA-512 and was thrown away. {offline}"
         )
-    path = _cache() / ARCHIVE
+    path = cache_folder(ARCHIVE)
     atomic.write_bytes(path, data)
     return path
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "kerasseg"
 
 
 def _right(data: bytes) -> bool:

@@ -1,45 +1,59 @@
-"""One writer at a time, also when the last one was killed."""
+"""One writer at a time: lock files that end with the process, also a killed one."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+import filelock
 
 from kerasseg import UserError
 
 
-@contextlib.contextmanager
-def alone(file: Path, what: str) -> Iterator[None]:
-    """Holds the lock file `file` while the block runs; ValueError if another has it.
+def try_lock(file: Path) -> filelock.BaseFileLock | None:
+    """Locks `file` at once; None where another holds it, or no lock can be had.
 
-    The lock ends with the process that holds it, the file with the block. A file system
-    without locks gives none.
+    The caller keeps the lock as long as it needs it: `release()` frees it, and so does
+    the end of the process. The file stays; a file without its lock means nothing.
+    """
+    with contextlib.suppress(filelock.Timeout, OSError, NotImplementedError):
+        return _acquired(file)
+    return None
+
+
+@contextlib.contextmanager
+def held(file: Path, owner: str) -> Iterator[None]:
+    """Holds the lock file `file` while the block runs, and then removes it.
+
+    A file system without locks gives none: the block runs all the same.
+
+    owner: what the lock protects, for the message.
+
+    Raises UserError where another process, or another block of this one, holds it.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        while True:
-            opened = stack.enter_context(file.open("a"))
-            try:
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(
-                    f"Another process is writing {what} (it holds {file}). Wait until "
-                    "it has ended, or name another folder."
-                ) from error
-            except OSError:
-                break
-            if _is_there(file, opened):
-                break  # else the holder before removed it: lock the new one
-        try:
-            yield
-        finally:
+    lock = None
+    try:
+        lock = _acquired(file)
+    except filelock.Timeout as error:
+        raise UserError(
+            f"Another process is writing {owner} (it holds {file}). Wait until it has "
+            "ended, or name another folder."
+        ) from error
+    except (OSError, NotImplementedError):
+        pass
+    try:
+        yield
+    finally:
+        # Removed while it is held, so that nobody can lock a file that goes away.
+        with contextlib.suppress(OSError):  # Windows removes it with the release
             file.unlink(missing_ok=True)
+        if lock is not None:
+            lock.release()
 
 
-def _is_there(file: Path, opened) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return file.stat().st_ino == os.fstat(opened.fileno()).st_ino
-    return False
+def _acquired(file: Path) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(file, thread_local=False)
+    lock.acquire(blocking=False)
+    return lock

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from kerasseg import UserError
 from kerasseg.files import atomic
+from kerasseg.files.cache import cache_folder
 
 URL = re.compile(r"([a-z][a-z0-9+]+):/+(.*)")
 """One slash is enough: `Path` makes one of two."""
@@ -41,9 +41,8 @@ def url_of(path) -> str:
 def cache_of(path) -> Path:
     """The folder here for what is at `path`."""
     url = url_of(path)
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    base = Path(os.environ.get("KERASSEG_CACHE") or usual / "kerasseg").absolute()
-    return base / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}-{Path(url).name}"
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return cache_folder(f"{digest}-{Path(url).name}")
 
 
 def names(path) -> list[str]:

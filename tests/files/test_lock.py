@@ -9,14 +9,14 @@ import pytest
 from kerasseg.data import records
 from kerasseg.data.datasets import Samples
 from kerasseg.data.sample import Sample
-from kerasseg.files.lock import alone
+from kerasseg.files.lock import held, try_lock
 from kerasseg.taxonomy import Taxonomy
 
 HOLD = """
 import sys
 from pathlib import Path
-from kerasseg.files.lock import alone
-with alone(Path(sys.argv[1]), "it"):
+from kerasseg.files.lock import held
+with held(Path(sys.argv[1]), "it"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -48,9 +48,21 @@ def test_a_second_conversion_is_refused(tmp_path):
 def test_the_lock_ends_with_the_block(tmp_path):
     file = tmp_path / "deep" / "lock"
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), alone(file, "it"):
+        with pytest.raises(ZeroDivisionError), held(file, "it"):
             with pytest.raises(ValueError, match="Another process is writing it"):
-                with alone(file, "it"):
+                with held(file, "it"):
                     pass
             1 / 0  # noqa: B018
         assert not file.exists()
+
+
+def test_a_lock_is_tried_and_given_back(tmp_path):
+    file = tmp_path / ".lock"
+    lock = try_lock(file)
+    assert lock
+    assert try_lock(file) is None
+    lock.release()
+    again = try_lock(file)
+    assert again
+    del again  # nobody holds it any longer
+    assert try_lock(file)

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from kerasseg import UserError
 from kerasseg.data.format.description import FILE, Description, Shard, again, describe
-from kerasseg.data.writing.shards import sha256
 from kerasseg.files import atomic, remote
+from kerasseg.files.sha256 import sha256_of
 
 
 def bring_shards(
@@ -40,7 +40,7 @@ def bring_shards(
                 raise UserError(
                     f"Shard {url} is missing. {again(description)}"
                 ) from error
-            if sha256(aside) != shard.sha256:
+            if sha256_of(aside) != shard.sha256:
                 raise UserError(
                     f"Shard {url} is damaged or another: its SHA-256 is not the one in "
                     f"{FILE}. {again(description)}"

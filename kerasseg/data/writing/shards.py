@@ -24,6 +24,7 @@ from kerasseg.data.sample import Sample
 from kerasseg.data.writing.cut import Cut
 from kerasseg.data.writing.tally import Tally
 from kerasseg.files import atomic
+from kerasseg.files.sha256 import sha256_of
 from kerasseg.taxonomy import Taxonomy
 
 SHARDS, ENTRIES = 8, 1000
@@ -190,7 +191,7 @@ def read_note(folder: Path, job: Job) -> tuple[Shard, Tally, list[str]]:
 
 
 def measured(file: Path, samples: int) -> Shard:
-    return Shard(file.name, samples, file.stat().st_size, sha256(file), last(file))
+    return Shard(file.name, samples, file.stat().st_size, sha256_of(file), last(file))
 
 
 def last(file: Path) -> str:
@@ -198,11 +199,6 @@ def last(file: Path) -> str:
     with file.open("rb") as opened:
         opened.seek(max(0, file.stat().st_size - 4))
         return opened.read().hex()
-
-
-def sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _note(folder: Path, job: Job) -> Path:
@@ -214,7 +210,8 @@ def _finished(folder: Path, job: Job, key: str, skip: bool) -> bool:
     try:
         values = json.loads(_note(folder, job).read_text(encoding="utf-8"))
         usable = key and values["key"] == key and (skip or not values["left_out"])
-        return bool(usable) and sha256(folder / job.name) == values["shard"]["sha256"]
+        known = values["shard"]["sha256"]
+        return bool(usable) and sha256_of(folder / job.name) == known
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

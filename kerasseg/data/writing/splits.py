@@ -21,7 +21,7 @@ from kerasseg.data.writing.cut import Cut
 from kerasseg.data.writing.remote_records import present, publish
 from kerasseg.data.writing.shards import NOTES, Job, Source, in_entries
 from kerasseg.files import remote
-from kerasseg.files.lock import alone
+from kerasseg.files.lock import held
 from kerasseg.taxonomy import Taxonomy
 
 ASIDE = ".writing-"
@@ -80,7 +80,7 @@ def write_splits(
             raise UserError(f"A split is named by letters and digits, got '{split}'.")
     out = remote.url_of(out) if remote.is_remote(out) else Path(out).resolve()
     folder = _aside(out)
-    with alone(folder.with_name(f"{folder.name}.lock"), str(out)):
+    with held(folder.with_name(f"{folder.name}.lock"), str(out)):
         old = _present(out, splits)
         kept = {s: old.splits[s] for s in old.splits if s not in splits} if old else {}
         if kept and old.taxonomy != taxonomy:
