@@ -20,8 +20,8 @@ import tyro
 
 from kerasseg import UserError, config, runs
 from kerasseg.console import command, start_tensorflow
-from kerasseg.export.__main__ import Export, calibration_images, export_run
 from kerasseg.export.formats import Limits
+from kerasseg.export.run import Export, calibration_images, export_run
 from kerasseg.files import atomic
 
 

@@ -12,8 +12,8 @@ from kerasseg.export.runners import runner
 from kerasseg.inference.class_maps import class_map, predictor
 
 
-class Rejected(ValueError):
-    """An artefact broke a limit."""
+class Rejected(UserError):
+    """A file of an export broke a limit of the gate."""
 
 
 def check(

@@ -20,7 +20,7 @@ def finish(run: Path, records, split: str, batch: int, exports: bool) -> None:
 
     if keras.backend.backend() == "tensorflow":
         from kerasseg import evaluate, runs
-        from kerasseg.export.__main__ import export
+        from kerasseg.export.run import export
 
         result = evaluate.evaluate(run, records, split, run, batch)
         print(evaluate.table(result, runs.taxonomy(run).names))

@@ -20,8 +20,8 @@ import h5py
 import numpy as np
 
 from kerasseg import adjust, config, evaluate, runs
-from kerasseg.export.__main__ import Export, export_run
 from kerasseg.export.formats import Limits
+from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
 
 LIMIT = 20_000_000  # bytes

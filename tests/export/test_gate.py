@@ -12,6 +12,7 @@ import walk
 from kerasseg import runs
 from kerasseg.export import __main__ as export
 from kerasseg.export import card, gate, latency
+from kerasseg.export import run as exporting
 from kerasseg.export.formats import ARTEFACTS, Limits, missing
 from kerasseg.export.litert import conversion
 from kerasseg.inference import litert
@@ -136,7 +137,7 @@ def test_calibration_images_are_those_of_validation_reading(run):
     from kerasseg.data.resize import resize_image
 
     records = runs.settings(run).data.records
-    images = export.calibration_images(records, "train", (24, 40), 99)
+    images = exporting.calibration_images(records, "train", (24, 40), 99)
     assert len(images) == 10  # no more than there are
     read = [
         resize_image(s.image, (24, 40)).numpy() for s in shards.read(records, "train")
@@ -150,7 +151,7 @@ def test_an_image_is_named_by_its_place_in_the_batches(run):
 
     records = runs.settings(run).data.records
     ids = [sample.id for sample in shards.read(records, "val")]
-    assert [export._id(records, "val", number) for number in range(5)] == ids
+    assert [exporting._sample_id(records, "val", number) for number in range(5)] == ids
 
 
 def test_a_card_escapes_and_marks_missing_scores(run, monkeypatch):

@@ -13,6 +13,7 @@ from kerasseg import config, models
 from kerasseg.data.synthetic import TAXONOMY
 from kerasseg.export import __main__ as export
 from kerasseg.export import gate
+from kerasseg.export.run import Export
 from kerasseg.export.saved_model import encoded, larger, signatures, tiles
 
 SIZE = (32, 48)
@@ -67,7 +68,7 @@ def test_the_gate_finds_tiles_that_are_wrong(network, batches, tmp_path, monkeyp
 
 
 def test_flags_reach_the_file(tmp_path, capsys):
-    assert export.Export().max_pixels == encoded.MAX_PIXELS
+    assert Export().max_pixels == encoded.MAX_PIXELS
     records, run = walk.records(tmp_path / "records"), tmp_path / "run-1"
     run.mkdir()
     keras.utils.set_random_seed(0)
