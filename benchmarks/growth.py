@@ -18,9 +18,8 @@ from pathlib import Path
 
 from benchmarks.speed.work import Work
 from kerasseg.console import start_tensorflow
-from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.reading.files import read_image, read_mask
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 

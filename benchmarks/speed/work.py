@@ -45,7 +45,7 @@ class Work:
 
     def write_records(self, out: Path) -> None:
         from kerasseg.data import records
-        from kerasseg.data.datasets import Samples
+        from kerasseg.data.sample import Samples
         from kerasseg.taxonomy import Taxonomy
 
         splits = {"train": Samples(self.files(), _read)}
@@ -85,7 +85,7 @@ class Work:
 
 
 def _read(pair: tuple[Path, Path]):
-    from kerasseg.data.datasets.reading.files import read_image, read_mask
+    from kerasseg.data.datasets.reading.images import read_image, read_mask
     from kerasseg.data.sample import Sample
 
     image, encoded = read_image(pair[0])

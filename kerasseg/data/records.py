@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from kerasseg import UserError
 from kerasseg.data.format.description import FILE, Description, again, describe
-from kerasseg.data.format.encode import check
 from kerasseg.data.format.example import FEATURES, deserialise, parse
 from kerasseg.data.sample import Sample
+from kerasseg.data.writing.check import check
 from kerasseg.data.writing.conversion import bar
 from kerasseg.data.writing.remote_records import bring_shards
 from kerasseg.data.writing.shards import last

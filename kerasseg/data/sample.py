@@ -1,6 +1,10 @@
-"""Sample: one labelled image, as every dataset adapter yields it."""
+"""Sample: one labelled image, as every dataset adapter yields it. Samples: a split."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +15,8 @@ class Decoded(bytes):
     pixels: np.ndarray
 
     @classmethod
-    def to(cls, pixels: np.ndarray, encoded: bytes) -> "Decoded":
+    def to(cls, pixels: np.ndarray, encoded: bytes) -> Decoded:
+        """`encoded`, with `pixels` uint8 (H, W, 3), which becomes read-only."""
         decoded = cls(encoded)
         decoded.pixels = pixels
         pixels.flags.writeable = False
@@ -37,3 +42,24 @@ class Sample:
     instance: np.ndarray | None = None
     encoded: bytes = b""
     sequence: str = ""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A split still in its source: `read(entry)` gives the Sample of an entry.
+
+    sequence: the drive or video of an entry, known without reading it; None where the
+        source does not tell.
+    id: the id of an entry's sample, likewise.
+    """
+
+    entries: Sequence[Any]
+    read: Callable[[Any], Sample]
+    sequence: Callable[[Any], str] | None = None
+    id: Callable[[Any], str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return map(self.read, self.entries)

@@ -9,11 +9,10 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasseg.data import records
-from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.reading.embedded import Embedded
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.format.example import deserialise
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing.shards import ready
 from kerasseg.taxonomy import Taxonomy
 
@@ -71,7 +70,7 @@ def test_images(count):
     rng, right = random.Random(0), 0
     for number in range(count):
         name = rng.choice(list(PICTURES))
-        file = Embedded(name, mutated(PICTURES[name], rng))
+        file = EmbeddedFile(name, mutated(PICTURES[name], rng))
         try:
             read_mask(file)
         except ValueError as error:
@@ -99,7 +98,7 @@ def test_images(count):
 def folder(tmp_path_factory):
     def read(number):
         rng = np.random.default_rng(number)
-        image, encoded = read_image(Embedded("x", PICTURES["baseline.jpg"]))
+        image, encoded = read_image(EmbeddedFile("x", PICTURES["baseline.jpg"]))
         label = rng.integers(0, 3, image.shape[:2], np.uint8)
         return Sample(f"s{number}", image, label, None, encoded)
 

@@ -15,7 +15,7 @@ from PIL import Image
 from tf_examples import tf_example
 
 from kerasseg.data import records
-from kerasseg.data.format.example import serialise
+from kerasseg.data.format.encode import serialise
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

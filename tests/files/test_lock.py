@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from kerasseg.data import records
-from kerasseg.data.datasets import Samples
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.files.lock import held, try_lock
 from kerasseg.taxonomy import Taxonomy
 

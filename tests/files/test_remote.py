@@ -9,8 +9,7 @@ from PIL import Image
 from kerasseg import prepare
 from kerasseg import records as command
 from kerasseg.data import records
-from kerasseg.data.datasets import Samples
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing import remote_records
 from kerasseg.files import remote
 from kerasseg.taxonomy import Taxonomy

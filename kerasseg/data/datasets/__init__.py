@@ -13,12 +13,9 @@ NAME`. A new adapter is a new module and a line in `DATASETS`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from kerasseg import UserError
-from kerasseg.data.sample import Sample
 
 DATASETS = {
     "ade20k": "ADE20K of the SceneParsing benchmark, 150 classes",
@@ -42,27 +39,6 @@ DATASETS = {
     "tfds:NAME": "a dataset of tensorflow-datasets, by its NAME there",
 }
 """Name of each adapter and what it reads."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A split still in its source: `read(entry)` gives the Sample of an entry.
-
-    sequence: the drive or video of an entry, known without reading it; None where the
-        source does not tell.
-    id: the id of an entry's sample, likewise.
-    """
-
-    entries: Sequence[Any]
-    read: Callable[[Any], Sample]
-    sequence: Callable[[Any], str] | None = None
-    id: Callable[[Any], str] | None = None
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __iter__(self) -> Iterator[Sample]:
-        return map(self.read, self.entries)
 
 
 def stem(entry) -> str:

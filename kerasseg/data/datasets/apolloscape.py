@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import table, to_classes
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 CLASSES = {

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
+from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.cityscapes import TAXONOMY
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 LAYOUTS = (

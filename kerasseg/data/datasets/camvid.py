@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, camvid_colours, stem
-from kerasseg.data.datasets.reading.files import read_image, read_mask
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets import camvid_colours, stem
+from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 VOID = 11

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets import stem
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import paired
 from kerasseg.data.datasets.reading.legend import Legend, read_legend
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 COLOURS = {

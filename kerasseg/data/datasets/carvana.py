@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.reading import rle
+from kerasseg.data.datasets import stem
+from kerasseg.data.datasets.reading import kaggle_rle
 from kerasseg.data.datasets.reading.divide import divide
-from kerasseg.data.datasets.reading.files import read_image, read_mask
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY = Taxonomy(("background", "car"), ((0, 0, 0), (64, 0, 128)))
@@ -84,7 +84,7 @@ def _mask_of(image: Path, masks: Path) -> Path:
 def _in_table(files: list[Path], table: Path) -> list[Entry]:
     rows = {
         Path(row["img"]).stem: (f"{table} line {line}", row["rle_mask"])
-        for line, row in rle.read_table(table, ("img", "rle_mask"))
+        for line, row in kaggle_rle.read_table(table, ("img", "rle_mask"))
     }
     for file in files:
         if file.stem not in rows:
@@ -100,7 +100,7 @@ def _read(entry: Entry) -> Sample:
     else:
         place, runs = entry.runs
         try:
-            car = rle.decode(runs, size, rle.ROWS)
+            car = kaggle_rle.decode(runs, size, kaggle_rle.ROWS)
         except ValueError as error:
             raise UserError(f"{place}: {error}") from error
     return Sample(

@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.cityscapes_polygons import NAMES, label_ids
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 CLASSES = {

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
+from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.reading.coco_masks import mask_of
-from kerasseg.data.datasets.reading.extra import needs
-from kerasseg.data.datasets.reading.files import read_image
+from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.json_stream import members
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
@@ -46,7 +46,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     Args:
         src: Folder that holds annotations/ and the folders of images.
     """
-    needs("pycocotools.mask")
+    require("pycocotools.mask")
     src = Path(src)
     files = sorted(src.glob("annotations/instances_*.json"))
     if not files:

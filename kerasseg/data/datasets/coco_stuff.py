@@ -15,13 +15,13 @@ from typing import Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
+from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.coco_stuff_names import NAMES
 from kerasseg.data.datasets.reading.coco_masks import mask_of
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.json_stream import members
 from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 NEVER = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)

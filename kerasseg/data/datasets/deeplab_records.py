@@ -15,10 +15,9 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
-from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.reading.in_order import InOrder
+from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
 from kerasseg.data.datasets.reading.legend import read_legend
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SHARD = re.compile(r"(?P<split>.+?)-\d+-of-\d+")
@@ -51,7 +50,7 @@ def load(
             "folder that build_voc2012_data.py or its like wrote."
         )
     start_tensorflow()
-    read = partial(_read, records=InOrder(_open), ignore=ignore)
+    read = partial(_read, records=SequentialReader(_open), ignore=ignore)
     samples = {split: Samples(entries, read) for split, entries in splits.items()}
     taxonomy = read_legend(Path(legend)).taxonomy() if legend else _survey(samples)
     return taxonomy, samples
@@ -76,7 +75,7 @@ def _open(file: Path):
     return tf.data.TFRecordDataset(str(file))
 
 
-def _read(entry: tuple[Path, int], records: InOrder, ignore: int) -> Sample:
+def _read(entry: tuple[Path, int], records: SequentialReader, ignore: int) -> Sample:
     import tensorflow as tf
 
     from kerasseg.data.format.example import deserialise

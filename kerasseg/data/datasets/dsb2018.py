@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.reading import rle
+from kerasseg.data.datasets.reading import kaggle_rle
 from kerasseg.data.datasets.reading.divide import divide
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.instances import touching
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY = Taxonomy(("background", "nucleus"), ((0, 0, 0), (230, 200, 60)))
@@ -107,7 +106,7 @@ def _entries(src: Path, stage: str, solution: str) -> list[Entry]:
 def _rows(file: Path) -> dict[str, list[tuple[str, dict]]]:
     """Rows of each image id, with the place to name in an error."""
     rows: dict[str, list] = {}
-    for line, row in rle.read_table(file, ("ImageId", "EncodedPixels")):
+    for line, row in kaggle_rle.read_table(file, ("ImageId", "EncodedPixels")):
         rows.setdefault(row["ImageId"], []).append((f"{file} line {line}", row))
     return rows
 
@@ -151,7 +150,7 @@ def _decoded(runs, size: tuple[int, int]) -> Iterator[tuple[str, np.ndarray]]:
                 f"x width), the image has {size[0]} x {size[1]}. Copy both again."
             )
         try:
-            mask = rle.decode(row["EncodedPixels"], size, rle.COLUMNS)
+            mask = kaggle_rle.decode(row["EncodedPixels"], size, kaggle_rle.COLUMNS)
         except ValueError as error:
             raise UserError(f"{place}: {error}") from error
         yield place, mask

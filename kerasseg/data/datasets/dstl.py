@@ -17,10 +17,9 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
 from kerasseg.data.datasets.reading.divide import divide
-from kerasseg.data.datasets.reading.extra import needs
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 NAMES = (
@@ -79,7 +78,7 @@ def load(
             first of ID; tiles of one place are not parted.
     """
     for module in ("shapely", "tifffile"):
-        needs(module)
+        require(module)
     low, high = percentiles
     if not 0 <= low < high <= 100 or min(bands) < 0:
         raise UserError(
@@ -133,7 +132,7 @@ def _place(entry: Entry) -> str:
 
 
 def _read(entry: Entry, bands, percentiles) -> Sample:
-    tifffile = needs("tifffile")
+    tifffile = require("tifffile")
     try:
         raw = tifffile.imread(entry.image)
     except Exception as error:  # damaged files raise struct.error, IndexError, ...
@@ -164,7 +163,7 @@ def _label(entry: Entry, shape: tuple[int, ...]) -> np.ndarray:
     The formula is that of the competition's page. Corners go to the nearest pixel, and
     the outline belongs to the polygon.
     """
-    shapely, (height, width) = needs("shapely"), shape[:2]
+    shapely, (height, width) = require("shapely"), shape[:2]
     scale = np.array([width**2 / (width + 1), height**2 / (height + 1)]) / entry.extent
     label = np.zeros((height, width), np.uint8)
     for kind in ORDER:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.reading.files import read_image, read_mask, size_of
+from kerasseg.data.datasets import stem
+from kerasseg.data.datasets.reading.images import read_image, read_mask, size_of
 from kerasseg.data.datasets.reading.legend import Legend, read_legend
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}

@@ -13,10 +13,9 @@ import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.instances import components
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY = Taxonomy(("membrane", "cell"), ((0, 0, 0), (120, 180, 230)))

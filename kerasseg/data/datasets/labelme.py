@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
+from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.reading.divide import divide
-from kerasseg.data.datasets.reading.embedded import Embedded
-from kerasseg.data.datasets.reading.files import read_image
-from kerasseg.data.datasets.reading.shapes import rasterise
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.labelme_shapes import rasterise
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SPLITS = ("train", "val", "test")
@@ -138,13 +138,13 @@ def _read(file: Path, ids: dict[str, int]) -> Sample:
     return Sample(file.stem, image, label, instance, encoded=encoded)
 
 
-def _image(file: Path, document: dict) -> Path | Embedded:
+def _image(file: Path, document: dict) -> Path | EmbeddedFile:
     if document.get("imageData"):
         try:
             content = base64.b64decode(document["imageData"])
         except (TypeError, binascii.Error):
             content = b""  # no image either, as read_image will say
-        return Embedded(f"imageData of {file}", content)
+        return EmbeddedFile(f"imageData of {file}", content)
     image = file.parent / str(document.get("imagePath")).replace("\\", "/")
     if not image.is_file():
         raise UserError(

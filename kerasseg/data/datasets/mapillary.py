@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, stem
-from kerasseg.data.datasets.reading.files import read_image, read_mask
+from kerasseg.data.datasets import stem
+from kerasseg.data.datasets.reading.images import read_image, read_mask
 from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 SPLITS = {"training": "train", "validation": "val"}

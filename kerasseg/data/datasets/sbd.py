@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples, pascal_voc, stem
-from kerasseg.data.datasets.reading.extra import needs
-from kerasseg.data.datasets.reading.files import read_image
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets import pascal_voc, stem
+from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -30,7 +30,7 @@ def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
         src: Folder benchmark_RELEASE, or the folder dataset in it.
         voc: Folder VOC2012 (or VOCdevkit with one year in it) to make trainaug with.
     """
-    needs("scipy.io")
+    require("scipy.io")
     src = Path(src)
     root = src if (src / "cls").is_dir() else src / "dataset"
     if not (root / "cls").is_dir():
@@ -81,7 +81,7 @@ def _read(pair: tuple[Path, Path]) -> Sample:
 
 def _label(file: Path) -> np.ndarray:
     """The map of class ids in a MAT file: field Segmentation of the struct GTcls."""
-    io = needs("scipy.io")
+    io = require("scipy.io")
     try:
         label = np.asarray(io.loadmat(file)["GTcls"]["Segmentation"][0, 0])
     except Exception as error:  # damaged files raise MatReadError, zlib.error, ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
+from kerasseg.data.sample import Samples
 from kerasseg.data.synthetic import TAXONOMY, scenes
 from kerasseg.taxonomy import Taxonomy
 

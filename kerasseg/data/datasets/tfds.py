@@ -10,13 +10,12 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
-from kerasseg.data.datasets import Samples
-from kerasseg.data.datasets.reading.embedded import Embedded
-from kerasseg.data.datasets.reading.extra import needs
-from kerasseg.data.datasets.reading.files import read_image, read_mask
-from kerasseg.data.datasets.reading.in_order import InOrder
+from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
+from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
 from kerasseg.data.datasets.reading.legend import read_legend
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SPLITS = {"validation": "val", "valid": "val"}
@@ -51,7 +50,7 @@ def named(name: str) -> Callable:
         """
         builder = _builder(name, data_dir, download)
         keys = _features(builder, image, label)
-        examples = InOrder(partial(_examples, builder=builder, keys=keys))
+        examples = SequentialReader(partial(_examples, builder=builder, keys=keys))
         read = partial(_read, examples=examples, keys=keys, first=first)
         splits = {
             SPLITS.get(split, split): Samples(
@@ -66,7 +65,7 @@ def named(name: str) -> Callable:
 
 def _builder(name: str, data_dir: str, download: bool):
     start_tensorflow()
-    tfds = needs("tensorflow_datasets")
+    tfds = require("tensorflow_datasets")
     try:
         builder = tfds.builder(name, data_dir=data_dir or None)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
@@ -90,7 +89,7 @@ def _features(builder, image: str, label: str) -> tuple[str, str]:
 
     A mask is a LabeledImage, or an Image of one channel.
     """
-    kinds, features = needs("tensorflow_datasets").features, builder.info.features
+    kinds, features = require("tensorflow_datasets").features, builder.info.features
     images = {n: f for n, f in features.items() if isinstance(f, kinds.Image)}
     masks = [
         n
@@ -114,7 +113,7 @@ def _features(builder, image: str, label: str) -> tuple[str, str]:
 
 def _examples(split: str, builder, keys: tuple[str, str]):
     """Examples of a split in their order: images and masks as the bytes of a file."""
-    tfds = needs("tensorflow_datasets")
+    tfds = require("tensorflow_datasets")
     decoding = tfds.decode.PartialDecoding(
         dict.fromkeys(keys, True),
         decoders={key: tfds.decode.SkipDecoding() for key in keys},
@@ -122,10 +121,10 @@ def _examples(split: str, builder, keys: tuple[str, str]):
     return builder.as_dataset(split, decoders=decoding).as_numpy_iterator()
 
 
-def _read(number: int, examples: InOrder, split: str, keys, first: int) -> Sample:
+def _read(number: int, examples: SequentialReader, split: str, keys, first: int) -> Sample:
     example = examples(split, number)
     image_file, mask_file = (
-        Embedded(f"Split {split}, example {number}, {key}", example[key])
+        EmbeddedFile(f"Split {split}, example {number}, {key}", example[key])
         for key in keys
     )
     image, encoded = read_image(image_file)

@@ -1,21 +1,11 @@
-"""Reads one serialised `tf.train.Example` as a Sample; `encode` writes them."""
+"""One serialised `tf.train.Example` -> a Sample, or tensors; `encode` writes them."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL, serialise
+from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL
 from kerasseg.data.sample import Sample
-
-__all__ = [
-    "FEATURES",
-    "IMAGE",
-    "LABEL",
-    "decode_image",
-    "deserialise",
-    "parse",
-    "serialise",
-]
 
 FEATURES = {
     IMAGE: tf.io.FixedLenFeature([], tf.string),

@@ -1,7 +1,7 @@
-"""TFRecord files and `tf.train.Example`, written without TensorFlow.
+"""TFRecord files and the `tf.train.Example` messages in them, without TensorFlow.
 
-It takes 0.4 GB and seconds to import, which a process that writes shards can do
-without. The bytes are those of `tf.io.TFRecordWriter` and of `SerializeToString`
+TensorFlow takes 0.4 GB and seconds to import; a process that writes shards does not
+need it. The bytes are those of `tf.io.TFRecordWriter` and of `SerializeToString`
 (deterministic).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import google_crc32c
@@ -18,9 +19,11 @@ FRAME = 16
 
 
 class Writer:
-    """Records one after the other into a file; `size` and `sha256()` of it so far.
+    """Writes records one after the other into a TFRecord file.
 
-    Raises OSError that names the file where writing fails, on a full disk most often.
+    `size` (bytes) and `sha256()` are those of the file so far.
+
+    Raises OSError that names the file where writing fails, most often on a full disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,6 +32,7 @@ class Writer:
         self._file = path.open("wb", buffering=1 << 20)
 
     def write(self, data: bytes) -> None:
+        """Appends one record; its length and two checksums go with it."""
         length = struct.pack("<Q", len(data))
         for part in (length, _masked_crc(length), data, _masked_crc(data)):
             self._digest.update(part)
@@ -36,6 +40,7 @@ class Writer:
         self.size += FRAME + len(data)
 
     def sha256(self) -> str:
+        """SHA-256 of what is written so far, 64 hexadecimal digits."""
         return self._digest.hexdigest()
 
     def __enter__(self) -> Writer:
@@ -45,10 +50,10 @@ class Writer:
         try:
             self._attempt(self._file.close)
         except OSError:
-            if kind is None:  # else it only tells once more
+            if kind is None:  # else that error is on its way already
                 raise
 
-    def _attempt(self, action, *arguments) -> None:
+    def _attempt(self, action: Callable, *arguments: bytes) -> None:
         try:
             action(*arguments)
         except OSError as error:
@@ -59,28 +64,29 @@ class Writer:
 def example(values: dict[str, bytes | int]) -> bytes:
     """A serialised `tf.train.Example` of one value for each name, sorted by name.
 
-    No name may be the beginning of another: libraries sort such in different ways.
+    No name may be the beginning of another: libraries sort these in different ways.
 
-    Protocol buffers: a field is its number and kind, its length and its bytes.
-    Example {1: Features}, Features {1: map of name to Feature, as {1: name, 2: value}},
-    Feature {1: BytesList, 3: Int64List}, each of which has its values in field 1.
+    The messages: Example {1: Features}; Features {1: map of name to Feature, as
+    {1: name, 2: value}}; Feature {1: BytesList, 3: Int64List}, each of which has its
+    values in field 1.
     """
     features = []
     for name, value in sorted(values.items()):
         if isinstance(value, bytes):
-            feature = _field(1, _field(1, value))
+            feature = field(1, field(1, value))
         else:
-            feature = _field(3, _field(1, _varint(value)))
-        features.append(_field(1, _field(1, name.encode()) + _field(2, feature)))
-    return _field(1, b"".join(features))
+            feature = field(3, field(1, varint(value)))
+        features.append(field(1, field(1, name.encode()) + field(2, feature)))
+    return field(1, b"".join(features))
 
 
-def _field(number: int, data: bytes) -> bytes:
-    return b"".join((bytes([number << 3 | 2]), _varint(len(data)), data))
+def field(number: int, data: bytes) -> bytes:
+    """A field of a protocol buffer: number (1 to 15) and kind, length, bytes."""
+    return b"".join((bytes([number << 3 | 2]), varint(len(data)), data))
 
 
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the top bit says that more follow."""
+def varint(value: int) -> bytes:
+    """A whole number >= 0: 7 bits a byte, the lowest first; bit 8 if more follow."""
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
+from kerasseg.data.sample import Samples
 
 OWN = ("train", "val")
 

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 Source = tuple[Taxonomy, dict[str, Samples]]

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 
 from kerasseg import UserError, __version__
-from kerasseg.data.datasets import Samples
 from kerasseg.data.format.description import Shard
-from kerasseg.data.format.encode import check, check_encoded, serialise
+from kerasseg.data.format.encode import serialise
 from kerasseg.data.format.tfrecord import Writer
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.writing.check import check, check_encoded
 from kerasseg.data.writing.cut import Cut
 from kerasseg.data.writing.tally import Tally
 from kerasseg.files import atomic

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from kerasseg import UserError
-from kerasseg.data.datasets import Samples
 from kerasseg.data.format.description import FILE, Description, describe, save
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing.conversion import (
     merge,
     open_folder,

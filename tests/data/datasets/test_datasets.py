@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pictures import IDS, load, pair, picture, save
 
-from kerasseg.data.datasets import DATASETS, Samples, adapter
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets import DATASETS, adapter
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE
 
 # --- all adapters ---------------------------------------------------------------------

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from tf_examples import tf_example
 
 from kerasseg.data import records
-from kerasseg.data.datasets import Samples
 from kerasseg.data.format import encode
 from kerasseg.data.format.tfrecord import Writer, example
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 GOLDEN = "b8a796eec8de726bc7033ba675288f7cfe0e320834371525a512059eb673d568"

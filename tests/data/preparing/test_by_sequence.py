@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg.data.datasets import Samples
 from kerasseg.data.preparing.by_sequence import divide_by_sequence
 from kerasseg.data.preparing.join import join, mapped
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 

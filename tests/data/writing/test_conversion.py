@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from kerasseg.data import records
-from kerasseg.data.datasets import Samples, synthetic
-from kerasseg.data.datasets.reading.files import read_image
-from kerasseg.data.datasets.reading.in_order import InOrder
-from kerasseg.data.sample import Sample
+from kerasseg.data.datasets import synthetic
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing.cut import Cut
 from kerasseg.data.writing.shards import plan
 from kerasseg.taxonomy import Taxonomy
@@ -35,7 +35,7 @@ def counted(key):
     return (drawn(key + number) for number in range(100))
 
 
-def in_order(number: int, reader: InOrder) -> Sample:
+def in_order(number: int, reader: SequentialReader) -> Sample:
     return reader(500, number)
 
 
@@ -78,7 +78,7 @@ def test_stretches_of_one_length():
 def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path):
     splits = {
         "train": Cut(Samples(range(9), partial(drawn, height=20)), (12, 16)),
-        "val": Samples(range(7), partial(in_order, reader=InOrder(counted))),
+        "val": Samples(range(7), partial(in_order, reader=SequentialReader(counted))),
     }
     write(splits, tmp_path / "one", shards=4)
     write(splits, tmp_path / "three", shards=4, workers=3)
@@ -156,8 +156,9 @@ def test_another_source_does_not_go_on(tmp_path):
 SLOW = """
 import sys, time
 from functools import partial
-from kerasseg.data.datasets import Samples, synthetic
+from kerasseg.data.datasets import synthetic
 from kerasseg.data import records
+from kerasseg.data.sample import Samples
 
 def slow(number, read):
     time.sleep(float(sys.argv[2]))

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kerasseg.data.format.example import parse, serialise
+from kerasseg.data.format.encode import serialise
+from kerasseg.data.format.example import parse
 from kerasseg.data.sample import Sample
 from kerasseg.export.saved_model import encoded
 

@@ -1,4 +1,4 @@
-"""What is told to be plain and whole, TensorFlow decodes as PIL does."""
+"""A file that counts as plain and whole, TensorFlow decodes as PIL does."""
 
 import io
 import random
@@ -9,12 +9,11 @@ import tensorflow as tf
 from data.test_fuzz import mutated
 from PIL import Image
 
-from kerasseg.data.datasets.reading.embedded import Embedded
-from kerasseg.data.datasets.reading.files import read_image
-from kerasseg.data.format.encode import check_encoded
+from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
+from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.format.example import decode_image
 from kerasseg.data.sample import Sample
-from kerasseg.data.writing.intact import is_plain
+from kerasseg.data.writing.check import check_encoded, is_plain
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -61,7 +60,7 @@ def test_damaged_files(count):
     for _ in range(count):
         name = rng.choice(list(PLAIN))
         try:
-            image, kept = read_image(Embedded(name, mutated(PLAIN[name], rng)))
+            image, kept = read_image(EmbeddedFile(name, mutated(PLAIN[name], rng)))
         except ValueError:
             continue
         if kept and is_plain(kept):
@@ -81,7 +80,7 @@ def test_only_other_pixels_and_unusual_files_are_decoded_again(monkeypatch):
     monkeypatch.setattr(tf.io, "decode_jpeg", decode)
 
     def check(file: str, change=lambda image: image):
-        image, kept = read_image(Embedded(file, (PLAIN | UNUSUAL)[file]))
+        image, kept = read_image(EmbeddedFile(file, (PLAIN | UNUSUAL)[file]))
         label = np.zeros(image.shape[:2], np.uint8)
         check_encoded(Sample("s", change(image), label, encoded=kept), "train")
 
@@ -96,6 +95,6 @@ def test_only_other_pixels_and_unusual_files_are_decoded_again(monkeypatch):
 
 
 def test_decoded_pixels_cannot_be_changed_unseen():
-    image, _ = read_image(Embedded("a.jpg", PLAIN["gray.jpg"]))
+    image, _ = read_image(EmbeddedFile("a.jpg", PLAIN["gray.jpg"]))
     with pytest.raises(ValueError, match="read-only"):
         image[0] = 0

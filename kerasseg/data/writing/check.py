@@ -1,0 +1,182 @@
+"""Checks a Sample before it is written: its arrays fit, its encoded bytes decode."""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+
+import numpy as np
+from PIL import Image
+
+from kerasseg import UserError
+from kerasseg.console import start_tensorflow
+from kerasseg.data.sample import Decoded, Sample
+from kerasseg.files.exif import PNG
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+
+def check(sample: Sample, split: str, taxonomy: Taxonomy) -> np.ndarray:
+    """Counts the pixels of each id of the sample's label: int64 (256,).
+
+    split: the name of the sample's split, for the message.
+
+    Raises UserError that names the sample where its arrays do not have the types and
+    shapes that `Sample` gives, or a label id is neither a class nor 255 = ignore.
+    """
+
+    def wrong(text: str) -> UserError:
+        return UserError(f"Sample '{sample.id}' of split '{split}': {text}")
+
+    image, label = sample.image, sample.label
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise wrong(f"image must be uint8 (H, W, 3) RGB, is {_type_of(image)}.")
+    if label.dtype != np.uint8 or label.ndim != 2:
+        raise wrong(f"label must be uint8 (H, W) class ids, is {_type_of(label)}.")
+    size = image.shape[:2]
+    if label.shape != size:
+        raise wrong(
+            f"label has {_pixels(label.shape)}, the image {_pixels(size)}. Give the "
+            "label that belongs to this image, or bring both to one size."
+        )
+    counts = np.bincount(label.ravel(), minlength=256)
+    outside = np.flatnonzero(counts[taxonomy.num_classes : IGNORE])
+    if outside.size:
+        raise wrong(
+            f"label holds id {outside[0] + taxonomy.num_classes}, but there are "
+            f"{taxonomy.num_classes} classes: ids are 0 to {taxonomy.num_classes - 1}, "
+            f"or {IGNORE} = ignore. Correct the mask, or the list of classes."
+        )
+    instance = sample.instance
+    if instance is not None and (instance.dtype != np.uint16 or instance.shape != size):
+        raise wrong(
+            f"instance must be uint16 {size} like the image, is {_type_of(instance)}."
+        )
+    return counts
+
+
+def check_encoded(sample: Sample, split: str) -> None:
+    """Checks that `sample.encoded`, where there is one, decodes to `sample.image`.
+
+    A plain file that `read_image` decoded to this very array needs no second look; any
+    other is decoded by TensorFlow, as it will be in training.
+
+    Raises UserError that names the sample where it does not.
+    """
+    encoded = sample.encoded
+    if not encoded:
+        return
+    if isinstance(encoded, Decoded) and encoded.pixels is sample.image:
+        if is_plain(encoded):
+            return
+    reason = _wrong_size(sample) or _wrong_pixels(sample)
+    if reason:
+        raise UserError(
+            f"Sample '{sample.id}' of split '{split}': its encoded bytes {reason}"
+        )
+
+
+def _wrong_size(sample: Sample) -> str:
+    try:
+        width, height = Image.open(io.BytesIO(sample.encoded)).size
+    except Exception as error:  # PIL raises many kinds
+        return f"are not an image ({error})."
+    size = sample.image.shape[:2]
+    if (height, width) == size:
+        return ""
+    return (
+        f"have {_pixels((height, width))}, the image {_pixels(size)}. Leave them out "
+        "if the image was resized or turned."
+    )
+
+
+def _wrong_pixels(sample: Sample) -> str:
+    start_tensorflow()
+    import tensorflow as tf
+
+    from kerasseg.data.format.example import decode_image
+
+    try:
+        pixels = decode_image(sample.encoded).numpy()
+    except tf.errors.OpError as error:
+        reason = f"cannot be decoded ({error.message.splitlines()[0][:200]})"
+    else:
+        if np.array_equal(pixels, sample.image):
+            return ""
+        reason = "decode to other pixels than those of `image`"
+    return f"{reason}. The file is damaged or unusual: save the image again, as PNG."
+
+
+def _type_of(array: np.ndarray) -> str:
+    return f"{array.dtype} {array.shape}"
+
+
+def _pixels(size: tuple[int, ...]) -> str:
+    return f"{size[0]} x {size[1]} pixels (height x width)"
+
+
+# ---- Files that all decoders read alike --------------------------------------------
+#
+# PIL, which reads the files of a source, accepts some damaged ones that TensorFlow
+# refuses in training, and knows kinds that TensorFlow does not. The structure alone
+# tells, without decoding a second time, that a file is none of these.
+
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+BASELINE = {0xC0, 0xC1}
+"""Markers of JPEG frames that are coded in sequence by Huffman's method."""
+TABLES = {0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}
+"""Markers of Huffman and quantisation tables, restart interval, comments, APPn."""
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+"""A marker that ends the coded pixels of a scan, so not a restart (D0 to D7)."""
+CHUNKS = {
+    *(b"IHDR", b"IDAT", b"IEND", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs"),
+    *(b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"eXIf"),
+}
+"""PNG chunks that do not change the pixels: not tRNS (transparency), acTL (films)."""
+
+
+def is_plain(encoded: bytes) -> bool:
+    """Whether these are a whole PNG, or a whole baseline JPEG of one scan and 8 bits.
+
+    All decoders give the same pixels of such a file.
+    """
+    try:
+        if encoded.startswith(PNG):
+            return _is_whole_png(encoded)
+        return encoded.startswith(b"\xff\xd8") and _is_baseline_jpeg(encoded)
+    except IndexError:  # it ends too early
+        return False
+
+
+def _is_baseline_jpeg(encoded: bytes) -> bool:
+    place, components = 2, 0
+    while encoded[place] == 0xFF:
+        marker = encoded[place + 1]
+        start = place + 4
+        place += 2 + int.from_bytes(encoded[place + 2 : start])
+        if marker in BASELINE:
+            bits, components = encoded[start], encoded[start + 5]
+            if bits != 8 or components not in (1, 3):
+                return False
+        elif marker == START_OF_SCAN:
+            end = MARKER.search(encoded, place)
+            whole = end is not None and end[0] == bytes([0xFF, END_OF_IMAGE])
+            return whole and encoded[start] == components
+        elif marker not in TABLES:
+            return False
+    return False
+
+
+def _is_whole_png(encoded: bytes) -> bool:
+    place = len(PNG)
+    while place < len(encoded):
+        end = place + 8 + int.from_bytes(encoded[place : place + 4])
+        kind = encoded[place + 4 : place + 8]
+        check = int.from_bytes(encoded[end : end + 4])
+        whole = zlib.crc32(memoryview(encoded)[place + 4 : end]) == check
+        if not whole or kind not in CHUNKS:
+            return False
+        place = end + 4
+        if kind == b"IEND":
+            return place == len(encoded)
+    return False
