@@ -27,9 +27,9 @@ def connected(
         (H, W) int32: 0 on the background, and 1, 2, ... on the pieces, lower ids first.
 
     >>> diagonal = np.eye(3, dtype=int)
-    >>> connected(diagonal, connectivity=8).max()
+    >>> int(connected(diagonal, connectivity=8).max())
     1
-    >>> connected(diagonal, connectivity=4).max()
+    >>> int(connected(diagonal, connectivity=4).max())
     3
     """
     pieces = np.zeros(label.shape, np.int32)

@@ -14,7 +14,7 @@ from kerasseg.losses.overlap import (
     tversky,
 )
 from kerasseg.losses.pixelwise import cross_entropy, focal, ohem
-from kerasseg.losses.table import LOSSES, PIXELWISE, SegmentationLoss, total
+from kerasseg.losses.weighted_sum import LOSSES, PIXELWISE, SegmentationLoss, total
 
 __all__ = [
     "LOSSES",

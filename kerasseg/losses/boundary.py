@@ -5,19 +5,42 @@ from __future__ import annotations
 from keras import ops
 
 from kerasseg import UserError
-from kerasseg.losses.prediction import ratio, target_and_prediction, valid_pixels
+from kerasseg.border import distance_transform
+from kerasseg.losses.arguments import (
+    divide_or_zero,
+    target_and_prediction,
+    valid_pixels,
+)
+from kerasseg.taxonomy import Tensor
 
 
-def boundary(y_true, y_pred, distance=None):
+def boundary(y_true: Tensor, y_pred: Tensor, distance: Tensor | None = None) -> Tensor:
     """Mean over labelled pixels of sum_c phi_c (p_c - g_c), phi the signed distance.
 
     Kervadec et al. 2019, eq. 4: half the squared distance between the borders. The
     paper then drops the constant sum of phi_c g_c; with it the loss is never
-    negative and 0 for a perfect prediction. Unit: pixels. Meant to be added to a
-    loss on regions, not to stand alone.
+    negative and 0 for a perfect prediction. Meant to be added to a loss on regions,
+    not to stand alone.
 
-    distance: (B, ..., C) signed distances, as `signed_distance` gives them; without
-    it they are computed from the target, which needs (B, H, W, C).
+    Args:
+        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
+        y_pred: (B, ..., C) logits; p is their softmax.
+        distance: (B, ..., C) signed distances in pixels, as `signed_distance` gives
+            them. By default they are computed from the target, which must then be
+            (B, H, W, C).
+
+    Returns:
+        A scalar float32, pixels.
+
+    Raises:
+        UserError: when the shapes do not fit together.
+
+    >>> import numpy as np
+    >>> from kerasseg import losses
+    >>> y_true = np.eye(2)[[[[0, 0, 1, 1]]]]
+    >>> one_pixel_off = 100 * np.eye(2)[[[[0, 1, 1, 1]]]]
+    >>> float(losses.boundary(y_true, one_pixel_off))
+    0.25
     """
     y_true, prediction = target_and_prediction(y_true, y_pred)
     if distance is None:
@@ -30,19 +53,34 @@ def boundary(y_true, y_pred, distance=None):
         )
     valid = valid_pixels(y_true)
     distance = distance * ops.expand_dims(valid, -1)
-    return ratio(ops.sum(distance * (prediction.probability - y_true)), ops.sum(valid))
+    return divide_or_zero(
+        ops.sum(distance * (prediction.probability - y_true)), ops.sum(valid)
+    )
 
 
-def signed_distance(y_true):
-    """Target (B, H, W, C) -> distances in pixels to the border of each class.
+def signed_distance(y_true: Tensor) -> Tensor:
+    """Distance of every pixel to the border of each class.
 
     Outside a class: the distance to its nearest pixel. Inside: minus the distance to
     the nearest pixel of another class, plus 1, so that the border pixels have 0, as
     in the authors' code. 0 everywhere for a class that is absent from an image or
     fills it. Ignored pixels make no border and get 0.
-    """
-    from kerasseg.border import distance_transform
 
+    Args:
+        y_true: (B, H, W, C) one-hot target, all-zero where ignored.
+
+    Returns:
+        (B, H, W, C) float32, pixels. No gradient flows through it.
+
+    Raises:
+        UserError: when the target has another rank.
+
+    >>> import numpy as np
+    >>> from kerasseg import losses
+    >>> distance = losses.signed_distance(np.eye(2)[[[[0, 0, 1, 1]]]])
+    >>> np.asarray(distance)[0, 0, :, 0].tolist()
+    [-1.0, 0.0, 1.0, 2.0]
+    """
     if len(y_true.shape) != 4:
         raise UserError(
             "Signed distances are computed for a target (B, H, W, C), got shape "

@@ -1,47 +1,65 @@
 """Losses on the overlap of two regions: Dice and its relatives.
 
-All take a one-hot target (B, ..., C), all-zero where ignored, and logits of the same
-shape, and return a scalar float32. Probabilities under ignored pixels are set to zero
-first, so an ignored pixel belongs to neither region. Regions are compared for every
-class of every image, then follows the plain mean. Options they share:
-
-epsilon: added on both sides of the fraction. A class neither present nor predicted
-    thus costs 0; one that is absent but predicted costs almost 1, however little of
-    it is predicted.
-per_image: False takes the sums over the whole batch. Small classes are often absent
-    from single images, which makes the loss per image jump.
-background: False leaves class 0 out.
-present_only: True takes the mean over the classes that occur in the target.
+All compare, for every class of every image, the region of the target g with the region
+of the probabilities p, and return the mean. Probabilities under ignored pixels are set
+to zero first, so an ignored pixel belongs to neither region. Sums are over pixels.
 """
 
 from __future__ import annotations
 
 from keras import ops
 
-from kerasseg.losses.prediction import (
-    ratio,
+from kerasseg.losses.arguments import (
+    divide_or_zero,
     spatial_axes,
     target_and_prediction,
     valid_pixels,
 )
+from kerasseg.taxonomy import Tensor
 
 
 def soft_dice(
-    y_true,
-    y_pred,
-    squared=True,
-    epsilon=1e-6,
-    from_logits=True,
+    y_true: Tensor,
+    y_pred: Tensor,
+    squared: bool = True,
+    epsilon: float = 1e-6,
+    from_logits: bool = True,
     *,
-    per_image=True,
-    background=True,
-    present_only=False,
-):
+    per_image: bool = True,
+    background: bool = True,
+    present_only: bool = False,
+) -> Tensor:
     """1 - mean of (2 sum pg + epsilon) / (sum p^2 + sum g^2 + epsilon).
 
-    squared: this denominator of V-Net (Milletari et al. 2016); False takes the plain
-    sums, sum p + sum g, of Drozdzal et al. 2016.
-    from_logits: False if y_pred holds probabilities already.
+    Milletari et al. 2016 (V-Net), section 3.
+
+    Args:
+        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
+        y_pred: (B, ..., C) logits; p is their softmax.
+        squared: False takes the plain sums, sum p + sum g, as the denominator
+            (Drozdzal et al. 2016).
+        epsilon: added on both sides of the fraction. A class neither present nor
+            predicted thus costs 0; one that is absent but predicted costs almost 1,
+            however little of it is predicted.
+        from_logits: False if `y_pred` holds probabilities already.
+        per_image: False takes the sums over the whole batch. Small classes are often
+            absent from single images, which makes the loss per image jump.
+        background: False leaves class 0 out.
+        present_only: True takes the mean over the classes that occur in the target.
+
+    Returns:
+        A scalar float32 from 0 (perfect) to 1.
+
+    Raises:
+        UserError: when the shapes are not (B, ..., C).
+
+    >>> import numpy as np
+    >>> from kerasseg import losses
+    >>> y_true = np.eye(2)[[[0, 1, 1]]]
+    >>> p = np.array([[[0.5, 0.5], [0.5, 0.5], [0.0, 1.0]]])
+    >>> # class 0: 2 * 0.5 / (0.5 + 1), class 1: 2 * 1.5 / (1.5 + 2)
+    >>> float(losses.soft_dice(y_true, p, from_logits=False))
+    0.238095
     """
     y_true, prediction = target_and_prediction(y_true, y_pred)
     p = prediction.probability if from_logits else prediction.logits
@@ -53,12 +71,30 @@ def soft_dice(
     return _mean(1 - dice, true, present_only)
 
 
-def generalised_dice(y_true, y_pred, epsilon=1e-6, *, per_image=True, background=True):
+def generalised_dice(
+    y_true: Tensor,
+    y_pred: Tensor,
+    epsilon: float = 1e-6,
+    *,
+    per_image: bool = True,
+    background: bool = True,
+) -> Tensor:
     """1 - 2 sum_c w_c sum pg / sum_c w_c (sum p + sum g), w_c = 1 / (sum g)^2.
 
     Sudre et al. 2017: small classes weigh as much as large ones. The weights are
     taken relative to that of the smallest class present, which changes nothing but
     keeps them from vanishing beside epsilon; an absent class weighs as much as that.
+
+    Args:
+        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
+        y_pred: (B, ..., C) logits; p is their softmax.
+        epsilon, per_image, background: as in `soft_dice`.
+
+    Returns:
+        A scalar float32 from 0 (perfect) to 1.
+
+    Raises:
+        UserError: when the shapes are not (B, ..., C).
     """
     overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
     present = true > 0
@@ -70,17 +106,28 @@ def generalised_dice(y_true, y_pred, epsilon=1e-6, *, per_image=True, background
 
 
 def jaccard(
-    y_true,
-    y_pred,
-    epsilon=1e-6,
+    y_true: Tensor,
+    y_pred: Tensor,
+    epsilon: float = 1e-6,
     *,
-    per_image=True,
-    background=True,
-    present_only=False,
-):
+    per_image: bool = True,
+    background: bool = True,
+    present_only: bool = False,
+) -> Tensor:
     """1 - mean of sum pg / (sum p + sum g - sum pg), the soft intersection over union.
 
     Rahman and Wang 2016.
+
+    Args:
+        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
+        y_pred: (B, ..., C) logits; p is their softmax.
+        epsilon, per_image, background, present_only: as in `soft_dice`.
+
+    Returns:
+        A scalar float32 from 0 (perfect) to 1.
+
+    Raises:
+        UserError: when the shapes are not (B, ..., C).
     """
     overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
     index = (overlap + epsilon) / (predicted + true - overlap + epsilon)
@@ -88,20 +135,33 @@ def jaccard(
 
 
 def tversky(
-    y_true,
-    y_pred,
-    alpha=0.3,
-    beta=0.7,
-    epsilon=1e-6,
+    y_true: Tensor,
+    y_pred: Tensor,
+    alpha: float = 0.3,
+    beta: float = 0.7,
+    epsilon: float = 1e-6,
     *,
-    per_image=True,
-    background=True,
-    present_only=False,
-):
-    """1 - mean of TP / (TP + alpha FP + beta FN), soft counts.
+    per_image: bool = True,
+    background: bool = True,
+    present_only: bool = False,
+) -> Tensor:
+    """1 - mean of TP / (TP + alpha FP + beta FN).
 
-    Salehi et al. 2017, eq. 2: alpha weighs false positives, beta false negatives.
+    TP = sum pg, FP = sum p (1 - g), FN = sum (1 - p) g (Salehi et al. 2017, eq. 2).
     alpha = beta = 0.5 is the plain Dice, alpha = beta = 1 Jaccard.
+
+    Args:
+        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
+        y_pred: (B, ..., C) logits; p is their softmax.
+        alpha: weight of false positives.
+        beta: weight of false negatives.
+        epsilon, per_image, background, present_only: as in `soft_dice`.
+
+    Returns:
+        A scalar float32 from 0 (perfect) to 1.
+
+    Raises:
+        UserError: when the shapes are not (B, ..., C).
     """
     overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
     index = _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
@@ -109,22 +169,35 @@ def tversky(
 
 
 def focal_tversky(
-    y_true,
-    y_pred,
-    alpha=0.3,
-    beta=0.7,
-    gamma=4 / 3,
-    epsilon=1e-6,
+    y_true: Tensor,
+    y_pred: Tensor,
+    alpha: float = 0.3,
+    beta: float = 0.7,
+    gamma: float = 4 / 3,
+    epsilon: float = 1e-6,
     *,
-    per_image=True,
-    background=True,
-    present_only=False,
-):
+    per_image: bool = True,
+    background: bool = True,
+    present_only: bool = False,
+) -> Tensor:
     """Mean of (1 - Tversky index)^(1 / gamma).
 
-    Abraham and Khan 2019, eq. 4, with gamma in [1, 3]; the exponent is its inverse.
-    (Many implementations call the exponent gamma.) alpha weighs false positives,
-    beta false negatives, as in `tversky`; the paper names them the other way round.
+    Abraham and Khan 2019, eq. 4. The paper names alpha and beta the other way round.
+
+    Args:
+        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
+        y_pred: (B, ..., C) logits; p is their softmax.
+        alpha: weight of false positives, as in `tversky`.
+        beta: weight of false negatives.
+        gamma: 1 to 3, the inverse of the exponent. (Many implementations call the
+            exponent gamma.)
+        epsilon, per_image, background, present_only: as in `soft_dice`.
+
+    Returns:
+        A scalar float32 from 0 (perfect) to 1.
+
+    Raises:
+        UserError: when the shapes are not (B, ..., C).
     """
     overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
     loss = 1 - _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
@@ -134,26 +207,36 @@ def focal_tversky(
     return _mean(ops.where(loss > tiny, powered, 0.0), true, present_only)
 
 
-def _tversky_index(overlap, predicted, true, alpha, beta, epsilon):
+def _tversky_index(
+    overlap: Tensor,
+    predicted: Tensor,
+    true: Tensor,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+) -> Tensor:
     wrong = alpha * (predicted - overlap) + beta * (true - overlap)
     return (overlap + epsilon) / (overlap + wrong + epsilon)
 
 
-def _regions(y_true, y_pred, per_image, background):
+def _regions(
+    y_true: Tensor, y_pred: Tensor, per_image: bool, background: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Soft sizes of overlap, predicted and true region, (B, C) or (1, C)."""
     y_true, prediction = target_and_prediction(y_true, y_pred)
     p = prediction.probability
-    return tuple(
+    overlap, predicted, true = (
         _region(x, per_image, background)
         for x in (p * y_true, _masked(p, y_true), y_true)
     )
+    return overlap, predicted, true
 
 
-def _masked(p, y_true):
+def _masked(p: Tensor, y_true: Tensor) -> Tensor:
     return p * ops.expand_dims(valid_pixels(y_true), -1)
 
 
-def _region(x, per_image, background):
+def _region(x: Tensor, per_image: bool, background: bool) -> Tensor:
     """Sum over all pixels: (B, ..., C) -> (B, C), or (1, C) over the batch.
 
     One axis after the other: TensorFlow on a CPU adds the pixels of a channel one by
@@ -166,9 +249,9 @@ def _region(x, per_image, background):
     return x if background else x[:, 1:]
 
 
-def _mean(loss, true, present_only):
+def _mean(loss: Tensor, true: Tensor, present_only: bool) -> Tensor:
     """Mean over images and classes of (B, C) losses."""
     if not present_only:
         return ops.mean(loss)
     present = ops.cast(true > 0, "float32")
-    return ratio(ops.sum(loss * present), ops.sum(present))
+    return divide_or_zero(ops.sum(loss * present), ops.sum(present))
