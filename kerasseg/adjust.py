@@ -22,6 +22,8 @@ from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.files import atomic
 from kerasseg.metrics import count, scores
+from kerasseg.runs import report
+from kerasseg.runs.scores import evaluate, table
 
 PIXELS = 3_000_000
 """Looked at, at most: a grid of each image."""
@@ -87,11 +89,8 @@ def adjust(run: Path, records: str = "") -> Path:
     with atomic.replacing(out / "network.keras") as aside:
         network.save(aside)
 
-    from kerasseg import evaluate
-    from kerasseg.runs import report
-
-    result = evaluate.evaluate(out, data.records, data.val, out, data.batch)
-    print(evaluate.table(result, names))
+    result = evaluate(out, data.records, data.val, out, data.batch)
+    print(table(result, names))
     report.write(out)
     print(f"Written: {out}")
     return out

@@ -81,10 +81,9 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
         network.save(aside)
 
     # ---- Judge, export, report -----------------------------------------------------
-    from kerasseg import evaluate
-    from kerasseg.runs import report
+    from kerasseg.runs import report, scores
 
-    evaluate.evaluate(out, records, data.val, out, data.batch)
+    scores.evaluate(out, records, data.val, out, data.batch)
     limits = Limits(int8=asked.limit)
     wanted = Export(formats=("int8",), calibration=asked.calibration, limits=limits)
     after = export_run(out, records, data.val, wanted)

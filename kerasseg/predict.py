@@ -30,15 +30,15 @@ def main(argv: list[str]) -> None:
     asked = _parser().parse_args(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
-    inputs = [source for word in asked.inputs for source in inputs.named(word)]
+    sources = [source for word in asked.inputs for source in inputs.inputs_of(word)]
     if not asked.run and not asked.litert:
         _choose(asked)
     segment, taxonomy = _lite(asked) if asked.litert else _network(asked)
     sheet, failed = [], []
-    for source, name in zip(inputs, inputs.names(inputs), strict=True):
+    for source, name in zip(sources, inputs.names(sources), strict=True):
         target = asked.out / name
         try:
-            if inputs.moves(source):
+            if inputs.is_video(source):
                 _video(source, target, segment, taxonomy, asked)
             else:
                 drawn = _picture(source, target, segment, taxonomy, asked)
@@ -48,9 +48,9 @@ def main(argv: list[str]) -> None:
             print(f"Left out: {error}", file=sys.stderr)
     if sheet and not asked.litert:
         _contact_sheet(sheet, asked.out / "contact_sheet.jpg")
-    print(f"{len(inputs) - len(failed)} of {len(inputs)} predicted into {asked.out}")
+    print(f"{len(sources) - len(failed)} of {len(sources)} predicted into {asked.out}")
     if failed:
-        raise UserError(f"{len(failed)} of {len(inputs)} inputs left out: {failed[0]}")
+        raise UserError(f"{len(failed)} of {len(sources)} inputs left out: {failed[0]}")
 
 
 def _parser() -> argparse.ArgumentParser:

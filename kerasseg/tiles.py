@@ -1,4 +1,4 @@
-"""Images of any size through a network of fixed size, and test-time augmentation."""
+"""Images of any size through a network of fixed size, tile by tile."""
 
 from __future__ import annotations
 
@@ -62,36 +62,6 @@ def predict(
             weights[place] += weight
     total /= weights
     return total[: axes[0].size, : axes[1].size]
-
-
-def augmented(
-    network, image, flips: bool = True, scales: tuple[float, ...] = (1.0,)
-) -> np.ndarray:
-    """Probabilities (H, W, C), averaged over left-right flips and scales of the image.
-
-    network: any callable, (1, h, w, channels) -> logits (1, h, w, C), for every scaled
-    size; where it takes one size only, wrap it:
-    `lambda x: predict(network, x[0], tile, overlap)[None]`. Scaling is bilinear, of the
-    image and of the probabilities on their way back.
-    """
-    from keras import ops
-
-    from kerasseg import upsampling
-
-    image = ops.cast(ops.convert_to_tensor(image), "float32")[None]
-    height, width = image.shape[1:3]
-    results = []
-    for scale in scales:
-        size = (max(round(height * scale), 1), max(round(width * scale), 1))
-        scaled = image if scale == 1 else upsampling.bilinear(image, size)
-        for flipped in (False, True) if flips else (False,):
-            logits = network(ops.flip(scaled, axis=2) if flipped else scaled)
-            result = ops.softmax(ops.convert_to_tensor(logits), axis=-1)
-            result = ops.flip(result, axis=2) if flipped else result
-            if scale != 1:
-                result = upsampling.bilinear(result, (height, width))
-            results.append(ops.convert_to_numpy(result)[0])
-    return np.mean(results, axis=0)
 
 
 class _Axis:

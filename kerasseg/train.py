@@ -17,6 +17,7 @@ from kerasseg import config, runs
 from kerasseg.console import command
 from kerasseg.files import atomic
 from kerasseg.fit import devices
+from kerasseg.runs.log import read_log
 
 
 @command
@@ -124,7 +125,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     val = pipeline.batches(
         records, data.val, batch_size=data.batch, size=data.size, threads=data.threads
     )
-    scored = [float(row["val_miou"]) for row in callbacks.read_log(run / "log.csv")]
+    scored = [float(row["val_miou"]) for row in read_log(run / "log.csv")]
     best = max(scored[:first], default=-1.0)
     batch = data.batch
     # The samples of a step, should it go wrong.

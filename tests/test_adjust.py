@@ -73,10 +73,10 @@ def spoilt(records, run, spoil: float):
 
 
 def test_a_network_that_names_one_class_too_readily(records, tmp_path, capsys):
-    from kerasseg import evaluate
+    from kerasseg.runs.scores import evaluate
 
     run = spoilt(records, tmp_path / "mine-1", spoil=4.0)
-    before = evaluate.evaluate(run, records, "val", run)["miou"]
+    before = evaluate(run, records, "val", run)["miou"]
     adjust.main([str(run)])
     assert "each with what the other half gave" in capsys.readouterr().out
     out = tmp_path / "mine-1-adjusted-1"

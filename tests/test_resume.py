@@ -10,7 +10,8 @@ import pytest
 import walk
 
 from kerasseg import runs
-from kerasseg.fit import callbacks, health
+from kerasseg.fit import health
+from kerasseg.runs.log import read_log
 
 KILLED = """
 import os, signal
@@ -56,7 +57,7 @@ def test_killed_and_gone_on_is_never_killed_bit_for_bit(records, tmp_path):
     ours, theirs = runs.load(folder), runs.load(expected)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         assert np.array_equal(a, b)
-    rows = [callbacks.read_log(path / "log.csv") for path in (folder, expected)]
+    rows = [read_log(path / "log.csv") for path in (folder, expected)]
     for name in ("epoch", "val_loss", "val_miou"):
         assert [row[name] for row in rows[0]] == [row[name] for row in rows[1]]
     modules = {type(layer).__module__ for layer in ours.layers}

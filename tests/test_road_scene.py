@@ -71,11 +71,12 @@ def test_predict_with_no_run_uses_it(tensorflow, tmp_path, monkeypatch, capsys):
     "KERASSEG_DATA" not in os.environ, reason="needs CamVid: set KERASSEG_DATA"
 )
 def test_validation_miou_is_the_written_one(tmp_path):
-    from kerasseg import evaluate, prepare
+    from kerasseg import prepare
+    from kerasseg.runs.scores import evaluate
 
     camvid = Path(os.environ["KERASSEG_DATA"]) / "camvid"
     prepare.main(["camvid", str(camvid), str(tmp_path / "records")])
     folder = tmp_path / "scores"
-    found = evaluate.evaluate(runs.SHIPPED, tmp_path / "records", "val", folder)
+    found = evaluate(runs.SHIPPED, tmp_path / "records", "val", folder)
     written = json.loads((runs.SHIPPED / "metrics.json").read_text())
     np.testing.assert_allclose(found["miou"], written["miou"], atol=1e-4)

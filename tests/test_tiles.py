@@ -1,4 +1,4 @@
-"""Tiled inference against the whole image at once; test-time augmentation by hand."""
+"""Tiled inference against the whole image at once."""
 
 import keras
 import numpy as np
@@ -96,40 +96,6 @@ def test_overlap_tile_of_unet_has_the_papers_numbers():
     result = tiles.predict(network, image, (572, 572), overlap=0, margin=92)
     assert shapes == [(1, 572, 572, 1)] * 4
     np.testing.assert_array_equal(result, image)
-
-
-def test_augmented_averages_probabilities_of_flips():
-    """The network answers by column: 0 on the left, 2 on the right."""
-
-    def network(x):
-        columns = np.array([0.0, 2.0])[None, None, :, None]
-        return np.concatenate([columns, -columns], -1).astype("float32")
-
-    left, right = 1 / (1 + np.exp(-np.array([0.0, 4.0])))
-    result = tiles.augmented(network, np.zeros((1, 2, 3)))
-    np.testing.assert_allclose(result[0, :, 0], [(left + right) / 2] * 2, rtol=1e-5)
-    single = tiles.augmented(network, np.zeros((1, 2, 3)), flips=False)
-    np.testing.assert_allclose(single[0, :, 0], [left, right], rtol=1e-5)
-
-
-def test_augmented_commutes_with_a_flip(rng):
-    network, image = convolutions("same"), picture(rng, 12, 16)
-    result = tiles.augmented(network, image, scales=(0.5, 1.0, 1.5))
-    flipped = tiles.augmented(network, image[:, ::-1], scales=(0.5, 1.0, 1.5))
-    assert result.shape == (12, 16, 3)
-    np.testing.assert_allclose(result.sum(-1), 1, rtol=1e-5)
-    np.testing.assert_allclose(flipped[:, ::-1], result, atol=1e-5)
-
-
-def test_augmented_through_tiles(rng):
-    network, image = convolutions("same"), picture(rng, 20, 24)
-
-    def tiled(x):
-        return tiles.predict(network, x[0], (16, 16), 4)[None]
-
-    result = tiles.augmented(tiled, image, scales=(1.0, 1.25))
-    assert result.shape == (20, 24, 3)
-    np.testing.assert_allclose(result.sum(-1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import walk
 from kerasseg import augment, losses, runs, train
 from kerasseg.fit import callbacks, devices, optimizer
 from kerasseg.fit.trainer import Trainer
+from kerasseg.runs.log import read_log
 
 TWO = devices.start("cpu", 2, 4)
 ONE = devices.Devices(gpu=False)
@@ -149,7 +150,7 @@ def killed(records, folder):
 
     both = [run, folder / "whole" / run.name]
     ours, theirs = map(runs.load, both)
-    rows = [callbacks.read_log(path / "log.csv") for path in both]
+    rows = [read_log(path / "log.csv") for path in both]
     kinds = {type(layer).__module__ for layer in ours.layers}
     return {
         "code": code,

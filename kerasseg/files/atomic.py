@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -38,14 +40,34 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
+    """Writes a text file in UTF-8, whole or not at all."""
     with replacing(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
+    """Writes a file of bytes, whole or not at all."""
     with replacing(path) as aside:
         aside.write_bytes(data)
 
 
-def write_json(path: str | Path, values) -> None:
+def write_json(path: str | Path, values: Any) -> None:
+    """Writes values that JSON knows (see `plain`), whole or not at all."""
     write_text(path, json.dumps(values, indent=1) + "\n")
+
+
+def plain(value: Any, digits: int | None = None) -> Any:
+    """NumPy numbers and arrays as Python's, for JSON; nan and infinities as None.
+
+    digits: decimals that floats are rounded to; None: all of them.
+    """
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, dict):
+        return {key: plain(one, digits) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one, digits) for one in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return value if digits is None else round(value, digits)
+    return value

@@ -12,6 +12,7 @@ import numpy as np
 from kerasseg.drawing import pictures
 from kerasseg.files import atomic
 from kerasseg.fit import replicas
+from kerasseg.runs.log import read_log
 
 
 class WithJax(keras.callbacks.Callback):
@@ -155,14 +156,6 @@ def preview(network, batches, taxonomy, count: int = 4):
         return pictures.contact_sheet(rows, ["image", "truth", "prediction"], 900)
 
     return sheet
-
-
-def read_log(path: Path) -> list[dict]:
-    """Rows of a log.csv as dicts of text; [] where there is none."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def averaged_weights(trainer) -> list[np.ndarray]:

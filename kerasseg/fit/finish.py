@@ -16,14 +16,14 @@ def finish(run: Path, records, split: str, batch: int, exports: bool) -> None:
     """
     import keras
 
-    from kerasseg.runs import report
+    from kerasseg.runs import report, scores
 
     if keras.backend.backend() == "tensorflow":
-        from kerasseg import evaluate, runs
+        from kerasseg import runs
         from kerasseg.export.run import export
 
-        result = evaluate.evaluate(run, records, split, run, batch)
-        print(evaluate.table(result, runs.taxonomy(run).names))
+        result = scores.evaluate(run, records, split, run, batch)
+        print(scores.table(result, runs.taxonomy(run).names))
         if exports:
             export(run, records, split)
     else:

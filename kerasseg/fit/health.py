@@ -72,7 +72,7 @@ class Health(keras.callbacks.Callback):
             "learning_rate": float(ops.convert_to_numpy(rate)),
             "miou": float(logs["miou"]),
             "val_miou": float(logs["val_miou"]),
-            "val_iou": [_plain(v) for v in metrics.scores(matrix)["iou"]],
+            "val_iou": atomic.plain(metrics.scores(matrix)["iou"]),
             "val_pixels": matrix.sum(axis=1).tolist(),
             "val_predicted": matrix.sum(axis=0).tolist(),
         }
@@ -188,7 +188,3 @@ def _causes(rows: list[dict], names, ema: float) -> list[str]:
         f"labels that do not belong to the images: {doctor}",
     ]
     return causes or usual
-
-
-def _plain(value):
-    return None if np.isnan(value) else float(value)

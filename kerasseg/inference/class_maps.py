@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kerasseg import tiles
 from kerasseg.data.resize import resize_image
+from kerasseg.inference.mirror import mirrored_mean
 
 
 def network_size(network) -> tuple[int, int]:
@@ -45,11 +46,10 @@ def predictor(network, flip: bool = False):
     @functools.partial(tf.function, reduce_retracing=True)
     def predict(image):
         image = tf.cast(image, tf.float32)
-        found = tf.nn.softmax(network(image, training=False))
-        if flip:
-            mirrored = tf.nn.softmax(network(image[:, :, ::-1], training=False))
-            found = (found + mirrored[:, :, ::-1]) / 2
-        return found
+        return mirrored_mean(one, image) if flip else one(image)
+
+    def one(image):
+        return tf.nn.softmax(network(image, training=False))
 
     return predict
 
@@ -72,12 +72,12 @@ def segmenter(network, overlap: int = 0, flip: bool = False, crf: bool = False):
         return lambda image: segment(image).numpy()
 
     def careful(image):
-        beliefs = probabilities(network, image, overlap, flip)
+        found = probabilities(network, image, overlap, flip)
         if crf:
             from kerasseg.crf import dense_crf
 
-            beliefs = dense_crf(beliefs, image)
-        return np.argmax(beliefs, axis=-1).astype(np.uint8)
+            found = dense_crf(found, image)
+        return np.argmax(found, axis=-1).astype(np.uint8)
 
     return careful
 
@@ -87,17 +87,13 @@ def probabilities(network, image, overlap: int = 0, flip: bool = False) -> np.nd
     size = network_size(network)
     larger = any(have > want for have, want in zip(image.shape, size, strict=False))
 
-    def logits(image):
+    def one(image):
         if overlap and larger:
             run = functools.partial(_logits, network)
-            return tiles.predict(run, image[0], size, overlap)[None]
-        return logits_at_size(network, image)
+            return tf.nn.softmax(tiles.predict(run, image, size, overlap))
+        return tf.nn.softmax(logits_at_size(network, image[None]))[0]
 
-    found = tf.nn.softmax(logits(image[None]))[0]
-    if flip:
-        mirrored = tf.nn.softmax(logits(image[None, :, ::-1]))[0]
-        found = (found + mirrored[:, ::-1]) / 2
-    return found.numpy()
+    return (mirrored_mean(one, image) if flip else one(image)).numpy()
 
 
 def _logits(network, image):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kerasseg import UserError
@@ -11,7 +12,7 @@ PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 
 
-def named(word: str) -> list[Path | int]:
+def inputs_of(word: str) -> list[Path | int]:
     """A camera's number, or the files a word names."""
     path = remote.here(Path(word))
     if word.isdecimal() and not path.exists():
@@ -36,11 +37,12 @@ def named(word: str) -> list[Path | int]:
     return [path]
 
 
-def moves(source) -> bool:
+def is_video(source: Path | int) -> bool:
+    """Whether a source is a video file or a camera."""
     return isinstance(source, int) or source.suffix.lower() in VIDEOS
 
 
-def names(sources) -> list[str]:
+def names(sources: Sequence[Path | int]) -> list[str]:
     """A name of its own for each source, so that no result overwrites another."""
     found: list[str] = []
     for source in sources:

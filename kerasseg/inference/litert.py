@@ -18,6 +18,7 @@ import numpy as np
 
 from kerasseg import UserError, tiles
 from kerasseg.console import silenced
+from kerasseg.inference.mirror import mirrored_mean
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY_LIMIT = 1 << 20
@@ -100,16 +101,14 @@ class Model:
         high, wide = image.shape[:2]
         tiled = overlap and (high > self.height or wide > self.width)
         if tiled or flip:
-            chances = self._chances(image, overlap if tiled else 0)
-            if flip:
-                mirrored = self._chances(image[:, ::-1], overlap if tiled else 0)
-                chances = chances + mirrored[:, ::-1]
-            label = chances.argmax(-1).astype(np.uint8)
+            one = functools.partial(self._scaled, overlap=overlap if tiled else 0)
+            found = mirrored_mean(one, image) if flip else one(image)
+            label = found.argmax(-1).astype(np.uint8)
         else:
             label = self.class_map(stretched(image, self.height, self.width))
         return cv2.resize(label, (wide, high), interpolation=cv2.INTER_NEAREST_EXACT)
 
-    def _chances(self, image, overlap: int) -> np.ndarray:
+    def _scaled(self, image, overlap: int) -> np.ndarray:
         """Probabilities, of tiles at the image's size, else at the network's."""
         if not overlap:
             return self.probabilities(stretched(image, self.height, self.width))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import platform
 import re
 import shutil
@@ -11,8 +10,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import filelock
+
 from kerasseg import __version__
 from kerasseg.files import atomic
+from kerasseg.files.lock import try_lock
 from kerasseg.runs.reading import taxonomy
 
 
@@ -81,7 +83,7 @@ def environment() -> dict:
     }
 
 
-_LOCKS: dict[Path, object] = {}
+_LOCKS: dict[Path, filelock.BaseFileLock] = {}
 
 
 def lock(folder: Path) -> bool:
@@ -89,19 +91,16 @@ def lock(folder: Path) -> bool:
 
     The lock ends with the process, also a killed one.
     """
-    file = (folder / ".lock").open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
+    taken = try_lock(folder / ".lock")
+    if taken is None:
         return False
-    _LOCKS[folder] = file
+    _LOCKS[folder] = taken
     return True
 
 
 def unlock(folder: Path) -> None:
-    """Gives a run that this process locked free again."""
-    _LOCKS.pop(folder).close()
+    """Frees a run that this process locked."""
+    _LOCKS.pop(folder).release()
 
 
 def _repeats(run: Path, config: str) -> bool:

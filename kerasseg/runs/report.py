@@ -5,7 +5,6 @@ The page asks for nothing from outside: pictures, drawings and style are inside 
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.drawing import html, plots
 from kerasseg.files import atomic
+from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
 
 PICTURES = {
@@ -270,10 +270,7 @@ def _json(file: Path):
 
 def _log(file: Path) -> dict[str, np.ndarray]:
     """Columns of a log.csv as float arrays, nan for empty cells; {} without rows."""
-    if not file.is_file():
-        return {}
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = read_log(file)
     names = rows[0] if rows else []
     return {n: np.array([_float(row[n]) for row in rows]) for n in names}
 

@@ -19,10 +19,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from kerasseg import adjust, config, evaluate, runs
+from kerasseg import adjust, config, runs
 from kerasseg.export.formats import Limits
 from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
+from kerasseg.runs import scores
 
 LIMIT = 20_000_000  # bytes
 WEIGHTS = "model.weights.h5"
@@ -65,8 +66,8 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
             shutil.copy(run / name, small)
 
         records, split = settings.data.records, settings.data.val
-        result = evaluate.evaluate(small, records, split, small)
-        print(evaluate.table(result, runs.taxonomy(small).names))
+        result = scores.evaluate(small, records, split, small)
+        print(scores.table(result, runs.taxonomy(small).names))
         asked = Export(formats=("int8",), limits=Limits(int8=0.5))
         if not all(row["passed"] for row in export_run(small, records, split, asked)):
             raise ValueError("The gate was not passed: nothing is shipped.")

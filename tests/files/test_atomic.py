@@ -1,3 +1,6 @@
+import json
+
+import numpy as np
 import pytest
 
 from kerasseg.files import atomic
@@ -28,3 +31,21 @@ def test_the_name_aside_keeps_the_suffix(tmp_path):
         assert aside.suffix == ".keras"
         aside.touch()
     assert (tmp_path / "network.keras").exists()
+
+
+def test_numbers_of_numpy_become_those_of_json():
+    values = {
+        "iou": np.array([0.25, np.nan, np.inf]),
+        "miou": np.float32(0.5),
+        "matrix": np.array([[1, 2], [3, 4]]),
+        "pair": (np.int64(3), None, "word", True),
+    }
+    expected = {
+        "iou": [0.25, None, None],
+        "miou": 0.5,
+        "matrix": [[1, 2], [3, 4]],
+        "pair": [3, None, "word", True],
+    }
+    assert atomic.plain(values) == expected
+    assert json.loads(json.dumps(atomic.plain(values), allow_nan=False)) == expected
+    assert atomic.plain(2 / 3, digits=3) == 0.667

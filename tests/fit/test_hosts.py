@@ -12,7 +12,7 @@ import pytest
 import walk
 
 from kerasseg import runs
-from kerasseg.fit import callbacks
+from kerasseg.runs.log import read_log
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="chooses its backend itself"
@@ -85,7 +85,7 @@ def test_one_is_killed_and_both_go_on_as_if_never_killed(records, tmp_path):
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     log, expected = (
-        callbacks.read_log(tmp_path / name / run.name / "log.csv")
+        read_log(tmp_path / name / run.name / "log.csv")
         for name in ("together", "whole")
     )
     assert [row["epoch"] for row in log] == ["0", "1", "2"]

@@ -65,8 +65,8 @@ def test_it_segments_as_the_network_does(file, network, rng):
     image = rng.integers(0, 256, (32, 48, 3), np.uint8)
     logits = network(image[None].astype("float32"), training=False)
     assert (model.class_map(image) == class_map(logits)[0].numpy()).mean() > 0.999
-    chances = keras.ops.softmax(logits)[0]
-    np.testing.assert_allclose(model.probabilities(image), chances, atol=1e-5)
+    expected = keras.ops.softmax(logits)[0]
+    np.testing.assert_allclose(model.probabilities(image), expected, atol=1e-5)
     assert model.segment(rng.integers(0, 256, (70, 51, 3), np.uint8)).shape == (70, 51)
 
 

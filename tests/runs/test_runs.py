@@ -5,6 +5,7 @@ import pytest
 
 from kerasseg import runs
 from kerasseg.files import atomic
+from kerasseg.runs import reading
 
 
 def test_numbers_go_up_and_an_unfinished_run_goes_on(tmp_path):
@@ -52,7 +53,7 @@ def test_a_folder_without_a_network(tmp_path):
 
 
 def test_the_shipped_network_is_not_the_run_trained_last(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "SHIPPED", tmp_path / "road_scene")
+    monkeypatch.setattr(reading, "SHIPPED", tmp_path / "road_scene")
     for name in ("mine-1", "road_scene"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "network.keras").write_bytes(b"")

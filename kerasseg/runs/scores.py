@@ -1,0 +1,146 @@
+"""A run scored on a split of records: numbers, a table, pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg import UserError, runs
+from kerasseg.console import start_tensorflow
+from kerasseg.drawing import pictures, plots
+from kerasseg.files import atomic
+from kerasseg.metrics.split_scores import Counts
+
+
+def evaluate(
+    run: Path,
+    records,
+    split: str,
+    folder: Path,
+    batch: int = 8,
+    flip: bool = False,
+    crf: bool = False,
+) -> dict:
+    """Scores RUN/network.keras; writes FOLDER/metrics.json and FOLDER/pictures/.
+
+    Raises ValueError when classes or sizes of run and records do not go together.
+    """
+    start_tensorflow()
+    from kerasseg import metrics
+    from kerasseg.data import pipeline
+    from kerasseg.data import records as shards
+    from kerasseg.inference.class_maps import network_size
+
+    network, taxonomy = runs.load(run), runs.taxonomy(run)
+    described = shards.describe(records)
+    if described.taxonomy.names != taxonomy.names:
+        raise UserError(
+            f"Run {run} knows the classes {', '.join(taxonomy.names)}; the "
+            f"records {records} have {', '.join(described.taxonomy.names)}. Prepare "
+            "the records with the run's taxonomy."
+        )
+    size = network_size(network)
+    known = described.split(split)
+    same = (known.height, known.width) == size
+    dataset = pipeline.batches(
+        records,
+        split,
+        batch_size=batch,
+        size=(0, 0) if same else size,
+        instances=known.instances,
+    )
+    counts, sheets = score(network, dataset, taxonomy, flip, crf)
+    total = counts.matrices.sum(axis=0)
+    result = {"split": split, "samples": len(counts.matrices), "size": list(size)}
+    result |= atomic.plain(counts.scores(), digits=6)
+    result["matrix"] = total.tolist()
+    for name, sheet in sheets.items():
+        atomic.write_bytes(folder / "pictures" / f"{name}.png", pictures.png(sheet))
+    heat = plots.confusion_heat_map(total, taxonomy)
+    atomic.write_bytes(folder / "pictures" / "confusion.png", heat)
+    bars = plots.iou_bars(np.array(metrics.scores(total)["iou"]), taxonomy)
+    atomic.write_bytes(folder / "pictures" / "iou.png", bars)
+    atomic.write_json(folder / "metrics.json", result)
+    return result
+
+
+def score(
+    network, dataset, taxonomy, flip: bool = False, crf: bool = False, shown: int = 6
+) -> tuple[Counts, dict]:
+    """What was counted on every image, and sheets of examples and of the worst."""
+    from kerasseg import metrics
+    from kerasseg.inference.class_maps import predictor
+
+    predict = predictor(network, flip)
+    counts = Counts(taxonomy.num_classes)
+    kept, worst = [], []
+    for batch in dataset:
+        images, labels = batch["image"].numpy(), batch["label"].numpy()
+        objects = batch["instance"].numpy() if "instance" in batch else None
+        for index, probabilities in enumerate(predict(batch["image"]).numpy()):
+            image, label = images[index], labels[index]
+            instance = None if objects is None else objects[index]
+            if crf:
+                from kerasseg.crf import dense_crf
+
+                probabilities = dense_crf(probabilities, image)
+            ids = np.argmax(probabilities, axis=-1).astype(np.uint8)
+            counts.add(label, ids, probabilities, instance)
+            quality = float(metrics.scores(counts.matrices[-1])["miou"])
+            sample = (quality, len(counts.matrices), image, label, ids)
+            kept.append(sample)
+            if len(kept) > 2 * shown:
+                # Keeps a spread of examples without knowing how many there will be.
+                kept = kept[::2]
+            if not np.isnan(quality):
+                worst = sorted([*worst, sample], key=lambda item: item[:2])[:shown]
+    if not kept:
+        raise UserError("Nothing to score: the split has no samples.")
+    sheets = {"examples": _sheet(kept[:shown], taxonomy)}
+    if worst:
+        sheets["worst"] = _sheet(worst, taxonomy)
+    return counts, sheets
+
+
+def table(result: dict, names) -> str:
+    """The scores as text: one line a class, then the means."""
+    lines = [f"{'class':16}{'IoU':>8}{'precision':>11}{'recall':>8}"]
+    columns = zip(
+        names, result["iou"], result["precision"], result["recall"], strict=True
+    )
+    for name, iou, precision, recall in columns:
+        lines.append(f"{name:16}{_cell(iou)}   {_cell(precision)}{_cell(recall)}")
+    low, high = result["miou_interval"]
+    lines.append(
+        f"{result['samples']} images of '{result['split']}': "
+        f"mIoU {result['miou']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
+        f"pixel accuracy {result['pixel_accuracy']:.4f}, "
+        f"boundary F1 {_cell(result['boundary_f1']).strip()}, "
+        f"calibration error {result['calibration_error']:.4f}"
+    )
+    if result.get("object_f1") is not None:
+        lines.append(f"objects found at IoU above 0.5: F1 {result['object_f1']:.4f}")
+    return "\n".join(lines)
+
+
+def _sheet(samples, taxonomy) -> np.ndarray:
+    rows, titles = [], []
+    for quality, number, image, label, ids in samples:
+        truth = pictures.overlay(image, label, taxonomy)
+        seen = pictures.overlay(image, ids, taxonomy)
+        rows.append([image, truth, seen, pictures.error_map(label, ids)])
+        caption = (
+            f"image {number}",
+            "truth",
+            f"prediction, mIoU {quality:.2f}",
+            "errors",
+        )
+        titles.append(list(caption))
+    sheet = pictures.contact_sheet(rows, titles, 1600)
+    label = np.concatenate([sample[3].ravel() for sample in samples])[None]
+    return pictures.with_legend(sheet, taxonomy, label)
+
+
+def _cell(value) -> str:
+    return f"{'-':>8}" if value is None else f"{value:8.4f}"
