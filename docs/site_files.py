@@ -1,7 +1,7 @@
 """Hooks of mkdocs: files beside docs/ join the site, and commands print their help.
 
-A page may point to a file outside this folder, such as `../pipelines/camvid/result.jpg`:
-so the link works in the repository, too. On the site that file lies below the root.
+A page may point to a file outside this folder (`../pipelines/camvid/result.jpg`), so
+that the link works in the repository, too. On the site that file lies below the root.
 """
 
 from __future__ import annotations
