@@ -35,6 +35,26 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in slugs(there), f"{page}: no heading {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_of_the_package_exist(page):
+    """`kerasseg.a.b.c`: a module, or a name in the module before it."""
+    text = page.read_text(encoding="utf-8")
+    if page.name == "CHANGELOG.md":  # its table says in the second column what is now
+        text = "\n".join(re.findall(r"^\|[^|]*(\|[^|]*\|)$", text, re.MULTILINE))
+    for name in set(re.findall(r"\bkerasseg(?:\.[A-Za-z_]\w*)+", text)):
+        *parents, last = name.split(".")
+        if last.isupper() and len(parents) == 1:  # kerasseg.NAME: any command
+            continue
+        module = ROOT.joinpath(*parents)
+        if (module / last).is_dir() or (module / f"{last}.py").is_file():
+            continue
+        source = (
+            module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+        )
+        assert source.is_file(), f"{page}: {name} does not exist"
+        assert re.search(rf"\b{last}\b", source.read_text()), f"{page}: no {name}"
+
+
 def test_the_readme_is_for_newcomers():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
