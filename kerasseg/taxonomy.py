@@ -1,8 +1,9 @@
-"""Classes of a dataset: names, colours and the ignore id; ids <-> colours; one-hot."""
+"""The classes of a dataset: their names, colours and ids, and one-hot targets."""
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,9 +19,16 @@ IGNORE = 255
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Names and RGB colours (0..255) of the classes; a class id is its position.
+    """Names and colours of the classes; the id of a class is its position.
 
     Whatever a source used for "void", on disk here it is always `IGNORE` (255).
+
+    Args:
+        names: 1 to 255 different class names.
+        colours: RGB, 0..255, one for each class.
+
+    Raises:
+        UserError: when names and colours are not that.
     """
 
     names: tuple[str, ...]
@@ -53,20 +61,22 @@ class Taxonomy:
         return cls.named([f"class_{i}" for i in range(num_classes)])
 
     @classmethod
-    def named(cls, names) -> Taxonomy:
+    def named(cls, names: Sequence[str]) -> Taxonomy:
         """Well separated colours for the given names: golden-angle hues, 3 values."""
         colours = []
         for i in range(len(names)):
             value = (0.95, 0.75, 0.55)[i % 3]
-            rgb = colorsys.hsv_to_rgb(i * 0.618034 % 1, 0.75, value)
-            colours.append(tuple(round(255 * c) for c in rgb))
+            red, green, blue = colorsys.hsv_to_rgb(i * 0.618034 % 1, 0.75, value)
+            colours.append((round(255 * red), round(255 * green), round(255 * blue)))
         return cls(tuple(names), tuple(colours))
 
     @classmethod
     def from_json(cls, values: dict) -> Taxonomy:
+        """The taxonomy that `to_json` wrote."""
         return cls(tuple(values["names"]), tuple(map(tuple, values["colours"])))
 
     def to_json(self) -> dict:
+        """Names, colours and the ignore id as lists and numbers."""
         return {
             "names": list(self.names),
             "colours": [list(c) for c in self.colours],
@@ -75,22 +85,28 @@ class Taxonomy:
 
     @property
     def num_classes(self) -> int:
+        """C, the number of classes, without the ignored one."""
         return len(self.names)
 
     def palette(self) -> np.ndarray:
-        """(256, 3) uint8: colour of every id; black for ids that are no class."""
+        """(256, 3) uint8: the colour of every id, black for ids that name no class."""
         palette = np.zeros((256, 3), np.uint8)
         palette[: self.num_classes] = self.colours
         return palette
 
     def colourise(self, label: np.ndarray) -> np.ndarray:
-        """(..., H, W) ids -> (..., H, W, 3) uint8 RGB."""
+        """(..., H, W) ids -> (..., H, W, 3) uint8 RGB.
+
+        >>> taxonomy = Taxonomy(("road", "sky"), ((1, 2, 3), (4, 5, 6)))
+        >>> taxonomy.colourise(np.array([[1, 255]])).tolist()
+        [[[4, 5, 6], [0, 0, 0]]]
+        """
         return self.palette()[label]
 
     def from_colours(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 RGB -> (H, W) uint8 ids; black = ignore unless it is a class.
 
-        Raises ValueError for a colour that is not in the taxonomy.
+        Raises UserError for a colour that is not in the taxonomy.
         """
         packed = rgb.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
         table = {0: IGNORE}
@@ -102,18 +118,29 @@ class Taxonomy:
         if unknown:
             red, green, blue = unknown[0] >> 16, unknown[0] >> 8 & 255, unknown[0] & 255
             raise UserError(
-                f"Colour ({red}, {green}, {blue}) is no class of this taxonomy "
-                f"({len(unknown)} unknown colours in all). Add it to the legend, or "
-                "check that the mask was saved without smoothing or JPEG compression."
+                f"Colour ({red}, {green}, {blue}) is not a class of this "
+                f"taxonomy ({len(unknown)} unknown colours in all). Add it to the "
+                "legend, or check that the mask was saved without smoothing or JPEG compression."
             )
         ids = np.array([table[int(c)] for c in present], np.uint8)
         return ids[inverse].reshape(rgb.shape[:2])
 
 
 def one_hot(label: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
-    """(..., H, W) int ids -> (..., H, W, C) float32; all-zero where ignored.
+    """One-hot target of a label; all-zero where ignored.
 
-    Ids outside 0..C-1 also give zeros: what enters here was checked when written.
+    Ids outside 0..C-1 also give zeros: records were checked when they were written.
+
+    Args:
+        label: (...) int ids.
+        num_classes: C.
+        ignore: the id of ignored pixels.
+
+    Returns:
+        (..., C) float32.
+
+    >>> np.asarray(one_hot(np.array([1, 255]), 2)).tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
     """
     from keras import ops
 

@@ -28,7 +28,7 @@ def test_ignored_is_black_and_back():
 
 def test_unknown_colour_is_named():
     taxonomy = Taxonomy(("road",), ((1, 2, 3),))
-    with pytest.raises(ValueError, match=r"\(9, 8, 7\) is no class"):
+    with pytest.raises(ValueError, match=r"\(9, 8, 7\) is not a class"):
         taxonomy.from_colours(np.array([[[9, 8, 7]]], np.uint8))
 
 

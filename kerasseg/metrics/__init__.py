@@ -1,8 +1,4 @@
-"""Scores of a segmentation. Counts add up over images; scores are derived from counts.
-
-confusion: pixels (IoU, accuracy, Dice). boundary: contours. objects: instances.
-calibration: whether a probability of 0.8 is right in 80 % of the pixels.
-"""
+"""Scores of a segmentation: counts add up over images, scores follow from counts."""
 
 from kerasseg.metrics.boundary import boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error

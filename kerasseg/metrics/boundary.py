@@ -1,9 +1,10 @@
-"""How well contours are met: boundary F1 and the trimap of a label. On the host."""
+"""Contours: boundary F1, and the trimap of a label."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
 from kerasseg.labels.borders import borders
@@ -11,20 +12,40 @@ from kerasseg.taxonomy import IGNORE
 
 
 def boundary_f1(
-    label, predicted, num_classes: int, tolerance: float = 0.0075
+    label: ArrayLike,
+    predicted: ArrayLike,
+    num_classes: int,
+    tolerance: float = 0.0075,
 ) -> np.ndarray:
-    """Boundary F1 of one image (H, W), per class: float64 (C,).
+    """Boundary F1 of one image, for each class.
 
-    Precision is the share of predicted boundary pixels with a true boundary pixel of
-    the same class within `tolerance` times the image diagonal, recall the reverse,
-    F1 = 2 P R / (P + R) (Csurka et al. 2013; 0.75 % as SegNet, 4.5 pixels at 360x480).
-    nan for classes without a boundary in the ground truth. SegNet's BF is the mean over
-    the classes of an image, then over images: np.nanmean(np.nanmean(f1s, axis=1)).
+    F1 = 2 P R / (P + R). The precision P is the share of predicted boundary pixels with
+    a true boundary pixel of the same class within reach, the recall R the reverse
+    (Csurka et al. 2013). SegNet's BF is the mean over the classes of an image, then
+    over images: np.nanmean(np.nanmean(f1s, axis=1)).
 
     Approximation: the Berkeley benchmark that SegNet used matches boundary pixels one
     to one; here, as usual, any pixel in reach matches (distance transform), so values
     can be a little higher. A boundary lies between two valid pixels of different
     classes: neither ignored pixels nor the image border make one.
+
+    Args:
+        label: (H, W) true class ids; those outside 0..C-1 (255) are ignored.
+        predicted: (H, W) class ids.
+        num_classes: C.
+        tolerance: the reach as a share of the image diagonal. 0.75 %, as in SegNet, are
+            4.5 pixels at 360 x 480.
+
+    Returns:
+        (C,) float64 in [0, 1]; NaN for classes without a boundary in the label.
+
+    Raises:
+        UserError: when the two are not (H, W) of one size.
+
+    >>> label = np.repeat([[0, 0, 0, 1, 1, 1]], 30, axis=0)
+    >>> shifted = np.roll(label, 1, axis=1) * (np.arange(6) > 0)
+    >>> boundary_f1(label, shifted, 3, tolerance=0.04)  # 1.2 pixels
+    array([ 1.,  1., nan])
     """
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.ndim != 2 or label.shape != predicted.shape:
@@ -50,12 +71,23 @@ def boundary_f1(
     return f1
 
 
-def trimap(label, width: float, ignore: int = IGNORE) -> np.ndarray:
-    """The label (H, W) near its boundaries only; all other pixels become `ignore`.
+def trimap(label: ArrayLike, width: float, ignore: int = IGNORE) -> np.ndarray:
+    """The label near its boundaries only; all other pixels become `ignore`.
 
-    Kept are pixels at most `width` pixels away from a pixel of another id, ignored ones
-    included (VOC draws contours as a void band; DeepLab v1 section 5, after Kohli et
-    al. 2009). Trimap IoU: scores(sum of count(trimap(label, width), predicted, C)).
+    The trimap IoU of a split is scores(sum of count(trimap(label, width), predicted,
+    C)) (Kohli et al. 2009; DeepLab v1, section 5).
+
+    Args:
+        label: (H, W) class ids.
+        width: pixels. Kept are pixels at most so far away from a pixel of another id,
+            ignored ones included: VOC draws contours as a band of ignored pixels.
+        ignore: the id of ignored pixels.
+
+    Returns:
+        (H, W) class ids, of the type of `label`.
+
+    >>> trimap(np.array([[0, 0, 0, 1, 1, 1]]), width=1)
+    array([[255, 255,   0,   1, 255, 255]])
     """
     label = np.asarray(label)
     near = np.zeros(label.shape, bool)

@@ -1,19 +1,35 @@
-"""Whether confidences can be believed: bins and their error. On the host."""
+"""Calibration: whether a probability of 0.8 is right in 80 % of the pixels."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
 
 
-def calibration_bins(label, probabilities, bins: int = 15) -> np.ndarray:
-    """Pixels by confidence: float64 (bins, 3) of pixels, sum of confidence, hits.
+def calibration_bins(
+    label: ArrayLike, probabilities: ArrayLike, bins: int = 15
+) -> np.ndarray:
+    """Counts pixels by confidence, the highest probability of a pixel.
 
-    label (...,) int ids, those outside 0..C-1 are ignored; probabilities (..., C). Bin
-    b holds confidences (highest probability of a pixel) in (b / bins, (b + 1) / bins].
-    The bins of several images add up; hits / pixels over confidence / pixels is the
+    The bins of several images add up. Hits / pixels over confidence / pixels is the
     reliability diagram.
+
+    Args:
+        label: (...) class ids; those outside 0..C-1 are ignored.
+        probabilities: (..., C), after the softmax.
+        bins: their number. Bin b holds confidences in (b / bins, (b + 1) / bins].
+
+    Returns:
+        (bins, 3) float64: pixels, sum of their confidences, pixels that were right.
+
+    Raises:
+        UserError: when the shapes do not fit, or a value is above 1.
+
+    >>> calibration_bins([0, 1], [[0.9, 0.1], [0.8, 0.2]], bins=2)
+    array([[0. , 0. , 0. ],
+           [2. , 1.7, 1. ]])
     """
     label, probabilities = np.asarray(label), np.asarray(probabilities)
     if label.shape != probabilities.shape[:-1]:
@@ -35,8 +51,18 @@ def calibration_bins(label, probabilities, bins: int = 15) -> np.ndarray:
     return np.stack([np.bincount(index, c, minlength=bins) for c in columns], axis=1)
 
 
-def calibration_error(bins) -> float:
-    """ECE = sum over bins of |hits - confidence| / pixels (Guo et al. 2017, eq. 3)."""
+def calibration_error(bins: ArrayLike) -> float:
+    """ECE = sum over bins of |hits - confidence| / pixels (Guo et al. 2017, eq. 3).
+
+    Args:
+        bins: (bins, 3) from `calibration_bins`.
+
+    Returns:
+        The error in [0, 1], NaN where no pixel was counted.
+
+    >>> calibration_error([[2, 1.7, 1]])
+    0.35
+    """
     bins = np.asarray(bins, np.float64)
     pixels = bins[:, 0].sum()
     if not pixels:

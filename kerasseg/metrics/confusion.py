@@ -1,34 +1,46 @@
-"""Count once, derive the rest: the confusion matrix and the scores that follow."""
+"""The confusion matrix, and the scores that follow from it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
+from kerasseg.taxonomy import Tensor
 
 WORD = 1 << 20
-"""What one step of the high word is worth."""
+"""A step of the high word of a count is worth this many pixels."""
 
 
 @keras.saving.register_keras_serializable(package="kerasseg")
 class ConfusionMatrix(keras.metrics.Metric):
     """Pixel counts over a whole data set: rows true, columns predicted.
 
-    `update_state(label, logits)`: label (B, ...) int ids, every id outside 0..C-1 (255)
-    is ignored; logits (B, ..., C), or predicted ids (B, ...) of the label's rank.
-    `sample_weight`, if given, broadcasts to the label: pixels of weight 0 are ignored,
-    all others count once. `result()` is {"miou", "pixel_accuracy"} as Cityscapes
-    averages (absent classes skipped); `matrix()` gives the exact int64 counts, from
-    which `scores` derives everything else.
-
     Counts are held in two words, high * 2**20 + low, because int64 is int32 on JAX and
     Torch: exact up to 2**51 pixels, and still exact when TensorFlow adds the words of
     up to 1000 replicas. One update may hold up to 2**30 pixels.
+
+    Args:
+        num_classes: C.
+        name: of the metric.
+        kwargs: those of `keras.metrics.Metric`.
+
+    Raises:
+        UserError: when `num_classes` is less than 1.
+
+    >>> from kerasseg import metrics
+    >>> metric = metrics.ConfusionMatrix(2)
+    >>> metric.update_state(np.array([[0, 1, 255]]), np.array([[0, 0, 0]]))
+    >>> metric.matrix()
+    array([[1, 0],
+           [1, 0]])
     """
 
-    def __init__(self, num_classes: int, name: str = "confusion", **kwargs):
+    def __init__(self, num_classes: int, name: str = "confusion", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         if num_classes < 1:
             raise UserError(f"num_classes must be at least 1, got {num_classes}.")
@@ -41,7 +53,23 @@ class ConfusionMatrix(keras.metrics.Metric):
             name="words",
         )
 
-    def update_state(self, label, logits_or_ids, sample_weight=None):
+    def update_state(
+        self,
+        label: Tensor,
+        logits_or_ids: Tensor,
+        sample_weight: Tensor | None = None,
+    ) -> None:
+        """Counts a batch.
+
+        Args:
+            label: (B, ...) int ids; those outside 0..C-1 (255) are ignored.
+            logits_or_ids: (B, ..., C) logits, or (B, ...) predicted ids.
+            sample_weight: broadcasts to the label. Pixels of weight 0 are ignored, all
+                others count once.
+
+        Raises:
+            UserError: when the shapes do not fit together.
+        """
         label = ops.cast(label, "int32")
         ids = _ids(logits_or_ids, len(label.shape), self.num_classes)
         valid = (label >= 0) & (label < self.num_classes)
@@ -55,7 +83,8 @@ class ConfusionMatrix(keras.metrics.Metric):
         high = self.words[0] + low // WORD
         self.words.assign(ops.stack([high, low % WORD]))
 
-    def result(self):
+    def result(self) -> dict[str, Tensor]:
+        """{"miou", "pixel_accuracy"}, scalar float32; absent classes are left out."""
         words = ops.cast(self.words, "float32")
         counts = words[0] * WORD + words[1]
         hit = ops.diagonal(counts[:, : self.num_classes])
@@ -69,20 +98,46 @@ class ConfusionMatrix(keras.metrics.Metric):
         }
 
     def matrix(self, rejected: bool = False) -> np.ndarray:
-        """int64 (C, C); with `rejected` (C, C + 1), see `count`."""
+        """The exact counts, from which `scores` derives every score.
+
+        Args:
+            rejected: whether to add a column for predictions of no class, see `count`.
+
+        Returns:
+            int64 (C, C), with `rejected` (C, C + 1).
+
+        Raises:
+            UserError: when a valid pixel was predicted as no class, without `rejected`.
+        """
         words = ops.convert_to_numpy(self.words).astype(np.int64)
         return _columns(words[0] * WORD + words[1], rejected)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"num_classes": self.num_classes}
 
 
-def count(label, predicted, num_classes: int, rejected: bool = False) -> np.ndarray:
-    """Confusion matrix on the host: two id arrays of one shape -> int64 (C, C).
+def count(
+    label: ArrayLike, predicted: ArrayLike, num_classes: int, rejected: bool = False
+) -> np.ndarray:
+    """Confusion matrix on the host: rows true, columns predicted.
 
-    Pixels whose label is outside 0..C-1 (255) are ignored. A prediction outside 0..C-1
-    on a valid pixel is a ValueError, or with `rejected=True` counted in a last column,
-    (C, C + 1): Cityscapes takes it as a miss of the true class and a hit of none.
+    Args:
+        label: (...) class ids; pixels outside 0..C-1 (255) are ignored.
+        predicted: (...) class ids.
+        num_classes: C.
+        rejected: True counts predictions outside 0..C-1 in a last column. Cityscapes
+            takes them as a miss of the true class and a hit of none.
+
+    Returns:
+        int64 (C, C), with `rejected` (C, C + 1).
+
+    Raises:
+        UserError: when the shapes differ, or a valid pixel is predicted as no class
+            without `rejected`.
+
+    >>> count([0, 1, 1, 255], [0, 0, 1, 1], 2)
+    array([[1, 0],
+           [1, 1]])
     """
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.shape != predicted.shape:
@@ -99,17 +154,35 @@ def count(label, predicted, num_classes: int, rejected: bool = False) -> np.ndar
     return _columns(cells.reshape(num_classes, num_classes + 1), rejected)
 
 
-def scores(matrix, absent: str = "nan") -> dict:
-    """Every score that a confusion matrix (C, C) or (C, C + 1) holds, as float64.
+def scores(matrix: ArrayLike, absent: str = "nan") -> dict[str, Any]:
+    """Every score that a confusion matrix holds.
 
-    With n_ij pixels of class i seen as j, t_i the row sums and s_j the column sums:
-    iou n_ii / (t_i + s_i - n_ii), dice 2 n_ii / (t_i + s_i), recall n_ii / t_i and
-    precision n_ii / s_i are arrays (C,), nan where the denominator is 0;
-    pixel_accuracy sum n_ii / sum t_i; class_accuracy mean recall; fw_iou
-    sum t_i iou_i / sum t_i; miou mean iou (Long et al. 2015, section 5).
+    With n_ij pixels of class i seen as j, t_i the row sums and s_j the column sums
+    (Long et al. 2015, section 5):
 
-    absent says what a class without pixels does to the two means: "nan" leaves it out
-    (FCN, Cityscapes), "zero" counts it as 0 (BDD100K, SegNet's script).
+        iou             n_ii / (t_i + s_i - n_ii), for each class
+        dice            2 n_ii / (t_i + s_i), for each class
+        recall          n_ii / t_i, for each class
+        precision       n_ii / s_i, for each class
+        miou            mean iou
+        class_accuracy  mean recall
+        pixel_accuracy  sum n_ii / sum t_i
+        fw_iou          sum t_i iou_i / sum t_i
+
+    Args:
+        matrix: (C, C), or (C, C + 1) with rejected pixels in the last column.
+        absent: what a class without pixels does to the two means. "nan" leaves it out
+            (FCN, Cityscapes), "zero" counts it as 0 (BDD100K, SegNet's script).
+
+    Returns:
+        float64 by name: (C,) for each class, NaN where the denominator is 0, else
+        scalars.
+
+    Raises:
+        UserError: when the shape is another, or `absent` is neither of the two.
+
+    >>> float(scores([[4, 2], [1, 3]])["miou"])  # (4 / 7 + 3 / 6) / 2
+    0.535714
     """
     matrix = np.asarray(matrix)
     classes = matrix.shape[0] if matrix.ndim == 2 else 0
@@ -135,17 +208,30 @@ def scores(matrix, absent: str = "nan") -> dict:
 
 
 def bootstrap(
-    matrices,
+    matrices: ArrayLike,
     score: str = "miou",
     level: float = 0.95,
     rounds: int = 1000,
     seed: int = 0,
-):
-    """Confidence interval (low, high) of a score, from per-image matrices (N, C, C).
+) -> tuple[Any, Any]:
+    """Confidence interval of a score.
 
     Percentile bootstrap (Efron 1979): images are drawn N times with replacement, their
     matrices added and scored. Frames of one video are not independent: add them up
     first, one matrix a video, or the interval is too narrow.
+
+    Args:
+        matrices: (N, C, C), one for each image.
+        score: a name that `scores` gives.
+        level: share of the rounds that lie inside the interval.
+        rounds: how often N images are drawn.
+        seed: of the drawing.
+
+    Returns:
+        Lower and upper end, each float64 of the score's shape.
+
+    Raises:
+        UserError: when the shape is another.
     """
     matrices = np.asarray(matrices)
     if matrices.ndim != 3:
@@ -160,7 +246,7 @@ def bootstrap(
     return tuple(np.nanpercentile(values, [tail, 100 - tail], axis=0))
 
 
-def _ids(logits_or_ids, rank: int, num_classes: int):
+def _ids(logits_or_ids: Tensor, rank: int, num_classes: int) -> Tensor:
     """Predicted ids; the rank says whether logits or ids came."""
     shape = tuple(logits_or_ids.shape)
     if len(shape) == rank + 1 and shape[-1] == num_classes:
@@ -173,7 +259,7 @@ def _ids(logits_or_ids, rank: int, num_classes: int):
     )
 
 
-def _count(label, ids, valid, num_classes: int):
+def _count(label: Tensor, ids: Tensor, valid: Tensor, num_classes: int) -> Tensor:
     """int32 counts (C, C + 1); exact, on any backend, inside a compiled step."""
     rejected = (ids < 0) | (ids >= num_classes)
     cell = label * (num_classes + 1) + ops.where(rejected, num_classes, ids)
@@ -194,12 +280,12 @@ def _columns(counts: np.ndarray, rejected: bool) -> np.ndarray:
     return counts[:, :-1]
 
 
-def _ratio(part, whole):
+def _ratio(part: Any, whole: Any) -> Any:
     """part / whole as float64, nan where whole is 0."""
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)[()]
 
 
-def _mean(values: np.ndarray, absent: str):
+def _mean(values: np.ndarray, absent: str) -> np.floating:
     """Mean over classes; nan where nothing is known."""
     if absent == "zero":
         return np.nan_to_num(values).mean()

@@ -1,18 +1,34 @@
-"""How many objects are found: matching of instances by overlap. On the host."""
+"""How many objects were found: instances matched by their overlap."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
 
 
-def object_counts(true, seen, threshold: float = 0.5) -> np.ndarray:
-    """Objects of one image matched at IoU > threshold: int64 (found, spurious, missed).
+def object_counts(
+    true: ArrayLike, seen: ArrayLike, threshold: float = 0.5
+) -> np.ndarray:
+    """Counts the objects of one image that match at IoU > threshold.
 
-    true, seen (H, W) hold instance ids, 0 = background. Above 0.5 an object can match
-    one other only, so no assignment has to be solved (Kaggle DSB 2018 counts so). The
-    counts of several images add up.
+    Above 0.5 an object can match one other only, so no assignment has to be solved
+    (Kaggle DSB 2018 counts so). The counts of several images add up.
+
+    Args:
+        true: (H, W) ids of the true instances, 0 = background.
+        seen: (H, W) ids of the predicted instances, 0 = background.
+        threshold: least overlap, in [0.5, 1).
+
+    Returns:
+        (3,) int64: found, spurious and missed objects.
+
+    Raises:
+        UserError: when the shapes differ, or `threshold` is out of its range.
+
+    >>> object_counts([[1, 1, 0, 2]], [[7, 7, 0, 0]])
+    array([1, 0, 1])
     """
     true, seen = np.asarray(true), np.asarray(seen)
     if true.shape != seen.shape:
@@ -36,8 +52,18 @@ def object_counts(true, seen, threshold: float = 0.5) -> np.ndarray:
     return np.array([found, match.shape[1] - found, match.shape[0] - found], np.int64)
 
 
-def object_f1(counts) -> float:
-    """F1 = 2 found / (2 found + spurious + missed); nan where there is no object."""
+def object_f1(counts: ArrayLike) -> float:
+    """F1 = 2 found / (2 found + spurious + missed).
+
+    Args:
+        counts: (3,) from `object_counts`.
+
+    Returns:
+        The score in [0, 1], NaN where there is no object.
+
+    >>> object_f1([1, 0, 1])
+    0.666667
+    """
     found, spurious, missed = np.asarray(counts, np.int64)
     total = 2 * found + spurious + missed
     return float(2 * found / total) if total else float("nan")

@@ -1,55 +1,83 @@
-"""All that `evaluate` counts on a split, image by image, and the scores they give."""
+"""All scores of a split: of pixels, contours, objects, and calibration."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from kerasseg.border import connected_instances
+from kerasseg.metrics.boundary import boundary_f1
+from kerasseg.metrics.calibration import calibration_bins, calibration_error
+from kerasseg.metrics.confusion import bootstrap, count, scores
+from kerasseg.metrics.objects import object_counts, object_f1
 
-class Counts:
-    """Adds up confusion, contours, calibration and objects over images."""
+
+class SplitScores:
+    """Takes the images of a split one by one and gives the scores of all together.
+
+    Args:
+        num_classes: C.
+    """
 
     def __init__(self, num_classes: int):
         self.num_classes = num_classes
-        self._matrices, self._boundary, self._bins, self._objects = [], [], 0, None
+        self._matrices: list[np.ndarray] = []
+        self._boundary: list[float] = []
+        self._bins: np.ndarray | int = 0
+        self._objects: np.ndarray | None = None
 
-    def add(self, label, ids, probabilities, instance=None) -> None:
-        """One image: label and ids (H, W), probabilities (H, W, C), instance (H, W).
+    def add(
+        self,
+        label: np.ndarray,
+        ids: np.ndarray,
+        probabilities: np.ndarray,
+        instance: np.ndarray | None = None,
+    ) -> None:
+        """Counts one image.
 
-        Where two true objects touch, the pixels that the label calls class 0 belong to
-        neither; predicted objects are the connected pieces of one class other than 0.
+        Predicted objects are the connected pieces of one class other than 0. Where two
+        true objects touch, the pixels that the label calls class 0 belong to neither.
+
+        Args:
+            label: (H, W) true class ids, 255 = ignored.
+            ids: (H, W) predicted class ids.
+            probabilities: (H, W, C).
+            instance: (H, W) ids of true objects, if the split has objects.
         """
-        from kerasseg import border, metrics
-
-        self._matrices.append(metrics.count(label, ids, self.num_classes))
-        contours = metrics.boundary_f1(label, ids, self.num_classes)
+        self._matrices.append(count(label, ids, self.num_classes))
+        contours = boundary_f1(label, ids, self.num_classes)
         if not np.isnan(contours).all():
-            self._boundary.append(np.nanmean(contours))
-        self._bins = self._bins + metrics.calibration_bins(label, probabilities)
+            self._boundary.append(float(np.nanmean(contours)))
+        self._bins = self._bins + calibration_bins(label, probabilities)
         if instance is not None:
             known = label < self.num_classes
             true = np.where(known & (label > 0), instance, 0)
-            seen = border.connected_instances(np.where(known, ids, 0))
-            found = metrics.object_counts(true, seen)
+            seen = connected_instances(np.where(known, ids, 0))
+            found = object_counts(true, seen)
             self._objects = found if self._objects is None else self._objects + found
 
     @property
     def matrices(self) -> np.ndarray:
-        """Confusion matrices (N, C, C) of the images."""
+        """Confusion matrices of the images, int64 (N, C, C)."""
         return np.stack(self._matrices)
 
-    def scores(self) -> dict:
-        """Of all images together; nan where nothing was there to score.
+    def scores(self) -> dict[str, Any]:
+        """The scores of all images together; NaN where there was nothing to score.
 
-        boundary_f1 is SegNet's: the mean over the classes of an image, then over
-        images. miou_interval: 95 % bootstrap over images.
+        Returns:
+            Those of `kerasseg.metrics.scores` and
+            miou_interval: (2,) the 95 % bootstrap interval over images;
+            boundary_f1: SegNet's, the mean over the classes of an image, then over
+            images;
+            calibration_error;
+            object_f1, if the images came with instances.
         """
-        from kerasseg import metrics
-
         matrices = self.matrices
-        scores = metrics.scores(matrices.sum(axis=0))
-        scores["miou_interval"] = np.array(metrics.bootstrap(matrices))
-        scores["boundary_f1"] = np.mean(self._boundary) if self._boundary else np.nan
-        scores["calibration_error"] = metrics.calibration_error(self._bins)
+        result = scores(matrices.sum(axis=0))
+        result["miou_interval"] = np.array(bootstrap(matrices))
+        result["boundary_f1"] = np.mean(self._boundary) if self._boundary else np.nan
+        result["calibration_error"] = calibration_error(self._bins)
         if self._objects is not None:
-            scores["object_f1"] = metrics.object_f1(self._objects)
-        return scores
+            result["object_f1"] = object_f1(self._objects)
+        return result

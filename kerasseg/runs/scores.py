@@ -10,7 +10,7 @@ from kerasseg import UserError, runs
 from kerasseg.console import start_tensorflow
 from kerasseg.drawing import pictures, plots
 from kerasseg.files import atomic
-from kerasseg.metrics.split_scores import Counts
+from kerasseg.metrics.split_scores import SplitScores
 
 
 def evaluate(
@@ -67,13 +67,13 @@ def evaluate(
 
 def score(
     network, dataset, taxonomy, flip: bool = False, crf: bool = False, shown: int = 6
-) -> tuple[Counts, dict]:
+) -> tuple[SplitScores, dict]:
     """What was counted on every image, and sheets of examples and of the worst."""
     from kerasseg import metrics
     from kerasseg.inference.class_maps import predictor
 
     predict = predictor(network, flip)
-    counts = Counts(taxonomy.num_classes)
+    counts = SplitScores(taxonomy.num_classes)
     kept, worst = [], []
     for batch in dataset:
         images, labels = batch["image"].numpy(), batch["label"].numpy()
