@@ -9,11 +9,12 @@ later wins, and one parser checks both.
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kerasseg import UserError
 from kerasseg.augment.policies import POLICIES, Policy
@@ -39,6 +40,9 @@ class Data:
     """Samples that are mixed with each other (held in memory, encoded)."""
     threads: int = 0
     """Parallel reads and decodes, 0 chooses; the batches are the same for any."""
+    service: str = ""
+    """Address of a tf.data service that decodes the training split, grpc://HOST:PORT
+    (pipelines/distributed); empty: this process decodes it."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +137,20 @@ def parse(argv: list[str], default: Config | None = None, prog: str = "") -> Con
     """Reads `[recipe.toml] [--key value ...]`; later settings win.
 
     `--augment.policy NAME`, in the recipe or after it, chooses the policy whose numbers
-    the other augment settings then change. Leaves with exit code 2 and a message for
-    unknown keys and wrong values; raises ValueError for a recipe that is no TOML.
+    the other augment settings then change.
+
+    default: the settings that are changed; None: `Config()`. prog: the command's name
+    in messages.
+
+    Raises UserError for a recipe that is missing or not TOML and for an unknown policy;
+    leaves with exit code 2 and a message for unknown keys and values of a wrong type.
+    What fits the types and still makes no sense is found by `check`.
     """
     default = default or Config()
     recipe: list[str] = []
     if argv and argv[0].endswith(".toml"):
         path, argv = Path(argv[0]), argv[1:]
-        recipe = list(_flags(_table_of(path)))
+        recipe = list(_flags(_table_of(path), path))
         default = dataclasses.replace(default, name=default_name(path))
         # The file's own mistakes are reported under the file's name.
         _cli(recipe, default, f"{path}:")
@@ -148,7 +158,17 @@ def parse(argv: list[str], default: Config | None = None, prog: str = "") -> Con
 
 
 def check(config: Config) -> None:
-    """Raises ValueError for what the types of the settings do not say."""
+    """Raises UserError for settings that fit their types and still make no sense."""
+    for flag, value in _settings(dataclasses.asdict(config)):
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, float) and not math.isfinite(one):
+                hint = " 0 means no limit." if flag == "--fit.clip_norm" else ""
+                raise UserError(f"{flag} must be a finite number, got {one}.{hint}")
+            if isinstance(one, str) and not _is_writable(one):
+                raise UserError(
+                    f"{flag} must be text that can be written in UTF-8, without the "
+                    f"character NUL, got {one!a}."
+                )
     positive = {
         "--data.batch": config.data.batch,
         "--fit.epochs": config.fit.epochs,
@@ -171,27 +191,42 @@ def check(config: Config) -> None:
     if config.data.batch % config.fit.accumulate:
         raise UserError(
             f"--fit.accumulate {config.fit.accumulate} does not divide --data.batch "
-            f"{config.data.batch}: the batch is worked through in so many equal parts."
+            f"{config.data.batch}: the batch is split into that many equal parts."
         )
 
 
 def to_toml(config: Config) -> str:
     """Every setting, so that a run can be repeated from its own folder."""
-    return _toml(dataclasses.asdict(config))
+    import tomli_w
+
+    return tomli_w.dumps(dataclasses.asdict(config))
+
+
+def values_of(text: str) -> dict[str, Any]:
+    """Flag -> value of the settings in a TOML text, in no order.
+
+    Raises tomllib.TOMLDecodeError for a text that is not TOML.
+    """
+    return dict(_settings(tomllib.loads(text)))
 
 
 def default_name(recipe: Path) -> str:
-    """pipelines/camvid/unet.toml -> camvid-unet; RUN/config.toml -> RUN's name."""
+    """The name of a recipe's runs: pipelines/camvid/unet.toml -> camvid-unet; of
+    RUN-1/config.toml it is RUN."""
     folder = recipe.resolve().parent.name
     if recipe.stem == "config":
         return folder.rsplit("-", 1)[0]
     return f"{folder}-{recipe.stem}"
 
 
-def options(pairs: tuple[str, ...], where: str) -> dict:
+def options(pairs: tuple[str, ...], where: str) -> dict[str, Any]:
     """("filters=16", 'encoder="none"') -> {"filters": 16, "encoder": "none"}.
 
     Values are TOML; a bare word is a string.
+
+    where: the flag that the pairs were given to, for messages.
+
+    Raises UserError for a text that is not key=value.
     """
     values = {}
     for pair in pairs:
@@ -208,17 +243,14 @@ def options(pairs: tuple[str, ...], where: str) -> dict:
 def _cli(flags: list[str], default: Config, prog: str) -> Config:
     import tyro
 
-    chosen = [i for i, flag in enumerate(flags) if flag == "--augment.policy"]
-    for i in reversed(chosen):
-        name = flags[i + 1] if i + 1 < len(flags) else ""
+    flags, policies = _without_policies(flags)
+    for name in policies:
         if name not in POLICIES:
             raise UserError(
                 f"{prog} --augment.policy: unknown '{name}'. "
                 f"Known: {', '.join(POLICIES)}."
             )
-        if i == chosen[-1]:
-            default = dataclasses.replace(default, augment=POLICIES[name])
-        flags = flags[:i] + flags[i + 2 :]
+        default = dataclasses.replace(default, augment=POLICIES[name])
     return tyro.cli(
         Config,
         args=flags,
@@ -226,6 +258,21 @@ def _cli(flags: list[str], default: Config, prog: str) -> Config:
         prog=prog,
         config=(tyro.conf.FlagConversionOff,),
     )
+
+
+def _without_policies(flags: list[str]) -> tuple[list[str], list[str]]:
+    """The flags without `--augment.policy NAME` or `--augment.policy=NAME`, which is
+    no setting of its own, and those names in their order."""
+    others: list[str] = []
+    names: list[str] = []
+    words = iter(flags)
+    for word in words:
+        flag, equals, name = word.partition("=")
+        if flag == "--augment.policy":
+            names.append(name if equals else next(words, ""))
+        else:
+            others.append(word)
+    return others, names
 
 
 def _table_of(path: Path) -> dict:
@@ -237,24 +284,32 @@ def _table_of(path: Path) -> dict:
         raise UserError(f"Recipe {path} is not valid TOML: {error}.") from error
 
 
-def _flags(table: dict, prefix: str = "--"):
+def _flags(table: dict, recipe: Path) -> Iterator[str]:
+    """A recipe's settings as the flags that a user would type."""
+    for flag, value in _settings(table):
+        if not isinstance(value, list):
+            yield f"{flag}={value}"  # also a text that begins with a dash
+            continue
+        yield flag
+        for one in value:
+            if isinstance(one, str) and one.startswith("-"):
+                raise UserError(
+                    f"Recipe {recipe}: a text in {flag} must not begin with a dash, "
+                    f"got '{one}'."
+                )
+            yield str(one)
+
+
+def _settings(table: dict, prefix: str = "--") -> Iterator[tuple[str, Any]]:
+    """The flag and the value of every setting of a nested table."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flags(value, f"{prefix}{key}.")
+            yield from _settings(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}"
-            yield from map(str, value if isinstance(value, list) else [value])
+            yield f"{prefix}{key}", value
 
 
-def _toml(values: dict, path: str = "") -> str:
-    plain = "".join(
-        f"{key} = {json.dumps(value)}\n"
-        for key, value in values.items()
-        if not isinstance(value, dict)
-    )
-    nested = "".join(
-        _toml(value, f"{path}{key}.")
-        for key, value in values.items()
-        if isinstance(value, dict)
-    )
-    return (f"\n[{path[:-1]}]\n" if path else "") + plain + nested
+def _is_writable(text: str) -> bool:
+    """Whether a text can stand in a UTF-8 file and in a path: bytes that were no UTF-8
+    on the command line are lone surrogates in Python."""
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

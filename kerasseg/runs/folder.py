@@ -9,6 +9,7 @@ import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -54,6 +55,7 @@ def derive(run: Path, suffix: str, settings) -> Path:
     """The folder RUN-SUFFIX-N beside a run, for what is made of its network."""
     from kerasseg import config
 
+    config.check(settings)
     name = f"{run.resolve().name}-{suffix}"
     out, _ = open_run(run.parent, name, config.to_toml(settings))
     atomic.write_json(out / "taxonomy.json", taxonomy(run).to_json())
@@ -104,16 +106,30 @@ def unlock(folder: Path) -> None:
 
 
 def _repeats(run: Path, config: str) -> bool:
-    before = _text(run / "config.toml")
-    one, other = (re.sub(r"(?m)^devices = .*\n", "", c) for c in (before, config))
-    return one == other
+    """Whether a run's settings are those of `config`, whoever wrote the text: settings
+    that did not exist then have their defaults. A file that is not TOML repeats
+    none."""
+    try:
+        before = _settings((run / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return before == _settings(config)
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """Flag -> value of every setting but the number of devices."""
+    from kerasseg import config
+
+    found = config.values_of(config.to_toml(config.Config())) | config.values_of(text)
+    found.pop("--fit.devices")
+    return found
 
 
 def _numbers(out: Path, name: str) -> list[int]:
-    pattern = re.compile(re.escape(name) + r"-(\d+)")
-    matches = (pattern.fullmatch(f.name) for f in out.glob(f"{name}-*") if f.is_dir())
+    first = out / f"{name}-1"
+    pattern = re.compile(re.escape(first.name.removesuffix("1")) + r"(\d+)")
+    if not first.parent.is_dir():
+        return []
+    folders = (folder for folder in first.parent.iterdir() if folder.is_dir())
+    matches = (pattern.fullmatch(folder.name) for folder in folders)
     return [int(match[1]) for match in matches if match]
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -1,9 +1,11 @@
+import dataclasses
+import json
 import zipfile
 
 import keras
 import pytest
 
-from kerasseg import runs
+from kerasseg import config, runs
 from kerasseg.files import atomic
 from kerasseg.runs import reading
 
@@ -18,6 +20,50 @@ def test_numbers_go_up_and_an_unfinished_run_goes_on(tmp_path):
     assert runs.open_run(tmp_path, "a", "seed = 2\n")[0].name == "a-3"
     runs.unlock(tmp_path / "a-3")
     assert runs.open_run(tmp_path, "a", "seed = 2\n") == (tmp_path / "a-3", True)
+
+
+def unfinished(out, text):
+    """A run of somebody who stopped, with that config.toml."""
+    folder, _ = runs.open_run(out, "a", text)
+    runs.unlock(folder)
+    return folder
+
+
+def old_toml(values: dict, path: str = "") -> str:
+    """config.toml as it was written until tomli_w did it: JSON's values."""
+    own = {k: v for k, v in values.items() if not isinstance(v, dict)}
+    lines = [f"[{path}]", *(f"{k} = {json.dumps(v)}" for k, v in own.items()), ""]
+    for key in values.keys() - own.keys():
+        lines.append(old_toml(values[key], f"{path}.{key}".strip(".")))
+    return "\n".join(lines[path == "" :])
+
+
+def test_a_run_resumes_whoever_wrote_its_settings(tmp_path):
+    settings = config.parse(["--name", 'caf\u00e9 "a"', "--fit.learning_rate=1e-5"])
+    values = dataclasses.asdict(settings)
+    del values["fit"]["remat"]  # a setting that did not exist then
+    values["fit"]["devices"] = 2
+    folder = unfinished(tmp_path, old_toml(values))
+    assert runs.open_run(tmp_path, "a", config.to_toml(settings)) == (folder, True)
+
+
+@pytest.mark.parametrize("flag", ["--fit.epochs=9", "--fit.remat=True", "--seed=1"])
+def test_other_settings_start_another_run(tmp_path, flag):
+    unfinished(tmp_path, config.to_toml(config.Config()))
+    now = config.to_toml(config.parse([flag]))
+    assert runs.open_run(tmp_path, "a", now)[0].name == "a-2"
+
+
+def test_a_run_whose_settings_cannot_be_read_is_left_alone(tmp_path):
+    unfinished(tmp_path, "clip_norm = Infinity")
+    now = config.to_toml(config.Config())
+    assert runs.open_run(tmp_path, "a", now)[0].name == "a-2"
+
+
+@pytest.mark.parametrize("name", ["a[1]*", "road😀", "of/mine"])
+def test_any_name_is_numbered(tmp_path, name):
+    names = [runs.open_run(tmp_path, name, "")[0] for _ in range(2)]
+    assert names == [tmp_path / f"{name}-1", tmp_path / f"{name}-2"]
 
 
 def test_a_finished_run_is_left_alone(tmp_path):
