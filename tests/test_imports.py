@@ -173,7 +173,7 @@ def test_imports_point_down():
 PLANTED = {
     "relative": ("losses/overlap.py", "from ..data import pipeline"),
     "root": ("drawing/pictures.py", "from kerasseg import train, adjust, serve"),
-    "commands": ("data/writing/tally.py", "from kerasseg import adjust, doctor"),
+    "commands": ("data/writing/statistics.py", "from kerasseg import adjust, doctor"),
     "lazy": ("taxonomy.py", "def f():\n    import kerasseg.runs.scores"),
     "main": ("doctor/__main__.py", "from kerasseg import train"),
     "command": ("evaluate.py", "from kerasseg.predict import main as other"),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
 
 
-def median_frequency(pixels, pixels_of_images_with) -> np.ndarray:
+def median_frequency(pixels: ArrayLike, pixels_of_images_with: ArrayLike) -> np.ndarray:
     """(C,) weights median(f) / f(c), with f(c) = pixels of c / pixels of images with c.
 
-    Eigen & Fergus 2015 (arXiv 1411.4734), used by SegNet. `pixels_of_images_with` are
-    all pixels, ignored ones too, of the images in which the class occurs. The median is
-    over the classes that occur; a class that never occurs has weight 0.
+    Eigen & Fergus 2015 (arXiv 1411.4734), used by SegNet. The median is over the
+    classes that occur; a class that never occurs has weight 0.
+
+    pixels: (C,) labelled pixels of each class.
+    pixels_of_images_with: (C,) all pixels, ignored ones too, of the images in which the
+        class occurs.
+
+    Raises UserError unless these are counts, not all 0.
     """
     pixels, total = _counts(pixels), _counts(pixels_of_images_with)
     occurs = pixels > 0
@@ -22,16 +28,20 @@ def median_frequency(pixels, pixels_of_images_with) -> np.ndarray:
     return weights
 
 
-def inverse_log(pixels, c: float = 1.02) -> np.ndarray:
+def inverse_log(pixels: ArrayLike, c: float = 1.02) -> np.ndarray:
     """(C,) weights 1 / ln(c + p), with p the class's share of the labelled pixels.
 
     Paszke et al. 2016, ENet (arXiv 1606.02147): c = 1.02 bounds the weights to 1 .. 50.
+
+    pixels: (C,) labelled pixels of each class.
+
+    Raises UserError unless these are counts, not all 0.
     """
     pixels = _counts(pixels)
     return 1 / np.log(c + pixels / pixels.sum())
 
 
-def _counts(values) -> np.ndarray:
+def _counts(values: ArrayLike) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not values.sum() > 0 or values.min() < 0:
         raise UserError(

@@ -12,13 +12,18 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from kerasseg import UserError
-from kerasseg.data.format.description import FILE, Description, again, describe
+from kerasseg.data.format.description import (
+    FILE,
+    Description,
+    describe,
+    how_to_rewrite,
+)
 from kerasseg.data.format.example import FEATURES, deserialise, parse
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.check import check
-from kerasseg.data.writing.conversion import bar
-from kerasseg.data.writing.remote_records import bring_shards
-from kerasseg.data.writing.shards import last
+from kerasseg.data.writing.conversion import progress_options
+from kerasseg.data.writing.remote_records import download_shards
+from kerasseg.data.writing.shards import last_bytes
 from kerasseg.data.writing.splits import write, write_splits
 from kerasseg.files import remote
 from kerasseg.files.sha256 import sha256_of
@@ -35,38 +40,45 @@ __all__ = [
 ]
 
 
-def shard_paths(path, split: str) -> list[Path]:
-    """The TFRecord files of a split; ValueError if one is missing, cut or another.
+def shard_paths(path: str | Path, split: str) -> list[Path]:
+    """The TFRecord files of a split, in order.
 
-    Those of records elsewhere (gs://...) are brought here first, and checked.
+    Those of records elsewhere (gs://...) are downloaded to the cache first.
+
+    Raises UserError if there is no such split, or a shard is missing, cut short or
+    another than `dataset.json` says.
     """
     description = describe(path)
     if remote.is_remote(path):
-        path = bring_shards(path, description, [split])
+        path = download_shards(path, description, [split])
     paths = []
     for shard in description.split(split).shards:
         file = Path(path, shard.name)
         if not file.is_file():
-            raise UserError(f"Shard {file} is missing. {again(description)}")
+            raise UserError(f"Shard {file} is missing. {how_to_rewrite(description)}")
         if file.stat().st_size != shard.bytes:
             raise UserError(
                 f"Shard {file} was cut short or changed: it has {file.stat().st_size} "
-                f"bytes, {FILE} says {shard.bytes}. {again(description)}"
+                f"bytes, {FILE} says {shard.bytes}. {how_to_rewrite(description)}"
             )
-        if shard.last and last(file) != shard.last:
+        if shard.last and last_bytes(file) != shard.last:
             raise UserError(
                 f"Shard {file} is damaged at record {shard.samples - 1}, or another "
                 f"was put in its place: its last bytes are not those in {FILE}. "
-                f"{again(description)}"
+                f"{how_to_rewrite(description)}"
             )
         paths.append(file)
     return paths
 
 
-def read(path, split: str) -> Iterator[Sample]:
+def read(path: str | Path, split: str) -> Iterator[Sample]:
     """Yields the samples of a split in the order in which they were written.
 
-    Raises ValueError that names the shard and the record where bytes are damaged.
+    Each has image uint8 (H, W, 3), label uint8 (H, W) and, where the records have
+    object ids, instance uint16 (H, W).
+
+    Raises UserError as `shard_paths` does, and one that names the shard and the record
+    where bytes are damaged.
     """
     description = describe(path)
     known = description.split(split)
@@ -79,30 +91,37 @@ def read(path, split: str) -> Iterator[Sample]:
                 reason = getattr(error, "message", "no such record").splitlines()[0]
                 raise UserError(
                     f"Shard {file} is damaged at record {record}: {reason}. "
-                    f"{again(description)}"
+                    f"{how_to_rewrite(description)}"
                 ) from error
             yield sample
 
 
-def verify(path, progress: bool = True) -> Description:
+def verify(path: str | Path, progress: bool = True) -> Description:
     """Checks the size and SHA-256 of each shard and decodes and checks each record.
 
-    Shards of records elsewhere (gs://...) are brought here anew.
+    Shards of records elsewhere (gs://...) are downloaded once more.
+
+    progress: show a progress bar, where this is a terminal.
+
+    Returns the description of the records. Raises UserError that names the first shard
+    and record that is wrong.
     """
     description = describe(path)
     if remote.is_remote(path):
-        bring_shards(path, description, description.splits, anew=True)
+        download_shards(path, description, description.splits, refresh=True)
     for split, expected in description.splits.items():
         for file, shard in zip(shard_paths(path, split), expected.shards, strict=True):
             if sha256_of(file) != shard.sha256:
                 raise UserError(
                     f"Shard {file} was changed: its SHA-256 is not the one in {FILE}; "
-                    f"{_first_damaged(file)}. {again(description)}"
+                    f"{_first_damaged(file)}. {how_to_rewrite(description)}"
                 )
     for split, expected in description.splits.items():
-        samples = read(path, split)
         for sample in tqdm(
-            samples, f"verify {split}", expected.samples, **bar(progress)
+            read(path, split),
+            f"verify {split}",
+            expected.samples,
+            **progress_options(progress),
         ):
             check(sample, split, description.taxonomy)
     return description

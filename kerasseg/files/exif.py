@@ -8,10 +8,13 @@ another type.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 ORIENTATION = 0x0112
+ByteOrder = Literal["little", "big"]
 SEGMENTS = 1000
 """Parts of a header that are looked at; real files have fewer than 50."""
 
@@ -79,7 +82,7 @@ def _png_block(data: bytes) -> int:
 
 def _value(data: bytes, start: int) -> int:
     """The orientation in the TIFF block at byte `start`. Exif 2.32, 4.6."""
-    order = "little" if data[start : start + 2] == b"II" else "big"
+    order: ByteOrder = "little" if data[start : start + 2] == b"II" else "big"
     directory = start + _number(data, start + 4, 4, order)
     if _number(data, start + 2, 2, order) != 42:
         return 1
@@ -91,6 +94,6 @@ def _value(data: bytes, start: int) -> int:
     return max(values) if 1 <= max(values) <= 8 else 1
 
 
-def _number(data: bytes, place: int, size: int, order="big") -> int:
+def _number(data: bytes, place: int, size: int, order: ByteOrder = "big") -> int:
     """Bytes as a number; zeros where the bytes end."""
     return int.from_bytes(data[place : place + size].ljust(size, b"\0"), order)

@@ -14,7 +14,7 @@ VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 
 def inputs_of(word: str) -> list[Path | int]:
     """A camera's number, or the files a word names."""
-    path = remote.here(Path(word))
+    path = remote.fetched(Path(word))
     if word.isdecimal() and not path.exists():
         return [int(word)]
     if path.is_dir():

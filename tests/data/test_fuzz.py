@@ -10,10 +10,11 @@ from PIL import Image
 
 from kerasseg.data import records
 from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.masks import read_mask
 from kerasseg.data.format.example import deserialise
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.data.writing.shards import ready
+from kerasseg.data.writing.shards import check_and_serialise
 from kerasseg.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -83,7 +84,7 @@ def test_images(count):
         label = np.full(image.shape[:2], number % 3, np.uint8)
         sample = Sample(name, image, label, None, encoded)
         try:
-            ((_, _, serialised),) = ready([sample], "train", TAXONOMY)
+            ((_, _, serialised),) = check_and_serialise([sample], "train", TAXONOMY)
         except ValueError as error:
             assert name in str(error)
             continue

@@ -72,7 +72,7 @@ def place(request):
 def test_written_and_read(place, cache):
     assert put(place).path == place
     assert list(cache.iterdir()) == []
-    assert remote.names(place) == [
+    assert remote.list_names(place) == [
         "dataset.json",
         "train-00000-of-00002.tfrecord",
         "train-00001-of-00002.tfrecord",
@@ -82,22 +82,22 @@ def test_written_and_read(place, cache):
     assert ids(place, "val") == ["s7"]
     put(place, [8])
     assert ids(place) == ["s8"]
-    assert [n for n in remote.names(place) if n.startswith("train")] == [
+    assert [n for n in remote.list_names(place) if n.startswith("train")] == [
         "train-00000-of-00001.tfrecord"
     ]
     assert set(records.verify(place, progress=False).splits) == {"train", "val"}
 
 
-def test_a_shard_is_brought_once_and_checked(place, monkeypatch):
+def test_a_shard_is_downloaded_once_and_checked(place, monkeypatch):
     put(place)
     assert len(ids(place)) == 6
-    asked, bring = [], remote.bring
+    asked, download = [], remote.download
 
     def counted(path, name, file):
         asked.append(name)
-        bring(path, name, file)
+        download(path, name, file)
 
-    monkeypatch.setattr(remote, "bring", counted)
+    monkeypatch.setattr(remote, "download", counted)
     assert len(ids(place)) == 6
     assert set(asked) == {"dataset.json"}
     name = "train-00001-of-00002.tfrecord"
@@ -112,27 +112,27 @@ def test_a_shard_is_brought_once_and_checked(place, monkeypatch):
 
 
 def test_what_was_sent_in_part_is_no_records_and_goes_on(place, cache, monkeypatch):
-    sent, send = [], remote.send
+    sent, upload = [], remote.upload
 
     def failing(file, path, name):
         if name.startswith("train-00001"):
             raise OSError("the line is down")
-        send(file, path, name)
+        upload(file, path, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(remote, "send", failing)
+        patch.setattr(remote, "upload", failing)
         with pytest.raises(OSError, match="the line is down"):
             put(place)
-    assert remote.names(place) == ["train-00000-of-00002.tfrecord"]
+    assert remote.list_names(place) == ["train-00000-of-00002.tfrecord"]
     with pytest.raises(ValueError, match=r"has no dataset\.json, so it holds no rec"):
         records.describe(place)
-    monkeypatch.setattr(remote, "send", lambda *of: (sent.append(of[2]), send(*of)))
+    monkeypatch.setattr(remote, "upload", lambda *of: (sent.append(of[2]), upload(*of)))
     put(place)
     assert sent == ["train-00001-of-00002.tfrecord", "dataset.json"]
     assert ids(place) == [f"s{n}" for n in range(6)]
 
 
-def test_another_shard_of_the_same_size_and_end_is_sent_and_brought(place):
+def test_another_shard_of_the_same_size_and_end_is_uploaded_and_downloaded(place):
     def blank(number, value):
         image = np.zeros((6, 8, 3), np.uint8)
         return Sample(f"s{number}", image, np.full((6, 8), value, np.uint8))
@@ -150,7 +150,7 @@ def test_a_folder_of_something_else_is_refused(place):
     system.pipe_file(f"{root}/holiday.jpg", b"x")
     with pytest.raises(ValueError, match=r"not empty and .* but holiday\.jpg"):
         put(place)
-    assert remote.names(place) == ["holiday.jpg"]
+    assert remote.list_names(place) == ["holiday.jpg"]
 
 
 def test_commands(place, tmp_path, capsys):
@@ -164,26 +164,26 @@ def test_commands(place, tmp_path, capsys):
     prepare.main(["folder", f"{place}/src", f"{place}/out", "--val-share", "0.25"])
     command.main(["verify", f"{place}/out"])
     assert "train: 3 samples in 3 shards" in capsys.readouterr().out
-    local = remote_records.here(prepare.Path(f"{place}/out"))
+    local = remote_records.fetched(prepare.Path(f"{place}/out"))
     assert records.describe(local).splits == records.describe(f"{place}/out").splits
 
 
-def test_only_what_changed_is_brought(place):
+def test_only_what_changed_is_downloaded(place):
     system, root = fsspec.url_to_fs(place)
     for name, text in ("a/x", b"1"), ("a/y", b"2"), ("z", b"3"):
         system.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
         system.pipe_file(f"{root}/{name}", text)
-    folder = remote.here(place)
+    folder = remote.fetched(place)
     before = (folder / "z").stat().st_mtime_ns
     system.pipe_file(f"{root}/a/x", b"longer")
     system.rm_file(f"{root}/a/y")
-    assert remote.here(place) == folder
+    assert remote.fetched(place) == folder
     assert (folder / "a" / "x").read_bytes() == b"longer"
     assert not (folder / "a" / "y").exists()
     assert (folder / "z").stat().st_mtime_ns == before
-    assert remote.here(f"{place}/z").read_bytes() == b"3"
+    assert remote.fetched(f"{place}/z").read_bytes() == b"3"
     with pytest.raises(ValueError, match="There is nothing at"):
-        remote.here(f"{place}/none")
+        remote.fetched(f"{place}/none")
 
 
 def test_paths():
@@ -227,8 +227,8 @@ def test_what_a_file_system_raises_is_one_line(monkeypatch):
 
     system = fsspec.filesystem("memory")
     monkeypatch.setattr(type(system), "get_file", refused)
-    told = "memory://b/x could not be read or written .RuntimeError: no credentials"
-    with pytest.raises(OSError, match=told):
+    message = "memory://b/x could not be read or written .RuntimeError: no credentials"
+    with pytest.raises(OSError, match=message):
         records.describe("memory://b/x")
     with pytest.raises(ValueError, match="nowhere://b cannot be opened: Protocol not"):
         records.describe("nowhere://b")
@@ -236,5 +236,5 @@ def test_what_a_file_system_raises_is_one_line(monkeypatch):
 
 def test_local_paths_do_not_import_fsspec():
     # The cache is not made either.
-    assert remote_records.here(prepare.Path("x")) == prepare.Path("x")
+    assert remote_records.fetched(prepare.Path("x")) == prepare.Path("x")
     assert not os.path.exists(os.environ["KERASSEG_CACHE"])  # noqa: PTH110

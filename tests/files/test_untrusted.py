@@ -238,7 +238,7 @@ def test_commands_refuse_in_one_line(good, tmp_path, capsys):
     for name in ("../../x", "/etc/passwd", "..", "", "a/b", 7):
         values["splits"]["val"]["shards"][0]["name"] = name
         (folder / FILE).write_text(json.dumps(values))
-        with pytest.raises(ValueError, match="no plain file name"):
+        with pytest.raises(ValueError, match="not a plain file name"):
             describe(folder)
     line = refused(capsys, train.main, *walk.flags(folder, tmp_path / "more"))
     assert FILE in line

@@ -1,4 +1,7 @@
-"""dataset.json: what a folder of records holds. Needs neither TensorFlow nor images."""
+"""`dataset.json`: what a folder of records holds, its classes, splits and shards.
+
+Needs neither TensorFlow nor an image library.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from kerasseg.files import remote
 from kerasseg.taxonomy import Taxonomy
 
 FORMAT = 1
+"""Number of the format that this version writes and reads."""
 FILE = "dataset.json"
-JSON_ERRORS = json.JSONDecodeError, UnicodeDecodeError
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class Shard:
         # A path would let a downloaded dataset.json read, or replace, other files.
         plain = isinstance(self.name, str) and Path(self.name).name == self.name
         if not plain or self.name in ("", "..") or "\0" in self.name:
-            raise TypeError(f"shard {self.name!r} is no plain file name")
+            raise TypeError(f"shard {self.name!r} is not a plain file name")
         if not all(type(n) is int and n >= 0 for n in (self.samples, self.bytes)):
-            raise TypeError(f"samples and bytes of shard {self.name} are no counts")
+            raise TypeError(f"samples and bytes of shard {self.name} must be counts")
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class SplitDescription:
 
     @classmethod
     def from_json(cls, values: dict) -> SplitDescription:
+        """Raises KeyError, TypeError or AttributeError for values of another form."""
         counts = ("pixels", "images_with", "pixels_of_images_with")
         values = values | {key: tuple(values[key]) for key in counts}
         values["left_out"] = tuple(values.get("left_out", ()))
@@ -84,7 +88,7 @@ class Description:
     command: str = ""
 
     def split(self, name: str) -> SplitDescription:
-        """The split of that name; a ValueError that lists the splits otherwise."""
+        """The split of that name. Raises UserError that lists the splits there are."""
         if name not in self.splits:
             raise UserError(
                 f"Records {self.path} have no split '{name}', only "
@@ -98,6 +102,7 @@ class Description:
         return {s.name for split in self.splits.values() for s in split.shards}
 
     def to_json(self) -> dict:
+        """What stands in `dataset.json`."""
         return {
             "format": FORMAT,
             "name": self.name,
@@ -108,10 +113,11 @@ class Description:
         }
 
 
-def describe(path) -> Description:
-    """Reads `dataset.json` of the records folder `path`.
+def describe(path: str | Path) -> Description:
+    """Reads `dataset.json` of the records folder `path`, which may be elsewhere.
 
-    Raises ValueError if the folder, the file or one of its entries is missing.
+    Raises UserError if the folder, the file or one of its entries is missing, or is of
+    another format; OSError where a place elsewhere cannot be read.
     """
     if remote.is_remote(path):
         return _describe_remote(path)
@@ -143,23 +149,19 @@ def describe(path) -> Description:
             },
             command=str(values.get("command", "")),
         )
-    except (
-        *JSON_ERRORS,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except UserError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
             "records again with python -m kerasseg.prepare."
         ) from error
 
 
-def _describe_remote(path) -> Description:
+def _describe_remote(path: str | Path) -> Description:
     folder, url = remote.cache_of(path), remote.url_of(path)
     try:
-        remote.bring(path, FILE, folder / FILE)
+        remote.download(path, FILE, folder / FILE)
     except FileNotFoundError as error:
         raise UserError(
             f"{url} has no {FILE}, so it holds no records. Check the address, or write "
@@ -168,8 +170,8 @@ def _describe_remote(path) -> Description:
     return replace(describe(folder), path=url)
 
 
-def again(description: Description) -> str:
-    """What to do where records are damaged."""
+def how_to_rewrite(description: Description) -> str:
+    """A sentence that says what to do where records are damaged."""
     usual = f"python -m kerasseg.prepare NAME SRC {description.path}"
     return f"Write the records again: {description.command or usual}"
 

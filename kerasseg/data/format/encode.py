@@ -19,7 +19,10 @@ INSTANCE = "image/segmentation/instance/encoded"
 
 
 def serialise(sample: Sample) -> bytes:
-    """The sample as a `tf.train.Example`; the image as PNG where `encoded` is empty."""
+    """The sample as a `tf.train.Example`; the image as PNG where `encoded` is empty.
+
+    The sample must have passed `kerasseg.data.writing.check`.
+    """
     encoded = sample.encoded or _png(cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR))
     jpeg = encoded.startswith(b"\xff\xd8")
     height, width = sample.label.shape

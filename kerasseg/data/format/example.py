@@ -21,17 +21,25 @@ FEATURES = {
 }
 
 
-def parse(serialised, *, instances: bool = False) -> dict[str, tf.Tensor]:
+def parse(
+    serialised: tf.Tensor | bytes, *, instances: bool = False
+) -> dict[str, tf.Tensor]:
     """One serialised record -> image uint8 (H, W, 3), label uint8 (H, W), id string.
 
     With `instances` also instance uint16 (H, W). For use inside `tf.data`; the sizes
     are unknown to the graph, so call `tf.ensure_shape` where they are known.
+
+    Raises tf.errors.OpError where the record or a picture in it cannot be read.
     """
     return _decode(tf.io.parse_single_example(serialised, FEATURES), instances)
 
 
-def deserialise(serialised, instances: bool) -> Sample:
-    """The Sample of a serialised example; its `encoded` are the bytes in the record."""
+def deserialise(serialised: tf.Tensor | bytes, instances: bool) -> Sample:
+    """The Sample of a serialised example; its `encoded` are the bytes in the record.
+
+    Raises tf.errors.OpError where the record or a picture in it cannot be read, and
+    UnicodeDecodeError where a name is not UTF-8.
+    """
     example = tf.io.parse_single_example(serialised, FEATURES)
     decoded = _decode(example, instances)
     return Sample(
@@ -44,8 +52,11 @@ def deserialise(serialised, instances: bool) -> Sample:
     )
 
 
-def decode_image(encoded) -> tf.Tensor:
-    """uint8 (H, W, 3) RGB of a JPEG or PNG."""
+def decode_image(encoded: tf.Tensor | bytes) -> tf.Tensor:
+    """The pixels of a JPEG or PNG as they are stored: uint8 (H, W, 3) RGB.
+
+    Raises tf.errors.InvalidArgumentError where it is damaged, or another kind of file.
+    """
     # decode_jpeg reads PNG too; this DCT is bit-exact with PIL and OpenCV.
     return tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE")
 

@@ -1,11 +1,14 @@
-"""Shards written by several processes, into a folder that a later call goes on with."""
+"""Converts all splits of a source to shards, in several processes at once.
+
+The shards go into a folder with which a later call goes on, should this one be stopped.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import pairwise
@@ -14,32 +17,29 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kerasseg import UserError
-from kerasseg.data.format.description import SplitDescription
+from kerasseg.data.format.description import Shard, SplitDescription
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing import worker
+from kerasseg.data.writing.jobs import Job, Source, plan_jobs
 from kerasseg.data.writing.shards import (
     NOTES,
-    UNPICKLABLE,
-    Job,
-    Source,
-    measured,
-    plan,
+    check_and_serialise,
     read_note,
-    ready,
+    shard_of_file,
     write_shard,
 )
-from kerasseg.data.writing.tally import Tally
+from kerasseg.data.writing.source_fingerprint import UNPICKLABLE
+from kerasseg.data.writing.statistics import SplitStatistics
 from kerasseg.taxonomy import Taxonomy
 
-WORTH = 100
+ENTRIES_PER_WORKER = 100
 """Entries for which it pays to start one more process by default."""
 POLL = 0.2
 """Seconds between two looks at what the processes have done."""
 
 
-def open_folder(folder: Path, jobs: list[Job]) -> int:
+def prepare_folder(folder: Path, jobs: list[Job]) -> int:
     """Makes `folder` fit for these jobs; the number of shards it holds already.
 
     What other jobs or a stopped process left there is removed.
@@ -60,37 +60,48 @@ def write_jobs(
     """Writes the shards of all jobs into `folder`, several at a time.
 
     workers: processes; 0 is one for each core, as far as there is work for them. One
-        means this process. A source that cannot be sent to others stays here, too.
+        means this process. A source that cannot be pickled stays in this process, too.
+
+    Raises what `write_shard` raises, and OSError where a process was killed.
     """
-    count = sum(job.end - job.begin for job in jobs)
-    most = workers or min(os.cpu_count() or 1, count // WORTH)
-    sent = _sent(source) if min(most, len(jobs)) > 1 else None
-    seen = {split: Tally(split) for split in source.splits}
+    entries = sum(job.end - job.begin for job in jobs)
+    most = workers or min(os.cpu_count() or 1, entries // ENTRIES_PER_WORKER)
+    pickled = _pickled(source) if min(most, len(jobs)) > 1 else None
+    seen = {split: SplitStatistics(split) for split in source.splits}
 
-    def finished(job: Job) -> None:  # what fits not together is told at once
-        seen[job.split].join(read_note(folder, job)[1])
+    def finished(job: Job) -> None:  # what does not fit together is an error at once
+        seen[job.split].merge(read_note(folder, job)[1])
 
-    with tqdm(desc="write", total=count, **bar(progress)) as shown:
-        if sent is None:
+    with tqdm(desc="write", total=entries, **progress_options(progress)) as shown:
+        if pickled is None:
             for job in jobs:
                 write_shard(source, job, folder, shown.update)
                 finished(job)
         else:
-            _spread(sent, jobs, folder, min(most, len(jobs)), shown, finished)
+            processes = min(most, len(jobs))
+            _write_in_processes(pickled, jobs, folder, processes, shown, finished)
 
 
-def merge(source: Source, jobs: list[Job], folder: Path) -> dict[str, SplitDescription]:
-    """What the shards of all jobs hold together, from their notes."""
-    found = {split: (Tally(split), [], []) for split in source.splits}
+def describe_splits(
+    source: Source, jobs: list[Job], folder: Path
+) -> dict[str, SplitDescription]:
+    """What the shards of all jobs hold together, from their notes.
+
+    Raises UserError for a split without samples.
+    """
+    statistics = {split: SplitStatistics(split) for split in source.splits}
+    shards: dict[str, list[Shard]] = {split: [] for split in source.splits}
+    left_out: dict[str, list[str]] = {split: [] for split in source.splits}
     for job in jobs:
-        tally, shards, left_out = found[job.split]
         shard, part, reasons = read_note(folder, job)
-        tally.join(part)
-        shards.append(shard)
-        left_out.extend(reasons)
+        statistics[job.split].merge(part)
+        shards[job.split].append(shard)
+        left_out[job.split].extend(reasons)
     return {
-        split: tally.describe(shards, source.taxonomy.num_classes, left_out)
-        for split, (tally, shards, left_out) in found.items()
+        split: statistics[split].describe(
+            shards[split], source.taxonomy.num_classes, left_out[split]
+        )
+        for split in source.splits
     }
 
 
@@ -105,48 +116,56 @@ def write_stream(
     """Writes samples that come one by one, nobody knows how many.
 
     They go to one file, which is then taken apart into shards of one length.
+
+    Raises UserError for a sample that cannot be used, or where there is none at all;
+    OSError where writing fails.
     """
-    spool, tally, starts = folder / f"{split}.part", Tally(split), [0]
+    spool, statistics, starts = folder / f"{split}.part", SplitStatistics(split), [0]
     with Writer(spool) as writer:
-        for sample in tqdm(samples, split, **bar(progress)):
-            ((_, counts, serialised),) = ready([sample], split, taxonomy)
-            tally.add(sample, counts)
+        for sample in tqdm(samples, split, **progress_options(progress)):
+            ((_, pixels, serialised),) = check_and_serialise([sample], split, taxonomy)
+            statistics.add(sample, pixels)
             writer.write(serialised)
             starts.append(writer.size)
-    jobs = plan(split, len(tally.ids), shards)
+    jobs = plan_jobs(split, len(statistics.ids), shards)
     with spool.open("rb") as opened:
         for job in jobs:
             with (folder / job.name).open("wb") as file:
                 for start, end in pairwise(starts[job.begin : job.end + 1]):
                     file.write(opened.read(end - start))
     spool.unlink()
-    parts = [measured(folder / job.name, job.end - job.begin) for job in jobs]
-    return tally.describe(parts, taxonomy.num_classes)
+    parts = [shard_of_file(folder / job.name, job.end - job.begin) for job in jobs]
+    return statistics.describe(parts, taxonomy.num_classes)
 
 
-def bar(progress: bool) -> dict:
-    """Settings of the progress bar: only at a terminal, so that logs stay short."""
+def progress_options(progress: bool) -> dict:
+    """Options of tqdm: a progress bar only at a terminal, so that logs stay short."""
     return {"unit": "image", "disable": None if progress else True}
 
 
 # ---- Processes -------------------------------------------------------------------
 
 
-def _sent(source: Source) -> bytes | None:
-    """The source for other processes; None if it holds what cannot be sent."""
+def _pickled(source: Source) -> bytes | None:
+    """The source for other processes; None if it holds what cannot be pickled."""
     try:
         return pickle.dumps(source)
     except UNPICKLABLE:
         return None
 
 
-def _spread(
-    sent: bytes, jobs, folder: Path, workers: int, shown: tqdm, finished
+def _write_in_processes(
+    source: bytes,
+    jobs: list[Job],
+    folder: Path,
+    processes: int,
+    shown: tqdm,
+    finished: Callable[[Job], None],
 ) -> None:
     context = get_context("spawn")  # a forked TensorFlow hangs
     done, stop = context.Value("q", 0), context.Event()
     with ProcessPoolExecutor(
-        workers, context, worker.start, (sent, str(folder), done, stop)
+        processes, context, worker.start, (source, str(folder), done, stop)
     ) as pool:
         # Handed out in order, so each process goes through the source forwards.
         waiting = {pool.submit(worker.write, job): job for job in jobs}
@@ -163,8 +182,6 @@ def _spread(
                 "because memory ran out. Run the same command again with a smaller "
                 "number of --workers; it goes on with the shards that are finished."
             ) from error
-        except ValueError as error:
-            raise UserError(str(error)) from error
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

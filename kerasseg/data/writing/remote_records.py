@@ -1,6 +1,6 @@
-"""Records elsewhere (gs://..., s3://...): shards brought here, or sent there.
+"""Records elsewhere (gs://..., s3://...): shards downloaded from there, or uploaded.
 
-`dataset.json` is sent last and tells the checksum of each shard, so what was sent in
+`dataset.json` is sent last and holds the checksum of each shard, so what was sent in
 part is never taken for records.
 """
 
@@ -14,55 +14,71 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kerasseg import UserError
-from kerasseg.data.format.description import FILE, Description, Shard, again, describe
+from kerasseg.data.format.description import (
+    FILE,
+    Description,
+    Shard,
+    describe,
+    how_to_rewrite,
+)
 from kerasseg.files import atomic, remote
 from kerasseg.files.sha256 import sha256_of
 
 
-def bring_shards(
-    path, description: Description, splits: Iterable[str], anew: bool = False
+def download_shards(
+    path: str | Path,
+    description: Description,
+    splits: Iterable[str],
+    refresh: bool = False,
 ) -> Path:
-    """The folder here that now holds the shards of these splits.
+    """The folder in the cache that now holds the shards of these splits.
 
-    Those it has already stay, unless `anew`. Raises ValueError that names a shard which
-    is missing or has another SHA-256 than `dataset.json` says.
+    refresh: download also those that are in the cache already.
+
+    Raises UserError that names a shard which is missing or has another SHA-256 than
+    `dataset.json` says; OSError where it cannot be read.
     """
     folder = remote.cache_of(path)
     shards = [shard for split in splits for shard in description.split(split).shards]
-    missing = [s for s in shards if anew or not _is(folder / s.name, s)]
-    for shard in tqdm(missing, f"bring {path}", unit="shard", disable=None):
+    missing = [s for s in shards if refresh or not _is_cached(folder / s.name, s)]
+    for shard in tqdm(missing, f"download {path}", unit="shard", disable=None):
         url = f"{remote.url_of(path)}/{shard.name}"
-        _checked(folder / shard.name).unlink(missing_ok=True)
+        _checksum_file(folder / shard.name).unlink(missing_ok=True)
         with atomic.replacing(folder / shard.name) as aside:
             try:
-                remote.bring(path, shard.name, aside)
+                remote.download(path, shard.name, aside)
             except FileNotFoundError as error:
                 raise UserError(
-                    f"Shard {url} is missing. {again(description)}"
+                    f"Shard {url} is missing. {how_to_rewrite(description)}"
                 ) from error
             if sha256_of(aside) != shard.sha256:
                 raise UserError(
                     f"Shard {url} is damaged or another: its SHA-256 is not the one in "
-                    f"{FILE}. {again(description)}"
+                    f"{FILE}. {how_to_rewrite(description)}"
                 )
-        atomic.write_text(_checked(folder / shard.name), shard.sha256)
+        atomic.write_text(_checksum_file(folder / shard.name), shard.sha256)
     return folder
 
 
-def here(path: Path) -> Path:
-    """Records, or another folder of files, as a folder of this machine."""
-    if not remote.is_remote(path) or FILE not in remote.names(path):
-        return remote.here(path)
+def fetched(path: Path) -> Path:
+    """Records, or another folder of files, as a folder of this machine.
+
+    Raises UserError if there is nothing, and as `download_shards`.
+    """
+    if not remote.is_remote(path) or FILE not in remote.list_names(path):
+        return remote.fetched(path)
     description = describe(path)
-    return bring_shards(path, description, description.splits)
+    return download_shards(path, description, description.splits)
 
 
-def present(path, splits: Iterable[str]) -> Description | None:
-    """The records at `path`, None if there are none; ValueError for something else.
+def existing_records(path: str | Path, splits: Iterable[str]) -> Description | None:
+    """The records at `path`, which is elsewhere; None if there are none.
 
     Shards of these splits alone are what a writing left there that was stopped.
+
+    Raises UserError if there is something else.
     """
-    names = remote.names(path)
+    names = remote.list_names(path)
     if FILE in names:
         return describe(path)
     shard = re.compile(rf"({'|'.join(map(re.escape, splits))})-\d+-of-\d+\.tfrecord")
@@ -75,39 +91,45 @@ def present(path, splits: Iterable[str]) -> Description | None:
     return None
 
 
-def publish(
-    folder: Path, path, old: Description | None, new: Description, progress: bool
+def upload_records(
+    folder: Path,
+    path: str | Path,
+    old: Description | None,
+    new: Description,
+    progress: bool,
 ) -> None:
     """Sends what `folder` holds to `path`, `dataset.json` last; removes old shards.
 
-    What was sent is noted beside `folder`, so that a sending that was stopped goes on.
+    What was sent is noted beside `folder`, so that an upload that was stopped goes on.
+
+    Raises OSError where sending fails.
     """
     note = folder.with_name(f"{folder.name}.sent.json")
     sent = json.loads(note.read_text("utf-8")) if note.is_file() else {}
     shards = [shard for split in new.splits.values() for shard in split.shards]
     written = [shard for shard in shards if (folder / shard.name).is_file()]
-    quiet = None if progress else True
-    for shard in tqdm(written, f"send {path}", unit="shard", disable=quiet):
+    hidden = None if progress else True
+    for shard in tqdm(written, f"upload {path}", unit="shard", disable=hidden):
         same = sent.get(shard.name) == shard.sha256
         if not same or remote.size_of(path, shard.name) != shard.bytes:
-            remote.send(folder / shard.name, path, shard.name)
+            remote.upload(folder / shard.name, path, shard.name)
             sent[shard.name] = shard.sha256
             atomic.write_json(note, sent)
-    remote.send(folder / FILE, path, FILE)
+    remote.upload(folder / FILE, path, FILE)
     note.unlink(missing_ok=True)
     remote.remove(path, sorted(old.shards() - new.shards()) if old else [])
 
 
-def _is(file: Path, shard: Shard) -> bool:
-    """Whether a file here is that shard, as was found out when it was brought."""
-    checked = _checked(file)
+def _is_cached(file: Path, shard: Shard) -> bool:
+    """Whether a file in the cache is that shard; its SHA-256 was checked before."""
+    checksum = _checksum_file(file)
     return (
         file.is_file()
-        and checked.is_file()
-        and checked.read_text("utf-8") == shard.sha256
+        and checksum.is_file()
+        and checksum.read_text("utf-8") == shard.sha256
         and file.stat().st_size == shard.bytes
     )
 
 
-def _checked(file: Path) -> Path:
+def _checksum_file(file: Path) -> Path:
     return file.with_name(f"{file.name}.sha256")

@@ -8,14 +8,23 @@ import signal
 import threading
 from multiprocessing import parent_process
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_KEPT = {}
+if TYPE_CHECKING:  # nothing else is imported before `start` has set the environment
+    from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.synchronize import Event
+
+    from kerasseg.data.writing.jobs import Job
+
+_CONTEXT = {}
+"""Arguments of `write_shard` that stay the same from shard to shard."""
 
 
-def start(sent: bytes, folder: str, done, stop) -> None:
-    """What the process does first; the source is kept from shard to shard.
+def start(source: bytes, folder: str, done: Synchronized, stop: Event) -> None:
+    """What the process does first.
 
-    done: counter of entries that all processes share; stop: event that ends them.
+    source: a pickled `Source`; folder: where shards go; done: counter of entries that
+    all processes share; stop: the event that ends them.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops all
@@ -25,22 +34,25 @@ def start(sent: bytes, folder: str, done, stop) -> None:
 
     cv2.setNumThreads(1)
 
-    def advance(count: int) -> None:
+    def advance(entries: int) -> None:
         if stop.is_set():
             raise InterruptedError("Stopped.")
         with done.get_lock():
-            done.value += count
+            done.value += entries
 
-    _KEPT.update(source=pickle.loads(sent), folder=Path(folder), advance=advance)
+    _CONTEXT.update(source=pickle.loads(source), folder=Path(folder), advance=advance)
 
 
-def write(job) -> None:
+def write(job: Job) -> None:
+    """Writes one shard. Raises what `write_shard` raises."""
     from kerasseg.data.writing.shards import write_shard
 
-    write_shard(job=job, **_KEPT)
+    write_shard(job=job, **_CONTEXT)
 
 
 def _end_with_parent() -> None:
-    """Else this process would wait for work for ever after the parent was killed."""
-    parent_process().join()
-    os._exit(1)
+    """Without this, the process would wait forever after its parent was killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -18,8 +18,8 @@ from kerasseg.data.datasets import synthetic
 from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.data.writing.cut import Cut
-from kerasseg.data.writing.shards import plan
+from kerasseg.data.writing.jobs import plan_jobs
+from kerasseg.data.writing.tiling import TiledSamples
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY = Taxonomy.numbered(3)
@@ -66,18 +66,18 @@ def pictures(folder: Path, count: int) -> Samples:
 
 
 def test_stretches_of_one_length():
-    jobs = plan("train", 2500)
+    jobs = plan_jobs("train", 2500)
     assert [(job.begin, job.end) for job in jobs][:2] == [(0, 312), (312, 625)]
     assert len(jobs) == 8 and jobs[-1].end == 2500
     assert jobs[0].name == "train-00000-of-00008.tfrecord"
-    assert len(plan("train", 20_000)) == 20
-    assert [job.end for job in plan("train", 3)] == [1, 2, 3]
-    assert [job.end for job in plan("train", 7, 2)] == [3, 7]
+    assert len(plan_jobs("train", 20_000)) == 20
+    assert [job.end for job in plan_jobs("train", 3)] == [1, 2, 3]
+    assert [job.end for job in plan_jobs("train", 7, 2)] == [3, 7]
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path):
     splits = {
-        "train": Cut(Samples(range(9), partial(drawn, height=20)), (12, 16)),
+        "train": TiledSamples(Samples(range(9), partial(drawn, height=20)), (12, 16)),
         "val": Samples(range(7), partial(in_order, reader=SequentialReader(counted))),
     }
     write(splits, tmp_path / "one", shards=4)
@@ -236,7 +236,7 @@ def test_a_repeated_id_is_found_before_anything_is_read(tmp_path):
 
     files = [tmp_path / "a" / "x.png", tmp_path / "y.png", tmp_path / "b" / "x.jpg"]
     samples = Samples(files, read, id=lambda file: file.stem)
-    for split in samples, Cut(samples, (4, 4)):
+    for split in samples, TiledSamples(samples, (4, 4)):
         named = r"'x' occurs twice in split 'train': of .*a/x\.png and of .*b/x\.jpg"
         with pytest.raises(ValueError, match=named):
             write({"train": split}, tmp_path / "r")

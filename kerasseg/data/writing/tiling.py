@@ -1,4 +1,4 @@
-"""Large images, or images of many sizes, cut into pieces of one size."""
+"""Large images, or images of many sizes, cut into tiles of one size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kerasseg.taxonomy import IGNORE
 
 
 @dataclass(frozen=True)
-class Cut:
-    """The pieces of samples, one after the other; pixels are copied, never resampled.
+class TiledSamples:
+    """The tiles of samples, one after the other; pixels are copied, never resampled.
 
-    Pieces of `size` (height, width) cover each image in a grid; the last row and column
-    are moved inwards, so they overlap their neighbours. An image smaller than a piece
-    is mirrored at its right and lower border, where the label says ignore. A piece has
+    Tiles of `size` (height, width) cover each image in a grid; the last row and column
+    are moved inwards, so they overlap their neighbours. An image smaller than a tile
+    is mirrored at its right and lower border, where the label says ignore. A tile has
     the id of its image and its row and column in pixels: "a-0-256".
     """
 
@@ -27,30 +27,28 @@ class Cut:
 
     def __iter__(self) -> Iterator[Sample]:
         for sample in self.samples:
-            yield from _pieces(sample, self.size)
+            yield from _tiles(sample, self.size)
 
 
-def _pieces(sample: Sample, size: tuple[int, int]) -> Iterator[Sample]:
+def _tiles(sample: Sample, size: tuple[int, int]) -> Iterator[Sample]:
     if sample.label.shape == tuple(size):
         yield sample
         return
     height, width = size
-    missing = [
+    below, right = (
         max(0, want - have) for want, have in zip(size, sample.label.shape, strict=True)
-    ]
+    )
 
-    def filled(pixels, border, value=0):
-        if not any(missing):
+    def padded(pixels: np.ndarray, border: int, value: int = 0) -> np.ndarray:
+        if not below and not right:
             return pixels
-        return cv2.copyMakeBorder(
-            pixels, 0, missing[0], 0, missing[1], border, None, value
-        )
+        return cv2.copyMakeBorder(pixels, 0, below, 0, right, border, value=(value,))
 
-    image = filled(sample.image, cv2.BORDER_REFLECT)
-    label = filled(sample.label, cv2.BORDER_CONSTANT, IGNORE)
+    image = padded(sample.image, cv2.BORDER_REFLECT)
+    label = padded(sample.label, cv2.BORDER_CONSTANT, IGNORE)
     instance = sample.instance
     if instance is not None:
-        instance = filled(instance, cv2.BORDER_CONSTANT)
+        instance = padded(instance, cv2.BORDER_CONSTANT)
     for top in _starts(label.shape[0], height):
         for left in _starts(label.shape[1], width):
             part = np.s_[top : top + height, left : left + width]
@@ -63,7 +61,7 @@ def _pieces(sample: Sample, size: tuple[int, int]) -> Iterator[Sample]:
             )
 
 
-def _starts(length: int, piece: int) -> list[int]:
-    """Where pieces begin, so that all of `length` is covered and none sticks out."""
-    count = -(-length // piece)
-    return [min(number * piece, length - piece) for number in range(count)]
+def _starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin, so that all of `length` is covered and none sticks out."""
+    count = -(-length // tile)
+    return [min(number * tile, length - tile) for number in range(count)]

@@ -1,4 +1,4 @@
-"""What samples hold, counted while they are written."""
+"""What the samples of a split hold, counted while they are written."""
 
 from __future__ import annotations
 
@@ -12,35 +12,42 @@ from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE
 
 
-class Tally:
-    """Ids, sizes and pixels of each class id of the samples of a split."""
+class SplitStatistics:
+    """Ids, sizes and pixels of each class id of the samples of a split, or of a shard.
+
+    shard: the name of the file that holds the samples, for messages; "" if unknown.
+    """
 
     def __init__(self, split: str, shard: str = "") -> None:
         self.split, self.shard = split, shard
         self.ids: dict[str, str] = {}
-        """Of each sample, and the shard that holds it."""
+        """Id of each sample -> name of the shard that holds it."""
         self.sizes: set[tuple[int, int]] = set()
+        """Height and width of the labels, in pixels."""
         self.instances: dict[bool, str] = {}
-        """An id of a sample with object ids, and of one without."""
+        """Whether samples have object ids -> the id of one such sample."""
         self.pixels, self.images_with, self.pixels_of_images_with = np.zeros(
             (3, IGNORE + 1), np.int64
         )
 
-    def add(self, sample: Sample, counts: np.ndarray) -> None:
-        """counts: (256,) pixels of each id in the sample's label.
+    def add(self, sample: Sample, pixels: np.ndarray) -> None:
+        """Counts one more sample.
 
-        Raises ValueError for an id that was there, and for object ids in some samples
-        only.
+        pixels: (256,) pixels of each id in the sample's label.
+
+        Raises UserError for an id that was there before, and where some samples have
+        object ids and some have not.
         """
-        present = counts > 0
-        self.pixels += counts
+        present = pixels > 0
+        self.pixels += pixels
         self.images_with += present
         self.pixels_of_images_with += present * sample.label.size
-        self.sizes.add(sample.label.shape)
+        height, width = sample.label.shape
+        self.sizes.add((height, width))
         self._add({sample.id: self.shard}, {sample.instance is not None: sample.id})
 
-    def join(self, other: Tally) -> None:
-        """Adds what another part of the split holds; errors as in `add`."""
+    def merge(self, other: SplitStatistics) -> None:
+        """Counts what another part of the split holds. Raises UserError as `add`."""
         self.pixels += other.pixels
         self.images_with += other.images_with
         self.pixels_of_images_with += other.pixels_of_images_with
@@ -50,7 +57,13 @@ class Tally:
     def describe(
         self, shards: Iterable[Shard], classes: int, left_out: Iterable[str] = ()
     ) -> SplitDescription:
-        """ValueError for a split without samples."""
+        """The entry of this split in `dataset.json`.
+
+        classes: number of classes; labels hold 0 to classes - 1, or 255 = ignore.
+        left_out: why entries of the source are missing, one text for each.
+
+        Raises UserError for a split without samples.
+        """
         if not self.ids:
             raise UserError(
                 f"Split '{self.split}' is empty: there is no sample to write. Check "
@@ -71,6 +84,7 @@ class Tally:
         )
 
     def to_json(self) -> dict:
+        """Values for a JSON file, which `from_json` reads."""
         return {
             "ids": list(self.ids),
             "sizes": sorted(self.sizes),
@@ -81,14 +95,15 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, split: str, shard: str, values: dict) -> Tally:
-        tally = cls(split, shard)
-        tally.ids = dict.fromkeys(values["ids"], shard)
-        tally.sizes = {tuple(size) for size in values["sizes"]}
-        tally.instances = dict(values["instances"])
+    def from_json(cls, split: str, shard: str, values: dict) -> SplitStatistics:
+        """The statistics that `to_json` gave for a shard."""
+        statistics = cls(split, shard)
+        statistics.ids = dict.fromkeys(values["ids"], shard)
+        statistics.sizes = {(height, width) for height, width in values["sizes"]}
+        statistics.instances = dict(values["instances"])
         for name in ("pixels", "images_with", "pixels_of_images_with"):
-            setattr(tally, name, np.array(values[name], np.int64))
-        return tally
+            setattr(statistics, name, np.array(values[name], np.int64))
+        return statistics
 
     def _add(self, ids: dict[str, str], instances: dict[bool, str]) -> None:
         for name, shard in ids.items():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasseg.data.sample import Sample
-from kerasseg.data.writing.cut import Cut
+from kerasseg.data.writing.tiling import TiledSamples
 
 
 def sample(height, width, instances=True):
@@ -22,7 +22,7 @@ def sample(height, width, instances=True):
 def test_pieces_cover_every_pixel_and_invent_none(height, width, h, w):
     whole = sample(height, width)
     covered = np.zeros((height, width), bool)
-    for piece in Cut([whole], (h, w)):
+    for piece in TiledSamples([whole], (h, w)):
         assert piece.label.shape == piece.instance.shape == (h, w)
         assert piece.image.shape == (h, w, 3)
         if (height, width) == (h, w):
@@ -47,5 +47,5 @@ def test_pieces_cover_every_pixel_and_invent_none(height, width, h, w):
 
 @pytest.mark.parametrize("length, starts", [(32, [0]), (33, [0, 1]), (80, [0, 32, 48])])
 def test_the_last_piece_moves_inwards(length, starts):
-    ids = [piece.id for piece in Cut([sample(32, length, False)], (32, 32))]
+    ids = [piece.id for piece in TiledSamples([sample(32, length, False)], (32, 32))]
     assert ids == (["a"] if length == 32 else [f"a-0-{start}" for start in starts])
