@@ -1,29 +1,45 @@
-"""The order of the movers: geometry, mixing, light, erasing."""
+"""All transforms of a policy in their order: geometry, mixing, light, erasing."""
 
 from __future__ import annotations
 
 from keras import ops
 
 from kerasseg.augment import geometry, mixing, photometry, weather
-from kerasseg.taxonomy import IGNORE
+from kerasseg.augment.erasing import erasing
+from kerasseg.augment.policies import Policy
+from kerasseg.taxonomy import IGNORE, Tensor
 
 
-def augmented(image, label, instance, numbers, policy, size):
-    """The work behind `kerasseg.augment.apply`, whose arguments it takes."""
+def augmented(
+    image: Tensor,
+    label: Tensor,
+    instance: Tensor | None,
+    numbers: Tensor,
+    policy: Policy,
+    size: tuple[int, int],
+) -> tuple[Tensor, ...]:
+    """What `kerasseg.augment.apply` returns; its arguments, already checked."""
     image, label = ops.convert_to_tensor(image), ops.convert_to_tensor(label)
     numbers = ops.convert_to_tensor(numbers)
-    maps = _moved(image, label, instance, numbers, policy, size)
+    maps: mixing.Maps = _moved(image, label, instance, numbers, policy, size)
     for mixer in (mixing.cutmix, mixing.classmix, mixing.mosaic):
         if getattr(policy, mixer.__name__):
             maps = mixer(maps, numbers, policy)
-    image, label, *instance = maps
+    image, label, *instances = maps
     image = _lit(image, numbers, policy)
     if policy.erasing:
-        image, label = weather.erasing(image, label, numbers, policy)
-    return image, label, *instance
+        image, label = erasing(image, label, numbers, policy)
+    return image, label, *instances
 
 
-def _moved(image, label, instance, numbers, policy, size):
+def _moved(
+    image: Tensor,
+    label: Tensor,
+    instance: Tensor | None,
+    numbers: Tensor,
+    policy: Policy,
+    size: tuple[int, int],
+) -> mixing.Maps:
     if not policy.moves:
         return _centred(image, label, instance, policy.fill, size)
     rows, columns = geometry.coordinates(numbers, policy, image.shape[1:3], size)
@@ -38,7 +54,13 @@ def _moved(image, label, instance, numbers, policy, size):
     )
 
 
-def _centred(image, label, instance, fill, size):
+def _centred(
+    image: Tensor,
+    label: Tensor,
+    instance: Tensor | None,
+    fill: int,
+    size: tuple[int, int],
+) -> mixing.Maps:
     """The centred crop, padded where the source is smaller."""
     cut, frame = [slice(None)], [[0, 0]]
     for have, want in zip(image.shape[1:3], size, strict=True):
@@ -57,25 +79,20 @@ def _centred(image, label, instance, fill, size):
     return maps
 
 
-def _lit(image, numbers, policy):
+def _lit(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """What happens to light on its way: scene, air, lens, sensor, coding."""
-    untouched = image
-    if policy.shadow:
-        image = weather.shadow(image, numbers, policy)
-    if policy.fog:
-        image = weather.fog(image, numbers, policy)
-    if policy.rain:
-        image = weather.rain(image, numbers, policy)
-    if any(
-        (policy.brightness, policy.contrast, policy.saturation, policy.hue, policy.cast)
-    ):
-        image = photometry.colour(image, numbers, policy)
-    if policy.gamma != (1, 1):
-        image = photometry.gamma(image, numbers, policy)
-    if policy.blur:
-        image = photometry.blur(image, numbers, policy)
-    if policy.noise:
-        image = photometry.noise(image, numbers, policy)
-    if policy.jpeg:
-        image = photometry.jpeg(image, numbers, policy)
-    return image if image is untouched else ops.clip(image, 0.0, 255.0)
+    colours = ("brightness", "contrast", "saturation", "hue", "cast")
+    wanted = {
+        weather.shadow: policy.shadow,
+        weather.fog: policy.fog,
+        weather.rain: policy.rain,
+        photometry.colour: any(getattr(policy, name) for name in colours),
+        photometry.gamma: policy.gamma != (1, 1),
+        photometry.blur: policy.blur,
+        photometry.noise: policy.noise,
+        photometry.jpeg: policy.jpeg,
+    }
+    steps = [transform for transform, strength in wanted.items() if strength]
+    for transform in steps:
+        image = transform(image, numbers, policy)
+    return ops.clip(image, 0.0, 255.0) if steps else image

@@ -1,4 +1,4 @@
-"""All geometry as one coordinate map: every pixel is looked up once.
+"""Geometric transforms as one map of coordinates: every pixel is looked up once.
 
 For each pixel of the crop the map says where in the source it comes from. Flips,
 turns, scale, shear and crop position are a 2 x 2 matrix and an offset per sample;
@@ -8,52 +8,84 @@ perspective divides, elastic deformation is added first.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from keras import ops
 
-from kerasseg.augment.draws import (
+from kerasseg.augment.hashing import fraction, integers, scramble
+from kerasseg.augment.pixel_grid import centres, per_sample
+from kerasseg.augment.policies import Policy
+from kerasseg.augment.random_parameters import (
     around,
-    centres,
     coin,
-    fraction,
-    integers,
     log_uniform,
     normal,
-    scramble,
     single,
     slot,
 )
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import IGNORE, Tensor
+
+Matrix = tuple[Tensor, Tensor, Tensor, Tensor]
+"""One 2 x 2 matrix for each sample, row by row; each entry (B,)."""
 
 BEFORE, BEHIND = 2, 3
 """Pixels put around the source before lookups: one of its edge, then fill; one more
 behind, so that the last position has a neighbour too."""
 
 
-def coordinates(numbers, policy, source: tuple[int, int], size: tuple[int, int]):
+def coordinates(
+    numbers: Tensor, policy: Policy, source: tuple[int, int], size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
     """Where each pixel of a crop lies in the source.
 
-    Args: numbers (B, NUMBERS); source and size: (height, width) of source and crop.
-    Returns rows and columns, each float32 (B, h, w), in source pixels; pixel centres
-    are whole numbers.
+    Args:
+        numbers: (B, NUMBERS), uniform in [0, 1).
+        policy: gives ranges and probabilities.
+        source: (height, width) of the source, pixels.
+        size: (height, width) of the crop, pixels.
+
+    Returns:
+        Rows and columns, each float32 (B, h, w), in source pixels; pixel centres are
+        whole numbers.
     """
     down, right = _displaced(numbers, policy, size)
     matrix = _matrix(numbers, policy)
-    rows = _column(matrix[0]) * down + _column(matrix[1]) * right
-    columns = _column(matrix[2]) * down + _column(matrix[3]) * right
+    rows = per_sample(matrix[0]) * down + per_sample(matrix[1]) * right
+    columns = per_sample(matrix[2]) * down + per_sample(matrix[3]) * right
     if policy.perspective:
         rows, columns = _tilted(rows, columns, down, right, numbers, policy, size)
     top, left = _centre(numbers, policy, matrix, source, size)
     return rows + top, columns + left
 
 
-def sample(image, label, rows, columns, fill: int, *, mixes=True, instance=None):
+def sample(
+    image: Tensor,
+    label: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    fill: int,
+    *,
+    mixes: bool = True,
+    instance: Tensor | None = None,
+) -> tuple[Tensor, ...]:
     """Looks pixels up in the source: image bilinear, label and instance nearest.
 
     The image continues its edge for half a pixel and fades to `fill` in the next; the
-    label is 255 and the instance 0 from half a pixel outside on. `mixes=False` says
-    that all positions are whole, so that one lookup is enough.
+    label is 255 and the instance 0 from half a pixel outside on.
+
+    Args:
+        image: (B, H, W, 3), 0..255.
+        label: (B, H, W) class ids.
+        rows: (B, h, w) float32, source pixels; pixel centres are whole numbers.
+        columns: (B, h, w) float32, likewise.
+        fill: grey outside the source, 0..255.
+        mixes: False says that all positions are whole, so that one lookup is enough.
+        instance: (B, H, W) object ids, 0 = none.
+
+    Returns:
+        image (B, h, w, 3) float32, label (B, h, w) int32 and, when given, instance
+        (B, h, w) int32.
     """
     image = _framed(image, fill)
     height, width = image.shape[1:3]
@@ -80,9 +112,16 @@ def sample(image, label, rows, columns, fill: int, *, mixes=True, instance=None)
 
 
 def bicubic(nodes: int, size: int) -> np.ndarray:
-    """(size, nodes) weights that interpolate nodes spread from end to end.
+    """Weights that interpolate nodes, spread from end to end, by cubic convolution.
 
-    Keys' cubic convolution with a = -0.75; beyond the ends the last node repeats.
+    Keys 1981 with a = -0.75; beyond the ends the last node repeats.
+
+    Args:
+        nodes: their number.
+        size: the number of pixels.
+
+    Returns:
+        (size, nodes) float32.
     """
     place = np.arange(size) * (nodes - 1) / max(size - 1, 1)
     first = np.floor(place).astype(int)
@@ -97,7 +136,9 @@ def bicubic(nodes: int, size: int) -> np.ndarray:
     return weights.astype("float32")
 
 
-def _displaced(numbers, policy, size):
+def _displaced(
+    numbers: Tensor, policy: Policy, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
     """Positions in the crop, measured from its centre, after elastic deformation."""
     height, width = size
     down = (centres(height) - height / 2)[None, :, None]
@@ -109,7 +150,9 @@ def _displaced(numbers, policy, size):
     return down, right
 
 
-def _elastic_nodes(numbers, policy, size):
+def _elastic_nodes(
+    numbers: Tensor, policy: Policy, size: tuple[int, int]
+) -> Iterator[Tensor]:
     """Displacements of the nodes, (B, 2, rows, columns): down and right."""
     if policy.elastic:
         nodes = normal(slot(numbers, "elastic"), policy.elastic)
@@ -123,7 +166,7 @@ def _elastic_nodes(numbers, policy, size):
         yield ops.reshape(nodes, (-1, 2, rows, columns))
 
 
-def _matrix(numbers, policy):
+def _matrix(numbers: Tensor, policy: Policy) -> Matrix:
     """Crop to source, around the centres: (row, row), (row, column), ... each (B,)."""
     one = ops.ones_like(single(numbers, "flip"))
     matrix = (one, 0 * one, 0 * one, one)
@@ -151,15 +194,30 @@ def _matrix(numbers, policy):
     return matrix
 
 
-def _tilted(rows, columns, down, right, numbers, policy, size):
+def _tilted(
+    rows: Tensor,
+    columns: Tensor,
+    down: Tensor,
+    right: Tensor,
+    numbers: Tensor,
+    policy: Policy,
+    size: tuple[int, int],
+) -> tuple[Tensor, Tensor]:
+    """Rows and columns under perspective: divided by a depth that grows one way."""
     tilt = around(slot(numbers, "perspective"), policy.perspective)
-    depth = 1 + _column(tilt[:, 0]) * (down * (2 / size[0]))
-    depth = depth + _column(tilt[:, 1]) * (right * (2 / size[1]))
+    depth = 1 + per_sample(tilt[:, 0]) * (down * (2 / size[0]))
+    depth = depth + per_sample(tilt[:, 1]) * (right * (2 / size[1]))
     depth = ops.maximum(depth, 0.1)
     return rows / depth, columns / depth
 
 
-def _centre(numbers, policy, matrix, source, size):
+def _centre(
+    numbers: Tensor,
+    policy: Policy,
+    matrix: Matrix,
+    source: tuple[int, int],
+    size: tuple[int, int],
+) -> list[Tensor]:
     """Source position of the crop's centre, two arrays (B, 1, 1).
 
     The crop covers a window of the source. Where it is smaller than the source it
@@ -180,11 +238,11 @@ def _centre(numbers, policy, matrix, source, size):
         if policy.translation:
             move = around(slot(numbers, "translation")[:, axis], policy.translation)
             shift = shift + move * extent
-        centre.append(_column((source[axis] - 1) / 2 + shift))
+        centre.append(per_sample((source[axis] - 1) / 2 + shift))
     return centre
 
 
-def _framed(image, fill):
+def _framed(image: Tensor, fill: int) -> Tensor:
     """The image in a ring of its own edge pixels and then `fill`.
 
     With it nothing has to be masked afterwards, which costs more than the frame.
@@ -197,7 +255,9 @@ def _framed(image, fill):
     return ops.pad(image, frame, constant_values=fill)
 
 
-def _bilinear(pixels, first, below, beside, width):
+def _bilinear(
+    pixels: Tensor, first: Tensor, below: Tensor, beside: Tensor, width: int
+) -> Tensor:
     """Gathers in the image's own type: a quarter of the memory traffic for uint8."""
     upper_left, upper_right, lower_left, lower_right = (
         ops.cast(ops.take(pixels, first + step, axis=0), "float32")
@@ -208,7 +268,7 @@ def _bilinear(pixels, first, below, beside, width):
     return upper + (lower - upper) * below
 
 
-def _times(m, n):
+def _times(m: Matrix, n: Matrix) -> Matrix:
     return (
         m[0] * n[0] + m[1] * n[2],
         m[0] * n[1] + m[1] * n[3],
@@ -217,9 +277,5 @@ def _times(m, n):
     )
 
 
-def _column(x):
-    return ops.reshape(x, (-1, 1, 1))
-
-
-def _whole(x):
+def _whole(x: Tensor) -> Tensor:
     return ops.cast(x, "int32")

@@ -1,34 +1,34 @@
-"""Mixing samples of a batch: pixels, labels and instances move together.
+"""CutMix, ClassMix and mosaic: parts of other samples of the batch are pasted in.
 
-Ids are chosen, never blended. The partner of a sample is the one before it in the
-batch; instance ids that come from a partner are raised by 65536 per step so that they
-stay different from the sample's own.
+Pixels, labels and instances move together; ids are chosen, never blended. The partner
+of a sample is the one before it in the batch. Instance ids that come from a partner are
+raised by 65536 for each step, so that they stay different from the sample's own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keras import ops
 
-from kerasseg.augment.draws import (
-    centres,
-    coin,
-    fraction,
-    integers,
-    scramble,
-    slot,
-    uniform,
-)
-from kerasseg.augment.weather import rectangle
-from kerasseg.taxonomy import IGNORE
+from kerasseg.augment.erasing import rectangle
+from kerasseg.augment.hashing import fraction, integers, scramble
+from kerasseg.augment.pixel_grid import centres, per_sample
+from kerasseg.augment.policies import Policy
+from kerasseg.augment.random_parameters import coin, slot, uniform
+from kerasseg.taxonomy import IGNORE, Tensor
+
+Maps = Sequence[Tensor]
+"""Image (B, h, w, 3), label (B, h, w) and perhaps instance (B, h, w)."""
 
 
-def cutmix(maps, numbers, policy):
+def cutmix(maps: Maps, numbers: Tensor, policy: Policy) -> Maps:
     """A rectangle comes from the partner (Yun et al. 2019)."""
     chosen = rectangle(slot(numbers, "cutmix"), policy.cutmix, _size(maps), 1.0)
     return _choose(chosen, _partner(maps, 1), maps)
 
 
-def classmix(maps, numbers, policy):
+def classmix(maps: Maps, numbers: Tensor, policy: Policy) -> Maps:
     """About half of the partner's classes are pasted in (Olsson et al. 2021).
 
     Each class is taken or left by its own coin; ignored pixels are never pasted.
@@ -43,13 +43,13 @@ def classmix(maps, numbers, policy):
     return _choose(chosen & (partner[1] != IGNORE), partner, maps)
 
 
-def mosaic(maps, numbers, policy):
+def mosaic(maps: Maps, numbers: Tensor, policy: Policy) -> Maps:
     """Four quadrants around a point come from four neighbours in the batch."""
     height, width = _size(maps)
     u = slot(numbers, "mosaic")
-    there = coin(u[:, 0], policy.mosaic)[:, None, None] > 0
-    row = height * uniform(u[:, 1], 0.25, 0.75)[:, None, None]
-    column = width * uniform(u[:, 2], 0.25, 0.75)[:, None, None]
+    there = per_sample(coin(u[:, 0], policy.mosaic)) > 0
+    row = height * per_sample(uniform(u[:, 1], 0.25, 0.75))
+    column = width * per_sample(uniform(u[:, 2], 0.25, 0.75))
     below = centres(height)[None, :, None] > row
     beside = centres(width)[None, None] > column
     own = maps
@@ -58,17 +58,17 @@ def mosaic(maps, numbers, policy):
     return maps
 
 
-def _partner(maps, step: int):
+def _partner(maps: Maps, step: int) -> Maps:
     image, label, *instance = (ops.roll(m, step, axis=0) for m in maps)
     return image, label, *(ops.where(i > 0, i + 65536 * step, 0) for i in instance)
 
 
-def _choose(chosen, theirs, own):
+def _choose(chosen: Tensor, theirs: Maps, own: Maps) -> Maps:
     image = ops.where(chosen[..., None], theirs[0], own[0])
     return image, *(
         ops.where(chosen, t, o) for t, o in zip(theirs[1:], own[1:], strict=True)
     )
 
 
-def _size(maps):
+def _size(maps: Maps) -> tuple[int, int]:
     return maps[0].shape[1:3]

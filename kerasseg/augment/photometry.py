@@ -1,4 +1,4 @@
-"""Light, colour, blur, noise and coding losses: pixels change, labels never do.
+"""Photometric transforms: colour, gamma, blur, noise and JPEG. Labels stay.
 
 Everything linear in the colours (brightness, contrast, saturation, hue, colour cast)
 is one 3 x 3 matrix and one offset per sample.
@@ -11,16 +11,11 @@ import math
 import numpy as np
 from keras import ops
 
-from kerasseg.augment.draws import (
-    amount,
-    around,
-    constant,
-    integers,
-    log_uniform,
-    scramble,
-    single,
-    slot,
-)
+from kerasseg.augment.hashing import integers, scramble
+from kerasseg.augment.pixel_grid import constant, per_sample
+from kerasseg.augment.policies import Policy
+from kerasseg.augment.random_parameters import amount, around, log_uniform, single, slot
+from kerasseg.taxonomy import Tensor
 
 _TO_YIQ = np.array(
     [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
@@ -31,14 +26,22 @@ _CHROMA = (_FROM_YIQ @ np.diag([0, 1, 1]) @ _TO_YIQ).T.astype("float32")
 _TURNED = (_FROM_YIQ @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _TO_YIQ).T.astype("float32")
 
 
-def colour(image, numbers, policy):
+def colour(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """Brightness, contrast, saturation, hue and colour cast in one matrix product.
 
     A colour is luma + chroma (YIQ): saturation stretches chroma, hue turns it,
     contrast stretches both around the image's mean, brightness and cast multiply.
+
+    Args:
+        image: (B, h, w, 3) float32, 0..255.
+        numbers: (B, NUMBERS), uniform in [0, 1).
+        policy: gives the ranges.
+
+    Returns:
+        (B, h, w, 3) float32, not yet clipped to 0..255.
     """
     share = {
-        name: _square(around(single(numbers, name), getattr(policy, name)))
+        name: per_sample(around(single(numbers, name), getattr(policy, name)))
         for name in ("brightness", "contrast", "saturation", "hue")
     }
     angle, stretch = share["hue"] * (math.pi / 180), 1 + share["saturation"]
@@ -49,20 +52,38 @@ def colour(image, numbers, policy):
         gain = gain * (1 + around(slot(numbers, "cast"), policy.cast))[:, None, :]
     image = _times(image, contrast * gain * matrix)
     if policy.contrast:
-        mean = _square(ops.mean(image, axis=(1, 2, 3)))
+        mean = per_sample(ops.mean(image, axis=(1, 2, 3)))
         image = image + ((1 / contrast - 1) * mean)[:, None]
     return image
 
 
-def gamma(image, numbers, policy):
-    """255 (x / 255)^gamma, with the ends 0 and 255 fixed."""
+def gamma(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
+    """255 (x / 255)^gamma, with the ends 0 and 255 fixed.
+
+    Args:
+        image: (B, h, w, 3) float32, 0..255.
+        numbers: (B, NUMBERS), uniform in [0, 1).
+        policy: gives the range of gamma.
+
+    Returns:
+        (B, h, w, 3) float32, not yet clipped to 0..255.
+    """
     exponent = log_uniform(single(numbers, "gamma"), *policy.gamma)[:, None, None, None]
     light = ops.log(ops.clip(image, 1e-3, 255.0) * (1 / 255))
     return ops.exp(exponent * light) * 255
 
 
-def blur(image, numbers, policy):
-    """A share of a binomial blur: (1 4 6 4 1) / 16 down and across, sigma 1 pixel."""
+def blur(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
+    """A share of a binomial blur: (1 4 6 4 1) / 16 down and across, sigma 1 pixel.
+
+    Args:
+        image: (B, h, w, 3) float32, 0..255.
+        numbers: (B, NUMBERS), uniform in [0, 1).
+        policy: gives the probability.
+
+    Returns:
+        (B, h, w, 3) float32, not yet clipped to 0..255.
+    """
     share = amount(single(numbers, "blur"), policy.blur)[:, None, None, None]
     x = ops.pad(image, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="reflect")
     x = x[:, :-4] + x[:, 4:] + 4 * (x[:, 1:-3] + x[:, 3:-1]) + 6 * x[:, 2:-2]
@@ -75,11 +96,19 @@ def blur(image, numbers, policy):
     return image + share * (x * (1 / 256) - image)
 
 
-def noise(image, numbers, policy):
+def noise(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """Adds nearly normal noise: one part common to the channels, one of colour.
 
     The four bytes of a hash of (sample, pixel) are four uniform deviates; sums and
     differences of them are uncorrelated and close to normal.
+
+    Args:
+        image: (B, h, w, 3) float32, 0..255.
+        numbers: (B, NUMBERS), uniform in [0, 1).
+        policy: gives the probability and the largest standard deviation.
+
+    Returns:
+        (B, h, w, 3) float32, not yet clipped to 0..255.
     """
     height, width = image.shape[1:3]
     strength, seed = ops.split(slot(numbers, "noise"), 2, axis=1)
@@ -97,10 +126,18 @@ def noise(image, numbers, policy):
     return image + ops.reshape(deviates, (-1, height, width, 3))
 
 
-def jpeg(image, numbers, policy):
+def jpeg(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """Quantises 8 x 8 cosine blocks of YCbCr with JPEG's tables (ITU-T T.81, annex K).
 
     Colour is not subsampled. Quality scales the tables as libjpeg does.
+
+    Args:
+        image: (B, h, w, 3) float32, 0..255.
+        numbers: (B, NUMBERS), uniform in [0, 1).
+        policy: gives the probability and the lowest quality.
+
+    Returns:
+        (B, h, w, 3) float32, not yet clipped to 0..255.
     """
     height, width = image.shape[1:3]
     drawn = amount(single(numbers, "jpeg"), policy.jpeg)[:, None, None, None]
@@ -125,14 +162,10 @@ def jpeg(image, numbers, policy):
     return ops.where(drawn > 0, x, image)
 
 
-def _times(image, matrix):
+def _times(image: Tensor, matrix: Tensor) -> Tensor:
     height, width, channels = image.shape[1:]
     flat = ops.matmul(ops.reshape(image, (-1, height * width, channels)), matrix)
     return ops.reshape(flat, (-1, height, width, channels))
-
-
-def _square(x):
-    return x[:, None, None]
 
 
 _FREQUENCY, _PLACE = np.mgrid[:8, :8]

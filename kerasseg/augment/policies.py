@@ -1,4 +1,4 @@
-"""What may happen to a sample, as plain numbers; and the policies that have names."""
+"""Augmentation policies: which transforms act, how often and how strongly."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from kerasseg import UserError
 
 NUMBERS = 128
-"""How many uniform numbers in [0, 1) one sample needs; some are kept free."""
+"""Uniform numbers in [0, 1) drawn for one sample; some are kept free."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Ranges and probabilities of every mover; the defaults move nothing.
+    """Ranges and probabilities of every transform; the defaults change nothing.
 
     Change single values with `dataclasses.replace(POLICIES["road"], hue=0.0)`.
-    A value at its default costs no time. An image counts 0..255.
+    A transform at its default costs no time. Images are 0..255.
+
+    Raises:
+        UserError: when `scale` or `gamma` is not a range of positive factors.
     """
 
     crop: bool = False
@@ -101,7 +104,8 @@ class Policy:
             self.crop
             or self.flip > 0
             or self.vertical_flip > 0
-            or (self.quarter_turns or self.resamples)
+            or self.quarter_turns
+            or self.resamples
         )
 
     @property
@@ -154,5 +158,5 @@ POLICIES = {
         noise=0.3,
     ),
 }
-"""Name -> policy. "road": a camera in a car; "cells": a microscope (U-Net's elastic
+"""Policies by name. "road": a camera in a car; "cells": a microscope (U-Net's elastic
 deformation). The vertical axis has a meaning on a road, so "road" never turns far."""

@@ -15,12 +15,18 @@ from keras import ops
 from scipy import ndimage
 
 from kerasseg import augment
-from kerasseg.augment import NUMBERS, POLICIES, Policy, draws, geometry
+from kerasseg.augment import (
+    NUMBERS,
+    POLICIES,
+    Policy,
+    geometry,
+    random_parameters,
+)
 from kerasseg.taxonomy import IGNORE
 
 pytestmark = pytest.mark.agnostic
 
-MOVERS = {
+TRANSFORMS = {
     "crop": True,
     "flip": 0.5,
     "vertical_flip": 0.5,
@@ -60,9 +66,9 @@ def draw(batch: int, seed: int = 0) -> np.ndarray:
 
 
 def put(numbers, **values):
-    """Numbers with the places of some movers overwritten."""
+    """Numbers with the places of some transforms overwritten."""
     numbers, start = numbers.copy(), 0
-    for name, count in draws.SLOTS.items():
+    for name, count in random_parameters.SLOTS.items():
         if name in values:
             numbers[:, start : start + count] = values[name]
         start += count
@@ -93,8 +99,8 @@ def coordinates(numbers, policy, source, size):
 
 
 policies = st.builds(
-    lambda names: dataclasses.replace(Policy(), **{n: MOVERS[n] for n in names}),
-    st.sets(st.sampled_from(sorted(MOVERS)), min_size=1),
+    lambda names: dataclasses.replace(Policy(), **{n: TRANSFORMS[n] for n in names}),
+    st.sets(st.sampled_from(sorted(TRANSFORMS)), min_size=1),
 )
 
 
@@ -110,10 +116,10 @@ def test_label_follows_image(policy, seed, size):
     assert np.array_equal(image[sure], np.repeat(moved[sure][:, None], 3, 1))
 
 
-@pytest.mark.parametrize("name", MOVERS)
-def test_each_mover_keeps_image_and_label_together(name):
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_each_transform_keeps_image_and_label_together(name):
     image, label, flat = blocks(batch=4, seed=1)
-    policy = dataclasses.replace(Policy(), **{name: MOVERS[name]})
+    policy = dataclasses.replace(Policy(), **{name: TRANSFORMS[name]})
     centre = label[:, 2:-2, 2:-2]
     image, label, flat = apply(
         image, label, draw(4, 5), policy, (32, 40), instance=flat
@@ -232,39 +238,32 @@ def test_magnified_window_stays_inside_and_source_stays_inside_a_large_window():
 
 
 def test_map_is_the_product_of_its_parts():
-    policy = Policy(
-        crop=True,
-        flip=0.5,
-        vertical_flip=0.5,
-        quarter_turns=True,
-        scale=(0.5, 2.0),
-        aspect=0.2,
-        rotation=30.0,
-        shear=0.2,
-        translation=0.1,
-        perspective=0.2,
-    )
+    linear = list(TRANSFORMS)[: list(TRANSFORMS).index("elastic")]
+    policy = dataclasses.replace(Policy(), **{n: TRANSFORMS[n] for n in linear})
     numbers, (h, w), (height, width) = draw(6, 3), (20, 26), (40, 31)
     rows, columns = coordinates(numbers, policy, (height, width), (h, w))
     for i in range(6):
-        u = {n: np.float64(draws.slot(numbers, n)[i]) for n in draws.SLOTS}
+        u = {
+            n: np.float64(random_parameters.slot(numbers, n)[i])
+            for n in random_parameters.SLOTS
+        }
         down, right = 1 - 2 * (u["vertical_flip"] < 0.5), 1 - 2 * (u["flip"] < 0.5)
         matrix = np.diag([down[0], right[0]])
         angle = int(u["quarter_turn"][0] * 4) * np.pi / 2
-        angle += np.radians(30) * (2 * u["rotation"][0] - 1)
+        angle += np.radians(40) * (2 * u["rotation"][0] - 1)
         c, s = np.cos(angle), np.sin(angle)
         matrix = matrix @ [[c, s], [-s, c]]
-        slope = 0.2 * (2 * u["shear"] - 1)
+        slope = 0.3 * (2 * u["shear"] - 1)
         matrix = matrix @ [[1, slope[0]], [slope[1], 1]]
         scale = np.exp(np.log(0.5) + np.log(4) * u["scale"][0])
-        squeeze = 1.2 ** (u["aspect"][0] - 0.5)
+        squeeze = 1.3 ** (u["aspect"][0] - 0.5)
         matrix = matrix @ np.diag([squeeze / scale, 1 / squeeze / scale])
         at = np.stack(np.mgrid[:h, :w], -1) - [(h - 1) / 2, (w - 1) / 2]
-        tilt = 0.2 * (2 * u["perspective"] - 1)
+        tilt = 0.3 * (2 * u["perspective"] - 1)
         depth = 1 + at @ (tilt * 2 / np.array([h, w]))
         extent = np.abs(matrix) @ [h, w]
         shift = (u["position"] - 0.5) * np.abs(np.array([height, width]) - extent)
-        shift = shift + 0.1 * (2 * u["translation"] - 1) * extent
+        shift = shift + 0.2 * (2 * u["translation"] - 1) * extent
         expected = at @ matrix.T / depth[..., None]
         expected = expected + shift + [(height - 1) / 2, (width - 1) / 2]
         got = np.stack([rows[i], columns[i]], -1)
@@ -298,7 +297,9 @@ def test_elastic_moves_pixels_down_and_right_independently(name):
 
 def test_elastic_displaces_by_the_stated_field():
     numbers = draw(1, 4)
-    nodes = ops.convert_to_numpy(draws.normal(draws.slot(numbers, "elastic"), 4.0))
+    nodes = ops.convert_to_numpy(
+        random_parameters.normal(random_parameters.slot(numbers, "elastic"), 4.0)
+    )
     nodes = nodes.reshape(2, 3, 3)
     field = geometry.bicubic(3, 40) @ nodes @ geometry.bicubic(3, 52).T
     image = np.random.default_rng(0).uniform(0, 255, (1, 40, 52, 3)).astype("float32")
@@ -314,7 +315,7 @@ def test_elastic_displaces_by_the_stated_field():
 
 def test_samples_do_not_depend_on_each_other():
     image, label, flat = blocks(batch=3)
-    policy = dataclasses.replace(Policy(), **MOVERS, **LIGHT)
+    policy = dataclasses.replace(Policy(), **TRANSFORMS, **LIGHT)
     policy = dataclasses.replace(policy, **dict.fromkeys(MIXERS, 0.0))
     numbers = draw(3)
     whole = apply(image, label, numbers, policy, (24, 32), instance=flat)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy import ndimage, special
-from test_augment import LIGHT, MOVERS, apply, blocks, draw, put
+from test_augment import LIGHT, TRANSFORMS, apply, blocks, draw, put
 
 from kerasseg import augment
-from kerasseg.augment import NUMBERS, POLICIES, Policy, draws
+from kerasseg.augment import NUMBERS, POLICIES, Policy, hashing, random_parameters
 
 pytestmark = pytest.mark.agnostic
 
@@ -39,10 +39,12 @@ def lit(image, numbers=None, **values):
     return image
 
 
-def test_every_mover_owns_its_own_numbers():
-    assert sum(draws.SLOTS.values()) <= NUMBERS
+def test_every_transform_owns_its_own_numbers():
+    assert sum(random_parameters.SLOTS.values()) <= NUMBERS
     numbers = np.arange(NUMBERS)[None]
-    seen = np.concatenate([draws.slot(numbers, n)[0] for n in draws.SLOTS])
+    seen = np.concatenate(
+        [random_parameters.slot(numbers, n)[0] for n in random_parameters.SLOTS]
+    )
     assert np.array_equal(seen, np.arange(len(seen)))
 
 
@@ -52,29 +54,31 @@ def test_numbers_become_parameters_in_range_and_in_order(low, high, probability)
     u = np.sort(np.random.default_rng(0).random(500)).astype("float32")
     u[[0, -1]] = 0, np.nextafter(np.float32(1), np.float32(0))
     for values, least, most in (
-        (draws.uniform(u, low, high), low, high),
-        (draws.log_uniform(u, low, high), low, high),
-        (draws.around(u, high), -high, high),
+        (random_parameters.uniform(u, low, high), low, high),
+        (random_parameters.log_uniform(u, low, high), low, high),
+        (random_parameters.around(u, high), -high, high),
     ):
         values = ops.convert_to_numpy(values)
         assert np.all(np.diff(values) >= -1e-6)
         np.testing.assert_allclose(values[[0, -1]], [least, most], rtol=1e-4)
-    share = ops.convert_to_numpy(draws.amount(u, probability))
+    share = ops.convert_to_numpy(random_parameters.amount(u, probability))
     assert np.all((share > 0) == (u < np.float32(probability)))
     assert share.max() <= 1 and share.min() >= 0
 
 
 def test_normal_numbers_are_scipys():
     u = np.linspace(0.001, 0.999, 99, dtype="float32")
-    got = ops.convert_to_numpy(draws.normal(u, 3.0))
+    got = ops.convert_to_numpy(random_parameters.normal(u, 3.0))
     np.testing.assert_allclose(got, 3 * special.ndtri(u.astype(float)), atol=1e-3)
-    assert np.all(np.isfinite(ops.convert_to_numpy(draws.normal(u * 0, 1.0))))
+    assert np.all(
+        np.isfinite(ops.convert_to_numpy(random_parameters.normal(u * 0, 1.0)))
+    )
 
 
 def test_hash_is_lowbias32():
     """Against the same hash in numpy's unsigned arithmetic."""
     x = np.random.default_rng(0).integers(-(2**31), 2**31, 1000).astype("int32")
-    got = ops.convert_to_numpy(draws.scramble(ops.convert_to_tensor(x)))
+    got = ops.convert_to_numpy(hashing.scramble(ops.convert_to_tensor(x)))
     assert np.array_equal(got.astype("uint32"), lowbias32(x.astype("uint32")))
 
 
@@ -98,7 +102,10 @@ def test_colour_is_the_chain_of_its_parts():
     policy = {k: LIGHT[k] for k in ("brightness", "contrast", "saturation", "hue")}
     got = lit(image, numbers, **policy, cast=0.1)
     for i in range(4):
-        u = {n: 2.0 * draws.slot(numbers, n)[i].astype(float) - 1 for n in draws.SLOTS}
+        u = {
+            n: 2.0 * random_parameters.slot(numbers, n)[i].astype(float) - 1
+            for n in random_parameters.SLOTS
+        }
         x = image[i].astype("float64")
         luma = x @ [0.299, 0.587, 0.114]
         blue = x @ [0.5959, -0.2746, -0.3213]
@@ -130,7 +137,7 @@ def test_hue_and_saturation_keep_luma_and_grey():
 def test_gamma_bends_and_keeps_the_ends():
     image, numbers = picture(3), draw(3)
     image[:, 0], image[:, 1] = 0, 255
-    exponent = 0.5 * 4 ** draws.single(numbers, "gamma").astype(float)
+    exponent = 0.5 * 4 ** random_parameters.single(numbers, "gamma").astype(float)
     expected = 255 * (image / 255.0) ** exponent[:, None, None, None]
     np.testing.assert_allclose(
         lit(image, numbers, gamma=(0.5, 2.0)), expected, atol=0.6
@@ -215,14 +222,14 @@ def test_erasing_hides_a_rectangle_from_the_loss():
 
 
 def everything():
-    return dataclasses.replace(Policy(), **MOVERS, **LIGHT)
+    return dataclasses.replace(Policy(), **TRANSFORMS, **LIGHT)
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Torch runs eagerly")
 @pytest.mark.parametrize("name", [*POLICIES, "everything"])
 def test_compiled_is_eager(name):
     if name == "everything" and keras.backend.backend() == "jax":
-        pytest.skip("XLA compiles all movers at once for a minute on a CPU")
+        pytest.skip("XLA compiles all transforms at once for a minute on a CPU")
     policy = {**POLICIES, "everything": everything()}[name]
     image, label, flat = blocks()
     arguments = image, label, draw(3), flat
