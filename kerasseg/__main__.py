@@ -11,18 +11,23 @@ COMMANDS = {
     "train": "train, score and export a network; with no argument on synthetic scenes",
     "evaluate": "score a run on a split of records",
     "predict": "draw label maps and overlays of pictures, folders or a video",
-    "models": "list the networks: parameters, multiply-adds, memory, what they see",
+    "models": "list the networks: parameters, multiply-adds, memory, receptive field",
     "export": "write SavedModel and LiteRT files of a run, and score them again",
-    "adjust": "balance the classes of a run for the best mean IoU, into a new run",
-    "finetune_int8": "teach a run's network to lose less in int8, into a new run",
+    "adjust": "shift class logits for the best mIoU, into a new run (also: rebalance)",
+    "finetune_int8": "fine-tune a run's network to lose less in int8, into a new run",
     "demo": "run a LiteRT file in your browser, on pictures or the camera",
-    "serve": "answer as TensorFlow Serving does, on this machine: REST and gRPC",
+    "serve": "serve a run as TensorFlow Serving does, on this machine: REST and gRPC",
 }
 PACKAGES = ("demo", "doctor", "export", "models", "serve")
+"""Commands that are packages: their `main` stands in NAME/__main__.py."""
+ALIASES = {"rebalance": "adjust"}
+"""Other names of commands."""
 
 
 def main() -> None:
+    """Runs the command that the first word names; without one, lists them all."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
+    name = ALIASES.get(name, name)
     if name in COMMANDS:
         sys.argv[1:] = sys.argv[2:]
         module = f"{name}.__main__" if name in PACKAGES else name

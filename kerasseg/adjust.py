@@ -1,19 +1,21 @@
-"""`python -m kerasseg.adjust RUN`: how readily each class is named, by validation mIoU.
+"""`python -m kerasseg.adjust RUN`: shifts class logits for the best validation mIoU.
 
-Weights of classes in the loss help rare classes to be learnt, and then make the network
-name them too readily: mean IoU asks for another balance. Here one number a class is
-added to the logits (as in Menon et al. 2021, arXiv 2007.07314, who take it from the
-frequencies), found by coordinate ascent on the mIoU of the validation split, and put
-into the bias of the network's last convolution: nothing is slower afterwards.
+Class weights in the loss help rare classes to be learnt, and then the network predicts
+them too often: the best mean IoU asks for another balance. Here one number for each
+class is added to the logits (as in Menon et al. 2021, arXiv 2007.07314, who derive it
+from the class frequencies). Coordinate ascent on the mIoU of the validation split finds
+it, and it goes into the bias of the network's last convolution: prediction is as fast
+as before.
 
-So few numbers hardly overfit, and that is measured: each half of the split is scored
-with the numbers that the other half gave. The new run is written only if that gains.
+A few numbers hardly overfit, and that is measured: each half of the split is scored
+with the bias found on the other half. The new run is written only if that gains.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
@@ -21,22 +23,22 @@ import tyro
 from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.files import atomic
-from kerasseg.metrics import count, scores
 from kerasseg.runs import report
 from kerasseg.runs.scores import evaluate, table
 
 PIXELS = 3_000_000
-"""Looked at, at most: a grid of each image."""
+"""The largest number of pixels to search on; they lie on a grid in each image."""
 STEPS = (0.6, 0.3, 0.15)
-"""Of the ascent, in logits."""
+"""The step sizes of the ascent, in logits, from coarse to fine."""
 GAIN = 2e-4
-"""Of mIoU, that a step must bring at least: less than that is chance."""
+"""The smallest gain of mIoU for which a step is taken: a smaller one is chance."""
 FILE = "logit_bias.json"
+"""The file in the new run with the bias of each class and the mIoU of the halves."""
 
 
 @dataclass(frozen=True)
 class Adjust:
-    """Balance the classes of a run's network for the best mean IoU on validation."""
+    """Shift class logits for the best mIoU on the validation split, into a new run."""
 
     run: tyro.conf.Positional[str] = ""
     """Run folder; empty: the one trained last."""
@@ -53,8 +55,11 @@ def main(argv: list[str]) -> None:
 def adjust(run: Path, records: str = "") -> Path:
     """Writes the run RUN-adjusted-N and returns its folder.
 
-    Raises ValueError when nothing is gained on images that the numbers were not found
-    on, and for a network that does not end in a convolution with a bias.
+    records: those to search and score on; empty: those of the training.
+
+    Raises UserError when no bias gains on the half of the split that it was not found
+    on, when the split has a single image, and for a network that does not end in a
+    convolution with a bias.
     """
     start_tensorflow()
     network, settings = runs.load(run), runs.settings_for(run, records)
@@ -70,13 +75,13 @@ def adjust(run: Path, records: str = "") -> Path:
     ]
     print(
         f"mIoU of the halves of '{data.val}': "
-        f"{before[0]:.4f} and {before[1]:.4f}; each with what the other half gave: "
+        f"{before[0]:.4f} and {before[1]:.4f}; each with the bias of the other half: "
         f"{crossed[0]:.4f} and {crossed[1]:.4f}"
     )
     if sum(crossed) <= sum(before):
         raise UserError(
-            f"Nothing to gain: {run} names its classes as readily as its validation "
-            "split wants, as far as two halves of it agree."
+            f"Nothing to gain for {run}: no class bias raises the mIoU on the other "
+            f"half of the split '{data.val}'. No run was written."
         )
     both = [np.concatenate(parts) for parts in zip(*halves, strict=True)]
     bias = best_bias(*both)
@@ -96,11 +101,14 @@ def adjust(run: Path, records: str = "") -> Path:
     return out
 
 
-def best_bias(logits, label) -> np.ndarray:
+def best_bias(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
     """(C,) float32 to add to logits (N, C) for the best mIoU on label (N,), mean 0.
 
-    Coordinate ascent: one class after the other, in steps that become smaller.
+    Coordinate ascent: one class after the other, in steps that become smaller. label
+    holds ids below C.
     """
+    from kerasseg.metrics import count, scores
+
     classes = logits.shape[1]
     bias = np.zeros(classes, np.float32)
     best = _miou(logits, label, bias)
@@ -123,14 +131,20 @@ def best_bias(logits, label) -> np.ndarray:
     return bias - bias.mean()
 
 
-def _miou(logits, label, bias) -> float:
+def _miou(logits: np.ndarray, label: np.ndarray, bias: np.ndarray) -> float:
+    from kerasseg.metrics import count, scores
+
     chosen = (logits + bias).argmax(1)
     return float(scores(count(label, chosen, logits.shape[1]))["miou"])
 
 
-def _halves(network, records, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(logits (N, C), label (N,)) of the first and of the second half of a split: not
-    of every other image, as neighbours in a video are alike."""
+def _halves(
+    network: Any, records: str, split: str
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(logits (N, C), label (N,)) of the first and of the second half of a split.
+
+    The halves are not every other image, as neighbours in a video are alike.
+    """
     import tensorflow as tf
 
     from kerasseg.data import pipeline
@@ -139,7 +153,9 @@ def _halves(network, records, split: str) -> list[tuple[np.ndarray, np.ndarray]]
 
     known, size = shards.describe(records).split(split), network_size(network)
     if known.samples < 2:
-        raise UserError(f"The split '{split}' of {records} has one image only.")
+        raise UserError(
+            f"The split '{split}' of {records} has one image only; two are needed."
+        )
     apart = int(np.ceil(np.sqrt(known.samples * size[0] * size[1] / PIXELS)))
     classes = network.output_shape[-1]
 
@@ -160,8 +176,8 @@ def _halves(network, records, split: str) -> list[tuple[np.ndarray, np.ndarray]]
     ]
 
 
-def _last_convolution(network):
-    """The layer whose bias is added to the logits; ValueError where there is none."""
+def _last_convolution(network: Any) -> Any:
+    """The layer whose bias is added to the logits; UserError where there is none."""
     wide = (network.output_shape[-1],)
     biases = [(layer, getattr(layer, "bias", None)) for layer in network.layers]
     found = [layer for layer, bias in biases if bias is not None and bias.shape == wide]

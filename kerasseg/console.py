@@ -7,16 +7,19 @@ import functools
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kerasseg import UserError
 
 
-def command(main):
+def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
     """Wraps `main(argv)` of a command: one line and exit code 2 for a wrong input.
 
     A UserError, and any OSError (missing file, full disk), is a message to the user.
-    All else is a defect and keeps its traceback.
+    All else is a defect and keeps its traceback. Ctrl-C ends with exit code 130.
+
+    Returns main with its argument optional: without it, the words of the command line.
     """
 
     @functools.wraps(main)
@@ -37,10 +40,10 @@ def command(main):
 
 
 @contextlib.contextmanager
-def silenced():
+def silenced() -> Iterator[None]:
     """Holds back what is written to the process's stderr, also from C++.
 
-    It is shown after all when the block raises: then it may tell why.
+    It is shown after all when the block raises: it may tell why.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -28,6 +28,9 @@ class Evaluate:
     """Average with the prediction for the mirrored image."""
     crf: bool = False
     """Sharpen with a dense CRF (defaults of DeepLab v2): about a second an image."""
+    trimap: float = 0.0
+    """Score pixels at most so many pixels away from a boundary of the label as well;
+    0: do not. The trimap experiment of DeepLab v1, section 5."""
 
 
 @command
@@ -40,7 +43,16 @@ def main(argv: list[str]) -> None:
     ways = [name for name in ("flip", "crf") if getattr(asked, name)]
     other = bool(asked.records or asked.split or ways)
     folder = run / "-".join(["evaluation", split, *ways]) if other else run
-    result = evaluate(run, records, split, folder, asked.batch, asked.flip, asked.crf)
+    result = evaluate(
+        run,
+        records,
+        split,
+        folder,
+        asked.batch,
+        flip=asked.flip,
+        crf=asked.crf,
+        trimap=asked.trimap,
+    )
     print(table(result, runs.taxonomy(run).names))
     print(f"Written: {folder / 'metrics.json'}, {folder / 'pictures'}")
 

@@ -5,7 +5,6 @@ import json
 import keras
 import numpy as np
 import pytest
-import walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,11 +41,6 @@ def test_two_classes_against_all_biases():
     assert found >= max(grid) - 0.005
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    return walk.records(tmp_path_factory.mktemp("adjust") / "records")
-
-
 def spoilt(records, run, spoil: float):
     """A run whose network is linear in the colours, by least squares, but for SPOIL
     that is added to the logit of class 1."""
@@ -72,13 +66,13 @@ def spoilt(records, run, spoil: float):
     return run
 
 
-def test_a_network_that_names_one_class_too_readily(records, tmp_path, capsys):
+def test_a_network_that_predicts_one_class_too_often(shared_records, tmp_path, capsys):
     from kerasseg.runs.scores import evaluate
 
-    run = spoilt(records, tmp_path / "mine-1", spoil=4.0)
-    before = evaluate(run, records, "val", run)["miou"]
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=4.0)
+    before = evaluate(run, shared_records, "val", run)["miou"]
     adjust.main([str(run)])
-    assert "each with what the other half gave" in capsys.readouterr().out
+    assert "each with the bias of the other half" in capsys.readouterr().out
     out = tmp_path / "mine-1-adjusted-1"
     after = json.loads((out / "metrics.json").read_text())["miou"]
     assert after > before + 0.05
@@ -99,8 +93,8 @@ def test_a_last_convolution_may_be_transposed(name):
         np.testing.assert_allclose(weight, value, atol=1e-6)
 
 
-def test_a_network_without_such_a_bias(records, tmp_path):
-    run = spoilt(records, tmp_path / "mine-1", spoil=0.0)
+def test_a_network_without_such_a_bias(shared_records, tmp_path):
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=0.0)
     network = runs.load(run)
     turned = keras.Model(network.input, keras.layers.ReLU()(network.output))
     turned.save(run / "network.keras")
@@ -109,9 +103,9 @@ def test_a_network_without_such_a_bias(records, tmp_path):
     assert not (tmp_path / "mine-1-adjusted-1").exists()
 
 
-def test_nothing_to_gain(records, tmp_path, monkeypatch):
-    run = spoilt(records, tmp_path / "mine-1", spoil=0.0)
+def test_nothing_to_gain(shared_records, tmp_path, monkeypatch):
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=0.0)
     monkeypatch.setattr(adjust, "best_bias", lambda logits, _: np.zeros(11, "float32"))
-    with pytest.raises(ValueError, match="Nothing to gain"):
+    with pytest.raises(ValueError, match=r"Nothing to gain for .*mine-1: no class bias"):
         adjust.adjust(run)
     assert not (tmp_path / "mine-1-adjusted-1").exists()

@@ -1,7 +1,9 @@
 """Each mistake a user makes is one line that names the thing, and exit code 2."""
 
+import ast
 import importlib
 import shutil
+from pathlib import Path
 
 import cv2
 import keras
@@ -9,21 +11,16 @@ import numpy as np
 import pytest
 import walk
 
+import kerasseg
 from kerasseg import evaluate, predict, prepare, train
-from kerasseg.__main__ import COMMANDS, PACKAGES
-from kerasseg.console import command
+from kerasseg.__main__ import ALIASES, COMMANDS, PACKAGES
 from kerasseg.export import __main__ as export
 
 
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    return walk.records(tmp_path_factory.mktemp("good") / "records")
-
-
 @pytest.fixture
-def records(good, tmp_path):
+def records(shared_records, tmp_path):
     """A copy to damage."""
-    return shutil.copytree(good, tmp_path / "records")
+    return shutil.copytree(shared_records, tmp_path / "records")
 
 
 def refused(capsys, main, *argv) -> str:
@@ -45,16 +42,16 @@ def test_no_records(capsys, tmp_path):
     assert not list((tmp_path / "runs").iterdir())
 
 
-def test_a_start_of_another_network_leaves_no_run(capsys, good, tmp_path):
+def test_a_start_of_another_network_leaves_no_run(capsys, shared_records, tmp_path):
     origin = tmp_path / "other.keras"
     keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1)]).save(origin)
-    argv = walk.flags(good, tmp_path / "runs", model__start=str(origin))
+    argv = walk.flags(shared_records, tmp_path / "runs", model__start=str(origin))
     assert "is another network" in refused(capsys, train.main, *argv)
     assert not list((tmp_path / "runs").iterdir())
 
 
-def test_an_unknown_split(capsys, good, tmp_path):
-    argv = walk.flags(good, tmp_path / "runs", data__val="test")
+def test_an_unknown_split(capsys, shared_records, tmp_path):
+    argv = walk.flags(shared_records, tmp_path / "runs", data__val="test")
     assert "no split 'test', only train, val" in refused(capsys, train.main, *argv)
 
 
@@ -76,9 +73,9 @@ def test_a_flipped_byte_is_found_while_training(capsys, records, tmp_path):
     assert "prepare" in line
 
 
-def test_a_gpu_that_is_not_there(capsys, good, tmp_path, monkeypatch):
+def test_a_gpu_that_is_not_there(capsys, shared_records, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: [])
-    argv = walk.flags(good, tmp_path / "runs", fit__device="gpu")
+    argv = walk.flags(shared_records, tmp_path / "runs", fit__device="gpu")
     line = refused(capsys, train.main, *argv)
     assert "no GPU found" in line
     assert "kerasseg[gpu]" in line
@@ -95,8 +92,10 @@ def test_a_gpu_that_is_not_there(capsys, good, tmp_path, monkeypatch):
         ("fit__epochs", "0", "--fit.epochs"),
     ],
 )
-def test_settings_that_cannot_be(capsys, good, tmp_path, setting, value, hint):
-    argv = walk.flags(good, tmp_path / "runs", **{setting: value})
+def test_settings_that_cannot_be(
+    capsys, shared_records, tmp_path, setting, value, hint
+):
+    argv = walk.flags(shared_records, tmp_path / "runs", **{setting: value})
     assert hint in refused(capsys, train.main, *argv)
 
 
@@ -127,23 +126,40 @@ def test_predict_says_what_is_missing(capsys, tmp_path):
 
 @pytest.mark.parametrize("main", [evaluate.main, export.main])
 def test_a_folder_that_is_no_run(capsys, tmp_path, main):
-    assert "is no run folder" in refused(capsys, main, tmp_path)
+    assert "is not a run folder" in refused(capsys, main, tmp_path)
 
 
-def test_defects_keep_their_traceback():
-    @command
-    def main(argv):
-        int("this ValueError is Python's, a defect of ours")
+def commands() -> list[str]:
+    """The modules of kerasseg that `python -m` runs: those with a function `main`."""
+    root = Path(kerasseg.__file__).parent
+    files = [*root.glob("*.py"), *root.rglob("*/__main__.py")]
+    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    return sorted(
+        ".".join(["kerasseg", *file.relative_to(root).with_suffix("").parts])
+        for file, tree in trees.items()
+        if file != root / "__main__.py"
+        and "main" in {getattr(node, "name", "") for node in tree.body}
+    )
 
-    with pytest.raises(ValueError, match="invalid literal"):
-        main([])
+
+def test_the_list_of_commands_holds_them_all():
+    listed = [f"kerasseg.{n}" + ".__main__" * (n in PACKAGES) for n in COMMANDS]
+    assert sorted(listed) == commands()
+    assert set(ALIASES.values()) <= set(COMMANDS)
+    assert not set(ALIASES) & set(COMMANDS)
 
 
-def test_every_module_of_the_command_line_has_a_guard():
-    for name in COMMANDS:
-        package = name in PACKAGES
-        module = f"kerasseg.{name}" + (".__main__" if package else "")
-        assert hasattr(importlib.import_module(module).main, "__wrapped__")
+@pytest.mark.parametrize("module", commands())
+def test_every_command_has_a_guard(module):
+    assert hasattr(importlib.import_module(module).main, "__wrapped__")
+
+
+def test_another_name_of_a_command(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.argv", ["kerasseg", "rebalance", str(tmp_path)])
+    with pytest.raises(SystemExit) as left:
+        importlib.import_module("kerasseg.__main__").main()
+    assert left.value.code == 2
+    assert "kerasseg adjust: error: No network at" in capsys.readouterr().err
 
 
 def test_an_unknown_command(capsys, monkeypatch):

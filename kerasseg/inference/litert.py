@@ -56,7 +56,7 @@ class Model:
                 failure = None
         if failure or not runners:
             raise UserError(
-                f"{path} is no LiteRT file with signatures, or is damaged "
+                f"{path} is not a LiteRT file with signatures, or is damaged "
                 f"({failure or 'it has no signature'}). Write it again with python -m "
                 "kerasseg.export."
             )

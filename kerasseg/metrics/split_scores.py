@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg.border import connected_instances
-from kerasseg.metrics.boundary import boundary_f1
+from kerasseg.metrics.boundary import boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error
 from kerasseg.metrics.confusion import bootstrap, count, scores
 from kerasseg.metrics.objects import object_counts, object_f1
@@ -18,10 +18,14 @@ class SplitScores:
 
     Args:
         num_classes: C.
+        trimap_width: pixels. Above 0, pixels at most so far away from a boundary of
+            the label are scored apart as well (`kerasseg.metrics.trimap`).
     """
 
-    def __init__(self, num_classes: int):
+    def __init__(self, num_classes: int, trimap_width: float = 0.0):
         self.num_classes = num_classes
+        self.trimap_width = trimap_width
+        self._near_boundaries: np.ndarray | int = 0
         self._matrices: list[np.ndarray] = []
         self._boundary: list[float] = []
         self._bins: np.ndarray | int = 0
@@ -46,6 +50,9 @@ class SplitScores:
             instance: (H, W) ids of true objects, if the split has objects.
         """
         self._matrices.append(count(label, ids, self.num_classes))
+        if self.trimap_width:
+            near = trimap(label, self.trimap_width)
+            self._near_boundaries += count(near, ids, self.num_classes)
         contours = boundary_f1(label, ids, self.num_classes)
         if not np.isnan(contours).all():
             self._boundary.append(float(np.nanmean(contours)))
@@ -71,6 +78,7 @@ class SplitScores:
             boundary_f1: SegNet's, the mean over the classes of an image, then over
             images;
             calibration_error;
+            trimap_iou (C,) and trimap_miou, if there is a trimap_width;
             object_f1, if the images came with instances.
         """
         matrices = self.matrices
@@ -78,6 +86,9 @@ class SplitScores:
         result["miou_interval"] = np.array(bootstrap(matrices))
         result["boundary_f1"] = np.mean(self._boundary) if self._boundary else np.nan
         result["calibration_error"] = calibration_error(self._bins)
+        if self.trimap_width:
+            near = scores(self._near_boundaries)
+            result["trimap_iou"], result["trimap_miou"] = near["iou"], near["miou"]
         if self._objects is not None:
             result["object_f1"] = object_f1(self._objects)
         return result

@@ -32,7 +32,7 @@ def load(path: str | Path):
             "python -m kerasseg.train) or a .keras file."
         )
     if file.suffix != ".keras":
-        raise UserError(f"{file} is no .keras file. Other formats are not opened.")
+        raise UserError(f"{file} is not a .keras file. Other formats are not opened.")
     untrusted.check_network(file)
 
     import keras
@@ -42,7 +42,7 @@ def load(path: str | Path):
     except Exception as error:
         reason = str(error).split(". ")[0].splitlines()[0]
         raise UserError(
-            f"{file} is no network of stock Keras layers, or is damaged: it was "
+            f"{file} is not a network of stock Keras layers, or is damaged: it was "
             f"refused ({type(error).__name__}: {reason})."
         ) from error
 
@@ -67,7 +67,7 @@ def taxonomy(path: str | Path) -> Taxonomy:
     """The classes of a run; ValueError where there are none or the file is damaged."""
     file = Path(path) / "taxonomy.json"
     if not file.is_file():
-        raise UserError(f"{path} is no run folder: it has no taxonomy.json.")
+        raise UserError(f"{path} is not a run folder: it has no taxonomy.json.")
     try:
         return Taxonomy.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -83,7 +83,7 @@ def settings(path: str | Path):
 
     file = Path(path) / "config.toml"
     if not file.is_file():
-        raise UserError(f"{path} is no run folder: it has no config.toml.")
+        raise UserError(f"{path} is not a run folder: it has no config.toml.")
     return config.parse([str(file)])
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,22 +12,38 @@ from kerasseg import UserError, runs
 from kerasseg.console import start_tensorflow
 from kerasseg.drawing import pictures, plots
 from kerasseg.files import atomic
-from kerasseg.metrics.split_scores import SplitScores
+from kerasseg.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from kerasseg.metrics.split_scores import SplitScores
 
 
 def evaluate(
     run: Path,
-    records,
+    records: str | Path,
     split: str,
     folder: Path,
     batch: int = 8,
     flip: bool = False,
     crf: bool = False,
-) -> dict:
+    trimap: float = 0.0,
+) -> dict[str, Any]:
     """Scores RUN/network.keras; writes FOLDER/metrics.json and FOLDER/pictures/.
 
-    Raises ValueError when classes or sizes of run and records do not go together.
+    records, split: what to score on. batch: images at a time. flip: average with the
+    prediction for the mirror image. crf: sharpen with `kerasseg.crf.dense_crf`.
+    trimap: pixels; above 0, pixels at most so far away from a boundary of the label are
+    scored apart as well: trimap_iou and trimap_miou (`kerasseg.metrics.trimap`).
+
+    Returns what metrics.json holds: the scores of `SplitScores.scores`, None for nan,
+    with split, samples, size (height and width, pixels) and matrix (the confusion
+    matrix, rows true).
+
+    Raises UserError when the classes of run and records differ, when the split is
+    unknown or empty, and when trimap is not 0 or a finite number of pixels above it.
     """
+    if not (trimap >= 0 and np.isfinite(trimap)):
+        raise UserError(f"--trimap must be 0 or more pixels, got {trimap}.")
     start_tensorflow()
     from kerasseg import metrics
     from kerasseg.data import pipeline
@@ -50,9 +68,10 @@ def evaluate(
         size=(0, 0) if same else size,
         instances=known.instances,
     )
-    counts, sheets = score(network, dataset, taxonomy, flip, crf)
+    counts, sheets = score(network, dataset, taxonomy, flip, crf, trimap)
     total = counts.matrices.sum(axis=0)
     result = {"split": split, "samples": len(counts.matrices), "size": list(size)}
+    result |= {"trimap_pixels": trimap} if trimap else {}
     result |= atomic.plain(counts.scores(), digits=6)
     result["matrix"] = total.tolist()
     for name, sheet in sheets.items():
@@ -66,15 +85,29 @@ def evaluate(
 
 
 def score(
-    network, dataset, taxonomy, flip: bool = False, crf: bool = False, shown: int = 6
-) -> tuple[SplitScores, dict]:
-    """What was counted on every image, and sheets of examples and of the worst."""
+    network: Any,
+    dataset: Iterable[dict[str, Any]],
+    taxonomy: Taxonomy,
+    flip: bool = False,
+    crf: bool = False,
+    trimap: float = 0.0,
+    shown: int = 6,
+) -> tuple[SplitScores, dict[str, np.ndarray]]:
+    """Runs a network over batches of `kerasseg.data.pipeline`; options as `evaluate`.
+
+    Returns the counts of every image, and contact sheets, uint8 RGB (H, W, 3):
+    "examples", and "worst" with the images of the lowest mIoU, `shown` images each.
+
+    Raises UserError for a dataset without samples.
+    """
     from kerasseg import metrics
     from kerasseg.inference.class_maps import predictor
+    from kerasseg.metrics.split_scores import SplitScores
 
     predict = predictor(network, flip)
-    counts = SplitScores(taxonomy.num_classes)
-    kept, worst = [], []
+    counts = SplitScores(taxonomy.num_classes, trimap)
+    kept: list[tuple] = []
+    worst: list[tuple] = []
     for batch in dataset:
         images, labels = batch["image"].numpy(), batch["label"].numpy()
         objects = batch["instance"].numpy() if "instance" in batch else None
@@ -103,8 +136,8 @@ def score(
     return counts, sheets
 
 
-def table(result: dict, names) -> str:
-    """The scores as text: one line a class, then the means."""
+def table(result: dict[str, Any], names: Sequence[str]) -> str:
+    """What `evaluate` returns as text: one line a class, then the means."""
     lines = [f"{'class':16}{'IoU':>8}{'precision':>11}{'recall':>8}"]
     columns = zip(
         names, result["iou"], result["precision"], result["recall"], strict=True
@@ -119,6 +152,11 @@ def table(result: dict, names) -> str:
         f"boundary F1 {_cell(result['boundary_f1']).strip()}, "
         f"calibration error {result['calibration_error']:.4f}"
     )
+    if result.get("trimap_miou") is not None:
+        lines.append(
+            f"within {result['trimap_pixels']:g} pixels of a boundary: "
+            f"mIoU {result['trimap_miou']:.4f}"
+        )
     if result.get("object_f1") is not None:
         lines.append(f"objects found at IoU above 0.5: F1 {result['object_f1']:.4f}")
     return "\n".join(lines)

@@ -128,7 +128,7 @@ def test_evil_archives_are_refused(good, tmp_path):
         assert words in str(caught.value)
         assert file.name in str(caught.value)
     assert not (tmp_path.parent / "outside.txt").exists()
-    with pytest.raises(ValueError, match=r"is no \.keras file"):
+    with pytest.raises(ValueError, match=r"is not a \.keras file"):
         runs.load(shutil.copy(good, tmp_path / "network.h5"))
 
 
@@ -196,7 +196,7 @@ def test_weights_that_are_none(tmp_path):
     file = tmp_path / "state.weights.h5"
     for data in (b"", b"no weights", b"\x89HDF\r\n\x1a\n" + bytes(500)):
         file.write_bytes(data)
-        with pytest.raises(ValueError, match="is no file of weights"):
+        with pytest.raises(ValueError, match="is not a weights file"):
             untrusted.check_weights(file)
 
 
@@ -273,7 +273,7 @@ def test_damaged_litert_files_are_refused_or_run(good, tmp_path):
     noise += [data[:8] + random.bytes(5000)]
     for bad in cuts + noise:
         file.write_bytes(bad)
-        with pytest.raises(ValueError, match="is no LiteRT file"):
+        with pytest.raises(ValueError, match="is not a LiteRT file"):
             litert.Model(file, threads=1)
     for _ in range(40):
         spoiled = bytearray(data)

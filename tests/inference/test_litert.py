@@ -88,7 +88,7 @@ def test_what_is_no_model_is_refused(tmp_path, network):
     with pytest.raises(ValueError, match="does not exist"):
         litert.Model(tmp_path / "none.tflite")
     (tmp_path / "bad.tflite").write_bytes(b"not a model")
-    with pytest.raises(ValueError, match="is no LiteRT file"):
+    with pytest.raises(ValueError, match="is not a LiteRT file"):
         litert.Model(tmp_path / "bad.tflite")
     bare = conversion.write(network, tmp_path / "bare.tflite")
     with pytest.raises(ValueError, match=r"no taxonomy\.json"):

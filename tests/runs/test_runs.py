@@ -94,7 +94,7 @@ def test_a_folder_without_a_network(tmp_path):
         runs.load(tmp_path)
     with pytest.raises(ValueError, match="No trained run under"):
         runs.newest(tmp_path)
-    with pytest.raises(ValueError, match="no run folder"):
+    with pytest.raises(ValueError, match="not a run folder"):
         runs.taxonomy(tmp_path)
 
 

@@ -1,0 +1,69 @@
+"""What `evaluate` counts beside the plain scores: the trimap, by hand."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasseg import UserError, evaluate
+from kerasseg.runs import scores
+from kerasseg.taxonomy import Taxonomy
+
+TWO = Taxonomy.named(["left", "right"])
+
+
+def network(images, training=False):
+    """Logits of two classes from the red channel: above 128 is the second."""
+    return tf.stack([128 - images[..., 0], images[..., 0] - 128], -1)
+
+
+def batch(predicted, label):
+    red = 255 * np.asarray(predicted, np.uint8)
+    image = np.stack([red, red, red], -1)[None]
+    return {"image": tf.constant(image), "label": tf.constant(np.uint8([label]))}
+
+
+def test_the_trimap_by_hand():
+    """One row; the true boundary lies in the middle. Within 1 pixel of it are columns
+    3 and 4, of which 3 is predicted wrongly; columns 0 and 7 are wrong too, but far
+    away. IoU near the boundary: left 0 of 1, right 1 of 2."""
+    label = [[0, 0, 0, 0, 1, 1, 1, 1]] * 40
+    predicted = [[1, 0, 0, 1, 1, 1, 1, 0]] * 40
+    counts, _ = scores.score(network, [batch(predicted, label)], TWO, trimap=1)
+    found = counts.scores()
+    assert found["trimap_iou"].tolist() == [0, 0.5]
+    assert found["trimap_miou"] == 0.25
+    # Everywhere: left 2 of 5, right 3 of 6.
+    np.testing.assert_allclose(found["iou"], [2 / 5, 3 / 6])
+    counts, _ = scores.score(network, [batch(predicted, label)], TWO, trimap=99)
+    np.testing.assert_allclose(counts.scores()["trimap_iou"], [2 / 5, 3 / 6])
+
+
+def test_without_a_width_there_is_no_trimap():
+    label = [[0, 1]] * 40
+    counts, _ = scores.score(network, [batch(label, label)], TWO)
+    assert not [name for name in counts.scores() if name.startswith("trimap")]
+
+
+def test_the_command_writes_it_into_the_file_and_the_table(own_run, capsys):
+    before = json.loads((own_run / "metrics.json").read_text())
+    evaluate.main([str(own_run), "--trimap", "2"])
+    after = json.loads((own_run / "metrics.json").read_text())
+    assert after["trimap_pixels"] == 2
+    assert len(after["trimap_iou"]) == len(after["iou"])
+    assert 0 <= after["trimap_miou"] <= 1
+    assert after["matrix"] == before["matrix"]
+    line = f"within 2 pixels of a boundary: mIoU {after['trimap_miou']:.4f}"
+    assert line in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [-1.0, float("nan"), float("inf")])
+def test_widths_that_cannot_be(tmp_path, width):
+    with pytest.raises(UserError, match="--trimap must be 0 or more pixels"):
+        scores.evaluate(tmp_path, tmp_path, "val", tmp_path, trimap=width)
+
+
+def test_a_split_without_samples():
+    with pytest.raises(UserError, match="Nothing to score"):
+        scores.score(network, [], TWO)

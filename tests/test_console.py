@@ -1,0 +1,97 @@
+"""How a command ends: one line for the user's mistakes, a traceback for ours."""
+
+import compileall
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kerasseg
+from kerasseg import UserError
+from kerasseg.console import command, silenced
+
+
+def ending_with(error: BaseException):
+    @command
+    def main(argv):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UserError("Two lines:\n  what came, what to do."), "Two lines: what came"),
+        (FileNotFoundError(2, "No such file", "a.png"), "No such file: 'a.png'"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_mistake_of_the_user_is_one_line(capsys, error, line):
+    with pytest.raises(SystemExit) as left:
+        ending_with(error)([])
+    assert left.value.code == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("kerasseg test_console: error: ")
+    assert line in said
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyError, AssertionError])
+def test_a_defect_keeps_its_traceback(capsys, kind):
+    with pytest.raises(kind, match="ours"):
+        ending_with(kind("ours"))([])
+    assert not capsys.readouterr().err
+
+
+def test_ctrl_c_is_no_defect(capsys):
+    with pytest.raises(SystemExit) as left:
+        ending_with(KeyboardInterrupt())([])
+    assert left.value.code == 130
+    assert capsys.readouterr().err.strip() == "Stopped."
+
+
+def test_words_come_from_the_command_line_or_are_given(monkeypatch):
+    found = []
+
+    @command
+    def main(argv):
+        found.append(argv)
+
+    monkeypatch.setattr("sys.argv", ["kerasseg", "a", "--b"])
+    main()
+    main(["c"])
+    assert found == [["a", "--b"], ["c"]]
+
+
+def test_native_noise_is_shown_only_where_it_may_tell_why(capfd):
+    with silenced():
+        os.write(2, b"noise\n")
+    assert not capfd.readouterr().err
+    with pytest.raises(UserError), silenced():
+        os.write(2, b"the reason\n")
+        raise UserError("stopped")
+    assert capfd.readouterr().err == "the reason\n"
+
+
+@pytest.mark.processes
+def test_a_package_without_its_sources_tells_mistakes_alike(tmp_path):
+    """Compiled files only: nothing may depend on the text of a source line."""
+    copy = tmp_path / "kerasseg"
+    source = Path(kerasseg.__file__).parent
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compileall.compile_dir(copy, quiet=1, legacy=True)
+    for file in copy.rglob("*.py"):
+        file.unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasseg.evaluate", "/nowhere"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("kerasseg evaluate: error: /nowhere is not a run folder")
