@@ -4,23 +4,21 @@ import functools
 import inspect
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, fields, make_dataclass, replace
+from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command
 from kerasseg.data.datasets import DATASETS, adapter
-from kerasseg.data.sample import Sample
+from kerasseg.data.preparing import AND
 from kerasseg.files import remote
-
-AND = "+"
 
 
 @command
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str]) -> None:
     if not argv or argv[0] in ("-h", "--help"):
         print(_overview())
         return
@@ -28,8 +26,16 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run(argv: list[str], command: str, engine: Callable | None = None) -> None:
-    """Does what a command line asks for; command: what the user typed in full."""
+    """Does what a command line asks for.
+
+    argv: words after the command's name. command: what the user typed in full.
+    engine: see `kerasseg.data.preparing.run.prepare`.
+
+    Raises UserError for a wrong command line or a wrong source.
+    """
     sources, target = _parse(argv)
+    from kerasseg.data.preparing.run import prepare
+
     prepare(
         sources,
         target.out,
@@ -41,98 +47,6 @@ def run(argv: list[str], command: str, engine: Callable | None = None) -> None:
         target.on_error,
         command,
         engine,
-    )
-
-
-def prepare(
-    sources: list[tuple[str, Callable]],
-    out: Path,
-    size: tuple[int, int] = (0, 0),
-    shards: int = 0,
-    taxonomy: str = "own",
-    cut: tuple[int, int] = (0, 0),
-    workers: int = 0,
-    on_error: Literal["stop", "skip"] = "stop",
-    command: str = "",
-    engine: Callable | None = None,
-) -> None:
-    """Writes all splits that the sources give as records into the folder `out`.
-
-    sources: name of each and a function that gives its taxonomy and splits.
-    size: height and width to bring images and labels to; (0, 0) keeps them, and with
-        them the source's own encoded bytes.
-    taxonomy: "own" classes of the sources, or "road" (kerasseg.data.preparing.road).
-    cut: height and width of the pieces to cut images into
-        (kerasseg.data.writing.cut); (0, 0) leaves them whole.
-    workers, on_error, command, engine: see `kerasseg.data.writing.splits.write_splits`.
-    """
-    for flag, pair in (("--size", size), ("--cut", cut)):
-        if tuple(pair) != (0, 0) and min(pair) < 1:
-            raise UserError(f"{flag} must be two numbers above 0, or 0 0; got {pair}.")
-    for flag, number in (("--shards", shards), ("--workers", workers)):
-        if number < 0:
-            raise UserError(f"{flag} must be 0 or more, got {number}.")
-    from kerasseg.data.preparing import road
-    from kerasseg.data.preparing.join import join, mapped
-
-    loaded = []
-    for name, load in sources:
-        source = load()
-        if taxonomy == "road":
-            source = mapped(source, road.table(name, source[0]), road.TAXONOMY)
-        loaded.append((name, source))
-    classes, splits = join(loaded)
-    from kerasseg.data.writing.cut import Cut
-    from kerasseg.data.writing.splits import write_splits
-
-    if tuple(size) != (0, 0):
-        splits = {
-            split: replace(s, read=functools.partial(_resized, s.read, size))
-            for split, s in splits.items()
-        }
-    if tuple(cut) != (0, 0):
-        splits = {split: Cut(samples, cut) for split, samples in splits.items()}
-    description = write_splits(
-        splits,
-        out,
-        taxonomy=classes,
-        name=AND.join(n for n, _ in loaded),
-        shards=shards,
-        workers=workers,
-        on_error=on_error,
-        command=command,
-        engine=engine,
-    )
-    print(f"{description.path}: {classes.num_classes} classes")
-    for split, counts in description.splits.items():
-        pixels = (
-            f"{counts.height} x {counts.width}" if counts.height else "several sizes"
-        )
-        megabytes = sum(shard.bytes for shard in counts.shards) / 1e6
-        print(
-            f"  {split:8}{counts.samples:7} samples, {pixels}, {megabytes:.1f} MB in "
-            f"{len(counts.shards)} shards"
-        )
-        if counts.left_out:
-            print(f"  {split:8}{len(counts.left_out):7} entries were left out:")
-            print("\n".join(f"    {reason}" for reason in counts.left_out))
-
-
-def _resized(read: Callable, size: tuple[int, int], entry) -> Sample:
-    """The sample of an entry, stretched by the one resize of training and serving."""
-    start_tensorflow()
-    from kerasseg.data.resize import resize_image, resize_label
-
-    sample = read(entry)
-    if sample.label.shape == tuple(size):
-        return sample
-    instance = sample.instance
-    return Sample(
-        sample.id,
-        resize_image(sample.image, size).numpy(),
-        resize_label(sample.label, size).numpy(),
-        None if instance is None else resize_label(instance, size).numpy(),
-        sequence=sample.sequence,
     )
 
 
@@ -183,7 +97,9 @@ def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
     once = {f"--{field.name.replace('_', '-')}" for field in fields(Target)}
     early = [word for part in parts[:-1] for word in part if word.split("=")[0] in once]
     if early:
-        raise UserError(f"{early[0]} is said once: write it after the last source.")
+        raise UserError(
+            f"{early[0]} may be given once only: write it after the last source."
+        )
     parsed = [
         (part[0], *_parse_source(part[0], part[1:], last=part is parts[-1]))
         for part in parts
@@ -226,7 +142,7 @@ def _loaded(load: Callable, *args, **options):
     """What `load` gives; what its source has elsewhere (gs://...) is brought here."""
 
     def brought(value):
-        return remote.here(value) if isinstance(value, Path) else value
+        return remote.fetched(value) if isinstance(value, Path) else value
 
     return load(*map(brought, args), **{k: brought(v) for k, v in options.items()})
 

@@ -176,7 +176,7 @@ def test_a_plus_without_a_source(source, capsys):
     assert "missing before or after +" in fails(capsys, "folder", source, out, "+")
     assert "Unknown dataset 'x'" in fails(capsys, "folder", source, "+", "x", out)
     line = fails(capsys, "folder", source, "--size", 8, 8, "+", "folder", source, out)
-    assert "--size is said once: write it after the last source" in line
+    assert "--size may be given once only: write it after the last source" in line
 
 
 def test_help_names_the_datasets_and_needs_no_tensorflow(capsys):

@@ -45,10 +45,10 @@ class Doctor:
 
 @command
 def main(argv: list[str]) -> None:
-    from kerasseg.data.writing.remote_records import here
+    from kerasseg.data.writing.remote_records import fetched
 
     asked = tyro.cli(Doctor, args=argv, prog="python -m kerasseg.doctor")
-    asked = replace(asked, source=here(asked.source))
+    asked = replace(asked, source=fetched(asked.source))
     if doctor(asked):
         sys.exit(1)
 
@@ -56,10 +56,10 @@ def main(argv: list[str]) -> None:
 def doctor(asked: Doctor) -> bool:
     """Prints the table, writes the page; whether there are errors."""
     from kerasseg.doctor import checks
-    from kerasseg.doctor.balance import balances
-    from kerasseg.doctor.report import report
+    from kerasseg.doctor.class_balance import balances
+    from kerasseg.doctor.html_report import report
     from kerasseg.doctor.survey import survey
-    from kerasseg.doctor.table import table, verdict
+    from kerasseg.doctor.terminal_report import table, verdict
     from kerasseg.files import atomic
 
     checks.known(asked.skip)
@@ -77,14 +77,14 @@ def doctor(asked: Doctor) -> bool:
 
 def _source(asked: Doctor):
     from kerasseg.data.format.description import FILE
-    from kerasseg.doctor import pairs
+    from kerasseg.doctor import pair_source
 
     if (asked.source / FILE).is_file():
         from kerasseg.console import start_tensorflow
 
         start_tensorflow()
-        return pairs.of_records(asked.source)
-    return pairs.of_folder(
+        return pair_source.of_records(asked.source)
+    return pair_source.of_folder(
         asked.source,
         asked.images,
         asked.masks,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasseg.doctor import agreement
-from kerasseg.doctor.decode import decode_image, decode_mask
-from kerasseg.doctor.facts import Facts
+from kerasseg.doctor import edge_agreement
+from kerasseg.doctor.facts import Facts, decode
 from kerasseg.doctor.finding import Finding, error, images, warning
-from kerasseg.doctor.ids import Reading, ids_of
+from kerasseg.doctor.mask_ids import MaskFormat, ids_of
 from kerasseg.doctor.survey import Survey
 
 SHIFT = 3
@@ -23,12 +22,12 @@ def alignment(survey: Survey) -> list[Finding]:
     found = []
     for split, facts in survey.splits.items():
         judged = [f for f in facts if np.isfinite(f.margin)]
-        # A margin below 0 was never seen in 606 right pairs, see `agreement.margin`.
+        # Below 0 was never seen in 606 right pairs, see `edge_agreement.margin`.
         bad = [f for f in judged if f.margin < 0]
         turned = [f for f in bad if f.turn]
         if not judged:
             continue
-        down, right = agreement.shift(survey.agreement[split] / len(judged))
+        down, right = edge_agreement.shift(survey.agreement[split] / len(judged))
         if 2 * len(turned) > len(bad) > 0:
             found.append(_turned(turned, len(judged)))
         elif max(abs(down), abs(right)) >= SHIFT:
@@ -36,7 +35,7 @@ def alignment(survey: Survey) -> list[Finding]:
         elif 2 * len(bad) > len(judged):
             found.append(_strangers(split, bad, len(judged)))
         elif bad:
-            found += _single(bad, len(judged), survey.reading)
+            found += _single(bad, len(judged), survey.masks)
     return found
 
 
@@ -71,8 +70,8 @@ def _strangers(split: str, bad: list[Facts], total: int) -> Finding:
     return error("alignment", says, fix, bad)
 
 
-def _single(bad: list[Facts], total: int, reading: Reading) -> list[Finding]:
-    found, mates = [], _mates(bad[:SUSPECTS], reading)
+def _single(bad: list[Facts], total: int, masks: MaskFormat) -> list[Finding]:
+    found, mates = [], _mates(bad[:SUSPECTS], masks)
     if mates:
         pairs = "; ".join(f"{a.entry.id} and {b.entry.id}" for a, b in mates[:3])
         says = f"Labels were exchanged: the label of one fits the other image ({pairs})"
@@ -87,20 +86,20 @@ def _single(bad: list[Facts], total: int, reading: Reading) -> list[Finding]:
     return found
 
 
-def _mates(bad: list[Facts], reading: Reading) -> list[tuple[Facts, Facts]]:
+def _mates(bad: list[Facts], masks: MaskFormat) -> list[tuple[Facts, Facts]]:
     """Pairs of images of which each fits the label of the other."""
-    arrays = [_arrays(f, reading) for f in bad]
+    arrays = [_arrays(f, masks) for f in bad]
     fits = np.zeros((len(bad), len(bad)), bool)
     for i, (image, _) in enumerate(arrays):
         for j, (_, label) in enumerate(arrays):
             if i != j and image.shape[:2] == label.shape:
-                sums = agreement.agreement(image, label)
-                fits[i, j] = sums is not None and agreement.margin(sums) > 0
+                sums = edge_agreement.agreement(image, label)
+                fits[i, j] = sums is not None and edge_agreement.margin(sums) > 0
     both = np.argwhere(np.triu(fits & fits.T))
     return [(bad[i], bad[j]) for i, j in both]
 
 
-def _arrays(facts: Facts, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
-    image, mask = facts.entry.read()
-    ids, _ = ids_of(*decode_mask(mask), reading)
-    return decode_image(image)[1], ids.astype(np.float32)
+def _arrays(facts: Facts, masks: MaskFormat) -> tuple[np.ndarray, np.ndarray]:
+    image, _, pixels, palette = decode(facts.entry, facts.entry.read())
+    ids, _ = ids_of(pixels, palette, masks)
+    return image, ids.astype(np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasseg.doctor.finding import Finding, error, images, warning
-from kerasseg.doctor.ids import UNKNOWN
+from kerasseg.doctor.mask_ids import UNKNOWN
 from kerasseg.doctor.survey import Survey
 from kerasseg.taxonomy import IGNORE
 
@@ -22,7 +22,7 @@ def encoding(survey: Survey) -> list[Finding]:
     """Gray levels or colours where ids belong: then nothing else can be said of ids."""
     good = survey.good
     coloured = [f for f in good if f.unknown]
-    known = survey.reading.by_colour
+    known = survey.masks.by_colour
     if coloured and not known:
         return [_colours(coloured, len(good))]
     used = survey.totals(good)
@@ -32,7 +32,7 @@ def encoding(survey: Survey) -> list[Finding]:
         says += "but class 0."
         fix = "If 255 is the object, say --binary (here and to prepare folder)."
         return [error("encoding", says, fix, good)]
-    if survey.reading.classes or not ids or coloured:
+    if survey.masks.classes or not ids or coloured:
         return []
     # Gaps: CamVid's 12 ids, the 19 trainIds and the 34 labelIds use every id or almost.
     if len(ids) < (max(ids) + 1) / 2:
@@ -46,7 +46,7 @@ def encoding(survey: Survey) -> list[Finding]:
 
 def label_ids(survey: Survey) -> list[Finding]:
     """Cityscapes' labelIds (0 to 33, road is 7) where trainIds (0 to 18) belong."""
-    names = survey.reading.classes.names if survey.reading.classes else ()
+    names = survey.masks.classes.names if survey.masks.classes else ()
     if "ego vehicle" in names:  # somebody means all 34
         return []
     totals = survey.totals(survey.good)
@@ -67,8 +67,8 @@ def label_ids(survey: Survey) -> list[Finding]:
 
 
 def outside(survey: Survey) -> list[Finding]:
-    """Ids or colours that the legend does not name."""
-    classes, good = survey.reading.classes, survey.good
+    """Ids or colours that are not in the legend, and masks that `prepare` refuses."""
+    classes, good = survey.masks.classes, survey.good
     highest = classes.num_classes if classes else IGNORE
     found = []
     wrong = [f for f in good if ((f.ids >= highest) & (f.ids != IGNORE)).any()]
@@ -86,7 +86,7 @@ def outside(survey: Survey) -> list[Finding]:
         elif ids == [highest]:
             fix += f" If {highest} is void, write it as 255."
         found.append(error("range", says, fix, wrong))
-    coloured = [f for f in good if f.unknown and survey.reading.by_colour]
+    coloured = [f for f in good if f.unknown and survey.masks.by_colour]
     if coloured:
         worst = max(coloured, key=lambda f: f.unknown)
         some = ", ".join(str(c) for c in worst.colours[:3])
@@ -97,6 +97,13 @@ def outside(survey: Survey) -> list[Finding]:
             fix = "So many colours come of smoothing or JPEG: export the masks again, "
             fix += "resized by nearest neighbour, as PNG."
         found.append(error("range", says, fix, coloured))
+    explained = {id(f) for f in wrong} | {id(f) for f in good if f.unknown}
+    refused = [f for f in good if f.refused and id(f) not in explained]
+    if refused:
+        says = f"{images(refused, len(good))}: prepare would not read the mask. "
+        says += refused[0].refused
+        fix = "Correct these masks: export them again as 8-bit PNG of class ids."
+        found.append(error("range", says, fix, refused))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What is kept of one image and its mask: numbers, never pixels."""
+"""Facts about one image and its mask, which the checks judge: numbers, never pixels."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kerasseg.doctor import agreement, fingerprint
-from kerasseg.doctor.decode import decode_image, decode_mask
-from kerasseg.doctor.ids import Reading, ids_of
-from kerasseg.doctor.smoothing import in_between
+from kerasseg import UserError
+from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
+from kerasseg.data.datasets.reading.images import READ_AGAIN, read_upright
+from kerasseg.data.datasets.reading.masks import class_ids, read_mask
+from kerasseg.doctor import edge_agreement, fingerprint
+from kerasseg.doctor.interpolation import in_between
+from kerasseg.doctor.mask_ids import MaskFormat, ids_of
 
 Bytes = tuple[bytes, bytes]
+"""The files of an image and of its mask."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Entry:
-    """One pair of a source. image, mask: names for people; read: both files' bytes."""
+    """One pair of a source.
+
+    id: the name of its sample. image, mask: what messages call the two files.
+    read: gives the bytes of both.
+    """
 
     split: str
     id: str
@@ -28,20 +36,23 @@ class Entry:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Facts:
-    """error: why it cannot be read; then nothing else is known.
+    """What the doctor keeps of a pair.
 
+    error: why it cannot be read; then nothing else is known.
+    refused: why `prepare folder` would not read the mask; "" if it would.
     stored, size: (height, width) of the image as stored, and upright.
     image_colours, mask_colours: different colours on every fourth row and column.
     ids, counts: ids of the mask and their pixels; -1 for colours of no class.
     colours: those colours, most frequent first, `COLOURS` at most; unknown: how many.
     grays: pixels of a binary mask that are neither 0 nor 255, as a share.
-    between, between_kinds: see `smoothing.in_between`.
-    margin: see `agreement.margin`; nan where nothing can be said.
+    between, between_kinds: see `interpolation.in_between`.
+    margin: see `edge_agreement.margin`; nan where nothing can be said.
     turn: how the label should be turned to fit, where the margin is below 0.
     """
 
     entry: Entry
     error: str = ""
+    refused: str = ""
     stored: tuple[int, int] = (0, 0)
     size: tuple[int, int] = (0, 0)
     mask_size: tuple[int, int] = (0, 0)
@@ -67,41 +78,46 @@ class Facts:
 
 
 COLOURS = 24
+"""Colours of no class that are kept of a mask, at most."""
 BLANK = 1.0
 """Standard deviation below which an image shows nothing: the darkest of the 110 DSB
 nuclei images has 2.4 gray levels."""
 
 
+def decode(entry: Entry, data: Bytes) -> tuple:
+    """Image upright, its EXIF orientation, pixels of the mask, and its palette or None.
+
+    Raises UserError that names the file, as `prepare` would.
+    """
+    image, orientation = read_upright(EmbeddedFile(f"image {entry.image}", data[0]))
+    pixels, palette = read_mask(EmbeddedFile(f"mask {entry.mask}", data[1]))
+    return image, orientation, pixels, palette
+
+
 def facts_of(
-    entry: Entry, read: Callable[[], Bytes], reading: Reading
+    entry: Entry, read: Callable[[], Bytes], masks: MaskFormat
 ) -> tuple[Facts, np.ndarray | None]:
-    """The facts of a pair, and its `agreement.agreement`, to be summed over a split."""
+    """The facts of a pair, and its `edge_agreement.agreement`, to be summed."""
     try:
-        image_data, mask_data = read()
-    except (OSError, ValueError) as error:
-        return Facts(entry, str(error)), None
-    try:
-        stored, image, orientation = decode_image(image_data)
-    except ValueError as error:
-        return Facts(entry, f"image {entry.image}: {error}"), None
-    try:
-        pixels, palette = decode_mask(mask_data)
-    except ValueError as error:
-        return Facts(entry, f"mask {entry.mask}: {error}"), None
-    ids, colours = ids_of(pixels, palette, reading)
+        image, orientation, pixels, palette = decode(entry, read())
+    except (OSError, UserError) as error:
+        return Facts(entry, str(error).removesuffix(READ_AGAIN)), None
+    ids, colours = ids_of(pixels, palette, masks)
     used, counts = _counted(ids)
     between, kinds = in_between(ids)
     sums, margin, turn = None, float("nan"), ""
     if ids.shape == image.shape[:2]:
-        sums = agreement.agreement(image, ids.astype(np.float32))
+        sums = edge_agreement.agreement(image, ids.astype(np.float32))
     if sums is not None:
-        margin = agreement.margin(sums)
+        margin = edge_agreement.margin(sums)
         if margin < 0:
-            turn = agreement.better_turn(image, ids.astype(np.float32))
+            turn = edge_agreement.better_turn(image, ids.astype(np.float32))
+    size = image.shape[:2]
     facts = Facts(
         entry,
-        stored=stored.shape[:2],
-        size=image.shape[:2],
+        refused=_refused(pixels, palette, masks),
+        stored=size[::-1] if orientation >= 5 else size,
+        size=size,
         mask_size=ids.shape,
         orientation=orientation,
         blank=float(image.std()) < BLANK,
@@ -111,7 +127,7 @@ def facts_of(
         counts=counts,
         colours=tuple(colours[:COLOURS]),
         unknown=len(colours),
-        grays=_grays(pixels) if reading.binary else 0.0,
+        grays=_grays(pixels) if masks.binary else 0.0,
         between=between,
         between_kinds=kinds,
         margin=margin,
@@ -120,6 +136,14 @@ def facts_of(
         thumbnail=fingerprint.thumbnail(image),
     )
     return facts, sums
+
+
+def _refused(pixels: np.ndarray, palette: np.ndarray | None, masks: MaskFormat) -> str:
+    try:
+        class_ids(pixels, palette, masks.legend, masks.binary)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

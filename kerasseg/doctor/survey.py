@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from kerasseg.doctor.facts import Facts, facts_of
-from kerasseg.doctor.ids import UNKNOWN, Reading
-from kerasseg.doctor.pairs import Source
+from kerasseg.doctor.mask_ids import UNKNOWN, MaskFormat
+from kerasseg.doctor.pair_source import Source
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
@@ -20,10 +20,10 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 class Survey:
     """facts: of all pairs, in the source's order.
 
-    agreement: for each split the sum of `agreement.agreement` of its pairs.
+    agreement: for each split the sum of `edge_agreement.agreement` of its pairs.
     """
 
-    reading: Reading
+    masks: MaskFormat
     facts: list[Facts] = field(default_factory=list)
     agreement: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -42,8 +42,8 @@ class Survey:
     @property
     def classes(self) -> Taxonomy:
         """The classes that are named, or as many as the ids need."""
-        if self.reading.classes:
-            return self.reading.classes
+        if self.masks.classes:
+            return self.masks.classes
         highest = max((i for i in self.totals(self.good) if 0 <= i < IGNORE), default=0)
         return Taxonomy.numbered(min(highest + 1, IGNORE))
 
@@ -61,7 +61,7 @@ class Survey:
 
 def survey(source: Source, progress: bool = True) -> Survey:
     """Reads in threads, a few pairs ahead, so that memory holds only those."""
-    out = Survey(source.reading)
+    out = Survey(source.masks)
     threads = os.cpu_count() or 1
     bar = {"unit": "image", "disable": None if progress else True}
     waiting: deque = deque()
@@ -76,7 +76,7 @@ def survey(source: Source, progress: bool = True) -> Survey:
             shown.update()
 
         for entry, read in source.pairs:
-            waiting.append(pool.submit(facts_of, entry, read, source.reading))
+            waiting.append(pool.submit(facts_of, entry, read, source.masks))
             if len(waiting) > 2 * threads:
                 keep(waiting.popleft())
         while waiting:

@@ -289,7 +289,7 @@ FAULTS = {
     "video dealt to splits": (video_dealt, ("error", "sequence", "dealt at random")),
     "image cut short": (cut_short("images"), ("error", "corrupt", "image .*000.png")),
     "mask cut short": (cut_short("masks"), ("error", "corrupt", "mask .*000.png")),
-    "no image": (no_image_at_all, ("error", "corrupt", "cannot identify")),
+    "no image": (no_image_at_all, ("error", "corrupt", "format is unknown")),
     "blank image": (blank_image, ("warning", "blank", "one colour")),
     "image without mask": (without_mask, ("error", "pairs", "1 images have no mask")),
     "JPEG mask": (jpeg_mask, ("error", "pairs", "JPEG")),

@@ -39,7 +39,7 @@ def test_healthy_folder(folder, capsys):
 def test_warnings_alone_are_no_failure(folder, capsys):
     patients.class_nowhere(folder)
     assert run(folder) == 0
-    assert "1 warning. Nothing that must be mended." in capsys.readouterr().out
+    assert "1 warning. Nothing has to be fixed." in capsys.readouterr().out
 
 
 def test_errors_fail_unless_skipped(folder, capsys):

@@ -5,7 +5,7 @@ import re
 import patients
 import pytest
 
-from kerasseg.doctor import checks, pairs
+from kerasseg.doctor import checks, pair_source
 from kerasseg.doctor.survey import survey
 
 
@@ -15,7 +15,7 @@ def folder(tmp_path):
 
 
 def findings(folder, **options):
-    source = pairs.of_folder(folder, **options)
+    source = pair_source.of_folder(folder, **options)
     return checks.run(survey(source, progress=False), source.findings)
 
 

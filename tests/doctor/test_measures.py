@@ -1,20 +1,18 @@
 """What the checks measure: on arrays whose answer is known."""
 
-import io
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from kerasseg.data.synthetic import scene
-from kerasseg.doctor import agreement, fingerprint
-from kerasseg.doctor.balance import balance
-from kerasseg.doctor.decode import decode_image, decode_mask
+from kerasseg.doctor import edge_agreement, fingerprint
+from kerasseg.doctor.class_balance import balance
+from kerasseg.doctor.edge_agreement import agreement
 from kerasseg.doctor.facts import Entry, Facts
-from kerasseg.doctor.ids import UNKNOWN, Reading, ids_of
-from kerasseg.doctor.smoothing import in_between
+from kerasseg.doctor.interpolation import in_between
+from kerasseg.doctor.mask_ids import UNKNOWN, MaskFormat, ids_of
+from kerasseg.labels.borders import borders
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -22,11 +20,11 @@ def test_agreement_by_hand():
     """One entry of the correlation, by slices."""
     sample = scene(0, 1, 96, 128)
     label = sample.label.astype(np.float32)
-    sums = agreement.agreement(sample.image, label)
-    gradient, borders = agreement._gradient(sample.image), agreement._borders(label)
-    expected = (gradient[3:, :-2] * borders[:-3, 2:]).sum() / borders.sum()
+    sums = agreement(sample.image, label)
+    gradient, marked = edge_agreement._gradient(sample.image), borders(label)
+    expected = (gradient[3:, :-2] * marked[:-3, 2:]).sum() / marked.sum()
     down, right = 3, -2
-    got = sums[agreement.REACH + down, agreement.REACH + right]
+    got = sums[edge_agreement.REACH + down, edge_agreement.REACH + right]
     assert got == pytest.approx(expected, abs=1e-3)
 
 
@@ -35,15 +33,15 @@ def test_agreement_by_hand():
 def test_agreement_finds_any_shift(number, down, right):
     sample = scene(0, number, 96, 128)
     moved = np.roll(sample.label, (down, right), (0, 1)).astype(np.float32)
-    row, column = agreement.shift(agreement.agreement(sample.image, moved))
+    row, column = edge_agreement.shift(agreement(sample.image, moved))
     assert max(abs(row + down), abs(column + right)) <= 2
 
 
 def test_agreement_says_nothing_of_plain_labels_and_images():
     sample = scene(0, 1, 96, 128)
-    assert agreement.agreement(sample.image, np.zeros((96, 128), np.float32)) is None
+    assert agreement(sample.image, np.zeros((96, 128), np.float32)) is None
     flat = np.full_like(sample.image, 7)
-    assert agreement.agreement(flat, sample.label.astype(np.float32)) is None
+    assert agreement(flat, sample.label.astype(np.float32)) is None
 
 
 def test_in_between_by_hand():
@@ -70,34 +68,15 @@ def test_fingerprints():
 def test_ids_of_colours_palette_and_binary():
     classes = Taxonomy(("a", "b"), ((255, 0, 0), (0, 0, 255)))
     rgb = np.array([[[255, 0, 0], [0, 0, 255], [0, 0, 0], [1, 2, 3]]], np.uint8)
-    ids, unknown = ids_of(rgb, None, Reading(classes, by_colour=True))
+    ids, unknown = ids_of(rgb, None, MaskFormat(classes, by_colour=True))
     assert ids.tolist() == [[0, 1, 255, UNKNOWN]] and unknown == [(1, 2, 3)]
     palette = np.array([[0, 0, 255], [255, 0, 0], [9, 9, 9]], np.uint8)
-    indices = np.array([[0, 1, 2, 255]])
-    ids, unknown = ids_of(indices, palette, Reading(classes, by_colour=True))
+    indices = np.array([[0, 1, 2, 255]], np.uint8)
+    ids, unknown = ids_of(indices, palette, MaskFormat(classes, by_colour=True))
     assert ids.tolist() == [[1, 0, UNKNOWN, 255]] and unknown == [(9, 9, 9)]
-    assert ids_of(indices, palette, Reading())[0].tolist() == [[0, 1, 2, 255]]
+    assert ids_of(indices, palette, MaskFormat())[0].tolist() == [[0, 1, 2, 255]]
     gray = np.array([[0, 100, 200, 255]])
-    assert ids_of(gray, None, Reading(binary=True))[0].tolist() == [[0, 0, 1, 1]]
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "RGB", "RGBA"])
-def test_decode_every_kind(mode):
-    file = io.BytesIO()
-    image = Image.new("L", (4, 3), 1)
-    if mode == "I;16":
-        image = Image.fromarray(np.full((3, 4), 300, np.uint16))
-    else:
-        image = image.convert(mode)
-    image.save(file, "PNG")
-    pixels, palette = decode_mask(file.getvalue())
-    assert pixels.shape[:2] == (3, 4)
-    assert (pixels.ndim == 3) == (mode in ("RGB", "RGBA"))
-    assert (palette is not None) == (mode == "P")
-    if mode == "I;16":
-        assert pixels.max() == 300
-    stored, upright, orientation = decode_image(file.getvalue())
-    assert stored.shape == upright.shape == (3, 4, 3) and orientation == 1
+    assert ids_of(gray, None, MaskFormat(binary=True))[0].tolist() == [[0, 0, 1, 1]]
 
 
 def test_balance_by_hand():

@@ -12,7 +12,9 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -60,11 +62,8 @@ def _pairs(src: Path, split: str) -> list[tuple[Path, Path]]:
     images = sorted((src / "images" / split).glob("*.jpg"))
     if not images:
         raise UserError(f"{src}/images/{split} holds no *.jpg. Unpack it again.")
-    pairs = [(i, src / "annotations" / split / f"{i.stem}.png") for i in images]
-    for image, label in pairs:
-        if not label.is_file():
-            raise UserError(f"Image {image} has no mask {label}. Add it.")
-    return pairs
+    annotations = src / "annotations" / split
+    return with_labels(images, lambda image: annotations / f"{image.stem}.png")
 
 
 def _read(pair: tuple[Path, Path]) -> Sample:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.images import read_image, read_mask
-from kerasseg.data.datasets.reading.label_maps import table, to_classes
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.label_maps import lookup_table, to_classes
+from kerasseg.data.datasets.reading.masks import read_mask
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -42,7 +43,7 @@ CLASSES = {
 """Ids in the files, of single objects and of groups; the position is the class id."""
 
 TAXONOMY = Taxonomy.named(list(CLASSES))
-KNOWN = table(
+KNOWN = lookup_table(
     {stored: i for i, ids in enumerate(CLASSES.values()) for stored in ids},
     ignored=(0, 1, 98, 99, 100, IGNORE),  # others, rover, bridge, tunnel, overpass
 )

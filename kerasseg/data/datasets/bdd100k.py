@@ -10,8 +10,10 @@ from pathlib import Path
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.cityscapes import TAXONOMY
-from kerasseg.data.datasets.reading.images import read_image, read_mask
-from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.label_maps import lookup_table, to_classes
+from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -21,7 +23,7 @@ LAYOUTS = (
 )
 """Images, labels and end of the labels' names: now, and in the package of 2018."""
 
-KNOWN = table({i: i for i in range(TAXONOMY.num_classes)}, ignored=(IGNORE,))
+KNOWN = lookup_table({i: i for i in range(TAXONOMY.num_classes)}, ignored=(IGNORE,))
 
 
 def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
@@ -42,7 +44,9 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
                     continue
                 folder = root / labels.format(split)
                 files = (root / images.format(split)).glob("*.jpg")
-                pairs = paired(files, lambda f, at=folder, end=end: at / (f.stem + end))
+                pairs = with_labels(
+                    files, lambda f, at=folder, end=end: at / (f.stem + end)
+                )
                 splits |= {split: pairs} if pairs else {}
     if not splits:
         raise UserError(

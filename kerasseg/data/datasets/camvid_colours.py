@@ -11,9 +11,10 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.reading.images import read_image, read_mask
-from kerasseg.data.datasets.reading.label_maps import paired
+from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.legend import Legend, read_legend
+from kerasseg.data.datasets.reading.masks import paint, read_mask
+from kerasseg.data.datasets.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -71,7 +72,7 @@ def load(src: Path, sequence) -> tuple[Taxonomy, dict[str, Samples]]:
                 f"{IMAGES}/ and {LABELS}/; for train/ and trainannot/ use --classes 11."
             )
     labels = src / LABELS
-    pairs = paired((src / IMAGES).glob("*.png"), partial(_label, labels))
+    pairs = with_labels((src / IMAGES).glob("*.png"), partial(_label, labels))
     if not pairs:
         raise UserError(f"{src / IMAGES} holds no *.png. Unpack it again.")
     lists = [s for s in SPLITS if (src / f"{s}.txt").is_file()]
@@ -109,8 +110,8 @@ def _listed(file: Path, known: dict[str, tuple]) -> list[tuple[Path, Path]]:
 def _read(pair: tuple[Path, Path], taxonomy: Taxonomy, sequence) -> Sample:
     image, encoded = read_image(pair[0])
     colours, palette = read_mask(pair[1])
-    colours = colours if palette is None else palette[colours]
     try:
+        colours = paint(colours, palette)
         if colours.ndim != 3:
             raise UserError("It holds no colours.")
         label = taxonomy.from_colours(colours)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes_polygons import NAMES, label_ids
-from kerasseg.data.datasets.reading.images import read_image, read_mask
-from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.label_maps import lookup_table, to_classes
+from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -38,7 +40,7 @@ CLASSES = {
 TAXONOMY = Taxonomy(tuple(CLASSES), tuple(CLASSES.values()))
 """The 19 classes that Cityscapes trains and evaluates; a class id is its train id."""
 
-KNOWN = table(
+KNOWN = lookup_table(
     {NAMES.index(name): i for i, name in enumerate(CLASSES)},
     ignored=(*range(len(NAMES)), IGNORE),
 )
@@ -68,7 +70,7 @@ def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Sam
     for split in SPLITS:
         images = (src / "leftImg8bit" / split).glob(f"*/*{IMAGE}")
         if (src / kind / split).is_dir():
-            splits[split] = paired(images, lambda image: _label(image, src, kind))
+            splits[split] = with_labels(images, lambda image: _label(image, src, kind))
     splits = {split: pairs for split, pairs in splits.items() if pairs}
     if not splits:
         raise UserError(

@@ -15,17 +15,18 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
+from kerasseg.data.datasets.reading.coco_json import CocoFile, read_coco
 from kerasseg.data.datasets.reading.coco_masks import mask_of
-from kerasseg.data.datasets.reading.optional_packages import require
 from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.json_stream import members
+from kerasseg.data.datasets.reading.optional_packages import require
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An image and its annotations, as JSON texts to stay small: COCO has 860,000."""
+    """An image of `source`, its height and width there, and JSON texts of its
+    annotations."""
 
     source: Path
     image: Path
@@ -79,30 +80,10 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
 
 def _entries(src: Path, folder: str, file: Path) -> tuple[list[Entry], dict[int, str]]:
     """Entries of a file, and the name of each of its categories."""
-    images, categories, of = {}, {}, {}
-    used: dict[int, int] = {}
-    try:
-        for key, value, text in members(file):
-            if key == "images":
-                images[value["id"]] = value
-            elif key == "categories":
-                categories[value["id"]] = value["name"]
-            elif key == "annotations":
-                used.setdefault(value["category_id"], value["id"])
-                of.setdefault(value["image_id"], []).append(text)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{file} cannot be read as COCO's JSON ({type(error).__name__}: {error}). "
-            "Copy it again."
-        ) from error
-    if not images or not categories:
+    found = read_coco(file)
+    if not found.images or not found.categories:
         raise UserError(f"{file} names no images or no categories. Export it again.")
-    strange = [
-        f"category {c}, of annotation {used[c]}," for c in used.keys() - categories
-    ]
-    strange += [f"image {i}, of an annotation," for i in of.keys() - images]
-    if strange:
-        raise UserError(f"{file}: {strange[0]} is not listed. Export it again.")
+    _check_listed(found, file)
     places = [src / folder, src / "images" / folder, src / "images"]
     place = next((p for p in places if p.is_dir()), None)
     if place is None:
@@ -110,12 +91,28 @@ def _entries(src: Path, folder: str, file: Path) -> tuple[list[Entry], dict[int,
             f"{file}: there is no folder {places[0]}. Put its images there."
         )
     entries = []
-    for number, image in images.items():
+    for number, image in found.images.items():
         path, size = place / image["file_name"], (image["height"], image["width"])
         if not path.is_file():
             raise UserError(f"{file} names {path}, which does not exist. Put it there.")
-        entries.append(Entry(file, path, size, tuple(of.get(number, ()))))
-    return entries, categories
+        entries.append(
+            Entry(file, path, size, tuple(found.annotations.get(number, ())))
+        )
+    return entries, found.categories
+
+
+def _check_listed(found: CocoFile, file: Path) -> None:
+    """Annotations must be of categories and images that the file lists."""
+    strange = [
+        f"category {category}, of annotation {found.used[category]},"
+        for category in found.used.keys() - found.categories.keys()
+    ]
+    strange += [
+        f"image {number}, of an annotation,"
+        for number in found.annotations.keys() - found.images.keys()
+    ]
+    if strange:
+        raise UserError(f"{file}: {strange[0]} is not listed. Export it again.")
 
 
 def _read(entry: Entry, ids: dict[int, int]) -> Sample:

@@ -17,10 +17,13 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.coco_stuff_names import NAMES
+from kerasseg.data.datasets.reading.coco_json import read_coco
 from kerasseg.data.datasets.reading.coco_masks import mask_of
-from kerasseg.data.datasets.reading.images import read_image, read_mask
-from kerasseg.data.datasets.reading.json_stream import members
-from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.label_maps import lookup_table, to_classes
+from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.datasets.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -29,11 +32,11 @@ NEVER = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)
 
 ALL = [i for i in range(1, 183) if i not in NEVER]
 STUFF = range(92, 184)
-MAPS_KNOWN = table(  # the maps hold id - 1
+MAPS_KNOWN = lookup_table(  # the maps hold id - 1
     {stored - 1: i for i, stored in enumerate(ALL)},
     ignored=(*(i - 1 for i in NEVER), IGNORE),
 )
-STUFF_KNOWN = table({stored: i for i, stored in enumerate(STUFF)}, ignored=(0,))
+STUFF_KNOWN = lookup_table({stored: i for i, stored in enumerate(STUFF)}, ignored=(0,))
 MAPS = ("stuffthingmaps_trainval2017/{}", "stuffthingmaps/{}", "annotations/{}")
 PIXELMAPS = ("annotations/stuff_{}_pixelmaps", "stuff_{}_pixelmaps")
 JSON = ("annotations/stuff_{}.json", "stuff_{}.json")
@@ -42,11 +45,11 @@ SPLITS = {"train2017": "train", "val2017": "val"}
 
 @dataclass(frozen=True)
 class Entry:
-    """An image and its annotations of stuff, as JSON texts to stay small."""
+    """An image and JSON texts of its annotations of stuff in the file `source`."""
 
     source: Path
     image: Path
-    annotations: tuple[bytes, ...]
+    annotations: tuple[str, ...]
 
 
 def load(
@@ -79,9 +82,10 @@ def load(
     for year, place in found[kind].items():
         images = _images(src, year)
         if kind == "json":
+            require("pycocotools.mask")
             splits[SPLITS[year]] = Samples(_entries(images, place), _read_runs, id=stem)
         else:
-            pairs = paired(images.glob("*.jpg"), partial(_label, place))
+            pairs = with_labels(images.glob("*.jpg"), partial(_label, place))
             read = partial(_read, known=MAPS_KNOWN if kind == "maps" else STUFF_KNOWN)
             splits[SPLITS[year]] = Samples(pairs, read, id=stem)
     names = [NAMES[i] for i in (ALL if kind == "maps" else STUFF)]
@@ -120,20 +124,8 @@ def _read(pair: tuple[Path, Path], known: np.ndarray) -> Sample:
 
 
 def _entries(images: Path, file: Path) -> list[Entry]:
-    names: dict[int, str] = {}
-    of: dict[int, list[bytes]] = {}
-    try:
-        for key, value, _ in members(file):
-            if key == "images":
-                names[value["id"]] = value["file_name"]
-            elif key == "annotations":
-                kept = [value["category_id"], value["segmentation"]]
-                of.setdefault(value["image_id"], []).append(json.dumps(kept).encode())
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{file} cannot be read as COCO's JSON ({type(error).__name__}: {error}). "
-            "Copy it again."
-        ) from error
+    found = read_coco(file)
+    names = {number: image["file_name"] for number, image in found.images.items()}
     if not names:
         raise UserError(f"{file} names no images. Copy it again.")
     missing = [n for n in names.values() if not (images / n).is_file()]
@@ -142,18 +134,22 @@ def _entries(images: Path, file: Path) -> list[Entry]:
             f"{file} names {images / missing[0]}, which does not exist. Unpack the "
             "images again."
         )
-    return [Entry(file, images / n, tuple(of.get(i, ()))) for i, n in names.items()]
+    return [
+        Entry(file, images / name, tuple(found.annotations.get(number, ())))
+        for number, name in names.items()
+    ]
 
 
 def _read_runs(entry: Entry) -> Sample:
     image, encoded = read_image(entry.image)
     stored = np.zeros(image.shape[:2], np.uint8)
-    for category, runs in map(json.loads, entry.annotations):
+    for annotation in map(json.loads, entry.annotations):
+        category = annotation.get("category_id")
         try:
             if category not in STUFF:
-                raise UserError("it is no stuff (92 to 183)")
-            stored[mask_of(runs, stored.shape)] = category
-        except (ValueError, KeyError, TypeError) as error:
+                raise UserError("it is not stuff (92 to 183)")
+            stored[mask_of(annotation["segmentation"], image.shape[:2])] = category
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise UserError(
                 f"{entry.source}: category {category} of {entry.image.name} cannot be "
                 f"read ({error}). Use stuff_train2017.json and its own images."

@@ -15,8 +15,9 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets.reading import kaggle_rle
 from kerasseg.data.datasets.reading.divide import divide
-from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.instances import touching
+from kerasseg.data.datasets.reading.masks import read_mask
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

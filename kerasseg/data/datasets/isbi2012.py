@@ -13,8 +13,11 @@ import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.images import read_image, read_mask
+from kerasseg.data.datasets.reading.divide import check_share
+from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.instances import components
+from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -41,8 +44,7 @@ def load(
     src = Path(src)
     if not src.is_dir():
         raise UserError(f"Folder {src} does not exist. Check the path.")
-    if not 0 <= val_share < 1:
-        raise UserError(f"--val-share must be at least 0 and below 1, got {val_share}.")
+    check_share(val_share)
     if (src / STACKS[0]).is_file():
         slices, read = _pages(src), partial(_read_page, src)
     elif (src / FOLDERS[0]).is_dir():
@@ -114,11 +116,8 @@ def _files(src: Path) -> list[tuple[Path, Path]]:
     images = sorted((src / FOLDERS[0]).glob("*.png"), key=_number)
     if not images:
         raise UserError(f"There is no PNG file in {src / FOLDERS[0]}. Add the slices.")
-    pairs = [(image, src / FOLDERS[1] / image.name) for image in images]
-    for image, label in pairs:
-        if not label.is_file():
-            raise UserError(f"Image {image} has no label {label}. Add it.")
-    return pairs
+    pairs = with_labels(images, lambda image: src / FOLDERS[1] / image.name)
+    return sorted(pairs, key=lambda pair: _number(pair[0]))
 
 
 def _number(file: Path) -> int:

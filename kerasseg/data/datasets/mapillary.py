@@ -13,8 +13,10 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.reading.images import read_image, read_mask
-from kerasseg.data.datasets.reading.label_maps import paired, table, to_classes
+from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.label_maps import lookup_table, to_classes
+from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -53,7 +55,7 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
         labels = folders[folder]
         images = (src / folder / "images").glob("*.jpg")
         if labels:
-            pairs = paired(images, lambda f, at=labels: at / f"{f.stem}.png")
+            pairs = with_labels(images, lambda f, at=labels: at / f"{f.stem}.png")
             read = partial(_read, known=known, instances=labels.name == "instances")
             splits |= {name: Samples(pairs, read, id=stem)} if pairs else {}
     if not splits:
@@ -85,7 +87,7 @@ def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray]:
             f"{error}). Copy it again."
         ) from error
     classes = {stored: i for i, stored in enumerate(evaluated)}
-    return Taxonomy(names, colours), table(classes, ignored=range(len(entries)))
+    return Taxonomy(names, colours), lookup_table(classes, ignored=range(len(entries)))
 
 
 def _read(pair: tuple[Path, Path], known: np.ndarray, instances: bool) -> Sample:

@@ -13,8 +13,8 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import pascal_voc, stem
-from kerasseg.data.datasets.reading.optional_packages import require
 from kerasseg.data.datasets.reading.images import read_image
+from kerasseg.data.datasets.reading.optional_packages import require
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -11,10 +11,11 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.optional_packages import require
-from kerasseg.data.datasets.reading.images import read_image, read_mask
-from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
+from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.legend import read_legend
+from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -121,7 +122,9 @@ def _examples(split: str, builder, keys: tuple[str, str]):
     return builder.as_dataset(split, decoders=decoding).as_numpy_iterator()
 
 
-def _read(number: int, examples: SequentialReader, split: str, keys, first: int) -> Sample:
+def _read(
+    number: int, examples: SequentialReader, split: str, keys, first: int
+) -> Sample:
     example = examples(split, number)
     image_file, mask_file = (
         EmbeddedFile(f"Split {split}, example {number}, {key}", example[key])

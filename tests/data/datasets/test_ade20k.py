@@ -63,5 +63,5 @@ def test_ade20k_faults(tmp_path):
     with pytest.raises(ValueError, match=r"00000002.png must be an 8-bit gray PNG"):
         load("ade20k", root)
     mask.unlink()
-    with pytest.raises(ValueError, match=r"00000002.jpg has no mask .*00000002.png"):
+    with pytest.raises(ValueError, match=r"00000002.jpg has no label .*00000002.png"):
         load("ade20k", root)

@@ -138,7 +138,7 @@ def test_coco_splits_and_empty_images(tmp_path):
         (annotation(3, 1, {"size": [6, 8], "counts": [9, 300]}), "cannot be decoded"),
         (annotation(3, 1, {"size": [6, 8], "counts": "zzzzzz"}), "cannot be decoded"),
         (annotation(3, 1, {"size": [6, 8], "counts": "o"}), "are cut short"),
-        (annotation(3, 1, {"size": [6, 8], "counts": "11~"}), "are no text of COCO's"),
+        (annotation(3, 1, {"size": [6, 8], "counts": "11~"}), "are not text of COCO's"),
         (annotation(3, 1, {"size": [6, 8]}), "cannot be decoded"),
         (annotation(3, 1, [[0, 0, 5, 5, 1e9, 0]]), "leaves the image too far"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from pictures import load, picture, save
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.datasets.reading.rle import COLUMNS, encode
+from kerasseg.data.datasets.reading.kaggle_rle import COLUMNS, encode
 
 INSTANCE = np.zeros((8, 12), np.uint16)
 INSTANCE[1:5, 1:6] = 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pictures import load, picture, save
 
-from kerasseg.data.datasets.reading.shapes import rasterise
+from kerasseg.data.datasets.reading.labelme_shapes import rasterise
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "labelme.npz")
 SHAPES = json.loads(str(GOLDEN["shapes"]))

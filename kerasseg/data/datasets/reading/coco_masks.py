@@ -1,64 +1,81 @@
 """Segmentations of COCO's JSON files as masks: polygons and both kinds of run lengths.
 
-Runs go down the columns and begin with zeros. As text a run is one or more characters
-of 48 + 6 bits: 5 bits of the number, low ones first, and bit 32 where more follow; from
-the fourth run on it is the difference to the run before last (maskApi.c of cocoapi).
+pycocotools (cocoapi, maskApi.c) draws and decodes them. It trusts its input: what does
+not fill the image, or is no text of its kind, would become pixels of foreign memory. So
+all is checked before.
 """
 
 from __future__ import annotations
 
+import re
+from types import ModuleType
+
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.extra import needs
+from kerasseg.data.datasets.reading.optional_packages import require
 
 FARTHEST = 1e5
 """Polygons may leave the image, but not by so many pixels that drawing them hangs."""
+
+NUMBERS = re.compile(rb"(?:[P-o]{0,6}[0-O])*")
+"""Run lengths as text. A number is one or more characters of 48 + 6 bits; those of 48 +
+32 and more are followed by another one of the same number, up to 32 bits."""
 
 
 def mask_of(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
     """(H, W) bool of a list of polygons x, y, x, y, ..., or of {"size", "counts"}.
 
-    pycocotools draws the polygons. Raises ValueError for what does not fit `size`.
+    size: (H, W) of the image. counts: run lengths down the columns, beginning with
+    zeros; a list of numbers, or COCO's text.
+
+    Raises UserError for what does not fit `size`, or where pycocotools is missing.
     """
+    coco = require("pycocotools.mask")
     if not segmentation:
         raise UserError("it has no segmentation, perhaps only a box")
     if isinstance(segmentation, list):
-        segmentation = _drawn(segmentation, size)
-    elif tuple(segmentation["size"]) != size:
-        raise UserError(f"its run lengths are for {segmentation['size']} pixels")
-    counts = segmentation["counts"]
-    runs = np.array(counts if isinstance(counts, list) else _numbers(counts), np.int64)
-    if runs.min(initial=0) < 0 or runs.sum() != size[0] * size[1]:
-        raise UserError(f"its run lengths are not those of {size} pixels")
-    inside = np.arange(runs.size) % 2 == 1
-    return np.repeat(inside, runs).reshape(size, order="F")
+        encoded = coco.merge(coco.frPyObjects(_polygons(segmentation), *size))
+    else:
+        encoded = _runs(segmentation, size, coco)
+    return coco.decode(encoded).astype(bool)
 
 
-def _drawn(polygons: list[list[float]], size: tuple[int, int]) -> dict:
+def _polygons(polygons: list[list[float]]) -> list[list[float]]:
     for polygon in polygons:
         corners = np.asarray(polygon, float)
         if corners.ndim != 1 or corners.size < 6 or corners.size % 2:
             raise UserError("a polygon is x, y, x, y, ... of at least 3 points")
         if not (np.abs(corners) < FARTHEST).all():
             raise UserError("a polygon leaves the image too far")
-    coco = needs("pycocotools.mask")
-    return coco.merge(coco.frPyObjects(polygons, *size))
+    return polygons
 
 
-def _numbers(text: str | bytes) -> list[int]:
-    """Compressed run lengths: COCO's text to numbers."""
-    numbers, value, shift = [], 0, 0
-    for code in text if isinstance(text, bytes) else text.encode():
-        if not 48 <= code < 112 or shift > 30:
-            raise UserError("its run lengths are no text of COCO's kind")
-        bits = code - 48
-        value |= (bits & 31) << shift
-        shift += 5
-        if not bits & 32:
-            value -= (bits & 16) << (shift - 4)  # the highest bit is the sign
-            numbers.append(value + (numbers[-2] if len(numbers) > 2 else 0))
-            value = shift = 0
-    if shift:
-        raise UserError("its run lengths are cut short")
-    return numbers
+def _runs(segmentation: dict, size: tuple[int, int], coco: ModuleType) -> dict:
+    """Run lengths as pycocotools has them, which fill an image of `size` exactly."""
+    if tuple(segmentation["size"]) != size:
+        raise UserError(f"its run lengths are for {segmentation['size']} pixels")
+    counts = segmentation["counts"]
+    if isinstance(counts, list):
+        runs = np.array(counts, np.int64)
+        if runs.min(initial=0) < 0 or runs.sum() != size[0] * size[1]:
+            raise UserError(f"its run lengths are not those of {size} pixels")
+        return coco.frPyObjects({"size": size, "counts": runs.tolist()}, *size)
+    text = counts if isinstance(counts, bytes) else counts.encode()
+    if not NUMBERS.fullmatch(text):
+        cut = NUMBERS.fullmatch(text + b"0")
+        wrong = "are cut short" if cut else "are not text of COCO's kind"
+        raise UserError(f"its run lengths {wrong}")
+    fits = _fit(text, size[0] * size[1], coco)
+    if not fits or _fit(text, size[0] * size[1] - 1, coco):
+        raise UserError(f"its run lengths are not those of {size} pixels")
+    return {"size": size, "counts": text}
+
+
+def _fit(text: bytes, pixels: int, coco: ModuleType) -> bool:
+    """Whether the runs are together no longer than that."""
+    try:
+        coco.decode({"size": (pixels, 1), "counts": text})
+    except ValueError:
+        return False
+    return True

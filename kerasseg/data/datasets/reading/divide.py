@@ -1,29 +1,41 @@
-"""Validation samples chosen by the hash of a name: the same on every machine."""
+"""Division into train and val by the hash of names: the same on every machine."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from kerasseg import UserError
 
+Entry = TypeVar("Entry")
 
-def divide(
-    entries: Sequence[Any], share: float, name: Callable[[Any], str]
-) -> dict[str, list]:
-    """Splits train and val of `entries`, in their order; only train if `share` is 0.
 
-    `name(entry)`: what may not be parted (a patient, a car) has one name. Whole names
-    go to val, in the order of their SHA-256, until val holds `share` of the names.
-    """
+def check_share(share: float) -> None:
+    """Raises UserError for a share of val that is not in [0, 1)."""
     if not 0 <= share < 1:
         raise UserError(f"--val-share must be at least 0 and below 1, got {share}.")
+
+
+def in_order_of_hash(names: Iterable[str]) -> list[str]:
+    """The different names, sorted by their SHA-256."""
+    return sorted(set(names), key=lambda n: hashlib.sha256(n.encode()).digest())
+
+
+def divide(
+    entries: Sequence[Entry], share: float, name: Callable[[Entry], str]
+) -> dict[str, list[Entry]]:
+    """Splits train and val of `entries`, in their order; only train if `share` is 0.
+
+    `name(entry)`: what must stay together (a patient, a car) has one name. Whole names
+    go to val, in the order of their SHA-256, until val holds `share` of the names.
+
+    Raises UserError for a share outside [0, 1), and for too few names to divide.
+    """
+    check_share(share)
     if not share:
         return {"train": list(entries)}
-    names = sorted(
-        {name(e) for e in entries}, key=lambda n: hashlib.sha256(n.encode()).digest()
-    )
+    names = in_order_of_hash(name(e) for e in entries)
     count = max(1, round(share * len(names)))
     if count >= len(names):
         raise UserError(

@@ -1,8 +1,8 @@
-"""Label maps: files of class ids beside their images, brought to our class ids."""
+"""Label maps of data sets: the ids in their files, brought to our class ids."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +11,10 @@ from kerasseg import UserError
 from kerasseg.taxonomy import IGNORE
 
 UNKNOWN = -1
+"""In a lookup table: the data set has no such id."""
 
 
-def paired(
-    images: Iterable[Path], label_of: Callable[[Path], Path]
-) -> list[tuple[Path, Path]]:
-    """Each image with its label file; ValueError for an image without one."""
-    pairs = [(image, label_of(image)) for image in sorted(images)]
-    missing = [pair for pair in pairs if not pair[1].is_file()]
-    if missing:
-        image, label = missing[0]
-        more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
-        raise UserError(
-            f"Image {image} has no label {label}{more}. Add it, or move the image away."
-        )
-    return pairs
-
-
-def table(classes: Mapping[int, int], ignored: Iterable[int] = ()) -> np.ndarray:
+def lookup_table(classes: Mapping[int, int], ignored: Iterable[int] = ()) -> np.ndarray:
     """(256,) int16: class of each id in the files, 255 where ignored, else -1."""
     known = np.full(256, UNKNOWN, np.int16)
     known[list(ignored)] = IGNORE
@@ -38,9 +24,9 @@ def table(classes: Mapping[int, int], ignored: Iterable[int] = ()) -> np.ndarray
 
 
 def to_classes(pixels: np.ndarray, known: np.ndarray, file: Path) -> np.ndarray:
-    """(H, W) stored ids -> (H, W) uint8 class ids by a `table`.
+    """(H, W) stored ids -> (H, W) uint8 class ids by a `lookup_table`.
 
-    Raises ValueError that names the file for colours, and for ids that the data set
+    Raises UserError that names the file for colours, and for ids that the data set
     does not have: most often they come from other label files than those meant.
     """
     if pixels.ndim != 2 or pixels.dtype.kind not in "iu":

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.datasets.reading import extra
+from kerasseg.data.datasets.reading import optional_packages
 
 
 def test_a_missing_package_is_named_with_its_extra():
     with pytest.raises(
         ValueError, match=r"the package absent_lib .*kerasseg\[datasets\]"
     ):
-        extra.needs("absent_lib.part")
+        optional_packages.require("absent_lib.part")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,6 @@ def test_adapters_name_the_package_at_once(tmp_path, monkeypatch, name, package)
             raise ImportError(f"No module named '{module}'")
 
     fake = SimpleNamespace(import_module=import_module)
-    monkeypatch.setattr(extra, "importlib", fake)
+    monkeypatch.setattr(optional_packages, "importlib", fake)
     with pytest.raises(ValueError, match=f"needs the package {package} .*pip install"):
         adapter(name)(*[tmp_path] * (":" not in name))

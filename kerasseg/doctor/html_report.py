@@ -5,14 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from kerasseg.doctor.balance import Balance, recipe
 from kerasseg.doctor.checks import CHECKS
-from kerasseg.doctor.decode import decode_image, decode_mask
-from kerasseg.doctor.facts import Facts
+from kerasseg.doctor.class_balance import Balance, recipe
+from kerasseg.doctor.facts import Facts, decode
 from kerasseg.doctor.finding import Finding
-from kerasseg.doctor.ids import UNKNOWN, ids_of
+from kerasseg.doctor.mask_ids import UNKNOWN, ids_of
 from kerasseg.doctor.survey import Survey
-from kerasseg.doctor.table import verdict
+from kerasseg.doctor.terminal_report import verdict
 from kerasseg.drawing import html, pictures
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -114,14 +113,12 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
     """The image and its overlay; the mask by itself where it does not fit over it."""
     nothing = [np.full((60, 90, 3), 216, np.uint8)] * 2
     try:
-        data, mask = facts.entry.read()
-        image = decode_image(data)[1]
-        pixels, palette = decode_mask(mask)
+        image, _, pixels, palette = decode(facts.entry, facts.entry.read())
     except (OSError, ValueError):
         return nothing
     if pixels.ndim == 3 and facts.unknown:
         return [_small(image), _small(pixels)]
-    ids, _ = ids_of(pixels, palette, survey.reading)
+    ids, _ = ids_of(pixels, palette, survey.masks)
     classes = survey.classes
     image, ids = _small(image), _small(ids.astype(np.float32)).astype(np.int32)
     if ids.shape != image.shape[:2]:

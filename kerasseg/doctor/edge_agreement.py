@@ -1,9 +1,14 @@
-"""Do the borders of a label lie on edges of its image, and nowhere better?"""
+"""How well the borders of a label lie on the edges of its image: measured by shifts.
+
+The check `alignment` judges these numbers.
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+
+from kerasseg.labels.borders import borders
 
 REACH = 16
 """Shifts looked at, pixels in each direction."""
@@ -38,15 +43,15 @@ def agreement(image: np.ndarray, label: np.ndarray) -> np.ndarray | None:
         size = [max(1, round(scale * n)) for n in label.shape[::-1]]
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         label = cv2.resize(label, size, interpolation=cv2.INTER_NEAREST)
-    borders = _borders(label)
-    count = float(borders.sum())
+    marked = borders(label).astype(np.float32)
+    count = float(marked.sum())
     gradient = _gradient(image)
     if count < EDGES or gradient is None or min(label.shape) < 4 * REACH:
         return None
     # The sums over all shifts at once: a correlation, by the Fourier transform.
     height, width = (cv2.getOptimalDFTSize(n + 2 * REACH) for n in label.shape)
     spectra = []
-    for plane in (gradient, borders):
+    for plane in (gradient, marked):
         padded = np.zeros((height, width), np.float32)
         padded[: plane.shape[0], : plane.shape[1]] = plane
         spectra.append(cv2.dft(padded))
@@ -104,10 +109,3 @@ def _gradient(image: np.ndarray) -> np.ndarray | None:
     length -= cv2.blur(length, (65, 65))
     deviation = float(length.std())
     return length / deviation if deviation > 1e-3 else None
-
-
-def _borders(label: np.ndarray) -> np.ndarray:
-    borders = np.zeros(label.shape, np.float32)
-    borders[:, :-1] = label[:, :-1] != label[:, 1:]
-    borders[:-1] = np.maximum(borders[:-1], label[:-1] != label[1:])
-    return borders

@@ -1,4 +1,4 @@
-"""Packages that only some datasets need: imported late, with the extra in the error."""
+"""Packages that only some datasets need: imported when one is read, not before."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from types import ModuleType
 from kerasseg import UserError
 
 
-def needs(module: str) -> ModuleType:
-    """The imported module; ValueError that says what to install if it is not there."""
+def require(module: str) -> ModuleType:
+    """The imported module; raises UserError that says what to install without it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

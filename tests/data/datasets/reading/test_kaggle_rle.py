@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from kerasseg.data.datasets.reading.rle import COLUMNS, ROWS, decode, encode, read_table
+from kerasseg.data.datasets.reading.kaggle_rle import (
+    COLUMNS,
+    ROWS,
+    decode,
+    encode,
+    read_table,
+)
 
 MASK = np.array([[0, 1], [1, 1], [0, 0]])
 

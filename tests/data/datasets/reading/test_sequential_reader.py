@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from kerasseg.data.datasets.reading.in_order import KEPT, InOrder
+from kerasseg.data.datasets.reading.sequential_reader import KEPT, SequentialReader
 
 OPENED = []
 
@@ -26,13 +26,13 @@ def numbers(key):
 )
 def test_opens_its_source_as_rarely_as_it_can(asked, times):
     OPENED.clear()
-    reader = InOrder(numbers)
+    reader = SequentialReader(numbers)
     assert [reader(50, n) for n in asked] == [50 + n for n in asked]
     assert OPENED == [50] * times
 
 
 def test_several_sources_and_copies():
-    reader = InOrder(numbers)
+    reader = SequentialReader(numbers)
     assert [reader(0, 3), reader(7, 3), reader(0, 4)] == [3, 10, 4]
     assert pickle.loads(pickle.dumps(reader))(7, 1) == 8
     with pytest.raises(ValueError, match="7 ends before its item 1000"):

@@ -1,4 +1,4 @@
-"""A file inside another one, for `read_image` and `read_mask`."""
+"""A file inside another one (a record, a JSON text), read as if it lay on disk."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """Bytes that are read like a `Path`; `place` names them in errors."""
+class EmbeddedFile:
+    """Bytes in place of a `Path`, for `read_image` and `read_mask`.
+
+    place: where the bytes come from, as errors name it.
+    """
 
     place: str
     content: bytes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from kerasseg.doctor.balance import Balance, recipe
 from kerasseg.doctor.checks import CHECKS
+from kerasseg.doctor.class_balance import Balance, recipe
 from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.survey import Survey
 
@@ -33,7 +33,7 @@ def verdict(findings: list[Finding]) -> str:
         return "Healthy."
     count = [f"{n} {what}{'s' * (n > 1)}" for n, what in _counts(errors, warnings) if n]
     return f"{' and '.join(count)}. " + (
-        "Mend the errors before training." if errors else "Nothing that must be mended."
+        "Fix the errors before training." if errors else "Nothing has to be fixed."
     )
 
 

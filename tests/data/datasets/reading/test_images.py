@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasseg.data.datasets.reading.files import read_image, read_mask, size_of
+from kerasseg.data.datasets.reading.images import read_image, size_of
+from kerasseg.data.datasets.reading.masks import read_mask
 
 
 def picture(seed=0, size=(3, 4)):
@@ -87,7 +88,7 @@ def test_a_file_cut_short_is_named(tmp_path, name):
     (tmp_path / name).write_bytes(b"<html>not found</html>")
     with pytest.raises(ValueError, match=f"{name} cannot be read as an image"):
         read_mask(tmp_path / name)
-    with pytest.raises(ValueError, match=f"{name} is no image"):
+    with pytest.raises(ValueError, match=f"{name} is not an image"):
         size_of(tmp_path / name)
 
 

@@ -1,0 +1,125 @@
+"""From sources to a folder of records: classes joined, images resized or cut, written.
+
+What `python -m kerasseg.prepare` does once its command line is understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from kerasseg import UserError
+from kerasseg.console import start_tensorflow
+from kerasseg.data.format.description import Description
+from kerasseg.data.preparing import AND, road
+from kerasseg.data.preparing.join import Source, join, mapped
+from kerasseg.data.sample import Sample
+from kerasseg.data.writing.splits import write_splits
+from kerasseg.data.writing.tiling import TiledSamples
+
+
+def prepare(
+    sources: list[tuple[str, Callable[[], Source]]],
+    out: Path,
+    size: tuple[int, int] = (0, 0),
+    shards: int = 0,
+    taxonomy: Literal["own", "road"] = "own",
+    cut: tuple[int, int] = (0, 0),
+    workers: int = 0,
+    on_error: Literal["stop", "skip"] = "stop",
+    command: str = "",
+    engine: Callable | None = None,
+) -> None:
+    """Writes all splits of the sources as records into the folder `out`; says so.
+
+    sources: name of each and a function that gives its classes and splits.
+    size: height and width to bring images and labels to; (0, 0) keeps them, and with
+        them the source's own encoded bytes.
+    taxonomy: "own" classes of the sources, or "road" (kerasseg.data.preparing.road).
+    cut: height and width of the pieces to cut images into
+        (kerasseg.data.writing.tiling); (0, 0) leaves them whole.
+    workers, on_error, command, engine: see `kerasseg.data.writing.splits.write_splits`.
+
+    Raises UserError for wrong numbers, for sources that cannot be read or joined, and
+    for an `out` that holds something else.
+    """
+    for flag, pair in (("--size", size), ("--cut", cut)):
+        if tuple(pair) != (0, 0) and min(pair) < 1:
+            raise UserError(f"{flag} must be two numbers above 0, or 0 0; got {pair}.")
+    for flag, number in (("--shards", shards), ("--workers", workers)):
+        if number < 0:
+            raise UserError(f"{flag} must be 0 or more, got {number}.")
+    classes, splits = join(
+        [(name, _loaded(name, load, taxonomy)) for name, load in sources]
+    )
+    if tuple(size) != (0, 0):
+        splits = {
+            split: replace(s, read=partial(_resized, s.read, size))
+            for split, s in splits.items()
+        }
+    if tuple(cut) != (0, 0):
+        splits = {
+            split: TiledSamples(samples, cut) for split, samples in splits.items()
+        }
+    description = write_splits(
+        splits,
+        out,
+        taxonomy=classes,
+        name=AND.join(name for name, _ in sources),
+        shards=shards,
+        workers=workers,
+        on_error=on_error,
+        command=command,
+        engine=engine,
+    )
+    print(summary(description))
+
+
+def summary(description: Description) -> str:
+    """Lines for the terminal: samples, sizes and files of each split, and what was
+    left out."""
+    classes = description.taxonomy.num_classes
+    lines = [f"{description.path}: {classes} classes"]
+    for split, counts in description.splits.items():
+        pixels = (
+            f"{counts.height} x {counts.width}" if counts.height else "several sizes"
+        )
+        megabytes = sum(shard.bytes for shard in counts.shards) / 1e6
+        lines.append(
+            f"  {split:8}{counts.samples:7} samples, {pixels}, {megabytes:.1f} MB in "
+            f"{len(counts.shards)} shards"
+        )
+        if counts.left_out:
+            lines.append(f"  {split:8}{len(counts.left_out):7} entries were left out:")
+            lines += [f"    {reason}" for reason in counts.left_out]
+    return "\n".join(lines)
+
+
+def _loaded(name: str, load: Callable[[], Source], taxonomy: str) -> Source:
+    source = load()
+    if taxonomy == "road":
+        return mapped(source, road.table(name, source[0]), road.TAXONOMY)
+    return source
+
+
+def _resized(
+    read: Callable[[Any], Sample], size: tuple[int, int], entry: Any
+) -> Sample:
+    """The sample of an entry, stretched by the one resize of training and serving."""
+    start_tensorflow()
+    from kerasseg.data.resize import resize_image, resize_label
+
+    sample = read(entry)
+    if sample.label.shape == tuple(size):
+        return sample
+    instance = sample.instance
+    return Sample(
+        sample.id,
+        resize_image(sample.image, size).numpy(),
+        resize_label(sample.label, size).numpy(),
+        None if instance is None else resize_label(instance, size).numpy(),
+        sequence=sample.sequence,
+    )
