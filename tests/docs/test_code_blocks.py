@@ -19,6 +19,7 @@ import tyro
 
 from kerasseg import __main__ as commands
 from kerasseg import config
+from kerasseg.data.preparing import run as preparing
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -119,7 +120,7 @@ def kerasseg_takes(name: str, flags: list[str], monkeypatch) -> None:
     if name == "prepare":  # asks each of its sources, and then goes on
         with monkeypatch.context() as whole:
             whole.setattr(tyro, "cli", REAL)
-            whole.setattr(module, "prepare", stop)
+            whole.setattr(preparing, "prepare", stop)
             parses(module.main, flags)
         return
     parses(module.main, flags)
