@@ -1,4 +1,4 @@
-"""`python -m kerasseg.records verify FOLDER`: whether records are as they were written.
+"""`python -m kerasseg.records verify FOLDER`: checks that records are undamaged.
 
 Exit code 0: every shard and sample is right. 2: one is not, and is named.
 """

@@ -1,4 +1,4 @@
-"""How a camera held a picture: the EXIF orientation of JPEG and PNG bytes.
+"""How the camera was held: the EXIF orientation of a JPEG or PNG, and turning by it.
 
 Records, devices and the SavedModel turn pictures by this one rule, so that all of them
 show a network the same pixels (`kerasseg.export.saved_model.encoded` is the same rule
@@ -16,14 +16,14 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 ORIENTATION = 0x0112
 ByteOrder = Literal["little", "big"]
 SEGMENTS = 1000
-"""Parts of a header that are looked at; real files have fewer than 50."""
+"""The most parts of a header that are read; real files have fewer than 50."""
 
 
 def orientation(encoded: bytes) -> int:
     """1..8 as in the EXIF standard; 1 (upright) where no valid tag is found.
 
-    Looked at: the first APP1 "Exif" segment of a JPEG before its frame, the first eXIf
-    chunk of a PNG before its pixels. Never raises, whatever the bytes are.
+    The tag counts in the first APP1 "Exif" segment of a JPEG before its frame, and in
+    the first eXIf chunk of a PNG before its pixels. Never raises, whatever the bytes.
     """
     if encoded.startswith(JPEG):
         start = _jpeg_block(encoded)

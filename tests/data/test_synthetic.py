@@ -149,7 +149,7 @@ def test_every_class_has_a_look_of_its_own(many):
 
 
 def test_weather_changes_the_picture():
-    drawn = [Light.draw(np.random.default_rng(i)) for i in range(60)]
+    drawn = [Light.random(np.random.default_rng(i)) for i in range(60)]
     assert {light.weather for light in drawn} == set(WEATHERS)
     by_weather = {light.weather: light for light in drawn}
     wall = {k: v.shade((200, 200, 200), 10.0) for k, v in by_weather.items()}
@@ -158,7 +158,7 @@ def test_weather_changes_the_picture():
 
 
 def test_haze_hides_the_distance():
-    light = Light.draw(np.random.default_rng(0))
+    light = Light.random(np.random.default_rng(0))
     far = light.shade((0, 0, 0), 1e5)
     assert np.allclose(far, light.haze, atol=1)
 

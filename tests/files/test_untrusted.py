@@ -175,7 +175,7 @@ EVIL = {
     kept_elsewhere: "lies in another file",
     virtual: "lies in another file",
     bomb: "a bomb",
-    words: "no array of numbers",
+    words: "not an array of numbers",
     plug_in: "with the HDF5 filters",
 }
 

@@ -70,7 +70,8 @@ class SplitDescription:
         counts = ("pixels", "images_with", "pixels_of_images_with")
         values = values | {key: tuple(values[key]) for key in counts}
         values["left_out"] = tuple(values.get("left_out", ()))
-        return cls(**values | {"shards": tuple(Shard(**s) for s in values["shards"])})
+        values["shards"] = tuple(Shard(**shard) for shard in values["shards"])
+        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL
@@ -40,8 +42,8 @@ def deserialise(serialised: tf.Tensor | bytes, instances: bool) -> Sample:
     Raises tf.errors.OpError where the record or a picture in it cannot be read, and
     UnicodeDecodeError where a name is not UTF-8.
     """
-    example = tf.io.parse_single_example(serialised, FEATURES)
-    decoded = _decode(example, instances)
+    example: dict = tf.io.parse_single_example(serialised, FEATURES)
+    decoded: dict[str, Any] = _decode(example, instances)
     return Sample(
         id=decoded["id"].numpy().decode(),
         image=decoded["image"].numpy(),

@@ -1,8 +1,11 @@
 """Houses: facades with windows in perspective, shops, gables, roofs and chimneys."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg.data.synthetic.canvas import noise
 from kerasseg.data.synthetic.stage import BUILDING, Stage, Thing, pick
@@ -44,7 +47,9 @@ class House:
     frame: int
 
     @classmethod
-    def draw(cls, rng, wall, outward):
+    def random(
+        cls, rng: np.random.Generator, wall: ArrayLike, outward: ArrayLike
+    ) -> House:
         wall, outward = np.asarray(wall, float), np.asarray(outward, float)
         length = float(np.hypot(*(wall[1] - wall[0])))
         colour = np.array(pick(rng, WALLS)) * rng.uniform(0.75, 1.1)
@@ -71,7 +76,7 @@ class House:
         height = self.floors * FLOOR
         return Thing(max(near[1], far[1]), self.paint, corners, 0.0, height)
 
-    def paint(self, stage: Stage):
+    def paint(self, stage: Stage) -> None:
         rng = stage.rng
         near, far = self.wall
         top = self.floors * FLOOR

@@ -1,9 +1,12 @@
 """A pinhole camera behind the windscreen. World: X right, Y up, Z ahead, in metres."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 NEAR = 0.6
 """Nothing nearer than this is projected."""
@@ -19,14 +22,14 @@ class Camera:
     roll: float
 
     @classmethod
-    def draw(cls, rng, rows: int, columns: int):
+    def random(cls, rng: np.random.Generator, rows: int, columns: int) -> Camera:
         focal = rng.uniform(0.82, 1.0) * math.sqrt(rows * columns * 4 / 3)
         horizon = rng.uniform(0.42, 0.52) * rows
         middle = rng.uniform(0.44, 0.56) * columns
         roll = math.radians(rng.normal(0, 0.8))
         return cls(focal, (middle, horizon), rng.uniform(1.25, 1.7), roll)
 
-    def project(self, points) -> np.ndarray:
+    def project(self, points: ArrayLike) -> np.ndarray:
         """World (..., 3) -> canvas (..., 2) x, y in pixels."""
         points = np.asarray(points, np.float64)
         scale = self.focal / np.maximum(points[..., 2], NEAR)
@@ -38,7 +41,7 @@ class Camera:
         pixels[..., 1] = u * sine + v * cosine + self.centre[1]
         return pixels
 
-    def ground(self, rows: int, columns: int):
+    def ground(self, rows: int, columns: int) -> tuple[int, np.ndarray, np.ndarray]:
         """Where the pixels look at the ground: first row, X and Z of each (rows, W).
 
         Z is at most 400 m; pixels above the horizon get Z = inf.

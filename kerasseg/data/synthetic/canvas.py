@@ -1,9 +1,13 @@
 """The canvas: picture and label painted by the same call, at twice the output size."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
 from kerasseg.taxonomy import IGNORE
@@ -12,8 +16,13 @@ CLASSES = 11
 VOID_CODE = CLASSES
 """Codes 0..10 are the classes as stuff, 11 is void, above it one code per object."""
 
+Colour = Sequence[int]
+"""Red, green and blue, 0..255."""
+
 SUPERSAMPLING = 2
+"""Canvas pixels along one pixel of the result."""
 FRACTION_BITS = 4
+"""OpenCV takes coordinates as fixed-point numbers with so many binary digits."""
 
 
 class Canvas:
@@ -22,7 +31,7 @@ class Canvas:
     pixels: uint8 (2 H, 2 W, 4); the last channel is the code.
     """
 
-    def __init__(self, height: int, width: int):
+    def __init__(self, height: int, width: int) -> None:
         self.size = (height, width)
         shape = (height * SUPERSAMPLING, width * SUPERSAMPLING, 4)
         self.pixels = np.zeros(shape, np.uint8)
@@ -30,7 +39,10 @@ class Canvas:
         self._instance_of = [0] * (CLASSES + 1)
 
     def new_object(self, class_id: int) -> int:
-        """The code of one more object of the class; at most 244 in a scene."""
+        """The code of one more object of the class.
+
+        Raises UserError above 244 objects in a scene.
+        """
         code = len(self._class_of)
         if code > 255:
             raise UserError("A synthetic scene holds at most 244 objects.")
@@ -38,17 +50,19 @@ class Canvas:
         self._instance_of.append(code - CLASSES)
         return code
 
-    def polygon(self, points, colour, code):
+    def polygon(self, points: ArrayLike, colour: Colour, code: int) -> None:
         """Fill a convex polygon; points: float (N, 2) x, y in canvas pixels."""
         cv2.fillConvexPoly(
             self.pixels, _fixed(points), (*colour, code), 8, FRACTION_BITS
         )
 
-    def outline(self, points, colour, code):
-        """Fill any simple polygon."""
+    def outline(self, points: ArrayLike, colour: Colour, code: int) -> None:
+        """Fill any simple polygon; points: float (N, 2) x, y in canvas pixels."""
         cv2.fillPoly(self.pixels, [_fixed(points)], (*colour, code), 8, FRACTION_BITS)
 
-    def stroke(self, points, width, colour, code):
+    def stroke(
+        self, points: ArrayLike, width: float, colour: Colour, code: int
+    ) -> None:
         """A line through the points, `width` canvas pixels wide, with round ends."""
         cv2.polylines(
             self.pixels,
@@ -60,7 +74,8 @@ class Canvas:
             FRACTION_BITS,
         )
 
-    def disc(self, centre, radius, colour, code):
+    def disc(self, centre: ArrayLike, radius: float, colour: Colour, code: int) -> None:
+        """Fill a circle; centre x, y and radius in canvas pixels."""
         x, y = _fixed(centre)
         cv2.circle(
             self.pixels,
@@ -72,7 +87,13 @@ class Canvas:
             FRACTION_BITS,
         )
 
-    def paste(self, texture, quad, code, opacity=None):
+    def paste(
+        self,
+        texture: np.ndarray,
+        quad: np.ndarray,
+        code: int,
+        opacity: np.ndarray | None = None,
+    ) -> None:
         """Texture in perspective on a quadrilateral.
 
         texture: uint8 (h, w, 3), row 0 is the top.
@@ -106,7 +127,9 @@ class Canvas:
             patch[..., :3] = mixed.astype(np.uint8)
         cv2.copyTo(patch, mask, view)
 
-    def stamp(self, colours, mask, left: int, top: int, code):
+    def stamp(
+        self, colours: np.ndarray, mask: np.ndarray, left: int, top: int, code: int
+    ) -> None:
         """Upright picture uint8 (h, w, 3) where mask (h, w) is true."""
         h, w = mask.shape
         box = self._clip((left, top), (left + w, top + h))
@@ -123,7 +146,7 @@ class Canvas:
             self.pixels[y0:y1, x0:x1],
         )
 
-    def result(self):
+    def result(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """image uint8 (H, W, 3): area mean; label uint8, instance uint16: vote."""
         height, width = self.size
         image = cv2.resize(self.pixels, (width, height), interpolation=cv2.INTER_AREA)
@@ -159,7 +182,9 @@ def white_noise() -> np.ndarray:
     return rng.uniform(-1, 1, (256, 256)).astype(np.float32)
 
 
-def noise(rng, height: int, width: int, cells: float) -> np.ndarray:
+def noise(
+    rng: np.random.Generator, height: int, width: int, cells: float
+) -> np.ndarray:
     """Smooth noise float32 (height, width) in -1..1, `cells` bumps along its height."""
     rows = int(np.clip(cells, 3, 128))
     columns = int(np.clip(cells * width / height, 3, 128))

@@ -1,5 +1,7 @@
 """Street furniture: lamp posts, signs, traffic lights, fences, and void clutter."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +32,9 @@ class Post:
     signs: tuple[tuple[str, float, float], ...]
 
     @classmethod
-    def draw(cls, rng, x, z, kind, inward):
+    def random(
+        cls, rng: np.random.Generator, x: float, z: float, kind: str, inward: int
+    ) -> Post:
         """kind: "lamp", "sign", "board" or "traffic"; inward: -1 or 1, to the road."""
         height = {"lamp": 6.5, "sign": 2.9, "board": 3.3, "traffic": 3.3}[kind]
         height *= rng.uniform(0.9, 1.25)
@@ -62,7 +66,7 @@ class Post:
             self.z, self.paint, circle(self.x, self.z, self.width), 0.0, self.height
         )
 
-    def paint(self, stage: Stage):
+    def paint(self, stage: Stage) -> None:
         if stage.visible(self.width, self.z):
             self._pole(stage)
         for kind, y, radius in self.signs:
@@ -89,7 +93,9 @@ class Post:
             stage.canvas.stroke(stage.camera.project(head), width * 1.8, dark, code)
 
 
-def paint_sign(stage: Stage, kind, x, y, z, radius):
+def paint_sign(
+    stage: Stage, kind: str, x: float, y: float, z: float, radius: float
+) -> None:
     """One sign of a kind of `_shape`, or "plate", "blue", "green", "lights0..2"."""
     canvas, code = stage.canvas, stage.canvas.new_object(SIGN)
     centre = stage.camera.project((x, y, z))
@@ -135,7 +141,9 @@ def paint_sign(stage: Stage, kind, x, y, z, radius):
             disc(0, dy, 0.27, LAMPS[lamp] if on else lit((52, 48, 44)))
 
 
-def fence(start, end, height, style) -> Thing:
+def fence(
+    start: tuple[float, float], end: tuple[float, float], height: float, style: str
+) -> Thing:
     """A fence between two ground points (X, Z): "planks", "rails" or "mesh"."""
 
     def paint(stage: Stage):
@@ -179,7 +187,7 @@ def _fence_texture(style, n, m, length, rng):
     return albedo, np.ones((n, m), np.float32), opacity
 
 
-def clutter(rng, x, z) -> Thing:
+def clutter(rng: np.random.Generator, x: float, z: float) -> Thing:
     """A wheelie bin or a grey box: things of no class, so void."""
     width, height = rng.uniform(0.5, 1.0), rng.uniform(0.8, 1.3)
     colours = ((52, 78, 54), (60, 62, 66), (92, 92, 96))

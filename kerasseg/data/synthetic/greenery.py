@@ -1,5 +1,8 @@
 """Trees with leafy crowns, hedges, and the far wood along the horizon."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +17,8 @@ LARGEST_SPRITE = 640
 
 @dataclass(frozen=True)
 class Tree:
+    """x, z: its foot on the ground; height, radius of the crown, trunk: metres."""
+
     x: float
     z: float
     height: float
@@ -22,7 +27,9 @@ class Tree:
     leaves: tuple[float, ...]
 
     @classmethod
-    def draw(cls, rng, x, z, height):
+    def random(
+        cls, rng: np.random.Generator, x: float, z: float, height: float
+    ) -> Tree:
         leaves = np.array(pick(rng, LEAVES)) * rng.uniform(0.75, 1.15)
         return cls(
             x=x,
@@ -39,7 +46,7 @@ class Tree:
             self.z, self.paint, circle(self.x, self.z, self.radius), low, self.height
         )
 
-    def paint(self, stage: Stage):
+    def paint(self, stage: Stage) -> None:
         code = stage.canvas.new_object(TREE)
         bark = stage.light.shade(BARK, self.z, (0.0, 0.3, -0.5))
         dark = [int(0.7 * c) for c in bark]
@@ -88,7 +95,12 @@ class Tree:
         stage.canvas.stamp(picture, mask, int(left), int(top), code)
 
 
-def hedge(start, end, height, leaves) -> Thing:
+def hedge(
+    start: tuple[float, float],
+    end: tuple[float, float],
+    height: float,
+    leaves: Sequence[float],
+) -> Thing:
     """A cut hedge between two ground points (X, Z), `start` the nearer one."""
 
     def paint(stage: Stage):
@@ -108,7 +120,7 @@ def hedge(start, end, height, leaves) -> Thing:
     return Thing(max(start[1], end[1]), paint, np.array([start, end]))
 
 
-def paint_far_wood(stage: Stage):
+def paint_far_wood(stage: Stage) -> None:
     """A ragged line of trees along the horizon, where nothing nearer hides it."""
     rng, columns = stage.rng, stage.canvas.pixels.shape[1]
     depth = 190.0

@@ -1,12 +1,17 @@
 """The street on the ground plane: carriageway, markings, kerbs, pavements, shadows."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from kerasseg.data.synthetic.canvas import FRACTION_BITS, white_noise
+from kerasseg.data.synthetic.camera import Camera
+from kerasseg.data.synthetic.canvas import FRACTION_BITS, Canvas, white_noise
+from kerasseg.data.synthetic.light import Light
 from kerasseg.data.synthetic.stage import PAVEMENT, ROAD, TREE, pick
 
 # material: class, albedo, strength of its texture
@@ -44,12 +49,12 @@ class Street:
     gaps: tuple[tuple[int, float, float], ...]
     crossing: float
     edge_paint: int
-    asphalt: tuple[int, ...]
-    slabs: tuple[int, ...]
+    asphalt: tuple[float, float, float]
+    slabs: tuple[float, float, float]
     dash: float
 
     @classmethod
-    def draw(cls, rng):
+    def random(cls, rng: np.random.Generator) -> Street:
         lanes = pick(rng, (2, 2, 2, 3, 4))
         half = lanes * rng.uniform(2.9, 3.5) / 2
         bent = rng.random() < 0.5
@@ -75,22 +80,26 @@ class Street:
             dash=rng.uniform(1.5, 3.5),
         )
 
-    def middle(self, z):
+    def middle(self, z: float) -> float:
+        """World X of the middle of the street z metres ahead."""
         return self.offset + self.slope * z + 0.5 * self.bend * z * z
 
-    def place(self, s, z):
+    def place(self, s: float, z: float) -> float:
         """World X of the point s metres right of the middle, z metres ahead."""
         return self.middle(z) + s
 
-    def heading(self, z):
+    def heading(self, z: float) -> float:
         """The street's angle against straight ahead, radians."""
         return math.atan(self.slope + self.bend * z)
 
-    def in_gap(self, side, low, high):
+    def in_gap(self, side: int, low: float, high: float) -> bool:
+        """Whether a side street meets that side between two distances, metres."""
         return any(g == side and low < z1 and high > z0 for g, z0, z1 in self.gaps)
 
 
-def paint_ground(canvas, camera, light, street, shadow):
+def paint_ground(
+    canvas: Canvas, camera: Camera, light: Light, street: Street, shadow: np.ndarray
+) -> None:
     """Everything below the horizon; shadow: uint8 mask of the canvas, 255 = shaded."""
     rows, columns = canvas.pixels.shape[:2]
     first, x, z = camera.ground(rows, columns)
@@ -110,7 +119,7 @@ def paint_ground(canvas, camera, light, street, shadow):
         borderMode=cv2.BORDER_REPLICATE,
     )
 
-    albedo = [values[1] for values in MATERIALS]
+    albedo: list[Sequence[float]] = [values[1] for values in MATERIALS]
     albedo[ASPHALT], albedo[SLAB] = street.asphalt, street.slabs
     near = z[:, z.shape[1] // 2, None]  # haze by row: the roll is small
     clear = np.exp(near * np.float32(-1 / light.haze_range))
@@ -132,7 +141,12 @@ def paint_ground(canvas, camera, light, street, shadow):
     cv2.copyTo(patch, seen.view(np.uint8), canvas.pixels[first:])
 
 
-def shadow_mask(canvas, camera, light, footprints):
+def shadow_mask(
+    canvas: Canvas,
+    camera: Camera,
+    light: Light,
+    footprints: Sequence[tuple[np.ndarray, float, float]],
+) -> np.ndarray:
     """Where objects shade the ground: the sun's cast shadow and dark contact below.
 
     footprints: (points (N, 2) X Z, low, high): a prism between two heights, m.

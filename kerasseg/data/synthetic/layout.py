@@ -1,4 +1,6 @@
-"""Who stands where: a seeded arrangement of houses, trees, furniture and traffic."""
+"""Where things stand: a random arrangement of houses, trees, furniture and traffic."""
+
+from __future__ import annotations
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from kerasseg.data.synthetic.stage import Thing, pick
 from kerasseg.data.synthetic.vehicles import Vehicle
 
 
-def arrange(rng, street: Street) -> list[Thing]:
+def arrange(rng: np.random.Generator, street: Street) -> list[Thing]:
     """All things of one scene, in no order; the same for every size of the picture."""
     things = []
     for side in (-1, 1):
@@ -43,12 +45,12 @@ def _roadside(rng, street, side):
         if built:
             line = side * (edge + setback - 0.05)
             wall = [(street.place(line, v), v) for v in (z, z + length)]
-            things.append(House.draw(rng, wall, (side, 0.0)).thing())
+            things.append(House.random(rng, wall, (side, 0.0)).thing())
         else:
             for _ in range(rng.integers(1, 4)):
                 s = side * (edge + rng.uniform(3, 9))
                 v = z + rng.uniform(0, length)
-                tree = greenery.Tree.draw(
+                tree = greenery.Tree.random(
                     rng, street.place(s, v), v, rng.uniform(5, 11)
                 )
                 things.append(tree.thing())
@@ -60,7 +62,9 @@ def _roadside(rng, street, side):
         for v in np.arange(rng.uniform(7, 16), 70, rng.uniform(9, 16)):
             if not street.in_gap(side, v - 1, v + 1):
                 s = side * (edge - 0.4)
-                tree = greenery.Tree.draw(rng, street.place(s, v), v, rng.uniform(4, 8))
+                tree = greenery.Tree.random(
+                    rng, street.place(s, v), v, rng.uniform(4, 8)
+                )
                 things.append(tree.thing())
     return things
 
@@ -68,10 +72,10 @@ def _roadside(rng, street, side):
 def _border(rng, kind, ends):
     if kind == "hedge":
         leaves = pick(rng, greenery.LEAVES)
-        return [greenery.hedge(*ends, rng.uniform(0.8, 1.8), leaves)]
+        return [greenery.hedge(ends[0], ends[1], rng.uniform(0.8, 1.8), leaves)]
     if kind == "fence":
         style = pick(rng, ("planks", "rails", "mesh"))
-        return [furniture.fence(*ends, rng.uniform(1.0, 1.7), style)]
+        return [furniture.fence(ends[0], ends[1], rng.uniform(1.0, 1.7), style)]
     return []
 
 
@@ -85,14 +89,14 @@ def _posts(rng, street, side):
         if street.in_gap(side, v - 0.5, v + 0.5):
             continue
         kind = pick(rng, kinds)
-        things.append(Post.draw(rng, street.place(line, v), v, kind, -side).thing())
+        things.append(Post.random(rng, street.place(line, v), v, kind, -side).thing())
     if rng.random() < 0.3:
         start = rng.uniform(6, 18)
         stop = start + rng.uniform(4, 12)
         if not street.in_gap(side, start, stop):
             s = side * (street.half + 0.3)
             ends = [(street.place(s, v), v) for v in (start, stop)]
-            things.append(furniture.fence(*ends, 1.05, "rails"))
+            things.append(furniture.fence(ends[0], ends[1], 1.05, "rails"))
     if rng.random() < 0.15:
         v = rng.uniform(8, 25)
         s = side * (street.half + street.pavement - 0.6)
@@ -110,7 +114,7 @@ def _parked(rng, street, side):
         if not street.in_gap(side, z - 3, z + 3):
             s = side * (street.half - 1.1)
             yaw = street.heading(z) + facing + rng.normal(0, 0.03)
-            things.append(Vehicle.draw(rng, street.place(s, z), z, yaw).thing())
+            things.append(Vehicle.random(rng, street.place(s, z), z, yaw).thing())
         z += rng.uniform(5.6, 11)
     return things
 
@@ -125,14 +129,14 @@ def _traffic(rng, street):
         while z < 90 and rng.random() < 0.72:
             s = side * (street.half - lane / 2) if street.lanes != 3 else side * lane
             yaw = street.heading(z) + facing + rng.normal(0, 0.02)
-            things.append(Vehicle.draw(rng, street.place(s, z), z, yaw).thing())
+            things.append(Vehicle.random(rng, street.place(s, z), z, yaw).thing())
             z += rng.uniform(9, 30)
     for side, low, high in street.gaps:
         if rng.random() < 0.5:
             s = side * (street.half + rng.uniform(0.5, 3))
             z = (low + high) / 2
             x = street.place(s, z)
-            things.append(Vehicle.draw(rng, x, z, -side * np.pi / 2).thing())
+            things.append(Vehicle.random(rng, x, z, -side * np.pi / 2).thing())
     return things
 
 
@@ -150,7 +154,7 @@ def _people(rng, street):
         )
         turn = np.pi / 2 if crossing or rng.random() < 0.25 else 0.0
         yaw = turn + np.pi * rng.integers(2) + rng.normal(0, 0.25)
-        things.append(Person.draw(rng, street.place(s, z), z, yaw).thing())
+        things.append(Person.random(rng, street.place(s, z), z, yaw).thing())
     for _ in range(rng.poisson(2.5)):
         z = rng.uniform(6, 10)
         across = rng.random() < 0.25
@@ -159,7 +163,7 @@ def _people(rng, street):
         yaw = np.pi / 2 if across else street.heading(z)
         yaw += np.pi * (rng.integers(2) if across else coming) + rng.normal(0, 0.2)
         x = street.place(s, z)
-        things.append(Person.draw(rng, x, z, yaw, cycling=True).thing())
+        things.append(Person.random(rng, x, z, yaw, cycling=True).thing())
     return things
 
 
@@ -169,4 +173,4 @@ def _end_of_street(rng, street):
     wide = rng.uniform(14, 30)
     middle = street.middle(z) + rng.normal(0, 4)
     wall = [(middle - wide / 2, z), (middle + wide / 2, z)]
-    return House.draw(rng, wall, (0.0, 1.0)).thing()
+    return House.random(rng, wall, (0.0, 1.0)).thing()

@@ -1,12 +1,17 @@
 """Daylight: colour of lit surfaces, haze, the sky, and what the sensor adds."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
-from kerasseg.data.synthetic.canvas import noise
+from kerasseg.data.synthetic.camera import Camera
+from kerasseg.data.synthetic.canvas import Canvas, noise
 
 SKY = 0
 UP = (0.0, 1.0, 0.0)
@@ -35,7 +40,7 @@ class Light:
     shadow: float
 
     @classmethod
-    def draw(cls, rng):
+    def random(cls, rng: np.random.Generator) -> Light:
         shares = np.array([values[0] for values in WEATHERS.values()])
         weather = list(WEATHERS)[int(rng.choice(len(shares), p=shares / shares.sum()))]
         _, strength, ambient, sun, zenith, haze, clouds = WEATHERS[weather]
@@ -60,7 +65,9 @@ class Light:
             shadow=0.55 * strength / (strength + 0.2),
         )
 
-    def shade(self, albedo, depth, normal=UP):
+    def shade(
+        self, albedo: Iterable[float], depth: float, normal: Sequence[float] = UP
+    ) -> list[int]:
         """Colour (three ints) of a matt surface seen at the depth."""
         nx, ny, nz = normal
         lx, ly, lz = self.direction
@@ -74,14 +81,22 @@ class Light:
             colour.append(min(255, int(value)))
         return colour
 
-    def shade_all(self, albedos, depth, normal=UP):
+    def shade_all(
+        self, albedos: ArrayLike, depth: float, normal: Sequence[float] = UP
+    ) -> np.ndarray:
         """`shade` for an array of albedos (..., 3) -> uint8."""
         black = np.array(self.shade((0, 0, 0), depth, normal))
         white = np.array(self.shade((100, 100, 100), depth, normal))
         lit = np.asarray(albedos) * ((white - black) / 100) + black
         return np.minimum(lit, 255).astype(np.uint8)
 
-    def paint_with(self, albedo, brightness, depth, normal=UP):
+    def paint_with(
+        self,
+        albedo: Iterable[float],
+        brightness: np.ndarray,
+        depth: float,
+        normal: Sequence[float] = UP,
+    ) -> np.ndarray:
         """Picture uint8 (h, w, 3) of one albedo under a brightness (h, w), 0..2."""
         steps = np.arange(256)[:, None] / 128
         table = self.shade_all(steps * np.asarray(albedo), depth, normal)
@@ -89,7 +104,9 @@ class Light:
         return cv2.LUT(cv2.cvtColor(steps, cv2.COLOR_GRAY2RGB), table[None])
 
 
-def paint_sky(canvas, camera, light, rng):
+def paint_sky(
+    canvas: Canvas, camera: Camera, light: Light, rng: np.random.Generator
+) -> None:
     """Gradient, glow around the sun and clouds, on the whole canvas."""
     rows, columns = canvas.pixels.shape[:2]
     h, w = -(-rows // 4), -(-columns // 4)
@@ -116,7 +133,7 @@ def paint_sky(canvas, camera, light, rng):
     cv2.resize(coded, (columns, rows), canvas.pixels)
 
 
-def expose(image, rng):
+def expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Exposure, white balance, vignetting, blur and noise: uint8 RGB in and out."""
     height, width = image.shape[:2]
     # The camera's own exposure control, with its errors.

@@ -1,5 +1,7 @@
 """Pedestrians and cyclists: jointed figures with clothes, at any heading."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +45,14 @@ class Person:
     cycling: bool
 
     @classmethod
-    def draw(cls, rng, x, z, yaw, cycling=False):
+    def random(
+        cls,
+        rng: np.random.Generator,
+        x: float,
+        z: float,
+        yaw: float,
+        cycling: bool = False,
+    ) -> Person:
         helmet = ((220, 220, 216), (190, 40, 40), (60, 60, 64))
         vest = cycling and rng.random() < 0.75
         return cls(

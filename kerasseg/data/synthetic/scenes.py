@@ -1,4 +1,8 @@
-"""One synthetic scene, or a row of them."""
+"""One synthetic scene, or a series of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -44,10 +48,11 @@ TAXONOMY = Taxonomy(
 """CamVid's 11 classes in CamVid's order and colours."""
 
 SMALLEST = 32
+"""Pixels of the shorter side."""
 
 
 def scene(seed: int, index: int, height: int, width: int) -> Sample:
-    """The scene number `index` of the endless row that `seed` names.
+    """The scene number `index` of the endless series that `seed` names.
 
     The same four numbers give the same scene, whatever was drawn before; another size
     gives the same street with other textures and fewer or more of its small things.
@@ -55,7 +60,7 @@ def scene(seed: int, index: int, height: int, width: int) -> Sample:
     instance: uint16, one id per car, pedestrian, bicyclist, sign, pole and tree,
     0 elsewhere.
 
-    Raises ValueError for sides below 32 pixels and for negative seed or index.
+    Raises UserError for sides below 32 pixels and for negative seed or index.
     """
     if min(height, width) < SMALLEST:
         raise UserError(
@@ -66,10 +71,10 @@ def scene(seed: int, index: int, height: int, width: int) -> Sample:
         raise UserError(f"seed and index must be >= 0, got {seed} and {index}.")
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, index])))
     canvas = Canvas(height, width)
-    light = Light.draw(rng)
+    light = Light.random(rng)
     rows, columns = height * SUPERSAMPLING, width * SUPERSAMPLING
-    camera = Camera.draw(rng, rows, columns)
-    street = Street.draw(rng)
+    camera = Camera.random(rng, rows, columns)
+    street = Street.random(rng)
     things = arrange(rng, street)
     stage = Stage(canvas, camera, light, rng)
 
@@ -81,7 +86,7 @@ def scene(seed: int, index: int, height: int, width: int) -> Sample:
     shadow = shadow_mask(canvas, camera, light, footprints)
     paint_ground(canvas, camera, light, street, shadow)
     for thing in sorted(stage.in_view(things), key=lambda thing: -thing.depth):
-        thing.draw(stage)
+        thing.paint(stage)
     if rng.random() < 0.2:
         _paint_bonnet(canvas, light, rng)
     image, label, instance = canvas.result()
@@ -94,8 +99,10 @@ def scene(seed: int, index: int, height: int, width: int) -> Sample:
     )
 
 
-def scenes(count: int, height: int, width: int, seed: int = 0, start: int = 0):
-    """Yield `count` scenes with the numbers start, start + 1, ..."""
+def scenes(
+    count: int, height: int, width: int, seed: int = 0, start: int = 0
+) -> Iterator[Sample]:
+    """Yields `count` scenes with the numbers start, start + 1, ...; see `scene`."""
     for index in range(start, start + count):
         yield scene(seed, index, height, width)
 

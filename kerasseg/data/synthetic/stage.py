@@ -1,9 +1,13 @@
-"""What every object needs to draw itself: canvas, camera and light; and what it is."""
+"""The stage on which things paint themselves: canvas, camera and light."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg.data.synthetic.camera import Camera
 from kerasseg.data.synthetic.canvas import SUPERSAMPLING, Canvas
@@ -36,7 +40,7 @@ class Stage:
     light: Light
     rng: np.random.Generator
 
-    def in_view(self, things) -> list:
+    def in_view(self, things: Sequence[Thing]) -> list[Thing]:
         """The things whose footprints lie, at least in part, within the view."""
         starts = np.cumsum([0] + [len(t.footprint) for t in things[:-1]])
         ground = np.concatenate([t.footprint for t in things])
@@ -58,19 +62,22 @@ class Thing:
     """One object of the scene.
 
     depth: metres ahead; farther things are painted first.
-    draw: paints it on a stage.
+    paint: paints it on a stage.
     footprint: X, Z of its corners on the ground (N, 2), for its shadow.
     low, high: between which heights it shades, metres; high 0 = no shadow.
     """
 
     depth: float
-    draw: Callable[[Stage], None]
+    paint: Callable[[Stage], None]
     footprint: np.ndarray
     low: float = 0.0
     high: float = 0.0
 
 
-def pick(rng, items):
+Item = TypeVar("Item")
+
+
+def pick(rng: np.random.Generator, items: Sequence[Item]) -> Item:
     """One of the items, each as likely; quicker than `rng.choice`."""
     return items[int(rng.random() * len(items))]
 
@@ -81,7 +88,7 @@ def circle(x: float, z: float, radius: float) -> np.ndarray:
     return np.stack([x + radius * np.cos(angle), z + radius * np.sin(angle)], 1)
 
 
-def turned(points, x: float, z: float, yaw: float) -> np.ndarray:
+def turned(points: ArrayLike, x: float, z: float, yaw: float) -> np.ndarray:
     """Body points (..., 3) right, up, forward -> world; yaw: heading, clockwise."""
     points = np.asarray(points, np.float64)
     sine, cosine = np.sin(yaw), np.cos(yaw)

@@ -1,5 +1,7 @@
 """Cars, vans and buses: an extruded profile with glass, wheels, lights and plates."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,7 +55,9 @@ class Vehicle:
     lamps_on: bool
 
     @classmethod
-    def draw(cls, rng, x, z, yaw):
+    def random(
+        cls, rng: np.random.Generator, x: float, z: float, yaw: float
+    ) -> Vehicle:
         kinds = list(PROFILES)
         kind = kinds[int(rng.choice(5, p=(0.38, 0.27, 0.18, 0.11, 0.06)))]
         if kind == "bus" and z < 14:
@@ -70,7 +74,7 @@ class Vehicle:
         depth = 0.5 * (self.z + float(corners[:, 1].min()))
         return Thing(depth, self.paint, corners, 0.0, height)
 
-    def paint(self, stage: Stage):
+    def paint(self, stage: Stage) -> None:
         mesh = _mesh(self.kind)
         world = turned(mesh.points, self.x, self.z, self.yaw)
         if world[:, 2].min() < 1.2:
