@@ -1,14 +1,14 @@
 """`python -m kerasseg.records verify`, as a user calls it."""
 
+import shutil
+
 import pytest
-import walk
 
 from kerasseg import records
 
 
-def test_right_records_and_damaged_ones(tmp_path, capsys):
-    folder = walk.records(tmp_path / "r")
-    capsys.readouterr()
+def test_right_records_and_damaged_ones(shared_records, tmp_path, capsys):
+    folder = shutil.copytree(shared_records, tmp_path / "r")
     records.main(["verify", str(folder)])
     shown = capsys.readouterr().out
     assert "train: 10 samples in 8 shards" in shown and "val: 5 samples" in shown
@@ -21,4 +21,4 @@ def test_right_records_and_damaged_ones(tmp_path, capsys):
     assert stop.value.code == 2
     message = capsys.readouterr().err
     assert f"{shard.name} was changed" in message and "record 0" in message
-    assert f"kerasseg.prepare synthetic {folder} --train 10" in message
+    assert f"kerasseg.prepare synthetic {shared_records} --train 10" in message

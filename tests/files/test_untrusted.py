@@ -33,6 +33,12 @@ def good(tmp_path_factory):
     return file
 
 
+@pytest.fixture(scope="module")
+def litert_bytes(good, tmp_path_factory):
+    file = tmp_path_factory.mktemp("litert") / "a.tflite"
+    return conversion.write(runs.load(good), file, taxonomy=TAXONOMY).read_bytes()
+
+
 def members(file: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(file) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -192,7 +198,7 @@ def test_evil_weights_are_refused(good, tmp_path, spoil):
         runs.load(packed(tmp_path / "a.keras", contents.items()))
 
 
-def test_weights_that_are_none(tmp_path):
+def test_files_that_are_not_weights(tmp_path):
     file = tmp_path / "state.weights.h5"
     for data in (b"", b"no weights", b"\x89HDF\r\n\x1a\n" + bytes(500)):
         file.write_bytes(data)
@@ -200,9 +206,9 @@ def test_weights_that_are_none(tmp_path):
             untrusted.check_weights(file)
 
 
-def test_commands_refuse_in_one_line(good, tmp_path, capsys):
+def test_commands_refuse_in_one_line(good, shared_records, tmp_path, capsys):
     """predict, evaluate and export of an evil run; train that would resume one."""
-    folder = walk.records(tmp_path / "records")
+    folder = shutil.copytree(shared_records, tmp_path / "records")
     run = tmp_path / "run-1"
     run.mkdir()
     values = {"class_name": "TFSMLayer"}
@@ -255,8 +261,10 @@ def test_a_state_of_another_network_is_refused(good, tmp_path):
         runs.load_state(other, tmp_path / "state.weights.h5")
 
 
-def test_a_bomb_behind_a_litert_file_is_refused(good, tmp_path):
-    file = conversion.write(runs.load(good), tmp_path / "a.tflite")
+def test_a_bomb_behind_a_litert_file_is_refused(litert_bytes, tmp_path):
+    file = tmp_path / "a.tflite"
+    end = litert_bytes.index(b"PK\x03\x04")  # where its own archive begins
+    file.write_bytes(litert_bytes[:end])
     values = TAXONOMY.to_json() | {"more": " " * (50 << 20)}
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("taxonomy.json", json.dumps(values))
@@ -264,10 +272,10 @@ def test_a_bomb_behind_a_litert_file_is_refused(good, tmp_path):
         _ = litert.Model(file, threads=1).taxonomy
 
 
-def test_damaged_litert_files_are_refused_or_run(good, tmp_path):
+def test_damaged_litert_files_are_refused_or_run(litert_bytes, tmp_path):
     """LiteRT checks the whole structure itself; none of these may end the process."""
-    file = conversion.write(runs.load(good), tmp_path / "a.tflite", taxonomy=TAXONOMY)
-    data, random = file.read_bytes(), np.random.default_rng(0)
+    file, data = tmp_path / "a.tflite", litert_bytes
+    random = np.random.default_rng(0)
     cuts = [data[:n] for n in (0, 4, 8, 100, len(data) // 2, len(data) * 9 // 10)]
     noise = [random.bytes(n) for n in (1, 8, 5000)]
     noise += [data[:8] + random.bytes(5000)]
