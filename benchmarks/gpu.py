@@ -175,20 +175,17 @@ def bare(name: str, batch: int, size, steps: int) -> Side:
 def fit(name: str, batch: int, size, steps: int) -> Side:
     from itertools import repeat
 
-    import numpy as np
-
-    from kerasseg import augment, losses
-    from kerasseg.fit.optimizer import optimizer
-    from kerasseg.fit.trainer import Trainer
+    from kerasseg import augment, config, losses
+    from kerasseg.fit import from_settings
+    from kerasseg.fit.devices import Devices
 
     loss = losses.total({"cross_entropy": 1}, [1.0] * CLASSES)
-    policy = augment.POLICIES["road"]
-    trainer = Trainer(network_of(name, size), loss, policy, size)
-    guard = optimizer("adamw", 1e-4, weight_decay=1e-4, ema=0.99)
-    trainer.compile(optimizer=guard, jit_compile=True)
-    # Built on crops; what `fit` sees first is larger.
-    crop = {"image": np.zeros((1, *size, 3)), "label": np.zeros((1, *size), np.uint8)}
-    trainer(crop, training=False)
+    values = {"learning_rate": 1e-4, "weight_decay": 1e-4, "ema": 0.99}
+    values |= {"schedule": "constant", "precision": "mixed_bfloat16"}
+    settings = config.Config(augment=augment.POLICIES["road"], fit=config.Fit(**values))
+    trainer = from_settings.trainer_of(
+        settings, lambda: network_of(name, size), loss, size, steps, Devices(gpu=True)
+    )
     one = larger(batch, size)
 
     def turn():

@@ -4,7 +4,7 @@ python benchmarks/memory.py [--model unet] [--size 512 512] [--batch 4] [--steps
 
 Each side runs in a process of its own, one after the other: what is measured is the
 largest resident memory of the process (ru_maxrss), less that of a process that only
-imports and builds what the training is made of. Seconds are of the last step.
+imports and builds the network. Seconds are of the last step.
 
 bare: `compile` and `train_on_batch` of the network as Keras builds it, AdamW.
 kerasseg: the step of `python -m kerasseg.train`: augmentation, one-hot, confusion
@@ -27,13 +27,14 @@ SIDES = {
     "nothing": {},
     "bare": {},
     "kerasseg": {},
-    "accumulate = 2": {"parts": 2},
-    "accumulate = 4": {"parts": 4},
+    "accumulate = 2": {"accumulate": 2},
+    "accumulate = 4": {"accumulate": 4},
     "remat": {"remat": True},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
     "mixed_float16": {"precision": "mixed_float16"},
-    "remat, accumulate = 4": {"parts": 4, "remat": True},
+    "remat, accumulate = 4": {"accumulate": 4, "remat": True},
 }
+"""Side -> what it changes in the settings of `fit`."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,21 @@ def measure(asked: Memory, side: str) -> dict:
     import numpy as np
 
     from kerasseg import augment, config, losses, models
-    from kerasseg.fit.fused_normalisation import fused
-    from kerasseg.fit.optimizer import optimizer
-    from kerasseg.fit.trainer import Trainer
+    from kerasseg.fit import from_settings
+    from kerasseg.fit.devices import Devices
 
-    settings = dict(SIDES[side])
-    keras.config.set_dtype_policy(settings.pop("precision", "float32"))
     rng, shape = np.random.default_rng(0), (asked.batch, *asked.size)
     image = rng.integers(0, 256, (*shape, 3), np.uint8)
     label = rng.integers(0, asked.classes, shape, np.uint8)
     loss = losses.total({"cross_entropy": 1, "soft_dice": 1}, [1.0] * asked.classes)
     options = config.options(asked.options, "--options")
-    network = models.build(asked.model, asked.classes, (*asked.size, 3), **options)
+
+    def build():
+        return models.build(asked.model, asked.classes, (*asked.size, 3), **options)
+
     batch = {"image": image, "label": label}
-    if side == "bare":
+    if side in ("nothing", "bare"):
+        network = build()
         network.compile(keras.optimizers.AdamW(1e-3), loss, jit_compile=False)
         hot = np.eye(asked.classes, dtype="float32")[label]
         image = image.astype("float32")
@@ -99,11 +101,17 @@ def measure(asked: Memory, side: str) -> dict:
     else:
         numbers = rng.random((asked.batch, augment.NUMBERS), np.float32)
         batch["numbers"] = numbers
-        policy = augment.POLICIES["road"]
-        trainer = Trainer(fused(network), loss, policy, asked.size, **settings)
-        scaled = keras.config.dtype_policy().name == "mixed_float16"
-        guard = optimizer("adamw", 1e-3, ema=0.98, loss_scale=scaled)
-        trainer.compile(guard, jit_compile=False)
+        fit = config.Fit(learning_rate=1e-3, schedule="constant", **SIDES[side])
+        settings = config.Config(augment=augment.POLICIES["road"], fit=fit)
+        cpu = Devices(gpu=False)
+        trainer = from_settings.trainer_of(
+            settings,
+            lambda: cpu.as_trained_here(build(), xla=False),
+            loss,
+            asked.size,
+            asked.steps,
+            cpu,
+        )
 
         def step():
             trainer.train_on_batch(batch)

@@ -1,8 +1,8 @@
 """`python -m kerasseg.finetune_int8 RUN`: a run whose int8 file loses less.
 
 Goes on training the run's best network for an epoch at a small rate while it computes
-as the int8 file will (see kerasseg/export/qat.py), into a new run folder RUN-int8-1
-with int8_ranges.json, in whose ranges the export then quantises.
+as the int8 file will (see kerasseg/export/litert/fake_quantisation.py), into a new run
+folder RUN-int8-1 with int8_ranges.json, in whose ranges the export then quantises.
 
 Exit code 3: int8 still loses more than the limit.
 """
@@ -15,14 +15,22 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from kerasseg import UserError, config, runs
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command
 from kerasseg.export.formats import Limits
 from kerasseg.export.run import Export, calibration_images, export_run
 from kerasseg.files import atomic
+from kerasseg.fit import from_settings
+from kerasseg.fit.devices import Devices
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasseg.fit.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,22 @@ def main(argv: list[str]) -> None:
 
 
 def finetune(run: Path, asked: FinetuneInt8) -> bool:
-    """Writes the new run; whether its int8 file keeps to the limit."""
+    """Writes the new run; whether its int8 file keeps to the limit.
+
+    Raises UserError for a run or records that cannot be read, for settings of the run
+    that a quantised network cannot train with, and when the loss is NaN or Inf.
+    """
     # ---- The run, and what its int8 file loses -------------------------------------
-    start_tensorflow()
+    settings = runs.settings_for(run, asked.records)
+    tuned = settings_of_finetuning(settings, asked.rate)
+    used = from_settings.devices_of(tuned)
     import keras
 
     from kerasseg.data import pipeline
     from kerasseg.export.litert.fake_quantisation import FILE
     from kerasseg.inference.class_maps import network_size
 
-    network, settings = runs.load(run), runs.settings_for(run, asked.records)
+    network = runs.load(run)
     data, records = settings.data, settings.data.records
     size = network_size(network)
     val = pipeline.batches(records, data.val, batch_size=data.batch, size=size)
@@ -75,8 +89,8 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     # ---- Fine-tune the copy that computes as int8 will -----------------------------
     keras.utils.set_random_seed(settings.seed)
     out = runs.derive(run, "int8", settings)
-    learnt = _train(network, settings, asked, val, out)
-    atomic.write_json(out / FILE, learnt)
+    ranges = _train(network, tuned, asked.epochs, val, out, used)
+    atomic.write_json(out / FILE, ranges)
     with atomic.replacing(out / "network.keras") as aside:
         network.save(aside)
 
@@ -101,50 +115,63 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     return passed and after[1]["passed"]
 
 
-def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
-    """Fine-tunes; `network` then has the weights of the best epoch. Its ranges."""
-    from kerasseg import models
-    from kerasseg.data import records as shards
-    from kerasseg.export.litert.fake_quantisation import quantised
-    from kerasseg.fit import callbacks
-    from kerasseg.fit.trainer import Trainer
-    from kerasseg.inference.class_maps import network_size
-    from kerasseg.train import crop_of, loss_of, optimizer_of, stream_of
+def settings_of_finetuning(settings: config.Config, rate: float) -> config.Config:
+    """Those of a run's training, as its network is fine-tuned at a share of the rate.
 
-    data, size = settings.data, network_size(network)
-    known = shards.describe(data.records).split(data.train)
-    crop = crop_of(data, size)
-    steps = max(1, round(known.samples / data.batch))
+    Raises UserError for settings that a quantised network cannot train with.
+    """
+    fit = settings.fit
+    if fit.devices > 1:
+        # A convolution reads the batch normalisation behind it; a copy of the network
+        # for several devices, made layer by layer, would lose that.
+        raise UserError(
+            f"The run was trained with --fit.devices {fit.devices}, and fine-tuning "
+            "for int8 runs on one device only. Write devices = 1 into the [fit] table "
+            "of its config.toml to fine-tune on one."
+        )
     fit = dataclasses.replace(
-        settings.fit,
-        learning_rate=asked.rate * settings.fit.learning_rate,
+        fit,
+        learning_rate=rate * fit.learning_rate,
         weight_decay=0.0,
         ema=0.0,
         precision="float32",
+        devices=1,
+        xla="off",  # which has no kernel for rounded channels
     )
-    borders = (fit.border_weight, fit.border_sigma) if fit.border_weight else None
+    return dataclasses.replace(settings, fit=fit)
+
+
+def _train(
+    network: Any, settings: config.Config, epochs: int, val, out: Path, used: Devices
+) -> dict[str, list[float]]:
+    """Fine-tunes; `network` then has the weights of the best epoch. Its ranges."""
+    from kerasseg.data import records as shards
+    from kerasseg.export.litert.fake_quantisation import quantised
+    from kerasseg.fit import callbacks
+    from kerasseg.inference.class_maps import network_size
+
+    data, size = settings.data, network_size(network)
+    known = shards.describe(data.records).split(data.train)
+    crop = from_settings.crop_of(data, size)
+    steps = from_settings.steps_of(data, known)
+    loss = from_settings.loss_of(settings.fit, known)
     whole = quantised(network)
-    part = whole
-    if crop != size:
-        options = config.options(settings.model.options, "--model.options")
+
+    def build():
+        if crop == size:
+            return whole
         classes = network.output_shape[-1]
-        small = models.build(settings.model.name, classes, (*crop, 3), **options)
+        small = from_settings.network_of(settings.model, classes, crop, weights=False)
         small.set_weights(network.get_weights())
-        part = quantised(small)
-    loss = loss_of(fit, known)
-    trainer = Trainer(part, loss, settings.augment, crop, borders)
-    judge = Trainer(whole, loss, settings.augment, size)
-    optimizer = optimizer_of(fit, steps * asked.epochs)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
-    judge.compile(jit_compile=False)
-    stream = stream_of(
-        data, data.records, settings.seed, 0, instances=borders is not None
-    )
-    print(f"Fine-tuning: {asked.epochs} epochs of {steps} steps, into {out}")
-    best = _best(judge, val, network)
+        return quantised(small)
+
+    total = steps * epochs
+    trainer = from_settings.trainer_of(settings, build, loss, crop, total, used)
+    best = _best(from_settings.judge_of(settings, whole, loss, used), val, network)
+    print(f"Fine-tuning: {epochs} epochs of {steps} steps, into {out}")
     trainer.fit(
-        stream,
-        epochs=asked.epochs,
+        from_settings.stream_of(settings, data.records),
+        epochs=epochs,
         steps_per_epoch=steps,
         callbacks=[
             best,
@@ -156,7 +183,7 @@ def _train(network, settings, asked: FinetuneInt8, val, out: Path) -> dict:
     return best.ranges
 
 
-def _best(judge, val, network):
+def _best(judge: Trainer, val, network: Any) -> Any:
     """Gives `network` the weights of the epoch that scores best as int8 computes."""
     import keras
 
@@ -179,7 +206,7 @@ def _best(judge, val, network):
     return Best()
 
 
-def _scores(network, images, val) -> list[dict]:
+def _scores(network: keras.Model, images, val) -> list[dict]:
     """The gate's rows of a network and of its int8 file."""
     from kerasseg.export import gate
     from kerasseg.export.litert import conversion

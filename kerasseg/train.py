@@ -5,26 +5,58 @@ With no argument: synthetic road scenes, a small U-Net, scored and exported.
 
 from __future__ import annotations
 
-import functools
 import math
+import os
+import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerasseg import config, runs
 from kerasseg.console import command
 from kerasseg.files import atomic
-from kerasseg.fit import devices
-from kerasseg.runs.log import read_log
+from kerasseg.fit import default_records, from_settings
+from kerasseg.fit.devices import Devices, is_first_process
+from kerasseg.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasseg.data.format.description import SplitDescription
+    from kerasseg.fit.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The records of a training, and what follows from them."""
+
+    records: str | Path
+    taxonomy: Taxonomy
+    split: SplitDescription
+    """The training split."""
+    size: tuple[int, int]
+    """Height and width of the images as the network gets them, pixels."""
+    crop: tuple[int, int]
+    """Height and width of a training crop, pixels."""
+    steps: int
+    """Steps of an epoch."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The network that trains on crops, and its twin that is judged on whole images."""
+
+    trainer: Trainer
+    judge: Trainer
 
 
 @command
 def main(argv: list[str]) -> None:
     settings = config.parse(argv)
     config.check(settings)
-    if not devices.leads():
+    if not is_first_process():
         train(settings, None)
         return
     name = settings.name or "synthetic"
@@ -38,128 +70,169 @@ def main(argv: list[str]) -> None:
 
 
 def train(settings: config.Config, run: Path | None) -> None:
-    """Trains, evaluates, exports and reports; goes on where RUN was stopped.
+    """Trains, evaluates, exports and reports; goes on where `run` was stopped.
 
-    Of several processes on several hosts, the first is told the run and writes it.
+    Of several processes on several hosts, the first gives the run folder and writes
+    into it; the others give None.
+
+    Raises UserError for settings that the data, the network or the devices refuse, and
+    when a step gives NaN or Inf.
     """
-    # ---- Device and randomness -------------------------------------------------
     began = time.monotonic()
-    fit, data = settings.fit, settings.data
-    limits = {"parts": fit.accumulate, "xla": fit.xla}
-    used = devices.start(fit.device, fit.devices, data.batch, **limits)
-    import keras
+    used = from_settings.devices_of(settings)
+    run = used.broadcast_path(run)
+    data = _data(settings, run, used)
+    networks = _networks(settings, data, used)
+    done = _resume(run, networks.trainer, used)
+    if used.writes:
+        print(_summary(settings, data, networks, done))
+    hooks = _hooks(settings, run, data, networks, used, done)
+    _fit(settings, data, networks.trainer, used, hooks, done)
+    used.disconnect()
+    if used.writes:
+        print(f"Trained in {_clock(began)}; scoring the best network")
+        finish(run, data.records, settings)
+        _state(run).unlink(missing_ok=True)
+        print(
+            f"Done in {_clock(began)}. See {run / 'report.html'}\n"
+            f"Next: python -m kerasseg.predict PICTURES --run {run}"
+        )
 
-    run = used.told(run)
-    say = print if used.writes else lambda *words: None
 
-    keras.utils.set_random_seed(settings.seed)
-    if fit.deterministic:
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-    # ---- Data ------------------------------------------------------------------
+def _data(settings: config.Config, run: Path, used: Devices) -> TrainingData:
+    """The records, drawn now where there are none; the run gets their classes."""
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
 
+    data = settings.data
     records = data.records or run / "records"
     if used.writes and not data.records:
-        _synthetic(records, settings.seed)
+        default_records.write(run / "records", settings.seed)
     used.wait("records")
     described = shards.describe(records)
     for split in (data.train, data.val):
         shards.shard_paths(records, split)
-    known = described.split(data.train)
-    classes = described.taxonomy.num_classes
     if used.writes:
         atomic.write_json(run / "taxonomy.json", described.taxonomy.to_json())
+    known = described.split(data.train)
     size = pipeline.size_of(described, data.train, data.size)
-    crop = crop_of(data, size)
-    steps = max(1, round(known.samples / data.batch))
-    total = steps * fit.epochs
+    crop = from_settings.crop_of(data, size)
+    steps = from_settings.steps_of(data, known)
+    return TrainingData(records, described.taxonomy, known, size, crop, steps)
 
-    # ---- Networks: one to train on crops, one to judge on whole images -----------
-    from kerasseg.fit import warm_start
-    from kerasseg.fit.trainer import Trainer
 
-    options = config.options(settings.model.options, "--model.options")
-    name = settings.model.name
-    xla = {"auto": used.compiles, "on": True, "off": False}[fit.xla]
-    loss = loss_of(fit, known)
-    borders = (fit.border_weight, fit.border_sigma) if fit.border_weight else None
-    memory = {"parts": fit.accumulate, "remat": fit.remat}
-    with used.building():
-        keras.config.set_dtype_policy(fit.precision)
-        origin = settings.model.start
-        network = warm_start.build(name, classes, (*crop, 3), options, origin)
-        network = used.trained(network, xla)
-        # Judged, kept and exported in float32, whatever the training computes in.
-        keras.config.set_dtype_policy("float32")
-        trainer = Trainer(network, loss, settings.augment, crop, borders, **memory)
-        guard = optimizer_of(fit, total)
-        trainer.compile(optimizer=guard, jit_compile=xla)
-        _build(trainer, crop)
-    whole = warm_start.random(name, classes, (*size, 3), options)
-    judge = Trainer(whole, loss, settings.augment, size)
-    judge.compile(jit_compile=xla)
-    say(
-        f"{name}: {network.count_params():,} parameters, {classes} classes; "
-        f"{known.samples} images of {size[0]}x{size[1]}, crops {crop[0]}x{crop[1]}; "
-        f"{fit.epochs} epochs of {steps} steps"
+def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Networks:
+    # The weights that a training begins with are the first of these that exist:
+    # 1. those of this run when it was stopped, in its state (`_resume`);
+    # 2. those of the network that --model.start names;
+    # 3. ImageNet's, in encoders that have them (--model.options weights=none: not);
+    # 4. random ones, from --seed.
+    classes = data.taxonomy.num_classes
+    loss = from_settings.loss_of(settings.fit, data.split)
+
+    def build() -> keras.Model:
+        network = from_settings.network_of(settings.model, classes, data.crop)
+        xla = from_settings.uses_xla(settings.fit, used)
+        return used.as_trained_here(network, xla)
+
+    total = data.steps * settings.fit.epochs
+    trainer = from_settings.trainer_of(settings, build, loss, data.crop, total, used)
+    whole = from_settings.network_of(settings.model, classes, data.size, weights=False)
+    return Networks(trainer, from_settings.judge_of(settings, whole, loss, used))
+
+
+def _resume(run: Path, trainer: Trainer, used: Devices) -> int:
+    """Puts the trainer where the run was stopped; the number of steps it has made."""
+    from kerasseg.fit import state
+
+    if _state(run).exists():
+        state.load(trainer, _state(run))
+    steps, _ = trainer.optimizer.calls()
+    return used.require_same_step(steps, f"--out ({run})")
+
+
+def _state(run: Path) -> Path:
+    return run / "state.weights.h5"
+
+
+def _summary(
+    settings: config.Config, data: TrainingData, networks: Networks, done: int
+) -> str:
+    (height, width), crop = data.size, data.crop
+    epochs, parameters = settings.fit.epochs, networks.judge.network.count_params()
+    text = (
+        f"{settings.model.name}: {parameters:,} parameters, "
+        f"{data.taxonomy.num_classes} classes; {data.split.samples} images of "
+        f"{height}x{width}, crops {crop[0]}x{crop[1]}; "
+        f"{epochs} epochs of {data.steps} steps"
     )
-
-    # ---- Resume: weights, optimizer, random state, place in the stream -----------
-    from kerasseg.fit import callbacks, health, not_finite
-
-    state = run / "state.weights.h5"
-    if state.exists():
-        runs.load_state(trainer, state)
-    done = used.agreed(guard.calls()[0], f"--out ({run})")
-    first = done // steps
     if done:
-        say(f"Going on after step {done} of {total}")
+        text += f"\nGoing on after step {done} of {data.steps * epochs}"
+    return text
 
-    # ---- Fit -------------------------------------------------------------------
+
+def _hooks(
+    settings: config.Config,
+    run: Path,
+    data: TrainingData,
+    networks: Networks,
+    used: Devices,
+    done: int,
+) -> list[keras.callbacks.Callback]:
+    """What happens between the steps, in this order; only one process writes."""
+    import keras
+
+    from kerasseg.data import pipeline
+    from kerasseg.fit import callbacks, health, not_finite, state
+    from kerasseg.runs.log import read_log
+
+    read, fit, judge = settings.data, settings.fit, networks.judge
+    val = pipeline.batches(
+        data.records,
+        read.val,
+        batch_size=read.batch,
+        size=read.size,
+        threads=read.threads,
+    )
+    first = done // data.steps
+    scored = [float(row["val_miou"]) for row in read_log(run / "log.csv")]
+    names, pixels = data.taxonomy.names, read.batch * math.prod(data.crop)
+    picture = callbacks.preview(judge.network, val, data.taxonomy)
+    best, log = max(scored[:first], default=-1.0), run / "log.csv"
+    samples = from_settings.sample_ids_of(settings, data.records)
+    hooks: list = [not_finite.StopAtNotFinite(_state(run), samples)]
+    if used.writes:
+        hooks += [
+            callbacks.Validation(judge, val, run / "network.keras", best),
+            state.State(_state(run), fit.save_every),
+            health.Health(run / "health.json", names, judge, pixels, fit.ema, first),
+            callbacks.Log(log, run / "tensorboard", first, picture),
+        ]
+    jax = keras.backend.backend() == "jax"
+    return [callbacks.WithJax(hooks)] if jax else hooks
+
+
+def _fit(
+    settings: config.Config,
+    data: TrainingData,
+    trainer: Trainer,
+    used: Devices,
+    hooks: list[keras.callbacks.Callback],
+    done: int,
+) -> None:
+    """Trains from step `done` on to the end."""
     import tensorflow as tf
 
-    val = pipeline.batches(
-        records, data.val, batch_size=data.batch, size=data.size, threads=data.threads
-    )
-    scored = [float(row["val_miou"]) for row in read_log(run / "log.csv")]
-    best = max(scored[:first], default=-1.0)
-    batch = data.batch
-    # The samples of a step, should it go wrong.
-    samples = functools.partial(
-        not_finite.sample_ids, records, data.train, batch, settings.seed, data.shuffle
-    )
-    names, pixels = described.taxonomy.names, batch * math.prod(crop)
-    hooks = [not_finite.Anomaly(state, samples)]
-    hooks += used.writes * [
-        callbacks.Validation(judge, val, run / "network.keras", best),
-        callbacks.State(state, fit.save_every),
-        health.Health(run / "health.json", names, judge, pixels, fit.ema, first),
-        callbacks.Log(
-            run / "log.csv",
-            run / "tensorboard",
-            first,
-            callbacks.preview(whole, val, described.taxonomy),
-        ),
-    ]
-    if keras.backend.backend() == "jax":
-        hooks = [callbacks.WithJax(hooks)]
-    while done < total:
-        epoch = done // steps
-        # A run stopped inside an epoch first finishes that epoch.
-        rest = steps - done % steps
-        last = epoch + 1 if rest < steps else fit.epochs
-        stream = stream_of(
-            data,
-            records,
-            settings.seed,
-            done * batch,
-            instances=borders is not None,
-            share=used.share,
-        )
+    from kerasseg.data import records as shards
+
+    epochs = settings.fit.epochs
+    while done < data.steps * epochs:
+        epoch = done // data.steps
+        # A run that was stopped inside an epoch first finishes that epoch.
+        rest = data.steps - done % data.steps
+        last = epoch + 1 if rest < data.steps else epochs
+        start = done * settings.data.batch
+        stream = from_settings.stream_of(settings, data.records, start, used.share)
         try:
             with used.fitting():
                 trainer.fit(
@@ -173,119 +246,47 @@ def train(settings: config.Config, run: Path | None) -> None:
                 )
         except tf.errors.OpError:
             # A damaged shard or image surfaces deep inside TensorFlow: name it.
-            shards.verify(records)
+            shards.verify(data.records)
             raise
-        done, _ = guard.calls()
-
-    # ---- Judge, export, report ----------------------------------------------------
-    used.part()
-    if not used.writes:
-        return
-    from kerasseg.fit.finish import finish
-
-    print(f"Trained in {_clock(time.monotonic() - began)}; scoring the best network")
-    finish(run, records, data.val, batch, settings.export)
-    state.unlink(missing_ok=True)
-    print(
-        f"Done in {_clock(time.monotonic() - began)}. See {run / 'report.html'}\n"
-        f"Next: python -m kerasseg.predict PICTURES --run {run}"
-    )
+        done, _ = trainer.optimizer.calls()
 
 
-def _synthetic(records: Path, seed: int) -> None:
-    """The embedded default data, written as any other data set is."""
-    from kerasseg.data import records as shards
-    from kerasseg.data.synthetic import TAXONOMY, scene
+def finish(run: Path, records: str | Path, settings: config.Config) -> None:
+    """Scores the best network, exports it if --export, and writes the report.
 
-    if (records / "dataset.json").exists():
-        return
-    print(f"Drawing synthetic road scenes into {records}")
-    # spawn: a forked TensorFlow hangs.
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        draw = functools.partial(scene, seed, height=96, width=128)
-        splits = {
-            "train": pool.map(draw, range(896), chunksize=16),
-            "val": pool.map(draw, range(10**6, 10**6 + 64), chunksize=16),
-        }
-        shards.write_splits(splits, records, taxonomy=TAXONOMY, progress=False)
+    This needs TensorFlow. Where another backend trained, a process of its own does it,
+    on the CPU: the GPU's memory is taken.
+    """
+    import keras
 
+    from kerasseg.runs import report, scores
 
-def crop_of(data: config.Data, size: tuple[int, int]) -> tuple[int, int]:
-    return tuple(data.crop) if tuple(data.crop) != (0, 0) else size
+    split, batch = settings.data.val, settings.data.batch
+    if keras.backend.backend() == "tensorflow":
+        from kerasseg.export.run import export
 
-
-def stream_of(
-    data: config.Data, records, seed: int, start: int, *, instances: bool, share=(0, 1)
-):
-    """Endless batches of the training split, from sample `start` on."""
-    from kerasseg import augment
-    from kerasseg.data import pipeline
-
-    return pipeline.batches(
-        records,
-        data.train,
-        batch_size=data.batch,
-        size=data.size,
-        training=True,
-        numbers=augment.NUMBERS,
-        seed=seed,
-        start=start,
-        shuffle=data.shuffle,
-        instances=instances,
-        share=share,
-        threads=data.threads,
-    )
+        result = scores.evaluate(run, records, split, run, batch)
+        print(scores.table(result, runs.taxonomy(run).names))
+        if settings.export:
+            export(run, records, split)
+    else:
+        _run("evaluate", str(run), "--batch", str(batch))
+        if settings.export:
+            _run("export", str(run), "--formats", "saved_model", "float32")
+    report.write(run)
 
 
-def loss_of(fit: config.Fit, split):
-    import numpy as np
-
-    from kerasseg import losses
-    from kerasseg.data import class_weights
-
-    weights = None
-    if fit.class_weights.endswith("median"):
-        weights = class_weights.median_frequency(
-            split.pixels, split.pixels_of_images_with
-        )
-        weights = np.sqrt(weights) if fit.class_weights.startswith("sqrt") else weights
-    elif fit.class_weights == "inverse_log":
-        weights = class_weights.inverse_log(split.pixels)
-    parts = config.options(fit.loss, "--fit.loss")
-    return losses.total(parts, None if weights is None else list(map(float, weights)))
+def _run(name: str, *words: str) -> None:
+    """Runs a command of kerasseg with TensorFlow, on the CPU."""
+    own = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
+    line = [sys.executable, "-m", f"kerasseg.{name}", *words]
+    sys.stdout.flush()
+    subprocess.run(line, env=os.environ | own, check=True)
 
 
-def optimizer_of(fit: config.Fit, steps: int):
-    from kerasseg.fit import optimizer, schedules
-
-    return optimizer.optimizer(
-        fit.optimizer,
-        schedules.schedule(fit.schedule, fit.learning_rate, steps, fit.warmup),
-        weight_decay=fit.weight_decay,
-        clip_norm=fit.clip_norm,
-        ema=fit.ema,
-        encoder_rate=fit.encoder_rate,
-        loss_scale=fit.precision == "mixed_float16",
-    )
-
-
-def _build(trainer, crop) -> None:
-    """Creates every variable, so that a saved state can be loaded before the first
-    step."""
-    import numpy as np
-
-    trainer(
-        {
-            "image": np.zeros((1, *crop, 3), np.uint8),
-            "label": np.zeros((1, *crop), np.uint8),
-        },
-        training=False,
-    )
-    trainer.optimizer.build(trainer.trainable_variables)
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+def _clock(began: float) -> str:
+    seconds = int(time.monotonic() - began)
+    return f"{seconds // 60} min {seconds % 60:02d} s"
 
 
 if __name__ == "__main__":

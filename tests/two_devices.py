@@ -63,7 +63,7 @@ def trained(used, steps=1, dropout=0.0, loss=None, ema=0.9, **options):
     parts = {"cross_entropy": 1, "soft_dice": 1, "lovasz_softmax": 1}
     loss = loss or losses.total(parts, [1.0, 2.0, 0.5])
     with used.building():
-        copy = used.trained(network(dropout), xla=False)
+        copy = used.as_trained_here(network(dropout), xla=False)
         policy = augment.POLICIES["flip"]
         model = Trainer(copy, loss, policy, SIZE, (5.0, 3.0), **options)
         guard = optimizer.optimizer("sgd", 0.1, ema=ema, clip_norm=0.1)

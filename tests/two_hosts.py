@@ -5,18 +5,18 @@ import os
 import signal
 import sys
 
-from kerasseg import train, train_finish
+from kerasseg import train
 from kerasseg.fit import devices, not_finite
 
-passed = not_finite.Anomaly.on_train_batch_end
+passed = not_finite.StopAtNotFinite.on_train_batch_end
 
 
 def dies(self, batch, logs):
     passed(self, batch, logs)
-    if self.model.optimizer.calls()[0] == int(sys.argv[1]) and not devices.leads():
+    if self.model.optimizer.calls()[0] == int(sys.argv[1]) and not devices.is_first_process():
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-not_finite.Anomaly.on_train_batch_end = dies
-train_finish.finish = lambda *_: None
+not_finite.StopAtNotFinite.on_train_batch_end = dies
+train.finish = lambda *_: None
 train.main(sys.argv[2:])

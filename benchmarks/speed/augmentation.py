@@ -77,7 +77,7 @@ def _ours(work: Work) -> Side:
     import tensorflow as tf
 
     from kerasseg import augment as module
-    from kerasseg.fit.fused_normalisation import augmentation
+    from kerasseg.fit.augmentation import augmentation
 
     move = augmentation(module.POLICIES["road"], work.crop)
     image, label = map(tf.constant, work.arrays())

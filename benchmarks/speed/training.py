@@ -23,7 +23,8 @@ def step(work: Work) -> Part:
     """bare: forward, backward and update, on one cached batch with its target ready.
     whole: the step of `python -m kerasseg.train`: bare, and augmentation from the
     source size, one-hot, confusion matrix, guarded optimizer with running means of the
-    weights. stock: bare with the network as Keras builds it (see kerasseg/fused.py).
+    weights. stock: bare with the network as Keras builds it (see
+    kerasseg/fit/fused_normalisation.py).
     defaults: `fit` after `compile` with an optimizer and a loss, on arrays.
     """
     return Part(
@@ -131,7 +132,7 @@ def _epoch(work: Work, steps: int) -> Side:
 
     class Waiting(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            waited.append(trainer.feed.waited)
+            waited.append(trainer.last_batch.waited)
 
     def turn():
         began = time.perf_counter()
@@ -185,17 +186,21 @@ def _keras_epoch(work: Work, steps: int) -> Side:
 
 
 def _trainer(work: Work):
-    from kerasseg import augment, losses
-    from kerasseg.fit.fused_normalisation import fused
-    from kerasseg.fit.optimizer import optimizer
-    from kerasseg.fit.trainer import Trainer
+    from kerasseg import augment, config, losses
+    from kerasseg.fit import from_settings
+    from kerasseg.fit.devices import Devices
 
-    network = fused(work.network(work.crop))
+    fit = config.Fit(
+        learning_rate=1e-3, schedule="constant", weight_decay=1e-4, ema=0.99
+    )
+    settings = config.Config(augment=augment.POLICIES["road"], fit=fit)
+    cpu = Devices(gpu=False)
+
+    def build():
+        return cpu.as_trained_here(work.network(work.crop), xla=False)
+
     loss = losses.total(LOSS, [1.0] * work.classes)
-    trainer = Trainer(network, loss, augment.POLICIES["road"], work.crop)
-    guarded = optimizer("adamw", 1e-3, weight_decay=1e-4, ema=0.99)
-    trainer.compile(optimizer=guarded, jit_compile=False)
-    return trainer
+    return from_settings.trainer_of(settings, build, loss, work.crop, STEPS, cpu)
 
 
 def _cropped(work: Work):

@@ -7,6 +7,8 @@ that was stopped goes on with exactly the batch that would have come next.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,7 @@ import tensorflow as tf
 from kerasseg import UserError
 from kerasseg.border import connected_instances
 from kerasseg.data import records as _records
+from kerasseg.data.format.description import Description
 from kerasseg.data.resize import resize_image, resize_label
 
 AHEAD = 2
@@ -21,7 +24,7 @@ AHEAD = 2
 
 
 def batches(
-    records,
+    records: str | Path,
     split: str,
     *,
     batch_size: int = 8,
@@ -43,8 +46,8 @@ def batches(
     of the sample), only with `training` and `numbers` > 0; instance: uint16 (B, H, W)
     with `instances` (of records without any: the connected pieces of each class but 0).
 
-    size: height and width that leave; (0, 0) keeps the records' own, which must then be
-        the same for all samples. Images are stretched to it (see `resize_image`).
+    size: height and width of the batches; (0, 0) keeps the records' own, which must
+        then be the same for all samples. Images are stretched to it (`resize_image`).
     training: an endless stream, another order in each epoch, whole batches only.
         Without it: one pass in the order written, the last batch may be smaller.
     start: running number of the first sample, to go on where a run stopped.
@@ -52,83 +55,136 @@ def batches(
         twice as many are held in memory, encoded. 1: no mixing at all.
     share: (index, count) of the hosts that train together, with `training`: of each
         batch this one gets an equal part, `batch_size` / count, and decodes no other.
-    threads: parallel reads and decodes, 0 chooses. It never changes what comes out.
+    threads: parallel reads and decodes, 0 chooses. It never changes the batches.
     service: address of a tf.data service, "grpc://HOST:PORT", whose workers decode
         (pipelines/distributed); with `training` only. Each takes every nth sample, so
         an epoch still holds each once, but in the order in which workers are ready.
+
+    Raises UserError for an unknown split, for samples of several sizes without `size`,
+    for a batch that the hosts cannot share equally, and for a service that cannot give
+    what is asked.
     """
     description = _records.describe(records)
+    known = description.split(split)
     height, width = size_of(description, split, size)
     parallel = threads or os.cpu_count() or 1
     paths = [str(path) for path in _records.shard_paths(records, split)]
-    count = description.split(split).samples
-
-    stored = description.split(split).instances
-
-    def load(number, serialised):
-        sample = _records.parse(serialised, instances=instances and stored)
-        image, label = sample["image"], sample["label"]
-        if tuple(size) != (0, 0):
-            image = resize_image(image, (height, width))
-            label = resize_label(label, (height, width))
-        batch = {
-            "image": tf.ensure_shape(image, (height, width, 3)),
-            "label": tf.ensure_shape(label, (height, width)),
-        }
-        if instances:
-            if stored:
-                instance = resize_label(sample["instance"], (height, width))
-            else:
-                instance = tf.numpy_function(_pieces, [label], tf.uint16)
-            batch["instance"] = tf.ensure_shape(instance, (height, width))
-        if training and numbers:
-            key = tf.stack([tf.constant(seed, tf.int64), number])
-            batch["numbers"] = tf.random.stateless_uniform((numbers,), key)
-        return batch
-
-    host, hosts = share
-    if batch_size % hosts:
-        raise UserError(
-            f"A batch of {batch_size} cannot be dealt out equally to {hosts} hosts."
-        )
-    part = batch_size // hosts
-    if service and not training:
-        raise UserError("A tf.data service is for training; leave `service` out.")
+    _check_service(service, training, connects=instances and not known.instances)
+    part = _part(batch_size, share)
     if training:
-        serialised = endless(paths, count, seed, start, shuffle, parallel)
+        serialised = endless(paths, known.samples, seed, start, shuffle, parallel)
         serialised = tf.data.Dataset.zip(_counter(start), serialised)
-        if hosts > 1:
-            serialised = serialised.filter(
-                lambda number, _: (number - start) % batch_size // part == host
-            )
-        if service:
-            hint = tf.data.experimental.SHARD_HINT
-            serialised = serialised.shard(hint, hint)
+        serialised = _share_of_host(serialised, start, batch_size, share)
     else:
         serialised = tf.data.TFRecordDataset(paths).enumerate()
-    ready = serialised.map(load, num_parallel_calls=parallel, deterministic=True)
+    if service:
+        hint = tf.data.experimental.SHARD_HINT
+        serialised = serialised.shard(hint, hint)
+    decode = _decode(
+        (height, width),
+        resizes=tuple(size) != (0, 0),
+        instances=instances,
+        stored=known.instances,
+        numbers=numbers if training else 0,
+        seed=seed,
+    )
+    ready = serialised.map(decode, num_parallel_calls=parallel, deterministic=True)
     ready = ready.batch(part, drop_remainder=training)
     if service:
         policy = tf.data.experimental.service.ShardingPolicy.HINT
         ready = ready.apply(tf.data.experimental.service.distribute(policy, service))
     if not training:
-        length = -(-count // batch_size)
+        length = -(-known.samples // batch_size)
         ready = ready.apply(tf.data.experimental.assert_cardinality(length))
+    return ready.prefetch(AHEAD).with_options(_options(threads))
+
+
+def _check_service(service: str, training: bool, connects: bool) -> None:
+    if service and not training:
+        raise UserError("A tf.data service is for training; leave `service` out.")
+    if service and connects:
+        raise UserError(
+            f"The tf.data service {service} cannot find the objects of records that "
+            "hold none: expected records with instances. Leave out --data.service, or "
+            "--fit.border_weight."
+        )
+
+
+def _part(batch_size: int, share: tuple[int, int]) -> int:
+    """Samples of a batch that one host gets."""
+    _, hosts = share
+    if batch_size % hosts:
+        raise UserError(
+            f"A batch of {batch_size} cannot be dealt out equally to {hosts} hosts."
+        )
+    return batch_size // hosts
+
+
+def _share_of_host(
+    numbered: tf.data.Dataset, start: int, batch_size: int, share: tuple[int, int]
+) -> tf.data.Dataset:
+    """Of (running number, sample) those that this host decodes: of each batch, the
+    rows part * host to part * (host + 1)."""
+    host, hosts = share
+    if hosts == 1:
+        return numbered
+    part = _part(batch_size, share)
+    return numbered.filter(
+        lambda number, _: (number - start) % batch_size // part == host
+    )
+
+
+def _decode(
+    size: tuple[int, int],
+    *,
+    resizes: bool,
+    instances: bool,
+    stored: bool,
+    numbers: int,
+    seed: int,
+) -> Callable:
+    """Function (running number, serialised example) -> the sample as a dict of tensors,
+    see `batches`. stored: whether the records hold instances."""
+
+    def decode(number, serialised):
+        sample = _records.parse(serialised, instances=instances and stored)
+        image, label = sample["image"], sample["label"]
+        if resizes:
+            image, label = resize_image(image, size), resize_label(label, size)
+        batch = {
+            "image": tf.ensure_shape(image, (*size, 3)),
+            "label": tf.ensure_shape(label, size),
+        }
+        if instances:
+            if stored:
+                instance = resize_label(sample["instance"], size)
+            else:
+                instance = tf.numpy_function(_pieces, [label], tf.uint16)
+            batch["instance"] = tf.ensure_shape(instance, size)
+        if numbers:
+            key = tf.stack([tf.constant(seed, tf.int64), number])
+            batch["numbers"] = tf.random.stateless_uniform((numbers,), key)
+        return batch
+
+    return decode
+
+
+def _options(threads: int) -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
-    # Its thread was seen to hold up the end of an iterator for seconds, asleep; numbers
-    # fixed from the start are as fast.
+    # The thread that tunes was seen to hold up the end of an iterator for seconds,
+    # asleep; numbers fixed from the start are as fast.
     options.autotune.enabled = False
     if threads:
         options.threading.private_threadpool_size = threads
-    return ready.prefetch(AHEAD).with_options(options)
+    return options
 
 
 def _pieces(label):
     return connected_instances(label).astype(np.uint16)
 
 
-def _read(shards: tf.data.Dataset, count: int, parallel) -> tf.data.Dataset:
+def _read(shards: tf.data.Dataset, count: int, parallel: int) -> tf.data.Dataset:
     """Serialised examples, one from each shard in turn, always in the same order."""
     cycle = min(count, 16)
     return shards.interleave(
@@ -139,8 +195,11 @@ def _read(shards: tf.data.Dataset, count: int, parallel) -> tf.data.Dataset:
     )
 
 
-def endless(paths, count, seed, start, shuffle, parallel) -> tf.data.Dataset:
-    """Epoch after epoch, each in its own order; begins at sample number `start`."""
+def endless(
+    paths: list[str], count: int, seed: int, start: int, shuffle: int, parallel: int
+) -> tf.data.Dataset:
+    """The `count` serialised samples of the shards, epoch after epoch, each in its own
+    order, from running number `start` on. shuffle: see `batches`."""
 
     def mixed(strings, epoch, block):
         key = tf.random.experimental.stateless_fold_in(
@@ -155,7 +214,7 @@ def endless(paths, count, seed, start, shuffle, parallel) -> tf.data.Dataset:
         shards = tf.data.Dataset.from_tensor_slices(names)
         read = _read(shards, len(paths), parallel)
         if shuffle > 1:
-            # Not Dataset.shuffle: its order cannot be had without what went before.
+            # Not Dataset.shuffle: it cannot begin in the middle of its order.
             blocks = read.batch(shuffle).enumerate()
             blocks = blocks.map(lambda block, strings: mixed(strings, epoch, block))
             read = blocks.prefetch(1).unbatch()
@@ -169,11 +228,18 @@ def _counter(start: int) -> tf.data.Dataset:
     return tf.data.Dataset.counter(start, dtype=tf.int64)
 
 
-def size_of(description, split: str, size: tuple[int, int]) -> tuple[int, int]:
+def size_of(
+    description: Description, split: str, size: tuple[int, int]
+) -> tuple[int, int]:
+    """Height and width of the batches of a split; `size` (0, 0): those of its images.
+
+    Raises UserError where the images differ in size and `size` is (0, 0).
+    """
     known = description.split(split)
-    if tuple(size) != (0, 0):
-        return tuple(size)
-    if known.height is None:
+    height, width = size
+    if (height, width) != (0, 0):
+        return height, width
+    if known.height is None or known.width is None:
         raise UserError(
             f"The images of split '{split}' in {description.path} differ in size. "
             "Choose one for the network with --data.size HEIGHT WIDTH."

@@ -9,15 +9,20 @@ mean over pixels where the parts differ in ignored ones.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kerasseg import UserError
 
 
-def train_step(trainer, *arguments):
-    """In place of `keras.Model.train_step`, whose arguments it takes, for a Trainer
-    with `parts` > 1."""
+def train_step(trainer: Any, *arguments: Any) -> Any:
+    """The training step of a Trainer with `parts` > 1.
+
+    It takes and returns what `keras.Model.train_step` does under the same backend.
+    Raises UserError where the backend is neither TensorFlow nor JAX.
+    """
     backend = keras.backend.backend()
     if backend not in _STEPS:
         raise UserError(
@@ -34,6 +39,7 @@ def _tensorflow(trainer, batch):
 
     parts = _parted(batch, trainer.parts)
     weights = trainer.trainable_variables
+    mean_loss = _mean_loss(trainer)
 
     def work(part, sums):
         piece = {name: value[part] for name, value in parts.items()}
@@ -44,7 +50,7 @@ def _tensorflow(trainer, batch):
         gradients = tape.gradient(
             scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        trainer._loss_tracker.update_state(loss, sample_weight=found["label"].shape[0])
+        mean_loss.update_state(loss, sample_weight=found["label"].shape[0])
         trainer.compute_metrics(y_pred=found)
         return part + 1, [a + b for a, b in zip(sums, gradients, strict=True)]
 
@@ -76,9 +82,7 @@ def _jax(trainer, state, batch):
             training=True,
             optimizer_variables=optimizer,
         )
-        logs, measured = trainer._update_metrics_variables(
-            measured, loss, piece, None, found, None
-        )
+        logs, measured = _measured(trainer, measured, loss, found)
         sums = [a + b / trainer.parts for a, b in zip(sums, gradients, strict=True)]
         return (sums, others, measured), logs
 
@@ -92,6 +96,21 @@ def _jax(trainer, state, batch):
     return last, (trained, others, optimizer, measured)
 
 
+def _measured(trainer, measured: list, loss, found) -> tuple[dict, list]:
+    """The logs, and the values of the metrics' variables after a part."""
+    variables = trainer.metrics_variables
+    known = list(zip(variables, measured, strict=True))
+    with keras.StatelessScope(state_mapping=known) as scope:
+        _mean_loss(trainer).update_state(loss, sample_weight=found["label"].shape[0])
+        logs = trainer.compute_metrics(y_pred=found)
+    return logs, [scope.get_current_value(variable) for variable in variables]
+
+
+def _mean_loss(trainer) -> keras.metrics.Metric:
+    """The metric in which Keras counts the mean loss of an epoch."""
+    return next(metric for metric in trainer.metrics if metric.name == "loss")
+
+
 def _parted(batch: dict, parts: int) -> dict:
     """(B, ...) -> (parts, B / parts, ...)"""
     return {
@@ -100,4 +119,4 @@ def _parted(batch: dict, parts: int) -> dict:
     }
 
 
-_STEPS = {"tensorflow": _tensorflow, "jax": _jax}
+_STEPS: dict[str, Any] = {"tensorflow": _tensorflow, "jax": _jax}

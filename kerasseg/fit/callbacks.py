@@ -1,10 +1,12 @@
-"""What happens beside the steps: validation, saving and resuming, logs."""
+"""What happens between the steps: validation, logs, and work under JAX."""
 
 from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,16 +14,18 @@ import numpy as np
 from kerasseg.drawing import pictures
 from kerasseg.files import atomic
 from kerasseg.fit import replicas
+from kerasseg.frameworks.private_hooks import moving_averages
 from kerasseg.runs.log import read_log
+from kerasseg.taxonomy import Taxonomy
 
 
 class WithJax(keras.callbacks.Callback):
-    """Runs callbacks that read the variables, which JAX keeps to itself in an epoch.
+    """Runs callbacks that read the variables, whose values JAX holds during an epoch.
 
     They work in this process alone, outside of a distribution.
     """
 
-    def __init__(self, callbacks: list):
+    def __init__(self, callbacks: list[keras.callbacks.Callback]):
         super().__init__()
         self.callbacks = callbacks
 
@@ -43,7 +47,7 @@ class WithJax(keras.callbacks.Callback):
         self._each("on_epoch_end", epoch, logs)
 
     def _each(self, event, *arguments):
-        with replicas.alone():
+        with replicas.single_device():
             for callback in self.callbacks:
                 getattr(callback, event)(*arguments)
 
@@ -51,13 +55,13 @@ class WithJax(keras.callbacks.Callback):
 class Validation(keras.callbacks.Callback):
     """Scores the averaged weights at network size after each epoch; keeps the best.
 
-    `judge` is a Trainer around a network of the same function as the one in training,
-    built for whole images; `judge.network` holds the (averaged) weights afterwards.
-    Adds val_loss, val_miou and val_pixel_accuracy to the epoch's logs and saves
-    `judge.network` to `path` whenever val_miou reaches a new best.
+    `judge` is a Trainer of the same network built for whole images; `judge.network`
+    holds the (averaged) weights afterwards. Adds val_loss, val_miou and
+    val_pixel_accuracy to the epoch's logs and saves `judge.network` to `path` whenever
+    val_miou exceeds the best so far, at first `best`.
     """
 
-    def __init__(self, judge, batches, path: Path, best: float = -1.0):
+    def __init__(self, judge: Any, batches: Iterable, path: Path, best: float = -1.0):
         super().__init__()
         self.judge, self.batches, self.path, self.best = judge, batches, path, best
 
@@ -71,35 +75,21 @@ class Validation(keras.callbacks.Callback):
                 self.judge.network.save(aside)
 
 
-class State(keras.callbacks.Callback):
-    """Saves weights, optimizer and random state every `every` steps and each epoch."""
-
-    def __init__(self, path: Path, every: int):
-        super().__init__()
-        self.path, self.every = path, every
-
-    def on_train_batch_end(self, batch, logs=None):
-        steps, _ = self.model.optimizer.calls()
-        if steps % self.every == 0:
-            self.save()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.save()
-
-    def save(self):
-        with atomic.replacing(self.path) as aside:
-            self.model.save_weights(aside)
-
-
 class Log(keras.callbacks.Callback):
     """One row of log.csv an epoch, and the same numbers as TensorBoard scalars.
 
-    `picture` (), if given, returns a uint8 RGB picture (H, W, 3) for TensorBoard. Rows
-    of epochs from `first` on, left by a run that was stopped later than its last save,
-    are dropped.
+    `picture`, if given, is a function () -> uint8 RGB picture (H, W, 3) for
+    TensorBoard. Rows of epochs from `first` on, left by a run that was stopped later
+    than its last save, are dropped.
     """
 
-    def __init__(self, path: Path, tensorboard: Path, first: int, picture=None):
+    def __init__(
+        self,
+        path: Path,
+        tensorboard: Path,
+        first: int,
+        picture: Callable[[], np.ndarray] | None = None,
+    ):
         super().__init__()
         self.path, self.picture = path, picture
         self.rows = [row for row in read_log(path) if int(row["epoch"]) < first]
@@ -135,9 +125,11 @@ class Log(keras.callbacks.Callback):
         self.writer.flush()
 
 
-def preview(network, batches, taxonomy, count: int = 4):
-    """Function () -> contact sheet of the first `count` images of the batches:
-    image, truth and what the network says now."""
+def preview(
+    network: keras.Model, batches: Any, taxonomy: Taxonomy, count: int = 4
+) -> Callable[[], np.ndarray]:
+    """Function () -> contact sheet, uint8 RGB (H, W, 3), of the first `count` images of
+    the batches: image, truth and what the network predicts now."""
     batch = next(iter(batches.take(1)))
     images = np.asarray(batch["image"])[:count]
     labels = np.asarray(batch["label"])[:count]
@@ -158,12 +150,12 @@ def preview(network, batches, taxonomy, count: int = 4):
     return sheet
 
 
-def averaged_weights(trainer) -> list[np.ndarray]:
-    """Weights of the trainer's network, trainable ones as the optimizer's running mean
+def averaged_weights(trainer: Any) -> list[np.ndarray]:
+    """Weights of a Trainer's network; trainable ones as the optimizer's running mean,
     where it keeps one."""
     if not trainer.optimizer.inner_optimizer.use_ema:
         return trainer.network.get_weights()
-    averages = trainer.optimizer.inner_optimizer._model_variables_moving_average
+    averages = moving_averages(trainer.optimizer.inner_optimizer)
     trained = map(id, trainer.trainable_variables)
     means = dict(zip(trained, averages, strict=True))
     weights = trainer.network.weights

@@ -1,7 +1,7 @@
 """The devices a training runs on: one, several of this host, or those of several hosts.
 
 TensorFlow: MirroredStrategy, on one host; `kerasseg.fit.replicas` makes its step exact.
-JAX: DataParallel of Keras, also over hosts: one process each, which know of each other
+JAX: DataParallel of Keras, also over hosts: one process on each, which find each other
 by KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and _PROCESS_ID.
 """
 
@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,48 +20,57 @@ from kerasseg import UserError
 from kerasseg.console import silenced, start_tensorflow
 
 PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+"""Environment variable that holds the number of processes that train together."""
 
 
+@dataclass(frozen=True)
 class Devices:
-    """gpu: whether they are GPUs. share: (index of this process, processes).
+    """What a training runs on, and how its processes work together."""
 
-    strategy, of TensorFlow, or distribution, of JAX: None where there is one device.
-    """
+    gpu: bool
+    """Whether the devices are GPUs."""
+    strategy: Any = None
+    """TensorFlow's distribution strategy; None where there is one device."""
+    distribution: Any = None
+    """The distribution of Keras under JAX; None where there is one device."""
+    share: tuple[int, int] = (0, 1)
+    """Index of this process, and the number of processes."""
 
-    def __init__(self, gpu, strategy=None, distribution=None, share=(0, 1)):
-        self.gpu, self.strategy, self.distribution = gpu, strategy, distribution
-        self.share = share
-        self.writes = share[0] == 0
-        """Whether this process is the one that writes files and speaks."""
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes files and prints."""
+        return self.share[0] == 0
 
-    def building(self):
+    def building(self) -> contextlib.AbstractContextManager:
         """Context in which what is trained, its Trainer and optimizer are made."""
         return self.strategy.scope() if self.strategy else self.fitting()
 
-    def fitting(self):
+    def fitting(self) -> contextlib.AbstractContextManager:
         """Context of `fit`."""
         found = self.distribution
         return found.scope() if found else contextlib.nullcontext()
 
-    def trained(self, network, xla: bool):
-        """The network, or a copy that trains faster or on several devices."""
+    def as_trained_here(self, network: Any, xla: bool) -> Any:
+        """The network, or a copy with the same weights that trains faster on these
+        devices, or on several of them. xla: whether XLA compiles the step."""
         import keras
 
         from kerasseg.fit.fused_normalisation import fused
         from kerasseg.fit.replicas import synchronised
 
-        if keras.backend.backend() == "tensorflow" and not self.gpu and not xla:
-            network = fused(network)
-        return synchronised(network) if self.strategy else network
+        if self.strategy:
+            return synchronised(network)
+        on_cpu = keras.backend.backend() == "tensorflow" and not self.gpu
+        return fused(network) if on_cpu and not xla else network
 
     def wait(self, what: str) -> None:
-        """Returns when all processes are here."""
+        """Returns when all processes have called this with the same `what`."""
         if self.share[1] > 1:
             from jax.experimental import multihost_utils
 
             multihost_utils.sync_global_devices(what)
 
-    def part(self) -> None:
+    def disconnect(self) -> None:
         """Ends what the processes do together; each goes on alone."""
         if self.share[1] > 1:
             import jax
@@ -68,28 +79,31 @@ class Devices:
             jax.distributed.shutdown()
 
     @property
-    def compiles(self) -> bool:
-        """Whether XLA compiles a step unless it is told not to."""
+    def uses_xla_by_default(self) -> bool:
+        """Whether XLA compiles a step with --fit.xla auto."""
         import keras
 
         return keras.backend.backend() == "jax" or (self.gpu and not self.strategy)
 
-    def agreed(self, number: int, what: str) -> int:
-        """The number; ValueError, which names WHAT, unless all processes have it."""
+    def require_same_step(self, step: int, what: str) -> int:
+        """The step, which must be the same in all processes.
+
+        Raises UserError, which names `what`, where it is not.
+        """
         if self.share[1] > 1:
             from jax.experimental import multihost_utils
 
-            first = int(multihost_utils.broadcast_one_to_all(np.int32(number)))
-            if first != number:
+            first = int(multihost_utils.broadcast_one_to_all(np.int32(step)))
+            if first != step:
                 raise UserError(
-                    f"The first process stands at step {first}, this one at {number}. "
+                    f"The first process is at step {first}, this one at {step}. "
                     f"Expected {what} to be one folder that all hosts see."
                 )
-        return number
+        return step
 
-    def told(self, path: Path | None) -> Path:
-        """The path that the writing process gives, in all of them."""
-        if self.share[1] == 1:
+    def broadcast_path(self, path: Path | None) -> Path:
+        """The path of the first process, in all processes; the others give None."""
+        if path and self.share[1] == 1:
             return path
         from jax.experimental import multihost_utils
 
@@ -101,19 +115,24 @@ class Devices:
         return Path(bytes(np.asarray(letters)).rstrip(b"\0").decode())
 
 
-def leads() -> bool:
+def is_first_process() -> bool:
     """Whether this process, of several or alone, is the first."""
     return int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", 0)) == 0
 
 
-def start(asked: str, count: int, batch: int, *, parts: int = 1, xla: str = "auto"):
-    """Starts the backend and takes the devices: `Devices`.
+def start(
+    kind: str, count: int, batch: int, *, parts: int = 1, xla: str = "auto"
+) -> Devices:
+    """Starts the backend and takes its devices.
 
-    asked: auto, cpu or gpu. count: how many of each host, 0: every GPU, or one CPU. On
-    a CPU, more than one are parts of it. batch: samples of a step, dealt out equally;
+    kind: auto, cpu or gpu. count: devices of each host, 0: every GPU, or one CPU; of a
+    CPU, more than one are parts of it. batch: samples of a step, dealt out equally.
     parts and xla: --fit.accumulate and --fit.xla.
+
+    Raises UserError where there are not so many devices, they cannot share the batch,
+    or the backend cannot do what is asked.
     """
-    if asked == "cpu":
+    if kind == "cpu":
         _only_cpu(max(count, 1))
     start_tensorflow()
     import keras
@@ -130,10 +149,10 @@ def start(asked: str, count: int, batch: int, *, parts: int = 1, xla: str = "aut
             raise UserError(
                 f"--fit.devices {count} needs TensorFlow or JAX; the backend is torch."
             )
-        return Devices(_has_gpu(asked))
+        return Devices(_has_gpu(kind))
     if backend == "jax":
-        _start_jax(asked, count, hosts)
-    gpu = _has_gpu(asked)
+        _start_jax(kind, count, hosts)
+    gpu = _has_gpu(kind)
     names = _devices(backend, "GPU" if gpu else "CPU", count, gpu)
     if batch % len(names):
         raise UserError(
@@ -159,7 +178,7 @@ def start(asked: str, count: int, batch: int, *, parts: int = 1, xla: str = "aut
     return Devices(gpu, _strategy(tuple(names)))
 
 
-@functools.cache  # a second one in a process would mix its messages with the first's
+@functools.cache  # a second strategy would mix its messages with the first's
 def _strategy(names: tuple[str, ...]):
     import tensorflow as tf
 
@@ -168,7 +187,7 @@ def _strategy(names: tuple[str, ...]):
 
 
 def _devices(backend: str, kind: str, count: int, gpu: bool) -> list[str]:
-    """Names of those that are used, on all hosts."""
+    """Names of the devices that are used, on all hosts."""
     if backend == "jax":
         import jax
 
@@ -195,7 +214,7 @@ def _only_cpu(count: int) -> None:
     with silenced():
         import tensorflow as tf
 
-        # Where it was started before, in a program that calls this one, all stays.
+        # A program that calls this one may have started it: then all stays as it is.
         with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
             (cpu,) = tf.config.list_physical_devices("CPU")
@@ -203,12 +222,12 @@ def _only_cpu(count: int) -> None:
             tf.config.set_logical_device_configuration(cpu, parts)
 
 
-def _start_jax(asked: str, count: int, hosts: int) -> None:
+def _start_jax(kind: str, count: int, hosts: int) -> None:
     import jax
 
-    # Where it was started before, in a program that calls this one, all stays.
+    # A program that calls this one may have started it: then all stays as it is.
     with contextlib.suppress(RuntimeError):
-        if asked == "cpu":
+        if kind == "cpu":
             jax.config.update("jax_platforms", "cpu")
             jax.config.update("jax_num_cpu_devices", max(count, 1))
     if hosts > 1:
@@ -224,7 +243,7 @@ def _start_jax(asked: str, count: int, hosts: int) -> None:
         )
 
 
-def _has_gpu(asked: str) -> bool:
+def _has_gpu(kind: str) -> bool:
     """Whether a GPU will be used."""
     import keras
 
@@ -232,9 +251,9 @@ def _has_gpu(asked: str) -> bool:
         found = keras.distribution.list_devices("gpu")
     except RuntimeError:  # JAX, where there is none
         found = []
-    if asked == "gpu" and not found:
+    if kind == "gpu" and not found:
         raise UserError(
             "--fit.device gpu: no GPU found. Install the GPU build with pip install "
             "'kerasseg[gpu]', check nvidia-smi, or use --fit.device auto."
         )
-    return bool(found) and asked != "cpu"
+    return bool(found) and kind != "cpu"

@@ -1,32 +1,17 @@
-"""Many passes over the pixels made one, for training on a CPU with TensorFlow.
+"""Batch normalisation in one kernel, on a CPU.
 
 Keras 3 computes batch normalisation as separate means, products and sums: almost half
 of the time of a MobileNet-like training step on a CPU. TensorFlow's fused kernel does
-the same in one. The network that is saved and exported keeps its stock layers; only the
-copy that is trained is built with these. Augmentation is compiled by XLA.
+the same in one pass over the pixels. The network that is saved and exported keeps its
+stock layers; only the copy that is trained is built with these.
 """
 
-import functools
+from __future__ import annotations
 
 import keras
 from keras import layers, ops
 
-from kerasseg import augment
-
-
-def augmentation(policy, size):
-    """`augment.apply` for one policy and size: (image, label, numbers, instance=None).
-
-    TensorFlow runs it through XLA even on a CPU, also inside a step that is not: small
-    operations on every pixel, fused into few loops, take about a third of the time.
-    (Convolutions are what XLA slows down there.) Other backends compile whole steps.
-    """
-    move = functools.partial(_augmented, policy, tuple(size))
-    if keras.backend.backend() != "tensorflow":
-        return move
-    import tensorflow as tf
-
-    return tf.function(move, jit_compile=True, autograph=False)
+from kerasseg.taxonomy import Tensor
 
 
 def fused(network: keras.Model) -> keras.Model:
@@ -37,11 +22,16 @@ def fused(network: keras.Model) -> keras.Model:
     return copy
 
 
-def _clone(layer):
+def can_be_fused(layer: keras.layers.Layer) -> bool:
+    """Whether the layer is Keras' own batch normalisation over channels, with scale and
+    offset."""
     plain = type(layer) is layers.BatchNormalization
-    if plain and layer.scale and layer.center and layer.axis in (-1, 3):
-        return FusedBatchNormalization.from_config(layer.get_config())
-    return layer.__class__.from_config(layer.get_config())
+    return plain and layer.scale and layer.center and layer.axis in (-1, 3)
+
+
+def _clone(layer):
+    kind = FusedBatchNormalization if can_be_fused(layer) else type(layer)
+    return kind.from_config(layer.get_config())
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
@@ -51,7 +41,9 @@ class FusedBatchNormalization(layers.BatchNormalization):
     turns them to float32 and back.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         fuses = training and self.trainable and not self.synchronized
         if not (fuses and len(inputs.shape) == 4):
             return super().call(inputs, training=training, mask=mask)
@@ -66,7 +58,8 @@ class FusedBatchNormalization(layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        # The kernel gives the variance of a sample, n / (n - 1); Keras keeps 1 / n.
+        # The kernel gives the variance of a sample, divided by n - 1; Keras keeps that
+        # of all pixels, divided by n.
         count = ops.cast(tf.size(inputs) // inputs.shape[-1], "float32")
         variance = variance * (count - 1.0) / count
         for moving, now in (
@@ -75,7 +68,3 @@ class FusedBatchNormalization(layers.BatchNormalization):
         ):
             moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
         return outputs
-
-
-def _augmented(policy, size, image, label, numbers, instance=None):
-    return augment.apply(image, label, numbers, policy, size, instance)

@@ -1,13 +1,15 @@
-"""How healthy a training is: what it saw, its gradients, its input, its dead classes.
+"""How healthy a training is: its pixels, gradients, waiting times and lost classes.
 
-RUN/health.json holds one row an epoch and a summary of them all; the report shows it.
+RUN/health.json holds one row an epoch and a summary of all epochs; the report shows it.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,25 +19,33 @@ from kerasseg import metrics
 from kerasseg.files import atomic
 
 LOST = 0.05
-"""IoU that a class must have had for its disappearance to be worth a word."""
+"""A class that once had a higher IoU and is no longer predicted causes a warning."""
 
 
 class Health(keras.callbacks.Callback):
     """Writes health.json after each epoch's validation, and prints early warnings.
 
-    judge: the Trainer that validates; it comes before this one. pixels: in a training
-    batch, ignored ones too. ema: decay of the running mean of the weights. Rows of
-    epochs from `first` on, left by a stopped run, are dropped. Adds gradient_norm
-    (median) and waiting (share of the time in which the next batch was waited for) to
-    the epoch's logs.
+    Place it after the callback in which `judge`, a Trainer, validates. names: of the
+    classes. pixels: number in a training batch, with ignored ones. ema: decay of the
+    running mean of the weights. Rows of epochs from `first` on, left by a stopped run,
+    are dropped. Adds to the epoch's logs: gradient_norm, the median, and waiting, the
+    share of the time spent waiting for the next batch.
     """
 
-    def __init__(self, path: Path, names, judge, pixels: int, ema: float, first: int):
+    def __init__(
+        self,
+        path: Path,
+        names: Sequence[str],
+        judge: Any,
+        pixels: int,
+        ema: float,
+        first: int,
+    ):
         super().__init__()
         self.path, self.names, self.judge = path, names, judge
         self.pixels, self.ema = pixels, ema
         self.rows = [row for row in read(path) if row["epoch"] < first]
-        self.said = warning(self.rows, names, ema)
+        self.warned = warning(self.rows, names, ema)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.norms, self.waited, self.seconds, self.ended = [], 0.0, 0.0, None
@@ -43,9 +53,10 @@ class Health(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now, trainer = time.perf_counter(), self.model
-        # From the end of one step to the end of the next; the first one compiles.
+        # From the end of one step to the end of the next: the first step, which
+        # compiles, is not counted.
         if self.ended is not None:
-            self.waited += trainer.feed.waited
+            self.waited += trainer.last_batch.waited
             self.seconds += now - self.ended
         self.ended = now
         norms = ops.convert_to_numpy(trainer.optimizer.gradient_norms)
@@ -79,10 +90,10 @@ class Health(keras.callbacks.Callback):
         self.rows.append(row)
         logs["gradient_norm"] = row["gradient_norm"]
         logs["waiting"] = self.waited / self.seconds if self.seconds else 0.0
-        said = warning(self.rows, self.names, self.ema)
-        if said and said.split(":")[0] != self.said.split(":")[0]:
-            print(f"\nWarning: {said}")
-        self.said = said
+        found = warning(self.rows, self.names, self.ema)
+        if found and found.split(":")[0] != self.warned.split(":")[0]:
+            print(f"\nWarning: {found}")
+        self.warned = found
         atomic.write_json(self.path, summary(self.rows, self.names, self.ema))
 
 
@@ -91,11 +102,11 @@ def read(path: Path) -> list[dict]:
     return json.loads(path.read_text())["epochs"] if path.is_file() else []
 
 
-def summary(rows: list[dict], names, ema: float) -> dict:
-    """Of the whole training; the classes are those of the epoch with the best val_miou.
+def summary(rows: list[dict], names: Sequence[str], ema: float) -> dict[str, Any]:
+    """What health.json holds, from the rows of all epochs, at least one.
 
-    dead: classes of the validation split that are found nowhere (IoU 0);
-    never_predicted: those of them that are not even predicted wrongly.
+    Of the epoch with the best val_miou: dead, the classes of the validation split with
+    IoU 0; never_predicted, those of them that no pixel is predicted to be.
     """
     pixels = np.sum([row["pixels"] for row in rows], axis=0)
     ignored = sum(row["ignored"] for row in rows)
@@ -124,13 +135,13 @@ def summary(rows: list[dict], names, ema: float) -> dict:
     }
 
 
-def warning(rows: list[dict], names, ema: float) -> str:
-    """What went wrong with the classes by the last epoch, and why it may; "" if not."""
+def warning(rows: list[dict], names: Sequence[str], ema: float) -> str:
+    """Which classes validation lost by the last epoch, and likely causes; or ""."""
     if not rows:
         return ""
     now = rows[-1]
-    seen = np.flatnonzero(now["val_predicted"])
-    there = np.flatnonzero(now["val_pixels"])
+    seen = np.flatnonzero(now["val_predicted"]).tolist()
+    there = np.flatnonzero(now["val_pixels"]).tolist()
     if len(seen) == 1 and len(there) > 1:
         what = f"validation sees class '{names[seen[0]]}' everywhere"
     else:
@@ -145,7 +156,7 @@ def warning(rows: list[dict], names, ema: float) -> str:
 
 
 def _causes(rows: list[dict], names, ema: float) -> list[str]:
-    """Likely causes: those that the numbers point to, else the usual ones."""
+    """Likely causes: those that the numbers suggest, else the usual ones."""
     now = rows[-1]
     pixels, ignored = np.array(now["pixels"]), now["ignored"]
     share = pixels / max(1, pixels.sum())

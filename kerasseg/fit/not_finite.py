@@ -1,8 +1,10 @@
-"""Stops a training that met a number that is none, and says where it began."""
+"""Stops a training at the first NaN or Inf, and says in which layer it began."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,18 +15,18 @@ from kerasseg.fit import replicas
 from kerasseg.models.analysis.graph import calls
 
 
-class Anomaly(keras.callbacks.Callback):
-    """Raises ValueError after a step whose loss or gradient is not finite.
+class StopAtNotFinite(keras.callbacks.Callback):
+    """Raises UserError after a step whose loss or gradient is not finite.
 
     The optimizer (`kerasseg.fit.optimizer.Guard`) has left that update out, so the
-    weights are still those of before. With a loss scale, a gradient that overflows
-    only lowers the scale: that is how it is found.
+    weights are still those before the step. With a loss scale, a gradient that
+    overflows is no error: it only lowers the scale, until the right one is found.
 
-    samples(step): ids of the samples of a step, the first is 0. state: the file of the
-    training state, to be named.
+    state: the file of the training state, for the message. samples: function from the
+    number of a step, the first is 0, to the ids of its samples.
     """
 
-    def __init__(self, state: Path, samples):
+    def __init__(self, state: Path, samples: Callable[[int], list[str]]):
         super().__init__()
         self.state, self.samples = state, samples
 
@@ -52,18 +54,20 @@ class Anomaly(keras.callbacks.Callback):
         )
 
 
-def origin(trainer, norms) -> str:
-    """Where the first value that is not finite stood in the step that ran last.
+def origin(trainer: Any, norms: np.ndarray) -> str:
+    """Where the first value that is not finite arose in the step that ran last.
 
-    The network runs once more on the trainer's last batch, layer by layer. If all of it
-    is finite, `norms` (V,), those of the gradients, tell: the backward pass goes from
-    the loss to the image, so it began at the last variable that has one.
+    The network runs once more on the trainer's last batch, layer by layer. If all its
+    values are finite, `norms` (V,), those of the gradients, decide: the backward pass
+    goes from the loss to the image, so the last variable whose norm is not finite was
+    the first.
     """
     for variable in trainer.network.variables:
         statistic = variable.name.startswith("moving_")
         if not statistic and not _finite(variable.value):
             return f"the weight '{variable.path}' was not finite before it"
-    image, *_ = trainer.moved(replicas.joined(trainer.feed.batch), training=True)
+    batch = replicas.to_host(trainer.last_batch.batch)
+    image, *_ = trainer.augmented(batch, training=True)
     if not _finite(image):
         return "the augmented image is not finite"
     network = trainer.network
@@ -87,11 +91,12 @@ def origin(trainer, norms) -> str:
 
 
 def sample_ids(
-    records, split: str, batch: int, seed: int, shuffle: int, step: int
+    records: str | Path, split: str, batch: int, seed: int, shuffle: int, step: int
 ) -> list[str]:
     """Ids of the samples in the batch of a step (the first is 0) of a training stream.
 
-    The other arguments are those of `kerasseg.data.pipeline.batches`.
+    The other arguments are those of `kerasseg.data.pipeline.batches`; `batch` is its
+    batch_size.
     """
     import tensorflow as tf
 

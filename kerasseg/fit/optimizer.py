@@ -1,19 +1,25 @@
-"""The optimizers, guarded: no update with a gradient that is not finite."""
+"""Optimizers that leave out an update whose gradient is not finite."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
+import numpy as np
 from keras import ops
 
 from kerasseg import UserError
 from kerasseg.fit import replicas
+from kerasseg.frameworks import private_hooks
+from kerasseg.taxonomy import Tensor
 
 NEVER = 2**31 - 1
+"""Number of steps that no training reaches: the loss scale then never grows."""
 
 
 def optimizer(
     name: str,
-    rate,
+    rate: float | keras.optimizers.schedules.LearningRateSchedule,
     *,
     weight_decay: float = 0.0,
     clip_norm: float = 0.0,
@@ -23,18 +29,21 @@ def optimizer(
 ) -> Guard:
     """adamw, sgd (Nesterov momentum 0.9) or rmsprop; `rate` is a number or a schedule.
 
-    weight_decay: decoupled, not of biases and normalisation. clip_norm: largest norm of
-    the whole gradient, 0: no limit. ema: decay of the running mean of the weights, 0:
-    none is kept. encoder_rate: share of the rate that the encoder's weights get.
+    weight_decay: decoupled; biases and normalisation have none. clip_norm: largest norm
+    of the whole gradient, 0: no limit. ema: decay of the running mean of the weights,
+    0: none is kept. encoder_rate: share of the rate for the encoder's weights.
     loss_scale: for float16, see `Guard`.
+
+    Raises UserError for an unknown name.
     """
-    common = {
+    common: dict[str, Any] = {
         "learning_rate": rate,
         "weight_decay": weight_decay or None,
         "global_clipnorm": clip_norm or None,
         "use_ema": ema > 0,
         "ema_momentum": ema or 0.99,
     }
+    kind: Any
     if name == "adamw":
         common["weight_decay"] = weight_decay
         kind = keras.optimizers.AdamW
@@ -56,35 +65,39 @@ def _two_rates(kind, encoder_rate: float):
     Scaling their gradients would not do: Adam divides by the gradient's size.
     """
 
-    class TwoRates(kind):
-        def _backend_update_step(self, grads, variables, learning_rate):
+    class TwoRates(private_hooks.UpdateStep, kind):
+        def update_all(self, gradients, variables, learning_rate):
             for encoder, rate in ((False, 1.0), (True, encoder_rate)):
                 chosen = [
                     (gradient, variable)
-                    for gradient, variable in zip(grads, variables, strict=True)
+                    for gradient, variable in zip(gradients, variables, strict=True)
                     if variable.path.startswith("encoder_") == encoder
                 ]
                 if chosen:
-                    part, of = zip(*chosen, strict=True)
-                    rate = learning_rate * rate
-                    super()._backend_update_step(list(part), list(of), rate)
+                    part, of = map(list, zip(*chosen, strict=True))
+                    super().update_all(part, of, learning_rate * rate)
 
     return TwoRates
 
 
-class Guard(keras.optimizers.LossScaleOptimizer):
-    """Leaves out updates whose gradient is not finite, and notes what it saw.
+class Guard(private_hooks.LossScaleOptimizer):
+    """Leaves out updates whose gradient is not finite, and records its norms.
 
-    gradient_norms: (V,) norm of the last gradient of each trainable variable, before
-        clipping, not finite where the gradient was not.
-    steps: how often it was called. `iterations` counts the updates that were made.
+    gradient_norms: (V,) norms of the last gradients of the V trainable variables,
+        before clipping; not finite where the gradient was not.
+    steps: number of calls. `iterations` counts the updates that were made.
 
     With `loss_scale` the loss is multiplied by a power of 2 before its gradient is
     taken, halved at each gradient that is not finite and doubled after 2000 that are
     (Micikevicius et al. 2018, section 3.2): small gradients survive in float16.
     """
 
-    def __init__(self, inner_optimizer, loss_scale: bool = False, name: str = "guard"):
+    def __init__(
+        self,
+        inner_optimizer: keras.optimizers.Optimizer,
+        loss_scale: bool = False,
+        name: str = "guard",
+    ):
         super().__init__(
             inner_optimizer,
             initial_scale=2.0**15 if loss_scale else 1.0,
@@ -93,15 +106,16 @@ class Guard(keras.optimizers.LossScaleOptimizer):
         )
         self.loss_scale = loss_scale
         if replicas.count() > 1:
-            # `apply` has added them up, before they are judged and clipped.
-            inner_optimizer._all_reduce_sum_gradients = list
+            # `apply` has added them up before they are checked and clipped.
+            private_hooks.without_all_reduce(inner_optimizer)
 
     def calls(self) -> tuple[int, int]:
         """Steps so far, and the updates that were made in them."""
         both = self.steps, self.iterations
-        return tuple(int(ops.convert_to_numpy(number)) for number in both)
+        steps, updates = (np.asarray(ops.convert_to_numpy(x)) for x in both)
+        return int(steps), int(updates)
 
-    def build(self, var_list):
+    def build(self, var_list: list) -> None:
         self.gradient_norms = self.add_variable(
             (len(var_list),),
             initializer="zeros",
@@ -118,47 +132,58 @@ class Guard(keras.optimizers.LossScaleOptimizer):
         )
         super().build(var_list)
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads: list, trainable_variables: list | None = None) -> None:
         if not self.built:
-            self.build(trainable_variables)
-        grads = replicas.summed(grads)
+            self.build(trainable_variables or [])
+        grads = replicas.all_reduce(grads)
         self.gradient_norms.assign(_norms(grads) / self.dynamic_scale)
         self.steps.assign_add(1)
         super().apply(grads, trainable_variables)
 
-    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
+    def stateless_apply(
+        self, optimizer_variables: list, grads: list, trainable_variables: list
+    ) -> tuple[list, list]:
         norms = _norms(grads) / self._of(optimizer_variables, self.dynamic_scale)
         steps = self._of(optimizer_variables, self.steps) + 1
-        trained, own = super().stateless_apply(
+        updated: Any = super().stateless_apply(
             optimizer_variables, grads, trainable_variables
         )
-        own = list(own)
+        trained, own = updated[0], list(updated[1])
         own[self._place(self.gradient_norms)] = norms
         own[self._place(self.steps)] = steps
         return trained, own
 
-    def check_finite(self, grads):
+    def check_finite(self, grads: list) -> Tensor:
+        """Whether all gradients are finite: a boolean scalar."""
         return ops.all(ops.isfinite(_norms(grads)))
 
-    def _stateful_handle_finite_grads(self, grads, trainable_variables):
+    def apply_finite(self, gradients: list, variables: list) -> None:
         if self.loss_scale:
-            super()._stateful_handle_finite_grads(grads, trainable_variables)
+            super().apply_finite(gradients, variables)
         else:  # no pass over all gradients to divide them by 1
-            self.inner_optimizer.apply(grads, trainable_variables)
+            self.inner_optimizer.apply(gradients, variables)
 
-    def finalize_variable_values(self, var_list):
-        """Keras would end `fit` with the running means as weights, under JAX in the
-        same memory, which no further step could give away twice. Here the weights stay
-        as trained, and `fit` can go on: see `callbacks.averaged_weights`."""
+    def finalize_variable_values(self, var_list: list) -> None:
+        """Keeps the weights as trained, so that `fit` can go on.
 
-    def save_own_variables(self, store):
-        # The inner optimizer, a part of this one, saves its own.
-        for i, variable in enumerate(self._variables):
+        Keras would replace them by their running means; under JAX both would then share
+        their memory, which the next step cannot donate twice. The means are read with
+        `callbacks.averaged_weights`.
+        """
+
+    def save_own_variables(self, store: Any) -> None:
+        for i, variable in enumerate(self._own_variables()):
             store[str(i)] = ops.convert_to_numpy(variable)
 
-    def load_own_variables(self, store):
-        for i, variable in enumerate(self._variables):
+    def load_own_variables(self, store: Any) -> None:
+        for i, variable in enumerate(self._own_variables()):
             variable.assign(store[str(i)])
+
+    def _own_variables(self) -> list:
+        """Without those of the inner optimizer, which saves them itself."""
+        return self.variables[
+            : len(self.variables) - len(self.inner_optimizer.variables)
+        ]
 
     def _place(self, variable) -> int:
         return next(i for i, v in enumerate(self.variables) if v is variable)

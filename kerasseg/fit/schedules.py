@@ -1,4 +1,4 @@
-"""Learning rates over the steps of a training; Keras' own schedules, well set."""
+"""Learning rates over the steps of a training, as schedules of Keras."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from keras.optimizers import schedules
 from kerasseg import UserError
 
 
-def schedule(name: str, rate: float, steps: int, warmup: float):
-    """constant, poly or warmup_cosine; `warmup`: share of the steps, see the last."""
+def schedule(
+    name: str, rate: float, steps: int, warmup: float
+) -> float | schedules.LearningRateSchedule:
+    """constant, poly or warmup_cosine, from `rate` over `steps`.
+
+    warmup: share of the steps in which warmup_cosine rises; the others ignore it.
+    Raises UserError for another name, and for a warmup that is not in [0, 1).
+    """
     if name == "constant":
         return rate
     if name == "poly":
@@ -21,16 +27,22 @@ def schedule(name: str, rate: float, steps: int, warmup: float):
     raise UserError(f"Unknown schedule '{name}'. Known: {known}.")
 
 
-def poly(initial: float, steps: int, power: float = 0.9):
+def poly(
+    initial: float, steps: int, power: float = 0.9
+) -> schedules.LearningRateSchedule:
     """initial * (1 - step / steps)**power, 0 afterwards (DeepLab v2, section 4.1)."""
     return schedules.PolynomialDecay(initial, steps, end_learning_rate=0.0, power=power)
 
 
-def warmup_cosine(peak: float, steps: int, warmup: int, final: float = 0.0):
+def warmup_cosine(
+    peak: float, steps: int, warmup: int, final: float = 0.0
+) -> schedules.LearningRateSchedule:
     """A line from 0 to `peak` in `warmup` steps, then half a cosine to `final`.
 
     At step s >= warmup: final + (peak - final) (1 + cos(pi t)) / 2 with t running from
     0 to 1 until `steps` (Loshchilov & Hutter 2017, eq. 5), `final` afterwards.
+
+    Raises UserError unless 0 <= warmup < steps.
     """
     if not 0 <= warmup < steps:
         raise UserError(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 
 from kerasseg import border, metrics
+from kerasseg.augment.policies import Policy
 from kerasseg.fit import accumulate, replicas
-from kerasseg.fit.fused_normalisation import augmentation
+from kerasseg.fit.augmentation import augmentation
+from kerasseg.fit.last_batch import LastBatch
 from kerasseg.fit.rematerialise import rematerialised
-from kerasseg.taxonomy import one_hot
+from kerasseg.taxonomy import Tensor, one_hot
 
 
 class Trainer(keras.Model):
@@ -23,47 +26,49 @@ class Trainer(keras.Model):
     target (B, h, w, C), all-zero where ignored, and the logits.
 
     borders: (w0, sigma) of U-Net's border weights, or None. With them a training batch
-    also has instance (B, H, W), and the loss gets the weights (B, h, w) as its third
-    argument. Pixels of class 0 belong to no instance: that is the gap between two that
-    touch.
-    parts: the batch is worked through in so many parts, see `kerasseg.fit.accumulate`.
-    remat: activations are computed again in the backward pass, see
+        also has instance (B, H, W), and the loss gets the weights (B, h, w) as its
+        third argument. Pixels of class 0 belong to no instance: they are the gap
+        between two objects that touch.
+    parts: equal parts that a batch is worked through in, see `kerasseg.fit.accumulate`.
+    remat: whether activations are computed again in the backward pass, see
         `kerasseg.fit.rematerialise`.
     """
 
     def __init__(
         self,
-        network,
-        loss,
-        policy,
+        network: keras.Model,
+        loss: Callable[..., Tensor],
+        policy: Policy,
         crop: tuple[int, int],
-        borders=None,
+        borders: tuple[float, float] | None = None,
         *,
         parts: int = 1,
         remat: bool = False,
-        **options,
+        **options: Any,
     ):
         # Of its own type: mixed precision is the network's, not the augmentation's.
         super().__init__(dtype="float32", **options)
         self.network = network
-        # Not `forward`: that is a method of Torch's modules.
-        self.trained = rematerialised(network) if remat else network
+        self.network_in_training = rematerialised(network) if remat else network
         self.objective = loss
         self.augment = augmentation(policy, crop)
         self.borders = borders
         self.parts = parts
         self.num_classes = network.output_shape[-1]
         self.confusion = metrics.ConfusionMatrix(self.num_classes)
-        self.feed = Feed()
+        self.last_batch = LastBatch()
 
-    def call(self, batch, training=False):
-        image, label, *weight = self.moved(batch, training)
-        logits = self.trained(image, training=training)
+    def call(self, batch: dict, training: bool = False) -> dict[str, Tensor]:
+        """Logits (B, h, w, C) and label (B, h, w), in training with borders also
+        weight (B, h, w)."""
+        image, label, *weight = self.augmented(batch, training)
+        logits = self.network_in_training(image, training=training)
         found = {"logits": logits, "label": label}
         return found | {"weight": weight[0]} if weight else found
 
-    def moved(self, batch, training=False):
-        """What the network sees of a batch: image, label and, with borders, weight."""
+    def augmented(self, batch: dict, training: bool = False) -> tuple[Tensor, ...]:
+        """What the network sees of a batch: image, label and, with borders, weight.
+        Without `training` nothing is moved."""
         image, label, weight = batch["image"], batch["label"], []
         if training:
             instance = [batch["instance"]] if self.borders else []
@@ -75,7 +80,7 @@ class Trainer(keras.Model):
         return ops.cast(image, "float32"), label, *weight
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **_):
-        found = replicas.of_all(y_pred)
+        found = replicas.gather(y_pred)
         target = one_hot(found["label"], self.num_classes)
         weight = [found["weight"]] if "weight" in found else []
         loss = self.objective(target, found["logits"], *weight)
@@ -97,9 +102,10 @@ class Trainer(keras.Model):
         if self.train_function is not None and not force:
             return
         super().make_train_function(force)
-        self.train_function = self.feed.into(self.train_function)
+        self.train_function = self.last_batch.recording(self.train_function)
 
-    # Keras saves weights alone: a run that goes on would drop out what it did before.
+    # Keras saves weights alone. Without the states of random numbers a run that goes on
+    # would drop out the same values again.
 
     def save_own_variables(self, store):
         for i, variable in enumerate(self._random_states()):
@@ -118,27 +124,3 @@ class Trainer(keras.Model):
         instance = ops.where(counted, instance, 0)
         w0, sigma = self.borders
         return border.border_weights(instance, w0, sigma, class_weights=(1.0, 1.0))
-
-
-class Feed:
-    """The batch of the step that ran last, and how long it was waited for, seconds."""
-
-    def __init__(self):
-        self.batch, self.waited = None, 0.0
-
-    def into(self, train_function):
-        """The function, taking batches one by one and noting them here."""
-
-        def step(*state_and_batches):
-            *state, batches = state_and_batches
-            if isinstance(batches, list):  # Torch's loop has fetched it before
-                data = batches[0]
-            else:
-                began = time.perf_counter()
-                data = next(batches)
-                self.waited = time.perf_counter() - began
-                batches = iter((data,))
-            self.batch, *_ = keras.utils.unpack_x_y_sample_weight(data)
-            return train_function(*state, batches)
-
-        return step

@@ -1,23 +1,35 @@
-"""Starting from a trained network: on one's own classes, or for another while."""
+"""A network that begins with the weights of a trained one."""
 
 from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
+
+import keras
 
 from kerasseg import UserError, models, runs
 
 
-def build(name: str, classes: int, shape, options: dict, start: str = ""):
+def build(
+    name: str,
+    classes: int,
+    shape: tuple[int, int, int],
+    options: dict[str, Any],
+    start: str = "",
+) -> keras.Model:
     """`models.build`; with `start`, a run folder or .keras file, with its weights.
 
     The layers are taken in their order, each where its weights have the same shapes, so
-    another number of classes leaves only the last one at random. Raises ValueError when
-    not even half of the weights find their place: then it is another network.
+    another number of classes leaves only the last one at random.
+
+    Raises UserError when not even half of the weights find their place: then it is
+    another network.
     """
     if not start:
         return models.build(name, classes, shape, **options)
-    network, source = random(name, classes, shape, options), runs.load(Path(start))
+    network = without_weights(name, classes, shape, options)
+    source = runs.load(Path(start))
     ours, theirs = ([x for x in m.layers if x.weights] for m in (network, source))
     pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
     taken = 0
@@ -35,8 +47,13 @@ def build(name: str, classes: int, shape, options: dict, start: str = ""):
     return network
 
 
-def random(name: str, classes: int, shape, options: dict):
-    """`models.build` without ImageNet's weights: others will take their place."""
+def without_weights(
+    name: str, classes: int, shape: tuple[int, int, int], options: dict[str, Any]
+) -> keras.Model:
+    """`models.build` at random, without ImageNet's weights: others will replace them.
+
+    Raises UserError for an unknown name.
+    """
     if name in models.MODELS:
         known = inspect.signature(models.function(name)).parameters
         options = options | ({"weights": "none"} if "weights" in known else {})

@@ -74,10 +74,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def moments(self, inputs: Any, axes: list[int]) -> tuple[Any, Any]:
         """Mean and variance (C,) over the axes that are not channels."""
-        return keras.ops.moments(inputs, axes=axes)
+        mean, variance = keras.ops.moments(inputs, axes=axes)  # type: ignore[misc]
+        return mean, variance
 
     def _moments(self, inputs, mask):
-        return self.moments(inputs, self._reduction_axes)
+        return self.moments(inputs, self._reduction_axes or [])
 
 
 # ---- TensorFlow's LiteRT converter ---------------------------------------------------

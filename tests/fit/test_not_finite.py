@@ -61,7 +61,7 @@ def test_where_it_began():
     network = keras.Model(image, x)
     loss = losses.total({"cross_entropy": 1})
     trainer = Trainer(network, loss, augment.POLICIES["none"], (8, 8))
-    trainer.feed.batch = {
+    trainer.last_batch.batch = {
         "image": np.full((1, 8, 8, 3), 200, np.uint8),
         "label": np.zeros((1, 8, 8), np.uint8),
         "numbers": np.zeros((1, augment.NUMBERS), np.float32),

@@ -61,7 +61,7 @@ def test_imagenet_weights_are_not_asked_for(monkeypatch):
         models, "build", lambda *_, **options: asked.append(options) or 1 / 0
     )
     with pytest.raises(ZeroDivisionError):
-        warm_start.random("ladder_efficientnet_lite2", 3, (64, 64, 3), {})
+        warm_start.without_weights("ladder_efficientnet_lite2", 3, (64, 64, 3), {})
     assert asked == [{"weights": "none"}]
 
 

@@ -1,0 +1,33 @@
+"""The records of a training that is given none: synthetic road scenes."""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+TRAIN, VAL = 896, 64
+"""Numbers of scenes in the two splits."""
+SIZE = {"height": 96, "width": 128}
+"""Size of a scene, pixels."""
+
+
+def write(records: Path, seed: int) -> None:
+    """Draws scenes and writes the splits train and val, as for any other data set;
+    nothing where the folder holds records already."""
+    from kerasseg.data import records as shards
+    from kerasseg.data.synthetic import TAXONOMY, scene
+
+    if (records / "dataset.json").exists():
+        return
+    print(f"Drawing synthetic road scenes into {records}")
+    # spawn: a forked TensorFlow hangs.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        draw = functools.partial(scene, seed, **SIZE)
+        splits: dict[str, Any] = {
+            "train": pool.map(draw, range(TRAIN), chunksize=16),
+            "val": pool.map(draw, range(10**6, 10**6 + VAL), chunksize=16),
+        }
+        shards.write_splits(splits, records, taxonomy=TAXONOMY, progress=False)

@@ -1,0 +1,216 @@
+"""What a training is made of, built from its settings.
+
+`train`, `finetune_int8` and the benchmarks all build here, so a setting means the same
+in each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasseg import config
+from kerasseg.fit import devices
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from kerasseg.data.format.description import SplitDescription
+    from kerasseg.fit.optimizer import Guard
+    from kerasseg.fit.trainer import Trainer
+
+
+def devices_of(settings: config.Config) -> devices.Devices:
+    """Starts the backend on the devices of --fit.device and --fit.devices, seeded.
+
+    Raises UserError where they cannot be had.
+    """
+    fit, batch = settings.fit, settings.data.batch
+    used = devices.start(
+        fit.device, fit.devices, batch, parts=fit.accumulate, xla=fit.xla
+    )
+    import keras
+
+    keras.utils.set_random_seed(settings.seed)
+    if fit.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    return used
+
+
+def uses_xla(fit: config.Fit, used: devices.Devices) -> bool:
+    """Whether XLA compiles a step."""
+    known = {"auto": used.uses_xla_by_default, "on": True, "off": False}
+    return known[fit.xla]
+
+
+def crop_of(data: config.Data, size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of a training crop of images of `size`."""
+    height, width = data.crop
+    return (height, width) if (height, width) != (0, 0) else size
+
+
+def borders_of(fit: config.Fit) -> tuple[float, float] | None:
+    """(w0, sigma) of U-Net's border weights; None where there are none."""
+    return (fit.border_weight, fit.border_sigma) if fit.border_weight else None
+
+
+def stream_of(
+    settings: config.Config,
+    records: str | Path,
+    start: int = 0,
+    share: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """Endless batches of the training split, from sample `start` on, as a Trainer takes
+    them. share: (index of this process, processes)."""
+    from kerasseg import augment
+    from kerasseg.data import pipeline
+
+    data = settings.data
+    return pipeline.batches(
+        records,
+        data.train,
+        batch_size=data.batch,
+        size=data.size,
+        training=True,
+        numbers=augment.NUMBERS,
+        seed=settings.seed,
+        start=start,
+        shuffle=data.shuffle,
+        instances=borders_of(settings.fit) is not None,
+        share=share,
+        threads=data.threads,
+        service=data.service,
+    )
+
+
+def sample_ids_of(
+    settings: config.Config, records: str | Path
+) -> Callable[[int], list[str]]:
+    """Function from the number of a step of `stream_of`, the first is 0, to the ids of
+    its samples."""
+    from kerasseg.fit import not_finite
+
+    data = settings.data
+    if data.service:
+        return lambda step: ["unknown (a tf.data service gave them)"]
+    order = data.batch, settings.seed, data.shuffle
+    return lambda step: not_finite.sample_ids(records, data.train, *order, step)
+
+
+def steps_of(data: config.Data, split: SplitDescription) -> int:
+    """Steps of an epoch."""
+    return max(1, round(split.samples / data.batch))
+
+
+def loss_of(fit: config.Fit, split: SplitDescription) -> Callable:
+    """The weighted sum of --fit.loss, with class weights from the split's frequencies:
+    (one-hot target, logits, border weights) -> scalar."""
+    import numpy as np
+
+    from kerasseg import losses
+    from kerasseg.data import class_weights
+
+    weights = None
+    if fit.class_weights.endswith("median"):
+        weights = class_weights.median_frequency(
+            split.pixels, split.pixels_of_images_with
+        )
+        weights = np.sqrt(weights) if fit.class_weights.startswith("sqrt") else weights
+    elif fit.class_weights == "inverse_log":
+        weights = class_weights.inverse_log(split.pixels)
+    parts = config.options(fit.loss, "--fit.loss")
+    return losses.total(parts, None if weights is None else list(map(float, weights)))
+
+
+def optimizer_of(fit: config.Fit, steps: int) -> Guard:
+    """The optimizer with its schedule over `steps`."""
+    from kerasseg.fit import optimizer, schedules
+
+    return optimizer.optimizer(
+        fit.optimizer,
+        schedules.schedule(fit.schedule, fit.learning_rate, steps, fit.warmup),
+        weight_decay=fit.weight_decay,
+        clip_norm=fit.clip_norm,
+        ema=fit.ema,
+        encoder_rate=fit.encoder_rate,
+        loss_scale=fit.precision == "mixed_float16",
+    )
+
+
+def network_of(
+    model: config.Model, classes: int, size: tuple[int, int], weights: bool = True
+) -> keras.Model:
+    """The network for images of `size`; without `weights`, at random.
+
+    Raises UserError for unknown names and options, and where --model.start is another
+    network.
+    """
+    from kerasseg.fit import warm_start
+
+    options = config.options(model.options, "--model.options")
+    if not weights:
+        return warm_start.without_weights(model.name, classes, (*size, 3), options)
+    return warm_start.build(model.name, classes, (*size, 3), options, model.start)
+
+
+def trainer_of(
+    settings: config.Config,
+    build: Callable[[], Any],
+    loss: Callable,
+    crop: tuple[int, int],
+    steps: int,
+    used: devices.Devices,
+) -> Trainer:
+    """A compiled Trainer with all its variables, so that a state can be loaded.
+
+    build: function () -> network for `crop`; it runs on the training's devices and in
+    its precision. steps: of the whole training, for the schedule.
+    """
+    import keras
+
+    from kerasseg.fit.trainer import Trainer
+
+    fit, xla = settings.fit, uses_xla(settings.fit, used)
+    with used.building():
+        keras.config.set_dtype_policy(fit.precision)
+        try:
+            network = build()
+        finally:
+            # Judged, saved and exported in float32, whatever the training computes in.
+            keras.config.set_dtype_policy("float32")
+        trainer = Trainer(
+            network,
+            loss,
+            settings.augment,
+            crop,
+            borders_of(fit),
+            parts=fit.accumulate,
+            remat=fit.remat,
+        )
+        trainer.compile(optimizer=optimizer_of(fit, steps), jit_compile=xla)
+        _make_variables(trainer, crop)
+    return trainer
+
+
+def judge_of(
+    settings: config.Config, network: Any, loss: Callable, used: devices.Devices
+) -> Trainer:
+    """A compiled Trainer that scores a network on whole images, of its own size."""
+    from kerasseg.fit.trainer import Trainer
+
+    _, height, width, _ = network.input_shape
+    judge = Trainer(network, loss, settings.augment, (height, width))
+    judge.compile(jit_compile=uses_xla(settings.fit, used))
+    return judge
+
+
+def _make_variables(trainer: Trainer, crop: tuple[int, int]) -> None:
+    import numpy as np
+
+    image, label = np.zeros((1, *crop, 3), np.uint8), np.zeros((1, *crop), np.uint8)
+    trainer({"image": image, "label": label}, training=False)
+    trainer.optimizer.build(trainer.trainable_variables)

@@ -1,0 +1,127 @@
+"""Where a training stands, in a file: weights, optimizer and random state.
+
+Keras names the groups of such a file after the classes of the layers. What is trained
+may be a copy of other classes (`fused_normalisation`, `replicas`), so the groups are
+renamed to those of the stock network when a state is saved, and back when it is loaded:
+a training may go on with another number of devices.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import keras
+
+from kerasseg import UserError, runs
+from kerasseg.files import atomic, untrusted
+from kerasseg.fit.fused_normalisation import FusedBatchNormalization, can_be_fused
+from kerasseg.fit.replicas import SynchronisedBatchNormalization, SynchronisedDropout
+
+GROUPS = {
+    keras.layers.BatchNormalization: "batch_normalization",
+    FusedBatchNormalization: "fused_batch_normalization",
+    SynchronisedBatchNormalization: "synchronised_batch_normalization",
+    keras.layers.Dropout: "dropout",
+    SynchronisedDropout: "synchronised_dropout",
+}
+"""Class of a layer that may be replaced in a copy, or replaces one -> its name in a
+state."""
+LAYERS = "layers/functional/layers"
+"""The group of a state that holds the layers of the Trainer's network."""
+
+
+class State(keras.callbacks.Callback):
+    """Saves the state of a Trainer every `every` steps and after each epoch."""
+
+    def __init__(self, path: Path, every: int):
+        super().__init__()
+        self.path, self.every = path, every
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps, _ = self.model.optimizer.calls()
+        if steps % self.every == 0:
+            save(self.model, self.path)
+
+    def on_epoch_end(self, epoch, logs=None):
+        save(self.model, self.path)
+
+
+def save(trainer: keras.Model, path: Path) -> None:
+    """Writes the state of a built Trainer to a file .weights.h5."""
+    with atomic.replacing(path) as aside:
+        trainer.save_weights(aside)
+        _rename(aside, _groups(trainer.network, type), _groups(trainer.network, _stock))
+
+
+def load(trainer: keras.Model, path: Path) -> None:
+    """Puts a built Trainer where the file says.
+
+    Raises UserError when the file is damaged, not harmless, or of another network.
+    """
+    untrusted.check_weights(path)
+    own = _groups(trainer.network, type)
+    stored = _stored(path, [_groups(trainer.network, of) for of in (_stock, _fused)])
+    if stored == own:
+        runs.load_state(trainer, path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(path, folder))
+        _rename(copy, stored, own)
+        try:
+            runs.load_state(trainer, copy)
+        except UserError as error:
+            raise UserError(str(error).replace(str(copy), str(path))) from error
+
+
+def _stock(layer) -> type:
+    """The class of the layer in the stock network."""
+    for kind in (keras.layers.BatchNormalization, keras.layers.Dropout):
+        if type(layer) in GROUPS and isinstance(layer, kind):
+            return kind
+    return type(layer)
+
+
+def _fused(layer) -> type:
+    """Its class in states that earlier versions saved on a CPU."""
+    kind = _stock(layer)
+    if kind is keras.layers.BatchNormalization:
+        plain = kind.from_config(layer.get_config())
+        return FusedBatchNormalization if can_be_fused(plain) else kind
+    return kind
+
+
+def _groups(network: keras.Model, class_of: Callable) -> list[str]:
+    """Groups of the layers of those classes, in their order, numbered as Keras does."""
+    return list(_numbered(GROUPS.get(class_of(layer), "") for layer in network.layers))
+
+
+def _numbered(names: Iterator[str]) -> Iterator[str]:
+    seen: Counter[str] = Counter()
+    for name in filter(None, names):
+        yield f"{name}_{seen[name]}" if seen[name] else name
+        seen[name] += 1
+
+
+def _stored(path: Path, known: list[list[str]]) -> list[str]:
+    """Those of the known groups that the file has, the first if it has none."""
+    with h5py.File(path) as file:
+        there = set(file.get(LAYERS, ()))
+    return max(known, key=lambda groups: len(there.intersection(groups)))
+
+
+def _rename(path: Path, old: list[str], new: list[str]) -> None:
+    if old == new:
+        return
+    with h5py.File(path, "r+") as file:
+        layers = file.get(LAYERS, {})
+        there = [i for i, name in enumerate(old) if name in layers]
+        # First aside: a new name may be the old one of another layer.
+        for i in there:
+            layers.move(old[i], f"renamed {i}")
+        for i in there:
+            layers.move(f"renamed {i}", new[i])
