@@ -1,19 +1,25 @@
-"""Dense CRF: mean field with a Gaussian and a bilateral kernel, as DeepLab used it."""
+"""Dense CRF: sharpens a prediction along the edges of its image."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from keras import ops
 
 from kerasseg import UserError
+from kerasseg.taxonomy import Tensor
+
+Kernel = Callable[[Tensor], Tensor]
+"""The product of a kernel matrix (N, N) with values (N, C)."""
 
 EXACT_LIMIT = 16384
 """Pixels up to which all pairs fit into memory: 16384**2 float32 are 1 GiB."""
 
 
 def dense_crf(
-    probabilities,
-    image,
+    probabilities: Tensor,
+    image: Tensor,
     w1: float = 4.0,
     sa: float = 67.0,
     sb: float = 3.0,
@@ -23,24 +29,42 @@ def dense_crf(
     from_logits: bool = False,
     exact: bool = False,
 ) -> np.ndarray:
-    """Sharpens one prediction along the edges of its image: beliefs float32 (H, W, C).
+    """Sharpens one prediction along the edges of its image, by mean field.
 
-    probabilities: (H, W, C), or logits with `from_logits`; image: (H, W, 3) RGB 0..255.
-    Kraehenbuehl & Koltun 2011 with Potts compatibility and the kernel
+    Kraehenbuehl and Koltun 2011, eq. 3, with Potts compatibility and the kernel
 
         k(i, j) = w1 exp(-|p_i - p_j|^2 / 2 sa^2 - |I_i - I_j|^2 / 2 sb^2)
                 + w2 exp(-|p_i - p_j|^2 / 2 sg^2)
 
-    of positions p (pixels) and colours I. Each of its two parts is normalised
-    symmetrically, k_ij / sqrt(sum_j k_ij sum_i k_ij), and a pixel's message to itself
-    stays in, both as in pydensecrf. Defaults are those of the DeepLab v2 ResNet-101
-    reproduction on VOC; the paper searched w1 3..6, sa 30..100, sb 3..6 on 100 images.
+    of positions p and colours I. Each of its two parts is normalised symmetrically,
+    k_ij / sqrt(sum_j k_ij sum_i k_ij), and a pixel's message to itself stays in, both
+    as in pydensecrf. The defaults are those of the DeepLab v2 ResNet-101 reproduction
+    on VOC; the paper searched w1 3..6, sa 30..100, sb 3..6 on 100 images.
 
     The Gaussian is exact. The bilateral part is filtered on a permutohedral lattice
-    (Adams et al. 2010) and then equals pydensecrf; against all pairs of pixels, which
-    `exact=True` computes for small images, it is an approximation: on a CamVid frame
-    of 60x80 both choose the same class in 99.4 % of the pixels, but single beliefs
-    differ by up to 0.85.
+    (Adams et al. 2010) and then equals pydensecrf. Against all pairs of pixels it is an
+    approximation: on a CamVid frame of 60 x 80 both choose the same class in 99.4 % of
+    the pixels, but single probabilities differ by up to 0.85.
+
+    Args:
+        probabilities: (H, W, C), or logits with `from_logits`.
+        image: (H, W, 3) RGB, 0..255.
+        w1: weight of the bilateral part.
+        sa: its standard deviation of positions, pixels.
+        sb: its standard deviation of colours, 0..255.
+        w2: weight of the Gaussian part.
+        sg: its standard deviation of positions, pixels.
+        iterations: of the mean field.
+        from_logits: whether logits are given.
+        exact: True computes the bilateral part over all pairs of pixels, up to 16384
+            pixels.
+
+    Returns:
+        (H, W, C) float32 probabilities.
+
+    Raises:
+        UserError: when the shapes do not fit, the image is too large for `exact`, or
+            `sa` and `sb` are too small.
     """
     probabilities = ops.convert_to_tensor(probabilities, "float32")
     image = ops.convert_to_numpy(image).astype(np.float64)
@@ -51,7 +75,7 @@ def dense_crf(
     else:
         unary = ops.log(ops.clip(probabilities, 1e-5, 1.0))
     unary = ops.reshape(unary, (-1, shape[-1]))  # (H*W, C)
-    kernels = []
+    kernels: list[tuple[float, Kernel]] = []
     if w1:
         features = _features(image, sa, sb)
         bilateral = _all_pairs(features) if exact else _permutohedral(features)
@@ -59,14 +83,14 @@ def dense_crf(
     if w2:
         gaussian = _gaussian(shape[:2], sg)
         kernels.append((w2, _symmetric(gaussian, shape[0] * shape[1])))
-    belief = ops.softmax(unary, axis=-1)
+    found = ops.softmax(unary, axis=-1)
     for _ in range(iterations):
-        messages = sum(weight * kernel(belief) for weight, kernel in kernels)
-        belief = ops.softmax(unary + messages, axis=-1)
-    return ops.convert_to_numpy(ops.reshape(belief, shape))
+        messages = sum(weight * kernel(found) for weight, kernel in kernels)
+        found = ops.softmax(unary + messages, axis=-1)
+    return ops.convert_to_numpy(ops.reshape(found, shape))
 
 
-def _symmetric(kernel, points: int):
+def _symmetric(kernel: Kernel, points: int) -> Kernel:
     """D^-1/2 K D^-1/2 with D the row sums of K."""
     scale = 1 / ops.sqrt(kernel(ops.ones((points, 1))) + 1e-20)
     return lambda values: scale * kernel(scale * values)
@@ -80,8 +104,8 @@ def _features(image: np.ndarray, sa: float, sb: float) -> np.ndarray:
     return np.concatenate([position, image / sb], axis=-1).reshape(-1, 5)
 
 
-def _gaussian(size: tuple[int, int], sigma: float):
-    """Exact Gaussian over an (H, W) grid: one matrix an axis."""
+def _gaussian(size: tuple[int, int], sigma: float) -> Kernel:
+    """Exact Gaussian over an (H, W) grid: one matrix for each axis."""
     height, width = size
     rows, columns = (
         ops.convert_to_tensor(
@@ -100,7 +124,7 @@ def _gaussian(size: tuple[int, int], sigma: float):
     return apply
 
 
-def _all_pairs(features: np.ndarray):
+def _all_pairs(features: np.ndarray) -> Kernel:
     """Exact Gaussian of unit standard deviation over points (N, d): (N, N) matrix."""
     squares = np.zeros((len(features),) * 2, np.float32)
     for feature in features.T.astype(np.float32):
@@ -109,7 +133,7 @@ def _all_pairs(features: np.ndarray):
     return lambda values: ops.matmul(kernel, values)
 
 
-def _permutohedral(features: np.ndarray):
+def _permutohedral(features: np.ndarray) -> Kernel:
     """Gaussian of unit standard deviation over points (N, d), by splat, blur and slice.
 
     Adams, Baek, Davis 2010. Points are put into the simplices of the lattice A_d* by
@@ -120,7 +144,7 @@ def _permutohedral(features: np.ndarray):
     keys, radix = _pack(vertices.reshape(-1, dimensions + 1)[:, :-1])
     keys, index = np.unique(keys, return_inverse=True)
     neighbours = [
-        tuple(_find(keys, keys + sign * step) for sign in (-1, 1))
+        [ops.convert_to_tensor(_find(keys, keys + sign * step)) for sign in (-1, 1)]
         for step in _axis_steps(dimensions, radix)
     ]
     count = len(keys)
@@ -132,7 +156,6 @@ def _permutohedral(features: np.ndarray):
         )
         for i in range(dimensions + 1)
     ]
-    neighbours = [[ops.convert_to_tensor(n) for n in pair] for pair in neighbours]
     gain = 1 / (1 + 2.0**-dimensions)
 
     def apply(values):

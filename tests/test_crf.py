@@ -36,10 +36,10 @@ def all_pairs(probabilities, image, w1, sa, sb, w2, sg, iterations):
         degree = part.sum(1)
         kernel = kernel + weight * part / np.sqrt(np.outer(degree, degree))
     unary = np.log(np.clip(probabilities.reshape(-1, classes), 1e-5, 1)).astype(float)
-    belief = softmax(unary)
+    found = softmax(unary)
     for _ in range(iterations):
-        belief = softmax(unary + kernel @ belief)
-    return belief.reshape(probabilities.shape)
+        found = softmax(unary + kernel @ found)
+    return found.reshape(probabilities.shape)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_no_iteration_changes_nothing(golden):
     np.testing.assert_allclose(result, golden["probabilities"], atol=1e-5)
 
 
-def test_permuted_classes_permute_the_beliefs(golden):
+def test_permuted_classes_permute_the_probabilities(golden):
     order = [2, 0, 1]
     probabilities, image = golden["probabilities"], golden["image"]
     result = crf.dense_crf(probabilities[..., order], image, iterations=3)
@@ -110,7 +110,7 @@ def test_permuted_classes_permute_the_beliefs(golden):
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
-def test_beliefs_are_probabilities_and_ignorance_stays(golden):
+def test_the_result_is_probabilities_and_ignorance_stays(golden):
     result = crf.dense_crf(golden["probabilities"], golden["image"])
     np.testing.assert_allclose(result.sum(-1), 1, atol=1e-5)
     even = crf.dense_crf(np.full((20, 28, 4), 0.25), golden["image"])

@@ -62,13 +62,13 @@ def _centred(
     size: tuple[int, int],
 ) -> mixing.Maps:
     """The centred crop, padded where the source is smaller."""
-    cut, frame = [slice(None)], [[0, 0]]
+    window, frame = [slice(None)], [[0, 0]]
     for have, want in zip(image.shape[1:3], size, strict=True):
         start = (have - want) // 2
-        cut.append(slice(max(start, 0), max(start, 0) + min(have, want)))
+        window.append(slice(max(start, 0), max(start, 0) + min(have, want)))
         before = max(-start, 0)
         frame.append([before, max(want - have - before, 0)])
-    cut, pads = tuple(cut), any(map(any, frame))
+    cut, pads = tuple(window), any(map(any, frame))
     maps = [ops.cast(image[cut], "float32"), ops.cast(label[cut], "int32")]
     if instance is not None:
         maps.append(ops.cast(instance[cut], "int32"))

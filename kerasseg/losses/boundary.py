@@ -43,18 +43,16 @@ def boundary(y_true: Tensor, y_pred: Tensor, distance: Tensor | None = None) -> 
     0.25
     """
     y_true, prediction = target_and_prediction(y_true, y_pred)
-    if distance is None:
-        distance = signed_distance(y_true)
-    distance = ops.cast(distance, "float32")
-    if len(distance.shape) != len(y_true.shape):
+    phi = ops.cast(signed_distance(y_true) if distance is None else distance, "float32")
+    if len(phi.shape) != len(y_true.shape):
         raise UserError(
             f"Expected signed distances of the target's shape {tuple(y_true.shape)}, "
-            f"got {tuple(distance.shape)}."
+            f"got {tuple(phi.shape)}."
         )
     valid = valid_pixels(y_true)
-    distance = distance * ops.expand_dims(valid, -1)
+    phi = phi * ops.expand_dims(valid, -1)
     return divide_or_zero(
-        ops.sum(distance * (prediction.probability - y_true)), ops.sum(valid)
+        ops.sum(phi * (prediction.probability - y_true)), ops.sum(valid)
     )
 
 

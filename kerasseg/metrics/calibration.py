@@ -31,22 +31,22 @@ def calibration_bins(
     array([[0. , 0. , 0. ],
            [2. , 1.7, 1. ]])
     """
-    label, probabilities = np.asarray(label), np.asarray(probabilities)
-    if label.shape != probabilities.shape[:-1]:
+    true, p = np.asarray(label), np.asarray(probabilities)
+    if true.shape != p.shape[:-1]:
         raise UserError(
-            f"Expected probabilities {(*label.shape, 'C')} for a label {label.shape}, "
-            f"got {probabilities.shape}."
+            f"Expected probabilities {(*true.shape, 'C')} for a label {true.shape}, "
+            f"got {p.shape}."
         )
-    valid = (label >= 0) & (label < probabilities.shape[-1])
-    label, probabilities = label[valid], probabilities[valid]
-    confidence = probabilities.max(-1).astype(np.float64)
+    valid = (true >= 0) & (true < p.shape[-1])
+    true, p = true[valid], p[valid]
+    confidence = p.max(-1).astype(np.float64)
     if confidence.size and confidence.max() > 1 + 1e-4:
         raise UserError(
             f"Expected probabilities, got a value of {confidence.max():g}. "
             "Apply a softmax to logits first."
         )
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    hit = probabilities.argmax(-1) == label
+    hit = p.argmax(-1) == true
     columns = [np.ones_like(confidence), confidence, hit]
     return np.stack([np.bincount(index, c, minlength=bins) for c in columns], axis=1)
 
