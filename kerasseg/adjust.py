@@ -69,10 +69,8 @@ def adjust(run: Path, records: str = "") -> Path:
     halves = _halves(network, data.records, data.val)
     plain = np.zeros(len(names), np.float32)
     before = [_miou(*half, plain) for half in halves]
-    crossed = [
-        _miou(*judged, best_bias(*found))
-        for found, judged in (reversed(halves), halves)
-    ]
+    first, second = halves
+    crossed = [_miou(*first, best_bias(*second)), _miou(*second, best_bias(*first))]
     print(
         f"mIoU of the halves of '{data.val}': "
         f"{before[0]:.4f} and {before[1]:.4f}; each with the bias of the other half: "
@@ -83,12 +81,11 @@ def adjust(run: Path, records: str = "") -> Path:
             f"Nothing to gain for {run}: no class bias raises the mIoU on the other "
             f"half of the split '{data.val}'. No run was written."
         )
-    both = [np.concatenate(parts) for parts in zip(*halves, strict=True)]
-    bias = best_bias(*both)
+    bias = best_bias(*_joined(halves))
     last.bias.assign(last.bias + bias)
 
     out = runs.derive(run, "adjusted", settings)
-    found = {"bias": dict(zip(names, map(float, bias), strict=True))}
+    found: dict[str, Any] = {"bias": dict(zip(names, map(float, bias), strict=True))}
     found |= {"halves_before": before, "halves_crossed": crossed}
     atomic.write_json(out / FILE, found)
     with atomic.replacing(out / "network.keras") as aside:
@@ -170,10 +167,14 @@ def _halves(
         valid = label < classes
         found.append((logits[valid], label[valid]))
     middle = len(found) // 2
-    return [
-        tuple(np.concatenate(parts) for parts in zip(*half, strict=True))
-        for half in (found[:middle], found[middle:])
-    ]
+    return [_joined(half) for half in (found[:middle], found[middle:])]
+
+
+def _joined(
+    pieces: list[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    logits, labels = zip(*pieces, strict=True)
+    return np.concatenate(logits), np.concatenate(labels)
 
 
 def _last_convolution(network: Any) -> Any:

@@ -1,11 +1,11 @@
 """`python -m kerasseg.predict PICTURES... [--run RUN | --litert FILE]`: label maps.
 
-With neither, the road-scene network of saved_models/road_scene.
+Without --run and --litert it uses the road-scene network that comes with kerasseg.
 
-For each picture: NAME.png (ids as stored bytes, size of the picture) and
-NAME_overlay.jpg with a legend; for all of them contact_sheet.jpg; for a video or a
-camera NAME_overlay.mp4 with the frame rate. With --litert this needs ai-edge-litert,
-numpy and OpenCV only, so it also runs on a small device.
+For each picture it writes NAME.png (the stored bytes are the ids, as large as the
+picture) and NAME_overlay.jpg with a legend, and for all of them contact_sheet.jpg; for
+a video or a camera NAME_overlay.mp4 with the frame rate. --litert needs ai-edge-litert,
+NumPy and OpenCV only, so it also runs on a small device.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ import argparse
 import importlib.util
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, silenced, start_tensorflow
 from kerasseg.files import atomic
 from kerasseg.inference import inputs
+from kerasseg.taxonomy import Taxonomy
+
+Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""uint8 RGB image (H, W, 3) -> uint8 ids (H, W)."""
 
 SHEET = 24
-"""Pictures on the contact sheet, at most."""
+"""The largest number of pictures on the contact sheet."""
 
 
 @command
@@ -32,13 +41,14 @@ def main(argv: list[str]) -> None:
         raise UserError("Give --run or --litert, not both: they name the network.")
     sources = [source for word in asked.inputs for source in inputs.inputs_of(word)]
     if not asked.run and not asked.litert:
-        _choose(asked)
-    segment, taxonomy = _lite(asked) if asked.litert else _network(asked)
-    sheet, failed = [], []
+        _choose_network(asked)
+    segment, taxonomy = _litert(asked) if asked.litert else _network(asked)
+    sheet: list[tuple[str, np.ndarray, np.ndarray]] = []
+    failed: list[str] = []
     for source, name in zip(sources, inputs.names(sources), strict=True):
         target = asked.out / name
         try:
-            if inputs.is_video(source):
+            if isinstance(source, int) or inputs.is_video(source):
                 _video(source, target, segment, taxonomy, asked)
             else:
                 drawn = _picture(source, target, segment, taxonomy, asked)
@@ -54,7 +64,7 @@ def main(argv: list[str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """argparse, unlike the other commands: a device needs no further package."""
+    """argparse, not tyro as in the other commands: devices need no package more."""
     parser = argparse.ArgumentParser(
         prog="python -m kerasseg.predict",
         description="Draw label maps and overlays of pictures, folders of pictures, "
@@ -75,11 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
     add("--out", type=Path, default=Path("predictions"), help="folder to write to")
-    add("--alpha", type=_share, default=0.5, help="opacity of the colours, 0 to 1")
+    add("--alpha", type=_opacity, default=0.5, help="opacity of the colours, 0 to 1")
     add(
         "--tiles",
         action="store_true",
-        help="cut what is larger than the network into tiles, do not shrink it",
+        help="cut pictures larger than the network into tiles, do not shrink them",
     )
     add(
         "--overlap",
@@ -89,20 +99,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--flip", action="store_true", help="average with the mirror image")
     add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
-    add("--threads", type=int, default=0, help="of --litert; 0: up to 4")
-    add("--frames", type=int, default=0, help="of a video or camera; 0: all of them")
-    add("--show", action="store_true", help="frames in a window too; q ends")
+    add(
+        "--threads",
+        type=int,
+        default=0,
+        help="threads of --litert; 0: as many as there are cores, up to 4",
+    )
+    add("--frames", type=int, default=0, help="frames of a video or camera; 0: all")
+    add("--show", action="store_true", help="show frames in a window too; q ends it")
     return parser
 
 
-def _share(word: str) -> float:
+def _opacity(word: str) -> float:
     value = float(word)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, is {word}")
     return value
 
 
-def _choose(asked) -> None:
+def _choose_network(asked: argparse.Namespace) -> None:
     """The shipped network; where there is no TensorFlow, its file for devices."""
     shipped = runs.SHIPPED
     if not (shipped / "network.keras").is_file():  # installed without the sources
@@ -114,7 +129,7 @@ def _choose(asked) -> None:
     print(f"Network: {asked.run or asked.litert} (another one: --run or --litert)")
 
 
-def _lite(asked):
+def _litert(asked: argparse.Namespace) -> tuple[Segment, Taxonomy]:
     from kerasseg.inference import litert
 
     if asked.crf:
@@ -128,7 +143,7 @@ def _lite(asked):
     return segment, model.taxonomy
 
 
-def _overlap(asked, size: tuple[int, int]) -> int:
+def _overlap(asked: argparse.Namespace, size: tuple[int, int]) -> int:
     """Pixels that tiles share; 0 for no tiles."""
     if not asked.tiles and not asked.overlap:
         return 0
@@ -141,7 +156,7 @@ def _overlap(asked, size: tuple[int, int]) -> int:
     return overlap
 
 
-def _network(asked):
+def _network(asked: argparse.Namespace) -> tuple[Segment, Taxonomy]:
     run = Path(asked.run)
     start_tensorflow()
     network = runs.load(run)
@@ -158,9 +173,14 @@ def _network(asked):
     return segmenter(network, overlap, asked.flip, asked.crf), taxonomy
 
 
-def _picture(file: Path, target: Path, segment, taxonomy, asked):
-    import cv2
-
+def _picture(
+    file: Path,
+    target: Path,
+    segment: Segment,
+    taxonomy: Taxonomy,
+    asked: argparse.Namespace,
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """Writes the label map and the overlay; returns name, picture and overlay."""
     from kerasseg.drawing import pictures, video_frames
 
     image = inputs.read_rgb(file)
@@ -178,13 +198,17 @@ def _picture(file: Path, target: Path, segment, taxonomy, asked):
     return file.name, image, drawn
 
 
-def _video(source, target: Path, segment, taxonomy, asked) -> None:
+def _video(
+    source: Path | int,
+    target: Path,
+    segment: Segment,
+    taxonomy: Taxonomy,
+    asked: argparse.Namespace,
+) -> None:
     """Segments frame by frame until the end, --frames, q in the window, or Ctrl-C."""
-    import cv2
-
     from kerasseg.drawing import video_frames
 
-    with silenced():  # a missing camera is told below, in one line
+    with silenced():  # the message for a missing camera comes below, in one line
         video = cv2.VideoCapture(source if isinstance(source, int) else str(source))
     rate = video.get(cv2.CAP_PROP_FPS) or 25.0
     good, frame = video.read()
@@ -198,7 +222,7 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
     with atomic.replacing(target) as aside:
         size = frame.shape[1], frame.shape[0]
         # The name must end in .mp4 for the container to be chosen.
-        codec = cv2.VideoWriter_fourcc(*"mp4v")
+        codec = cv2.VideoWriter.fourcc(*"mp4v")
         writer = cv2.VideoWriter(str(aside), codec, rate, size)
         try:
             while good and (not asked.frames or done < asked.frames):
@@ -224,7 +248,9 @@ def _video(source, target: Path, segment, taxonomy, asked) -> None:
     print(f"{target}: {done} frames, {done / seconds:.1f} a second")
 
 
-def _contact_sheet(drawn, target: Path) -> None:
+def _contact_sheet(
+    drawn: list[tuple[str, np.ndarray, np.ndarray]], target: Path
+) -> None:
     from kerasseg.drawing import pictures
 
     rows, titles = [], []
@@ -235,9 +261,7 @@ def _contact_sheet(drawn, target: Path) -> None:
     _write_jpeg(target, pictures.contact_sheet(rows, titles, 1600))
 
 
-def _write_jpeg(target: Path, picture) -> None:
-    import cv2
-
+def _write_jpeg(target: Path, picture: np.ndarray) -> None:
     good, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     if not good:
         raise UserError(f"{target}: the overlay could not be encoded as JPEG.")

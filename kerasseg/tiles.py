@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.taxonomy import Tensor
 
 
 def predict(
-    network,
-    image,
+    network: Callable[[np.ndarray], Tensor],
+    image: Tensor,
     tile: tuple[int, int],
     overlap: int,
     blend: str = "linear",
@@ -29,6 +32,9 @@ def predict(
     margin: what a network of valid convolutions cuts off each side, (h - h') / 2. U-Net
     with its overlap-tile strategy (Ronneberger et al. 2015, fig. 2):
     predict(unet, image, tile=(572, 572), overlap=0, margin=92).
+
+    Raises UserError for an unknown blend, an odd or negative overlap, a tile that is
+    too small for it, and a network whose result is not a tile less its margin.
     """
     if blend not in ("linear", "valid"):
         raise UserError(f"blend must be 'linear' or 'valid', got {blend!r}.")
@@ -47,14 +53,15 @@ def predict(
     ]
     image = np.pad(image, [axis.padding for axis in axes] + [(0, 0)], mode="reflect")
     weight = axes[0].ramp[:, None, None] * axes[1].ramp[:, None]
-    total, weights = None, np.zeros((axes[0].covered, axes[1].covered, 1), np.float32)
+    total = np.zeros((0,), np.float32)  # its channels are known after the first tile
+    weights = np.zeros((axes[0].covered, axes[1].covered, 1), np.float32)
     for top in axes[0].starts:
         for left in axes[1].starts:
             piece = image[None, top : top + tile[0], left : left + tile[1]]
             result = _numpy(network(piece))[0]
             _check(result.shape, tile, margin)
             result = result[crop : len(result) - crop, crop : result.shape[1] - crop]
-            if total is None:
+            if not total.size:
                 shape = (*weights.shape[:2], result.shape[-1])
                 total = np.zeros(shape, np.float32)
             place = np.s_[top : top + axes[0].kept, left : left + axes[1].kept]
@@ -85,12 +92,12 @@ class _Axis:
         self.ramp = np.minimum(ramp, 1).astype(np.float32)
 
 
-def _numpy(values) -> np.ndarray:
+def _numpy(values: Tensor) -> np.ndarray:
     if isinstance(values, np.ndarray):
         return values
     from keras import ops  # not on devices, which have arrays only
 
-    return ops.convert_to_numpy(values)
+    return np.asarray(ops.convert_to_numpy(values))
 
 
 def _check(shape: tuple[int, ...], tile: tuple[int, int], margin: int) -> None:

@@ -25,6 +25,11 @@ SIDE = 640
 def report(
     name: str, survey: Survey, findings: list[Finding], balances: list[Balance]
 ) -> str:
+    """The page, whole in one file.
+
+    name: of the source. balances: of the splits, train first; empty where ids mean
+    nothing.
+    """
     body = [_head(name, survey, findings)]
     body += [_finding(finding, survey) for finding in findings]
     body.append(html.section("Checks", _checks(findings)))
@@ -78,7 +83,7 @@ def _checks(findings: list[Finding]) -> str:
         what = check.what[0].upper() + check.what[1:]
         rows.append([html.text(what), check.name, says])
     note = "What was looked at. --skip NAME leaves a check out."
-    return html.table(note, ["Check", "Name", "Found"], rows, words=3)
+    return html.table(note, ["Check", "Name", "Found"], rows, text_columns=3)
 
 
 def _classes(classes: Taxonomy, balances: list[Balance]) -> str:

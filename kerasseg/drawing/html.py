@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import cv2
 import numpy as np
@@ -27,30 +29,32 @@ PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
+"""The frame of every page. Its policy forbids browsers any request to outside."""
 
 
 def page(title: str, body: str) -> str:
-    """A whole document; the policy in it forbids browsers any request to outside."""
+    """A whole document; body is HTML."""
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     return PAGE.format(title=text(title), style=style, body=body)
 
 
-def text(value) -> str:
-    """Anything from outside, safe in HTML text and attributes."""
+def text(value: Any) -> str:
+    """Any value as text that is safe in HTML, also inside attributes."""
     return html.escape(str(value))
 
 
-def number(value, digits: int = 3) -> str:
-    """A score; a dash where there is none (None or nan)."""
+def number(value: float | None, digits: int = 3) -> str:
+    """A score with so many decimals; a dash where there is none (None or nan)."""
     return f"{value:.{digits}f}" if _known(value) else "–"
 
 
-def percent(value, digits: int = 1) -> str:
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share of 1 in percent; a dash where there is none (None or nan)."""
     return f"{100 * value:.{digits}f} %" if _known(value) else "–"
 
 
 def duration(seconds: float) -> str:
-    """Rounded to what a person would say: 45 s, 20 min, 2 h 5 min."""
+    """Seconds, rounded to what a person would say: 45 s, 20 min, 2 h 5 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -58,25 +62,38 @@ def duration(seconds: float) -> str:
 
 
 def section(title: str, body: str) -> str:
+    """A part of the page with a heading; body is HTML."""
     return f"<section>\n<h2>{text(title)}</h2>\n{body}</section>\n"
 
 
 def missing(file: str, hint: str) -> str:
-    return f'<p class="note">Not here: {text(file)}. {text(hint)}</p>\n'
+    """A note in place of what a missing file would show."""
+    return f'<p class="note">Missing: {text(file)}. {text(hint)}</p>\n'
 
 
-def code(words: str, label: str) -> str:
-    return f'<pre tabindex="0" aria-label="{text(label)}">{text(words)}</pre>\n'
+def code(source: str, label: str) -> str:
+    """Text as it is, in a fixed-width font; label names it to screen readers."""
+    return f'<pre tabindex="0" aria-label="{text(label)}">{text(source)}</pre>\n'
 
 
 def folded(title: str, body: str) -> str:
+    """A part that opens with a click on its title; body is HTML."""
     return f"<details>\n<summary>{text(title)}</summary>\n{body}</details>\n"
 
 
-def table(caption: str, titles, rows, words: int = 1, wide: bool = False) -> str:
-    """Titles are plain text, cells are HTML; the first `words` columns are text, left
-    aligned, the others numbers. The first cell names its row."""
-    left = [' class="text"' if i < words else "" for i in range(len(titles))]
+def table(
+    caption: str,
+    titles: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    text_columns: int = 1,
+    wide: bool = False,
+) -> str:
+    """A table; titles are plain text, cells are HTML.
+
+    The first `text_columns` columns are text, aligned left, the others numbers. The
+    first cell names its row. wide: as wide as the page.
+    """
+    left = [' class="text"' if i < text_columns else "" for i in range(len(titles))]
     head = "".join(
         f'<th scope="col"{side}>{text(title)}</th>'
         for title, side in zip(titles, left, strict=True)
@@ -94,23 +111,28 @@ def table(caption: str, titles, rows, words: int = 1, wide: bool = False) -> str
     )
 
 
-def swatch(colour) -> str:
+def swatch(colour: Sequence[int]) -> str:
+    """A small square of an RGB colour, 0..255."""
     red, green, blue = (int(c) for c in colour)
     style = f"background:#{red:02x}{green:02x}{blue:02x}"
     return f'<span class="swatch" style="{style}"></span>'
 
 
-def bar(share: float) -> str:
+def bar(share: float | None) -> str:
+    """A bar as long as a share of 1; an empty one for None or nan."""
     width = 100 * min(max(share, 0), 1) if _known(share) else 0
     return f'<span class="bar"><i style="width:{width:.1f}%"></i></span>'
 
 
 def figure(png: bytes, alternative: str, caption: str, plot: bool = False) -> str:
-    """A PNG picture inside the page; large ones that are no plots become JPEG."""
+    """A PNG picture inside the page; large ones that are not plots become JPEG.
+
+    alternative: what the picture shows, for those who cannot see it.
+    """
     kind, data = "png", png
     shown = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     if shown is None:
-        return missing(alternative, "The file is no picture.")
+        return missing(alternative, "The file is not a picture.")
     if not plot and len(png) > 200_000:
         kind = "jpeg"
         data = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
@@ -126,17 +148,23 @@ def figure(png: bytes, alternative: str, caption: str, plot: bool = False) -> st
 
 
 def drawing(svg: bytes, name: str, alternative: str) -> str:
-    """An SVG as part of the page, so that it takes the page's colours and letters."""
-    words = svg.decode()
-    words = words[words.index("<svg") :]
-    words = re.sub(r"<style.*?</style>", "", words, flags=re.DOTALL)
-    words = re.sub(r' xmlns(:\w+)?="[^"]*"', "", words)
-    words = re.sub(r' (width|height)="[\d.]+pt"', "", words)
+    """An SVG as part of the page, so that it takes the page's colours and letters.
+
+    name: begins its ids, and differs between the drawings of one page. alternative:
+    what it shows, for those who cannot see it.
+    """
+    markup = svg.decode()
+    markup = markup[markup.index("<svg") :]
+    markup = re.sub(r"<style.*?</style>", "", markup, flags=re.DOTALL)
+    markup = re.sub(r' xmlns(:\w+)?="[^"]*"', "", markup)
+    markup = re.sub(r' (width|height)="[\d.]+pt"', "", markup)
     # Ids must differ between the drawings of one page.
-    words = re.sub(r' id="', f' id="{name}-', words)
-    words = words.replace('xlink:href="#', f'href="#{name}-')
-    words = words.replace("url(#", f"url(#{name}-")
-    return words.replace("<svg", f'<svg role="img" aria-label="{text(alternative)}"', 1)
+    markup = re.sub(r' id="', f' id="{name}-', markup)
+    markup = markup.replace('xlink:href="#', f'href="#{name}-')
+    markup = markup.replace("url(#", f"url(#{name}-")
+    return markup.replace(
+        "<svg", f'<svg role="img" aria-label="{text(alternative)}"', 1
+    )
 
 
 def _scroll(body: str, label: str) -> str:
@@ -145,5 +173,5 @@ def _scroll(body: str, label: str) -> str:
     return f'<div class="scroll" {role}>\n{body}</div>\n'
 
 
-def _known(value) -> bool:
+def _known(value: float | None) -> TypeGuard[float]:
     return value is not None and bool(np.isfinite(value))

@@ -6,25 +6,37 @@ Pictures are uint8 RGB arrays (H, W, 3); encoded ones are PNG bytes.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
+from kerasseg.labels.borders import borders
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 INK, FAINT = (28, 30, 34), (104, 108, 116)
-"""Colours of letters on the white paper of legends and contact sheets."""
+"""The colours of names and of numbers on the white paper of legends and sheets."""
 
 
-def overlay(image, label, taxonomy: Taxonomy, alpha=0.55, outline=True) -> np.ndarray:
-    """Class colours blended over an image, with thin darker borders between classes.
+def overlay(
+    image: ArrayLike,
+    label: ArrayLike,
+    taxonomy: Taxonomy,
+    alpha: float = 0.55,
+    outline: bool = True,
+) -> np.ndarray:
+    """Class colours blended over an image: uint8 RGB (H, W, 3).
 
     `image` is RGB 0..255 (H, W, 3), `label` (H, W) ids. Each classified pixel becomes
     (1 - alpha) * image + alpha * colour. Ignored pixels keep the image, under a hatch.
-    Raises ValueError if the sizes differ or an id is no class.
+    `outline` darkens the borders between classes, one pixel wide.
+
+    Raises UserError if the sizes differ or an id is not a class.
     """
     image, label = np.asarray(image, np.float32), _checked(label, taxonomy)
     if image.shape != (*label.shape, 3):
@@ -34,21 +46,27 @@ def overlay(image, label, taxonomy: Taxonomy, alpha=0.55, outline=True) -> np.nd
         )
     out = (1 - alpha) * image + alpha * taxonomy.colourise(label)
     out[label == IGNORE] = image[label == IGNORE]
-    rows, columns = np.indices(label.shape, sparse=True)
+    rows, columns = np.ogrid[: label.shape[0], : label.shape[1]]
     stripe = (rows + columns) % 8
     out[(label == IGNORE) & (stripe == 0)] *= 0.4
     out[(label == IGNORE) & (stripe == 1)] += 70
     if outline:
-        out[_borders(label)] *= 0.55
+        out[borders(label) & (label != IGNORE)] *= 0.55
     return np.clip(out + 0.5, 0, 255).astype(np.uint8)
 
 
-def legend(taxonomy: Taxonomy, height: int, present=None, shares=None) -> np.ndarray:
-    """Panel of the given height: a colour swatch and the name of each class.
+def legend(
+    taxonomy: Taxonomy,
+    height: int,
+    present: Iterable[int] | None = None,
+    shares: Sequence[float] | np.ndarray | None = None,
+) -> np.ndarray:
+    """A white panel with a colour swatch and the name of each class.
 
-    `present`: the class ids to list, default all. `shares`: (C,) fractions of the
-    pixels, written behind the names in percent. The letters follow the height within
-    11 to 28 pixels; what does not fit goes into further columns.
+    `height`: of the panel, pixels. `present`: the class ids to list, default all.
+    `shares`: (C,) fractions of the pixels, written behind the names in percent. The
+    letters grow with the height, from 11 to 28 pixels; what does not fit goes into
+    further columns. Returns uint8 RGB (height, W, 3), as wide as the names need.
     """
     ids = list(range(taxonomy.num_classes) if present is None else present)
     size = int(np.clip(height / 1.7 / max(len(ids), 12), 11, 28))
@@ -78,36 +96,46 @@ def legend(taxonomy: Taxonomy, height: int, present=None, shares=None) -> np.nda
     return np.concatenate(panels, axis=1)
 
 
-def with_legend(picture, taxonomy: Taxonomy, label) -> np.ndarray:
+def with_legend(picture: ArrayLike, taxonomy: Taxonomy, label: ArrayLike) -> np.ndarray:
     """A picture with the legend of the classes in `label`, and their shares, beside it.
 
-    Shares are of the pixels that are not ignored.
+    Shares are of the pixels that are not ignored. Raises UserError if an id is not a
+    class.
     """
     label = _checked(label, taxonomy)
     counts = np.bincount(label.ravel(), minlength=256)[: taxonomy.num_classes]
     shares = counts / max(1, counts.sum())
+    picture = np.asarray(picture, np.uint8)
     panel = legend(taxonomy, len(picture), np.flatnonzero(counts), shares)
-    return np.concatenate([np.asarray(picture, np.uint8), panel], axis=1)
+    return np.concatenate([picture, panel], axis=1)
 
 
-def contact_sheet(rows, titles=(), width: int = 1200) -> np.ndarray:
+def contact_sheet(
+    rows: Iterable[Iterable[ArrayLike]],
+    titles: Sequence[str] | Sequence[Sequence[str]] = (),
+    width: int = 1200,
+) -> np.ndarray:
     """A grid of pictures of any sizes, (H, width, 3).
 
     `rows`: a sequence of rows of pictures; rows may differ in length. `titles`: one
     string per column, written above the first row, or one sequence of strings per row,
     a caption above each picture. Long captions are cut. Pictures are scaled to the
     width of their column, and to at most 1.5 times that in height.
+
+    Raises UserError if there is no picture, if titles and pictures differ in number,
+    and if the columns are too many for the width.
     """
-    rows = [[np.asarray(p, np.uint8) for p in row] for row in rows]
-    columns = max((len(row) for row in rows), default=0)
+    grid = [[np.asarray(p, np.uint8) for p in row] for row in rows]
+    columns = max((len(row) for row in grid), default=0)
     if columns == 0:
         raise UserError("A contact sheet needs at least one picture, got none.")
+    captions: list[list[str]] = [list(title) for title in titles]
     if all(isinstance(title, str) for title in titles):
-        titles = [list(titles)] + [[]] * (len(rows) - 1)
-    if len(titles) != len(rows) or any(len(t) > columns for t in titles):
+        captions = [[str(title) for title in titles]] + [[]] * (len(grid) - 1)
+    if len(captions) != len(grid) or any(len(t) > columns for t in captions):
         raise UserError(
             f"Expected at most {columns} titles, or a sequence of titles for each of "
-            f"the {len(rows)} rows, got {len(titles)}."
+            f"the {len(grid)} rows, got {len(captions)}."
         )
     gap = max(2, width // 150)
     cell = (width - gap * (columns + 1)) // columns
@@ -115,9 +143,9 @@ def contact_sheet(rows, titles=(), width: int = 1200) -> np.ndarray:
         raise UserError(f"{columns} columns do not fit into a width of {width}.")
     size = int(np.clip(cell / 18, 10, 24))
     strips = [np.full((gap, width, 3), 255, np.uint8)]
-    for row, captions in zip(rows, titles, strict=True):
-        row = [_fitted(p, cell, round(1.5 * cell)) for p in row]
-        top = round(size * 1.6) if any(captions) else 0
+    for pictures, words in zip(grid, captions, strict=True):
+        row = [_fitted(p, cell, round(1.5 * cell)) for p in pictures]
+        top = round(size * 1.6) if any(words) else 0
         height = top + max((len(p) for p in row), default=0) + gap
         strip = np.full((height, width, 3), 255, np.uint8)
         lefts = [gap + i * (cell + gap) for i in range(columns)]
@@ -126,14 +154,17 @@ def contact_sheet(rows, titles=(), width: int = 1200) -> np.ndarray:
             strip[top : top + high, left : left + wide] = picture
         texts = [
             (left, top / 2, _cut(caption, _font(size), cell), INK, "lm")
-            for caption, left in zip(captions, lefts, strict=False)
+            for caption, left in zip(words, lefts, strict=False)
         ]
         strips.append(_written(strip, texts, _font(size)))
     return np.concatenate(strips)
 
 
-def error_map(label, predicted) -> np.ndarray:
-    """Right pixels light grey, wrong pixels red, ignored pixels black."""
+def error_map(label: ArrayLike, predicted: ArrayLike) -> np.ndarray:
+    """Right pixels light grey, wrong pixels red, ignored pixels black: (H, W, 3).
+
+    Both arguments are ids (H, W). Raises UserError if their sizes differ.
+    """
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.shape != predicted.shape:
         raise UserError(
@@ -145,11 +176,12 @@ def error_map(label, predicted) -> np.ndarray:
     return out
 
 
-def label_png(label, taxonomy: Taxonomy) -> bytes:
+def label_png(label: ArrayLike, taxonomy: Taxonomy) -> bytes:
     """(H, W) ids as an 8-bit palette PNG: the stored bytes are the ids themselves.
 
     Viewers show the class colours. Read it back with Pillow (mode "P"); OpenCV and
     TensorFlow replace the ids by the palette's colours (`Taxonomy.from_colours`).
+    Raises UserError if an id is not a class.
     """
     from PIL import Image
 
@@ -160,13 +192,13 @@ def label_png(label, taxonomy: Taxonomy) -> bytes:
     return file.getvalue()
 
 
-def png(picture) -> bytes:
-    """Encodes an RGB picture as PNG."""
+def png(picture: ArrayLike) -> bytes:
+    """Encodes an RGB picture (H, W, 3) as PNG."""
     bgr = np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])
     return cv2.imencode(".png", bgr)[1].tobytes()
 
 
-def _checked(label, taxonomy: Taxonomy) -> np.ndarray:
+def _checked(label: ArrayLike, taxonomy: Taxonomy) -> np.ndarray:
     label = np.asarray(label)
     bad = label[(label != IGNORE) & ((label < 0) | (label >= taxonomy.num_classes))]
     if label.ndim != 2 or bad.size:
@@ -179,14 +211,6 @@ def _checked(label, taxonomy: Taxonomy) -> np.ndarray:
     return label.astype(np.uint8)
 
 
-def _borders(label: np.ndarray) -> np.ndarray:
-    """True for classified pixels whose right or lower neighbour differs."""
-    edge = np.zeros(label.shape, bool)
-    edge[:, :-1] |= label[:, :-1] != label[:, 1:]
-    edge[:-1] |= label[:-1] != label[1:]
-    return edge & (label != IGNORE)
-
-
 def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     scale = min(width / picture.shape[1], height / picture.shape[0])
     size = [max(1, round(scale * n)) for n in picture.shape[1::-1]]
@@ -195,7 +219,7 @@ def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 @cache
-def _font(size: int):
+def _font(size: int) -> Any:
     """DejaVu Sans out of matplotlib: the same letters on every machine."""
     import matplotlib
     from PIL import ImageFont
@@ -204,11 +228,11 @@ def _font(size: int):
     return ImageFont.truetype(folder / "DejaVuSans.ttf", size)
 
 
-def _width(text: str, font) -> int:
+def _width(text: str, font: Any) -> int:
     return int(np.ceil(font.getlength(text)))
 
 
-def _cut(text: str, font, width: int) -> str:
+def _cut(text: str, font: Any, width: int) -> str:
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:
@@ -216,7 +240,7 @@ def _cut(text: str, font, width: int) -> str:
     return text + "…"
 
 
-def _written(picture: np.ndarray, texts, font) -> np.ndarray:
+def _written(picture: np.ndarray, texts: Iterable, font: Any) -> np.ndarray:
     """Writes (x, y, text, colour, anchor) into a copy of the picture."""
     from PIL import Image, ImageDraw
 

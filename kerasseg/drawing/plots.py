@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasseg import UserError
 from kerasseg.taxonomy import Taxonomy
 
 TRAIN, VALIDATION = "#1f83c9", "#d9660a"
-"""Blue and orange: told apart by colour-blind eyes, on white and on black paper."""
+"""Blue and orange: colour-blind eyes can tell them apart, on white and on black."""
 
 INK = "#010203"
-"""Stands for "the colour of the text around": `curves` writes currentColor for it."""
+"""The colour that `curves` replaces by currentColor, the colour of the text around."""
 
 
-def confusion_heat_map(matrix, taxonomy: Taxonomy) -> bytes:
+def confusion_heat_map(matrix: ArrayLike, taxonomy: Taxonomy) -> bytes:
     """PNG of a confusion matrix (C, C), rows true, columns predicted.
 
     Each row is divided by its sum: the diagonal is the recall of the class. Up to 24
     classes get numbers in percent. Rows of classes that never occur stay grey.
+
+    Raises UserError if the matrix does not have one row for each class.
     """
     matrix, count = np.asarray(matrix, np.float64), taxonomy.num_classes
     if matrix.shape != (count, count):
@@ -49,10 +54,11 @@ def confusion_heat_map(matrix, taxonomy: Taxonomy) -> bytes:
     return _drawn(figure, "png")
 
 
-def iou_bars(iou, taxonomy: Taxonomy) -> bytes:
+def iou_bars(iou: Sequence[float | None] | np.ndarray, taxonomy: Taxonomy) -> bytes:
     """PNG of the IoU of each class, best first, with a line at their mean.
 
     `iou` (C,) in 0..1; nan or None (the class never occurs) is written as "absent".
+    Raises UserError if it does not have one value for each class.
     """
     iou = np.array([np.nan if v is None else v for v in iou], np.float64)
     count = taxonomy.num_classes
@@ -85,13 +91,14 @@ def iou_bars(iou, taxonomy: Taxonomy) -> bytes:
     return _drawn(figure, "png")
 
 
-def curves(history: dict) -> bytes:
+def curves(history: Mapping[str, Sequence[float] | np.ndarray]) -> bytes:
     """SVG of loss, mean IoU and learning rate over the epochs, train and validation.
 
     `history`: name -> one number per epoch (nan where there is none). Draws those of
     loss, val_loss, miou, val_miou and learning_rate that are there; epochs count from
     1 unless `history["epoch"]` says otherwise. Letters and axes have the colour of the
     text around the drawing (`currentColor`), so it suits light and dark pages.
+    Raises UserError if none of them is there.
     """
     titles = {"loss": "Loss", "miou": "Mean IoU", "learning_rate": "Learning rate"}
     lines = {
@@ -107,7 +114,7 @@ def curves(history: dict) -> bytes:
         )
     figure, panels = _figure(3.7 * len(shown), 2.7, len(shown))
     for name, axes in zip(shown, np.ravel(panels), strict=True):
-        axes.set_title(titles[name], loc="left", size=11, weight="bold")
+        axes.set_title(titles[name], loc="left", size=11, weight="bold", color=INK)
         for key, text, colour, dash in (
             (name, "train", TRAIN, "-"),
             (f"val_{name}", "validation", VALIDATION, (0, (5, 2))),
@@ -136,7 +143,7 @@ def _letters(count: int) -> int:
     return 10 if count <= 24 else 8
 
 
-def _figure(width: float, height: float, panels: int = 1):
+def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
     """A figure of the given size in inches and its axes, without pyplot."""
     from matplotlib.figure import Figure
 
@@ -144,7 +151,7 @@ def _figure(width: float, height: float, panels: int = 1):
     return figure, figure.subplots(1, panels)
 
 
-def _drawn(figure, kind: str) -> bytes:
+def _drawn(figure: Any, kind: str) -> bytes:
     import matplotlib
 
     file = io.BytesIO()
@@ -154,18 +161,17 @@ def _drawn(figure, kind: str) -> bytes:
     for axes in figure.axes:
         _ink(axes)
     # Text stays text (searchable, in the page's font); no date: equal in, equal out.
-    fixed = {"svg.fonttype": "none", "svg.hashsalt": "kerasseg"}
+    fixed: Any = {"svg.fonttype": "none", "svg.hashsalt": "kerasseg"}
     with matplotlib.rc_context(fixed):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     return file.getvalue().replace(INK.encode(), b"currentColor")
 
 
-def _ink(axes) -> None:
+def _ink(axes: Any) -> None:
     axes.tick_params(colors=INK)
     axes.spines[:].set_color(INK)
     texts = [axes.title, axes.xaxis.label, axes.yaxis.label]
-    texts += [axes._left_title]
     texts += axes.get_legend().get_texts() if axes.get_legend() else []
     for text in texts:
         text.set_color(INK)

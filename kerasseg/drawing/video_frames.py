@@ -9,25 +9,37 @@ from kerasseg import UserError
 from kerasseg.taxonomy import Taxonomy
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+"""The font of captions, which OpenCV brings along."""
 
 
-def overlay(image, label, taxonomy: Taxonomy, alpha: float = 0.5) -> np.ndarray:
-    """Class colours blended over an RGB image uint8 (H, W, 3)."""
+def overlay(
+    image: np.ndarray, label: np.ndarray, taxonomy: Taxonomy, alpha: float = 0.5
+) -> np.ndarray:
+    """Class colours blended over an RGB image uint8 (H, W, 3); label (H, W) uint8."""
     colours = taxonomy.palette()[label]
     return cv2.addWeighted(colours, alpha, image, 1 - alpha, 0)
 
 
 def captioned(
-    picture, taxonomy: Taxonomy, label, frames_per_second: float = 0
+    picture: np.ndarray,
+    taxonomy: Taxonomy,
+    label: np.ndarray,
+    frames_per_second: float = 0,
 ) -> np.ndarray:
-    """The classes seen in `label` by name and colour, and the frame rate, on top."""
+    """A picture uint8 (H, W, 3) with a caption in its upper left corner.
+
+    The caption lists the classes in `label` (H, W) by name and colour and, above them,
+    the frame rate unless it is 0.
+    """
     out = np.ascontiguousarray(picture)
     scale = max(0.4, min(out.shape[:2]) / 900)
     step = round(32 * scale)
     counts = np.bincount(label.ravel(), minlength=256)[: taxonomy.num_classes]
     # Classes of a few stray pixels would only flicker.
     seen = np.flatnonzero(counts > label.size / 500)
-    lines = [(taxonomy.names[i], taxonomy.colours[i]) for i in seen]
+    lines: list[tuple[str, tuple[int, ...] | None]] = [
+        (taxonomy.names[i], taxonomy.colours[i]) for i in seen
+    ]
     if frames_per_second:
         lines.insert(0, (f"{frames_per_second:.1f} frames a second", None))
     width = max((_width(words, scale) for words, _ in lines), default=0)
@@ -46,10 +58,10 @@ def captioned(
     return out
 
 
-def show(title: str, frame_bgr) -> bool:
+def show(title: str, frame_bgr: np.ndarray) -> bool:
     """Shows a frame in a window; whether q was pressed.
 
-    Raises ValueError where OpenCV was built without windows.
+    Raises UserError where OpenCV was built without windows.
     """
     try:
         cv2.imshow(title, frame_bgr)

@@ -181,7 +181,7 @@ def _contract(accepted, height: int, width: int, names):
     order = ("int8", "float32", "float16")
     best = next((name for name in order if name in known), None)
     if best:
-        lines = snippets.of(ARTEFACTS[best].file, height, width)
+        lines = snippets.for_file(ARTEFACTS[best].file, height, width)
         for language, (short, code) in lines.items():
             yield "code", language, short, code
 
@@ -268,7 +268,8 @@ def _html(parts) -> str:
         else:
             note, titles, rows = content
             cells = [[html.text(cell) or "–" for cell in row] for row in rows]
-            body = html.table(note, titles, cells, words=1 + (titles[1] == "File"))
+            texts = 1 + (titles[1] == "File")
+            body = html.table(note, titles, cells, text_columns=texts)
         title, before = sections[-1]
         sections[-1] = (title, before + body)
     return "".join(html.section(title, body) for title, body in sections)

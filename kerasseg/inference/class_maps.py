@@ -7,6 +7,8 @@ was scored is what is served.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,19 +16,22 @@ import tensorflow as tf
 from kerasseg import tiles
 from kerasseg.data.resize import resize_image
 from kerasseg.inference.mirror import mirrored_mean
+from kerasseg.taxonomy import Tensor
 
 
-def network_size(network) -> tuple[int, int]:
-    """Height and width a network was built for."""
-    return tuple(network.input_shape[1:3])
+def network_size(network: Any) -> tuple[int, int]:
+    """Height and width that a network was built for, pixels."""
+    height, width = network.input_shape[1:3]
+    return height, width
 
 
-def class_map(logits):
-    """(..., C) logits -> uint8 ids. tf.argmax: keras.ops' needs a Flex operator."""
+def class_map(logits: Tensor) -> Tensor:
+    """Logits (..., C) -> uint8 ids (...)."""
+    # tf.argmax, as that of keras.ops needs a Flex operator in LiteRT.
     return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
 
 
-def logits_at_size(network, image):
+def logits_at_size(network: Any, image: Tensor) -> Tensor:
     """Logits (B, H, W, C) of images (B, H, W, 3), 0..255, of any size H, W.
 
     The images are stretched to the network's size and the logits back, bilinear.
@@ -37,10 +42,11 @@ def logits_at_size(network, image):
     return tf.image.resize(logits, size, method="bilinear")
 
 
-def predictor(network, flip: bool = False):
-    """Function: uint8 images (B, H, W, 3) of the network's size -> probabilities.
+def predictor(network: Any, flip: bool = False) -> Callable[[Tensor], Tensor]:
+    """Function: uint8 images (B, H, W, 3) -> probabilities float32 (B, H, W, C).
 
-    flip: the mean of those of the image and of its mirror image.
+    The images have the network's size. flip: the mean of the probabilities of the image
+    and of its mirror image.
     """
 
     @functools.partial(tf.function, reduce_retracing=True)
@@ -54,7 +60,9 @@ def predictor(network, flip: bool = False):
     return predict
 
 
-def segmenter(network, overlap: int = 0, flip: bool = False, crf: bool = False):
+def segmenter(
+    network: Any, overlap: int = 0, flip: bool = False, crf: bool = False
+) -> Callable[[np.ndarray], np.ndarray]:
     """Function: uint8 image (H, W, 3) of any size -> class map uint8 (H, W).
 
     overlap: pixels > 0, even: an image that is higher or wider than the network's size
@@ -82,7 +90,9 @@ def segmenter(network, overlap: int = 0, flip: bool = False, crf: bool = False):
     return careful
 
 
-def probabilities(network, image, overlap: int = 0, flip: bool = False) -> np.ndarray:
+def probabilities(
+    network: Any, image: np.ndarray, overlap: int = 0, flip: bool = False
+) -> np.ndarray:
     """float32 (H, W, C) of a uint8 image (H, W, 3); options as in `segmenter`."""
     size = network_size(network)
     larger = any(have > want for have, want in zip(image.shape, size, strict=False))
@@ -96,5 +106,5 @@ def probabilities(network, image, overlap: int = 0, flip: bool = False) -> np.nd
     return (mirrored_mean(one, image) if flip else one(image)).numpy()
 
 
-def _logits(network, image):
+def _logits(network: Any, image: Tensor) -> Tensor:
     return network(tf.cast(image, tf.float32), training=False)

@@ -5,25 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from kerasseg import UserError
 from kerasseg.files import exif, remote
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+"""The suffixes of picture files."""
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
+"""The suffixes of video files."""
 
 
 def inputs_of(word: str) -> list[Path | int]:
-    """A camera's number, or the files a word names."""
+    """The files that a word names, or the number of a camera.
+
+    A folder stands for the pictures in it, sorted by name.
+
+    Raises UserError for what does not exist, for a folder without pictures and for a
+    file that is neither a picture nor a video.
+    """
     path = remote.fetched(Path(word))
     if word.isdecimal() and not path.exists():
         return [int(word)]
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in PICTURES)
+        files: list[Path | int] = sorted(
+            f for f in path.iterdir() if f.suffix.lower() in PICTURES
+        )
         if not files:
             raise UserError(
                 f"Folder {path} holds no pictures ({', '.join(sorted(PICTURES))})."
             )
-        return files
+        return [*files]
     if not path.is_file():
         raise UserError(
             f"{path} does not exist. Expected a picture, folder, video or the number "
@@ -54,15 +67,14 @@ def names(sources: Sequence[Path | int]) -> list[str]:
     return found
 
 
-def read_rgb(file: Path):
+def read_rgb(file: Path) -> np.ndarray:
     """uint8 (H, W, 3) RGB of a picture file, turned upright as its EXIF says.
 
     Bit for bit what records and the SavedModel hold of the same JPEG or PNG, but for
     CMYK JPEGs: OpenCV makes them RGB with another rounding, one grey level off.
-    """
-    import cv2
-    import numpy as np
 
+    Raises UserError for a file that cannot be decoded.
+    """
     data = file.read_bytes()
     known = data.startswith((exif.JPEG, exif.PNG))
     how = cv2.IMREAD_IGNORE_ORIENTATION if known else 0

@@ -12,6 +12,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,14 +23,18 @@ from kerasseg.inference.mirror import mirrored_mean
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY_LIMIT = 1 << 20
-"""Bytes of a taxonomy.json; that of 255 classes with long names has 0.03 MB."""
+"""The largest size of a taxonomy.json, bytes; 255 classes with long names need 3 %."""
 
 
 class Model:
     """A LiteRT file written by `kerasseg.export`.
 
+    path: of the .tflite file. threads: 0 for as many as there are cores, up to 4.
+
     height, width: of its input, pixels; signatures: what it can be asked for.
-    Raises ValueError for a file that is none.
+
+    Raises UserError for a file that is missing, damaged, or does not take an image of
+    uint8 pixels.
     """
 
     def __init__(self, path: str | Path, threads: int = 0):
@@ -43,6 +48,8 @@ class Model:
         with silenced():
             from ai_edge_litert.interpreter import Interpreter
 
+            runners: dict[str, Any] = {}
+            failure: Exception | None = None
             try:
                 interpreter = Interpreter(str(path), num_threads=threads or _cores())
                 self.signatures = tuple(interpreter.get_signature_list())
@@ -52,15 +59,14 @@ class Model:
                 }
             except (ValueError, RuntimeError) as error:
                 failure = error
-            else:
-                failure = None
         if failure or not runners:
             raise UserError(
                 f"{path} is not a LiteRT file with signatures, or is damaged "
                 f"({failure or 'it has no signature'}). Write it again with python -m "
                 "kerasseg.export."
             )
-        self._runners, self._ran = runners, set()
+        self._runners = runners
+        self._ran: set[str] = set()
         first = next(iter(runners.values())).get_input_details()
         if set(first) != {"image"} or first["image"]["dtype"] != np.uint8:
             raise UserError(f"{path} does not take an image of uint8 pixels.")
@@ -69,7 +75,10 @@ class Model:
 
     @functools.cached_property
     def taxonomy(self) -> Taxonomy:
-        """Names and colours of the classes, from the zip at the end of the file."""
+        """Names and colours of the classes, from the zip at the end of the file.
+
+        Raises UserError where there is none.
+        """
         try:
             with zipfile.ZipFile(io.BytesIO(self.path.read_bytes())) as archive:
                 if archive.getinfo("taxonomy.json").file_size > TAXONOMY_LIMIT:
@@ -81,22 +90,32 @@ class Model:
                 "again with python -m kerasseg.export."
             ) from error
 
-    def class_map(self, image) -> np.ndarray:
-        """uint8 (height, width, 3) RGB -> uint8 (height, width) ids."""
+    def class_map(self, image: np.ndarray) -> np.ndarray:
+        """uint8 (height, width, 3) RGB -> uint8 (height, width) ids.
+
+        Raises UserError if the file cannot be run.
+        """
         if "class_map" not in self.signatures:
             return self.probabilities(image).argmax(-1).astype(np.uint8)
         return self._run("class_map", image)
 
-    def probabilities(self, image) -> np.ndarray:
-        """uint8 (height, width, 3) RGB -> float32 (height, width, C)."""
+    def probabilities(self, image: np.ndarray) -> np.ndarray:
+        """uint8 (height, width, 3) RGB -> float32 (height, width, C).
+
+        Raises UserError if the file has class maps only, or cannot be run.
+        """
         return self._run("probabilities", image)
 
-    def segment(self, image, overlap: int = 0, flip: bool = False) -> np.ndarray:
+    def segment(
+        self, image: np.ndarray, overlap: int = 0, flip: bool = False
+    ) -> np.ndarray:
         """uint8 image (H, W, 3) of any size -> class map uint8 (H, W).
 
         overlap: pixels > 0, even: an image that is higher or wider than the network's
             size is cut into tiles of that size which share so many pixels.
         flip: the mean of the probabilities of the image and of its mirror image.
+
+        Raises UserError if the file cannot be run.
         """
         high, wide = image.shape[:2]
         tiled = overlap and (high > self.height or wide > self.width)
@@ -108,20 +127,20 @@ class Model:
             label = self.class_map(stretched(image, self.height, self.width))
         return cv2.resize(label, (wide, high), interpolation=cv2.INTER_NEAREST_EXACT)
 
-    def _scaled(self, image, overlap: int) -> np.ndarray:
+    def _scaled(self, image: np.ndarray, overlap: int) -> np.ndarray:
         """Probabilities, of tiles at the image's size, else at the network's."""
         if not overlap:
             return self.probabilities(stretched(image, self.height, self.width))
 
         def logits(tile):
-            # But for a constant in each pixel, which the softmax takes out again.
+            # Up to a constant in each pixel, which does not change the softmax.
             return np.log(np.maximum(self.probabilities(tile[0]), 1e-6))[None]
 
         found = tiles.predict(logits, image, (self.height, self.width), overlap)
         found = np.exp(found - found.max(-1, keepdims=True))
         return found / found.sum(-1, keepdims=True)
 
-    def _run(self, name: str, image) -> np.ndarray:
+    def _run(self, name: str, image: np.ndarray) -> np.ndarray:
         if name not in self._runners:
             raise UserError(
                 f"{self.path} has the signatures {', '.join(self.signatures)}, not "
@@ -142,7 +161,7 @@ class Model:
         return out[name][0]
 
 
-def stretched(image, height: int, width: int) -> np.ndarray:
+def stretched(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """uint8 (H, W, 3) -> uint8 (height, width, 3), the grey levels training saw.
 
     Bilinear at half-pixel centres, with antialiasing where it shrinks, rounded half to
@@ -163,7 +182,7 @@ def stretched(image, height: int, width: int) -> np.ndarray:
 
 
 @functools.cache
-def _taps(source: int, target: int):
+def _taps(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
     """For each tap, which source pixel (target,) and its float32 weight (target,)."""
     one = np.float32(1)
     inverse = one / (np.float32(target) / np.float32(source))

@@ -5,9 +5,9 @@ environment.json  versions, device, command
 taxonomy.json     class names and colours
 network.keras     the best network by validation mIoU
 state.weights.h5  where training stands, while it is not finished
-health.json       what training saw, its gradients, waiting, dead classes
-logit_bias.json   what adjust added to each class, where it made the run
-int8_ranges.json  ranges for int8, where finetune_int8 made the run
+health.json       what training saw: gradients, time spent waiting, dead classes
+logit_bias.json   what `adjust` added to the logits of each class, if it made the run
+int8_ranges.json  ranges for int8, if `finetune_int8` made the run
 log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
 """
 

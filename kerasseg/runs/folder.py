@@ -1,4 +1,4 @@
-"""The folder of a run: made, locked, gone on with, and discarded."""
+"""The folder of a run: made, locked, resumed, discarded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
@@ -18,13 +18,16 @@ from kerasseg.files import atomic
 from kerasseg.files.lock import try_lock
 from kerasseg.runs.reading import taxonomy
 
+if TYPE_CHECKING:
+    from kerasseg.config import Config
+
 
 def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
     """The folder OUT/NAME-N for a configuration (TOML text), and whether it resumes.
 
-    The newest unfinished run of that name with the same configuration, if nobody is
-    training in it, goes on; else the next number starts. The number of devices may be
-    another one: they do the same.
+    The newest run of that name resumes if it is unfinished, has the same settings, and
+    nobody is training in it; else the next number starts. The number of devices may
+    differ: it does not change the result.
     """
     out = Path(out)
     numbers = sorted(_numbers(out, name))
@@ -41,18 +44,29 @@ def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
     return folder, False
 
 
-BEGUN = {".lock", "config.toml", "environment.json", "taxonomy.json", "records"}
+BEFORE_FIRST_STEP = {
+    ".lock",
+    "config.toml",
+    "environment.json",
+    "taxonomy.json",
+    "records",
+}
+"""What a run folder may hold before the first step of its training."""
 
 
 def discard(folder: Path) -> None:
-    """Removes a run in which nothing but `BEGUN` stands: no step was made."""
-    if folder.is_dir() and {file.name for file in folder.iterdir()} <= BEGUN:
+    """Removes a run that this process locked, if it made no step."""
+    files = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    if folder.is_dir() and files <= BEFORE_FIRST_STEP:
         unlock(folder)
         shutil.rmtree(folder)
 
 
-def derive(run: Path, suffix: str, settings) -> Path:
-    """The folder RUN-SUFFIX-N beside a run, for what is made of its network."""
+def derive(run: Path, suffix: str, settings: Config) -> Path:
+    """The new folder RUN-SUFFIX-N beside a run, for what is made of its network.
+
+    Raises UserError for settings that make no sense, and where RUN has no taxonomy.
+    """
     from kerasseg import config
 
     config.check(settings)
@@ -62,8 +76,8 @@ def derive(run: Path, suffix: str, settings) -> Path:
     return out
 
 
-def environment() -> dict:
-    """What a run was made with: versions, machine and command line."""
+def environment() -> dict[str, Any]:
+    """What a run is made with: versions, machine and command line."""
     packages = [
         "tensorflow",
         "keras",
@@ -86,6 +100,7 @@ def environment() -> dict:
 
 
 _LOCKS: dict[Path, filelock.BaseFileLock] = {}
+"""The runs that this process writes to."""
 
 
 def lock(folder: Path) -> bool:

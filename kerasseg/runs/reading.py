@@ -5,22 +5,28 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError
 from kerasseg.files import untrusted
 from kerasseg.taxonomy import Taxonomy
 
+if TYPE_CHECKING:
+    from kerasseg.config import Config
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 _IN_WHEEL = _PACKAGE / "road_scene"
 _IN_SOURCES = _PACKAGE.parent / "saved_models" / "road_scene"
 SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_SOURCES
-"""The road-scene network that comes with kerasseg."""
+"""The folder of the road-scene network that comes with kerasseg."""
 
 
-def load(path: str | Path):
-    """The best network of a run, or a `.keras` file: image 0..255 -> logits.
+def load(path: str | Path) -> Any:
+    """The best network of a run, or a `.keras` file: a keras.Model.
 
-    Raises ValueError when there is none, when the file is damaged, and when it holds
+    It takes images (B, H, W, 3), RGB 0..255, and gives logits (B, H, W, C).
+
+    Raises UserError when there is none, when the file is damaged, and when it holds
     code or names anything else than stock layers (`kerasseg.files.untrusted`): such a
     file is never executed.
     """
@@ -47,10 +53,10 @@ def load(path: str | Path):
         ) from error
 
 
-def load_state(trainer, file: Path) -> None:
-    """Puts a training where `state.weights.h5` says: weights, optimizer, random state.
+def load_state(trainer: Any, file: Path) -> None:
+    """Restores a training from `state.weights.h5`: weights, optimizer, random state.
 
-    Raises ValueError when the file is damaged, not harmless, or of another network.
+    Raises UserError when the file is damaged, not harmless, or of another network.
     """
     untrusted.check_weights(file)
     try:
@@ -64,7 +70,10 @@ def load_state(trainer, file: Path) -> None:
 
 
 def taxonomy(path: str | Path) -> Taxonomy:
-    """The classes of a run; ValueError where there are none or the file is damaged."""
+    """The classes of a run.
+
+    Raises UserError where there is no taxonomy.json, or it is damaged.
+    """
     file = Path(path) / "taxonomy.json"
     if not file.is_file():
         raise UserError(f"{path} is not a run folder: it has no taxonomy.json.")
@@ -72,13 +81,17 @@ def taxonomy(path: str | Path) -> Taxonomy:
         return Taxonomy.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
-            f"{file} holds no names and colours of classes ({type(error).__name__}: "
-            f"{error}). Copy it again from where the run was trained."
+            f"{file} does not hold names and colours of classes "
+            f"({type(error).__name__}: {error}). Copy it again from where the run was "
+            "trained."
         ) from error
 
 
-def settings(path: str | Path):
-    """The settings (`kerasseg.config.Config`) a run was trained with."""
+def settings(path: str | Path) -> Config:
+    """The settings a run was trained with.
+
+    Raises UserError where there is no config.toml, or it is not TOML.
+    """
     from kerasseg import config
 
     file = Path(path) / "config.toml"
@@ -87,8 +100,11 @@ def settings(path: str | Path):
     return config.parse([str(file)])
 
 
-def settings_for(run: Path, records: str = ""):
-    """A run's settings with the records to use: these, else those of its training."""
+def settings_for(run: Path, records: str = "") -> Config:
+    """A run's settings with the records to use: these, else those of its training.
+
+    Raises UserError as `settings`.
+    """
     found = settings(run)
     records = records or found.data.records or str(run / "records")
     data = dataclasses.replace(found.data, records=records)
@@ -96,7 +112,10 @@ def settings_for(run: Path, records: str = ""):
 
 
 def newest(out: str | Path = "saved_models") -> Path:
-    """The run trained last, for commands that are given none."""
+    """The run trained last, for commands that are given none.
+
+    Raises UserError where there is none.
+    """
     found = [file.parent for file in Path(out).glob("*/network.keras")]
     found = [folder for folder in found if folder.resolve() != SHIPPED]
     if not found:

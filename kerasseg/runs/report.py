@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,17 +21,17 @@ PICTURES = {
     "examples": "Images across the split: image, truth, prediction, errors.",
     "worst": "The images with the lowest mIoU. Look here first for wrong labels.",
 }
-"""What the sheets drawn by `evaluate` show; other pictures go by their file name."""
+"""The captions of the sheets that `evaluate` draws; others have their file's name."""
 
 PLOTS = ("confusion", "iou")
-"""Pictures that are shown, or said by a table, elsewhere on the page."""
+"""The names of pictures that have a section or a table of their own."""
 
 
 def write(run_folder: str | Path) -> Path:
     """Writes RUN/report.html from what the run folder holds; returns its path.
 
     Parts whose files are missing are left out, with a note that names the file.
-    Raises ValueError for a folder that does not exist or a file that cannot be read.
+    Raises UserError for a folder that does not exist and a file that cannot be read.
     """
     run = Path(run_folder)
     if not run.is_dir():
@@ -46,7 +47,7 @@ def write(run_folder: str | Path) -> Path:
         html.section("Classes", _class_table(metrics, classes)),
         html.section("Confusion", _confusion(run, metrics, classes)),
         *_pictures(run, classes),
-        html.section("Export", _gate(_json(run / "export" / "gate.json"))),
+        html.section("Export", _exports(_json(run / "export" / "gate.json"))),
         html.section("Use and repeat", _commands(run)),
         html.section("Settings", _settings(run, environment)),
     ]
@@ -78,8 +79,8 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
         for name, value in figures.items()
         if value != "–"
     )
-    figures = f'<dl class="figures">\n{cells}</dl>\n' if cells else ""
-    return f"<header>\n<h1>{name}</h1>\n{lead}{figures}</header>\n"
+    cells = f'<dl class="figures">\n{cells}</dl>\n' if cells else ""
+    return f"<header>\n<h1>{name}</h1>\n{lead}{cells}</header>\n"
 
 
 def _training(log: dict) -> str:
@@ -98,7 +99,7 @@ def _training(log: dict) -> str:
         [f"{v:.5g}" if np.isfinite(v) else "–" for v in values]
         for values in zip(*log.values(), strict=True)
     ]
-    numbers = html.table("One row an epoch.", list(log), rows, words=0)
+    numbers = html.table("One row an epoch.", list(log), rows, text_columns=0)
     return f'<div class="curves">\n{drawings}</div>\n{html.folded("Numbers", numbers)}'
 
 
@@ -108,8 +109,8 @@ def _health(health: dict | None) -> str:
     rates = health["learning_rate"]
     coverage = sorted(health["coverage"].items(), key=lambda item: item[1])
     facts = {
-        "Updates left out": f"{health['skipped']} of {health['steps']} steps",
-        "Waiting for input": html.percent(health["waiting"]),
+        "Skipped updates": f"{health['skipped']} of {health['steps']} steps",
+        "Time spent waiting for input": html.percent(health["waiting"]),
         "Gradient norm": f"median {health['gradient_norm']:.3g}, largest "
         f"{health['gradient_norm_max']:.3g}",
         "Learning rate": f"largest {max(rates):.3g}, at the end {rates[-1]:.3g}",
@@ -119,12 +120,12 @@ def _health(health: dict | None) -> str:
         ),
         "Classes never seen in training": ", ".join(health["unseen"]) or "none",
         "Dead classes (IoU 0)": ", ".join(health["dead"]) or "none",
-        "Of them never predicted": ", ".join(health["never_predicted"]) or "none",
+        "Of these, never predicted": ", ".join(health["never_predicted"]) or "none",
     }
     rows = [[name, html.text(value)] for name, value in facts.items()]
     epoch = health["best_epoch"] + 1
-    note = f"Of the whole training; dead classes of the best epoch, {epoch}."
-    table = html.table(note, ["Fact", "Value"], rows, words=2)
+    note = f"Over the whole training; dead classes are of the best epoch, {epoch}."
+    table = html.table(note, ["Fact", "Value"], rows, text_columns=2)
     warning = html.text(health["warning"])
     return (f'<p class="bad">{warning}</p>\n' if warning else "") + table
 
@@ -140,40 +141,43 @@ def _class_table(metrics: dict, classes: Taxonomy | None) -> str:
     share = matrix.sum(1) / max(1, matrix.sum()) if matrix.size else nothing
     rows = []
     for i, (iou, *others) in enumerate(zip(*columns, strict=True)):
-        row = [_name(classes, i), html.number(iou) + html.bar(iou)]
+        row = [_class_name(classes, i), html.number(iou) + html.bar(iou)]
         rows.append([*row, *map(html.number, others), html.percent(share[i])])
     titles = ["Class", "IoU", "Dice", "Precision", "Recall", "Share of pixels"]
-    note = "A dash: no such pixels, true or predicted; it counts in no mean."
+    note = "A dash: no pixels of the class, true or predicted; no mean counts it."
     return html.table(note, titles, rows, wide=True)
 
 
 def _confusion(run: Path, metrics: dict, classes: Taxonomy | None) -> str:
     matrix = np.array(metrics.get("matrix") or [], np.float64)
     file = run / "pictures" / "confusion.png"
-    known = classes is not None and matrix.shape == (classes.num_classes,) * 2
+    if classes and matrix.shape != (classes.num_classes,) * 2:
+        classes = None
     if file.is_file():
         heat = file.read_bytes()
-    elif known:
+    elif classes:
         heat = plots.confusion_heat_map(matrix, classes)
     else:
         return html.missing("metrics.json", "It holds the confusion matrix.")
     caption = "Of all true pixels of a row, the percentage predicted as each column."
     out = html.figure(heat, "Confusion matrix as a heat map", caption, plot=True)
-    return out + _confused(matrix, classes) if known else out
+    return out + _largest_mistakes(matrix, classes) if classes else out
 
 
-def _confused(matrix, classes: Taxonomy) -> str:
+def _largest_mistakes(matrix, classes: Taxonomy) -> str:
     """The largest mistakes in words, also for those who cannot see the heat map."""
     wrong = matrix * (1 - np.eye(len(matrix)))
     order = np.argsort(-wrong, axis=None, kind="stable")[:8]
     rows = []
     for true, seen in zip(*np.unravel_index(order, wrong.shape), strict=True):
         if wrong[true, seen]:
+            names = [_class_name(classes, true), _class_name(classes, seen)]
             share = html.percent(wrong[true, seen] / matrix[true].sum())
-            pixels = f"{wrong[true, seen]:,.0f}"
-            rows.append([_name(classes, true), _name(classes, seen), pixels, share])
+            rows.append([*names, f"{wrong[true, seen]:,.0f}", share])
+    if not rows:
+        return ""
     titles = ["True", "Predicted as", "Pixels", "Of the true class"]
-    return html.table("The largest mistakes.", titles, rows, words=2) if rows else ""
+    return html.table("The largest mistakes.", titles, rows, text_columns=2)
 
 
 def _pictures(run: Path, classes: Taxonomy | None) -> list[str]:
@@ -181,29 +185,29 @@ def _pictures(run: Path, classes: Taxonomy | None) -> list[str]:
     if not files:
         hint = "python -m kerasseg.evaluate draws them."
         return [html.section("Pictures", html.missing("pictures/", hint))]
-    key, sections = _key(classes) if classes else "", []
+    legend, sections = _legend(classes) if classes else "", []
     for file in sorted(files, key=lambda f: (f.stem == "worst", f.stem)):
         title = file.stem.replace("_", " ").capitalize()
         caption = PICTURES.get(file.stem, file.name)
         drawn = html.figure(file.read_bytes(), f"{title}: {caption}", caption)
-        sections.append(html.section(title, key + drawn))
-        key = ""
+        sections.append(html.section(title, legend + drawn))
+        legend = ""
     return sections
 
 
-def _key(classes: Taxonomy) -> str:
+def _legend(classes: Taxonomy) -> str:
     items = "".join(
-        f"<li>{_name(classes, i)}</li>\n" for i in range(classes.num_classes)
+        f"<li>{_class_name(classes, i)}</li>\n" for i in range(classes.num_classes)
     )
     key = f'<ul class="key" aria-label="Colours of the classes">\n{items}</ul>\n'
     return html.folded("Colours", key) if classes.num_classes > 40 else key
 
 
-def _name(classes: Taxonomy, i: int) -> str:
+def _class_name(classes: Taxonomy, i: int) -> str:
     return html.swatch(classes.colours[i]) + html.text(classes.names[i])
 
 
-def _gate(gate: list | None) -> str:
+def _exports(gate: list | None) -> str:
     if not gate:
         hint = "python -m kerasseg.export writes it."
         return html.missing("export/gate.json", hint)
@@ -224,8 +228,8 @@ def _gate(gate: list | None) -> str:
             ]
         )
     note = "Scored again on validation records. Agreement: pixels with the same class."
-    titles = ["Artefact", "File", "Size", "mIoU", "Agreement", "Limit", "Gate"]
-    return html.table(note, titles, rows, words=2)
+    titles = ["Artifact", "File", "Size", "mIoU", "Agreement", "Limit", "Gate"]
+    return html.table(note, titles, rows, text_columns=2)
 
 
 def _commands(run: Path) -> str:
@@ -258,14 +262,14 @@ def _classes(run: Path, metrics: dict) -> Taxonomy | None:
     return Taxonomy.numbered(len(metrics["iou"])) if metrics.get("iou") else None
 
 
-def _json(file: Path):
+def _json(file: Path) -> Any:
     """What a JSON file holds; None where there is no file."""
     if not file.is_file():
         return None
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{file} is no JSON file: {error}.") from error
+        raise UserError(f"{file} is not a JSON file: {error}.") from error
 
 
 def _log(file: Path) -> dict[str, np.ndarray]:

@@ -121,7 +121,7 @@ def test_holds_what_the_run_holds(run):
         assert f"<h2>{title}</h2>" in text
     for command in ("train", "evaluate", "predict", "export"):
         assert f"python -m kerasseg.{command}" in page.text
-    assert "Not here" not in page.text
+    assert "Missing" not in page.text
 
 
 def test_asks_for_nothing_from_outside(run):
@@ -197,14 +197,14 @@ def test_any_number_of_classes(tmp_path, rng, classes):
 def test_a_missing_file_is_said(run, name, said):
     (run / name).unlink()
     _, page = written(run)
-    assert ("Not here" in page.text) == (said is not None)
+    assert ("Missing" in page.text) == (said is not None)
     if said:
-        assert f"Not here: {said}" in page.text
+        assert f"Missing: {said}" in page.text
 
 
 def test_an_empty_folder_still_gives_a_page(tmp_path):
     _, page = written(tmp_path)
-    assert page.text.count("Not here") == 8
+    assert page.text.count("Missing") == 8
 
 
 def test_uses_the_stored_heat_map(run, rng):
@@ -227,7 +227,7 @@ def test_says_what_it_cannot_read(run, tmp_path):
         report.write(tmp_path / "nowhere")
     (run / "pictures" / "worst.png").write_bytes(b"no picture")
     _, page = written(run)
-    assert "The file is no picture" in page.text
+    assert "The file is not a picture" in page.text
     (run / "metrics.json").write_text("{")
-    with pytest.raises(ValueError, match=r"metrics\.json is no JSON"):
+    with pytest.raises(ValueError, match=r"metrics\.json is not a JSON"):
         report.write(run)
