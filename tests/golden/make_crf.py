@@ -1,4 +1,4 @@
-"""Golden beliefs of Kraehenbuehl's own dense CRF (PyPI pydensecrf2 1.1).
+"""Probabilities of Kraehenbuehl's own dense CRF (PyPI pydensecrf2 1.1).
 
 In an environment of its own: pip install cython numpy pydensecrf2==1.1, then
     python tests/golden/make_crf.py
