@@ -18,10 +18,11 @@ def test_halving_a_label_takes_the_pixel_at_half_pixel_centres():
     assert resize_label(label, (2, 2)).numpy().tolist() == [[5, 7], [13, 15]]
 
 
-def test_doubling_is_half_pixel_bilinear():
-    # By hand: outputs at -0.25 (clamped), 0.25, 0.75, 1.25 (clamped) of the input grid.
-    image = np.array([[[0] * 3, [100] * 3]], np.uint8)
-    assert resize_image(image, (1, 4)).numpy()[0, :, 0].tolist() == [0, 25, 75, 100]
+def test_doubling_is_half_pixel_bilinear_and_rounded():
+    # By hand: outputs at -0.25 (clamped), 0.25, 0.75, 1.25 (clamped) of the input grid,
+    # so 0, 25.75, 77.25 and 103, rounded.
+    image = np.array([[[0] * 3, [103] * 3]], np.uint8)
+    assert resize_image(image, (1, 4)).numpy()[0, :, 0].tolist() == [0, 26, 77, 103]
 
 
 def test_shrinking_averages_over_the_pixels_it_drops():
