@@ -1,0 +1,22 @@
+"""The settings of a training: their tree, recipes of them, and what is checked.
+
+settings: the frozen dataclasses, with every default. recipe: TOML files and flags.
+limits: what the types of the settings do not say.
+"""
+
+from kerasseg.config.limits import check
+from kerasseg.config.recipe import default_name, options, parse, to_toml, values_of
+from kerasseg.config.settings import Config, Data, Fit, Model
+
+__all__ = [
+    "Config",
+    "Data",
+    "Fit",
+    "Model",
+    "check",
+    "default_name",
+    "options",
+    "parse",
+    "to_toml",
+    "values_of",
+]

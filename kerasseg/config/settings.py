@@ -1,0 +1,135 @@
+"""The settings of a training, as a frozen tree of dataclasses.
+
+The defaults are the embedded training on synthetic scenes that `python -m
+kerasseg.train` runs with no argument: a few minutes on two cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kerasseg.augment.policies import POLICIES, Policy
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where samples come from and how they are read."""
+
+    records: str = ""
+    """Folder of records (see `prepare`); empty: synthetic road scenes, made now."""
+    train: str = "train"
+    """Name of the split to train on."""
+    val: str = "val"
+    """Name of the split to validate on and choose the best network by."""
+    size: tuple[int, int] = (0, 0)
+    """Height and width for the network, pixels; 0 0: that of the records."""
+    crop: tuple[int, int] = (0, 0)
+    """Height and width of a training crop, pixels; 0 0: the whole size."""
+    batch: int = 4
+    """Samples in a training step."""
+    shuffle: int = 512
+    """Samples that are mixed with each other (held in memory, encoded)."""
+    threads: int = 0
+    """Parallel reads and decodes, 0 chooses; the batches are the same for any."""
+    service: str = ""
+    """Address of a tf.data service that decodes the training split, grpc://HOST:PORT
+    (pipelines/distributed); empty: this process decodes it."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The network: a name of `kerasseg.models.MODELS` and its options."""
+
+    name: str = "unet_fast"
+    """`python -m kerasseg.models` lists them."""
+    options: tuple[str, ...] = ()
+    """Options of that network's function as key=value, for instance filters=16."""
+    start: str = ""
+    """Run folder or .keras file of such a network, whose weights it starts from; with
+    other classes, all but the last layer."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Optimisation."""
+
+    epochs: int = 8
+    """Passes over the training split."""
+    optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
+    """SGD has Nesterov momentum 0.9."""
+    learning_rate: float = 4e-3
+    """Peak learning rate."""
+    encoder_rate: float = 1.0
+    """Share of the learning rate for the encoder, whose weights are pretrained."""
+    schedule: Literal["warmup_cosine", "poly", "constant"] = "warmup_cosine"
+    """How the rate falls: to zero along a cosine, as (1 - t)^0.9, or not."""
+    warmup: float = 0.05
+    """Share of all steps in which the rate rises from zero (warmup_cosine)."""
+    weight_decay: float = 1e-2
+    """Decoupled decay of kernels; biases and normalisation are left alone."""
+    clip_norm: float = 0.0
+    """Largest norm of the whole gradient; 0: no limit."""
+    loss: tuple[str, ...] = ("cross_entropy=1", "soft_dice=1")
+    """Losses of `kerasseg.losses.LOSSES` with their weights."""
+    class_weights: Literal["none", "median", "sqrt_median", "inverse_log"] = (
+        "sqrt_median"
+    )
+    """Weights of classes in losses that take them, from the records' frequencies."""
+    border_weight: float = 0.0
+    """Most that a pixel between two objects weighs more than others (w0 of U-Net's
+    equation 2, 10 there); 0: no such weights. Records without objects: the connected
+    pieces of each class."""
+    border_sigma: float = 5.0
+    """Width of that weight's fall with the distance to the objects, pixels."""
+    ema: float = 0.98
+    """Decay of the running mean of weights that is validated and kept; 0: none."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Type of the network's arithmetic; weights and losses stay float32. float16 has
+    its loss scaled."""
+    accumulate: int = 1
+    """Parts of a batch that are worked through one after the other, each in its share
+    of the memory, for one update. It must divide the batch."""
+    remat: bool = False
+    """Keep fewer activations for the backward pass and compute the rest again: less
+    memory, about a third more time."""
+    save_every: int = 250
+    """Steps between two saves of the training state (besides each epoch's end)."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to train; `gpu` stops with an error when there is none."""
+    devices: int = 0
+    """Devices of this host that share each batch; 0: every GPU, or one CPU. With
+    --fit.device cpu, more than one are parts of the CPU."""
+    xla: Literal["auto", "on", "off"] = "auto"
+    """Compile the step with XLA; auto: with JAX, and on one GPU (on a CPU TensorFlow is
+    slower with it)."""
+    deterministic: bool = False
+    """Same seed, same weights to the bit (slower on a GPU)."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a segmentation network, score it, export it."""
+
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    augment: Policy = field(default_factory=lambda: POLICIES["flip"])
+    fit: Fit = field(default_factory=Fit)
+    seed: int = 0
+    """Decides initial weights, order of samples and augmentation."""
+    name: str = ""
+    """Name of the run folder, a number is added; empty: made from the recipe."""
+    out: str = "saved_models"
+    """Folder of runs."""
+    export: bool = True
+    """Write SavedModel and LiteRT files at the end, and score them."""
+
+
+def flags_of(table: Mapping[str, Any], prefix: str = "--") -> Iterator[tuple[str, Any]]:
+    """The flag and the value of every setting of a nested table."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flags_of(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
