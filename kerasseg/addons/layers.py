@@ -53,7 +53,10 @@ class MaxUnpooling2D(keras.layers.Layer):
         flat = ops.scatter(indices, ops.reshape(updates, (-1,)), (batch * size,))
         return ops.reshape(flat, (-1, height, width, channels))
 
-    def compute_output_shape(self, updates_shape, mask_shape=None) -> tuple:
+    def compute_output_shape(
+        self, updates_shape: tuple, mask_shape: tuple | None = None
+    ) -> tuple:
+        """(B, H, W, C) of the unpooled values."""
         batch, *sides, channels = updates_shape
         pooled = zip(sides, self.strides, self.pool_size, strict=True)
         if self.padding == "SAME":

@@ -24,7 +24,7 @@ probabilities /= probabilities.sum(-1, keepdims=True)
 probabilities = probabilities.astype(np.float32)
 
 
-def belief(gaussian, bilateral, iterations):
+def refined(gaussian, bilateral, iterations):
     crf = DenseCRF2D(width, height, classes)
     unary = unary_from_softmax(probabilities.transpose(2, 0, 1))
     crf.setUnaryEnergy(np.ascontiguousarray(unary))
@@ -42,7 +42,7 @@ np.savez_compressed(
     label=label.astype(np.uint8),
     image=image,
     probabilities=probabilities,
-    bilateral_once=belief(None, (4, 67, 3), 1),
-    bilateral=belief(None, (5, 12, 13), 10),
-    both=belief((3, 1), (4, 67, 3), 10),
+    bilateral_once=refined(None, (4, 67, 3), 1),
+    bilateral=refined(None, (5, 12, 13), 10),
+    both=refined((3, 1), (4, 67, 3), 10),
 )
