@@ -18,7 +18,7 @@ def rng():
 
 @pytest.fixture(scope="session")
 def shared_records(tmp_path_factory):
-    """Ten tiny scenes to train on and five to validate on. Read only: copy to change."""
+    """Ten tiny scenes for training, five for validation. Read only: copy to change."""
     import walk
 
     return walk.records(tmp_path_factory.mktemp("shared") / "records")
@@ -37,3 +37,41 @@ def shared_run(tmp_path_factory, shared_records):
 def own_run(tmp_path, shared_run):
     """A copy of the finished run, for tests that change it."""
     return shutil.copytree(shared_run, tmp_path / "own" / shared_run.name)
+
+
+@pytest.fixture(scope="session")
+def tiny_network():
+    """`tiny.network()`. Read only."""
+    import tiny
+
+    return tiny.network()
+
+
+@pytest.fixture(scope="session")
+def tiny_litert(tiny_network):
+    """Its float32 LiteRT file before `conversion.finish`, bytes."""
+    from kerasseg.export.litert import conversion
+
+    return conversion.convert(tiny_network)
+
+
+@pytest.fixture(scope="session")
+def tiny_saved_model(tiny_network, tmp_path_factory):
+    """Its SavedModel, version 1 of the model "street". Read only."""
+    import tiny
+
+    from kerasseg.export.saved_model import signatures
+
+    path = tmp_path_factory.mktemp("tiny") / "street" / "1"
+    return signatures.write(tiny_network, path, tiny.TAXONOMY, name="street")
+
+
+@pytest.fixture(scope="session")
+def tiny_tiled(tiny_network, tmp_path_factory):
+    """The same that cuts larger pictures into tiles and asks the mirror image too."""
+    import tiny
+
+    from kerasseg.export.saved_model import signatures
+
+    path = tmp_path_factory.mktemp("tiny") / "tiled" / "1"
+    return signatures.write(tiny_network, path, tiny.TAXONOMY, overlap=8, flip=True)

@@ -19,6 +19,7 @@ from PIL import Image
 
 from kerasseg.data import pipeline, records
 from kerasseg.data.datasets.reading import files
+from kerasseg.data.format.example import decode_image
 from kerasseg.data.sample import Sample
 from kerasseg.export.litert import conversion
 from kerasseg.export.saved_model import encoded, signatures
@@ -224,7 +225,7 @@ def test_print_colours_are_one_level_off_on_devices_only(tmp_path):
     Image.fromarray(scene(61, 97)).convert("CMYK").save(out, "JPEG")
     (tmp_path / "a.jpg").write_bytes(out.getvalue())
     image = files.read_image(tmp_path / "a.jpg")[0]
-    np.testing.assert_array_equal(encoded.decode(out.getvalue()), image)
+    np.testing.assert_array_equal(decode_image(out.getvalue()), image)
     ours = inputs.read_rgb(tmp_path / "a.jpg").astype(int)
     assert np.abs(ours - image).max() == 1
 

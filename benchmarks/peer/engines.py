@@ -49,7 +49,10 @@ def _onnx(plain: Path, threads: int):
 
 
 def _round_up_scales(file: Path) -> None:
-    """tf2onnx stores sizes as float32 scales; see kerasseg/export/engines.py."""
+    """tf2onnx stores sizes as float32 scales; see kerasseg/export/engines.py.
+
+    A copy: kerasseg is not installed in this script's environment.
+    """
     import numpy as np
     import onnx
     from onnx import numpy_helper

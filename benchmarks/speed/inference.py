@@ -50,10 +50,8 @@ def tiles(work: Work) -> Part:
 def prepare(work: Work) -> None:
     """Writes the network once, for LiteRT and for the peers: `plain`, a SavedModel with
     the contract of the LiteRT files, uint8 (1, h, w, 3) to ids (1, h, w)."""
-    import tensorflow as tf
-
+    from kerasseg.export import engines
     from kerasseg.export.litert import conversion
-    from kerasseg.inference.class_maps import class_map
 
     folder = Path(work.folder, "network")
     if folder.exists():
@@ -62,16 +60,7 @@ def prepare(work: Work) -> None:
     for kind in LITE.values():
         path = folder / f"{kind}.tflite"
         conversion.write(network, path, kind, work.arrays()[0])
-    module = tf.Module()
-    module.variables_of_network = [weight.value for weight in network.variables]
-    spec = tf.TensorSpec((1, *work.size, 3), tf.uint8, name="image")
-
-    @tf.function(input_signature=[spec])
-    def plain(image):
-        logits = network(tf.cast(image, tf.float32), training=False)
-        return {"class_map": class_map(logits)}
-
-    tf.saved_model.save(module, folder / "plain", {"serving_default": plain})
+    engines.save_plain(network, folder / "plain")
 
 
 def _part(work: Work, sides: dict, where: str) -> Part:

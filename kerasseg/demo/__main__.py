@@ -1,7 +1,7 @@
 """`python -m kerasseg.demo RUN`: the network in your browser, on pictures or camera.
 
-The page is served on this machine only and asks no other for anything; pictures stay
-in the browser. The same LiteRT file runs as on devices, through LiteRT.js.
+The page is served to this machine only and loads nothing from elsewhere; pictures stay
+in the browser. LiteRT.js runs the same LiteRT file there as devices run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Demo:
     run: tyro.conf.Positional[str] = ""
     """Run folder, or a .tflite file of an export; empty: the newest run."""
     port: int = 8080
-    """Of 127.0.0.1; 0: any that is free."""
+    """Port of 127.0.0.1; 0: any that is free."""
     litertjs: str = ""
     """LiteRT.js, for machines without internet: the archive made by npm pack
     @litertjs/core, or a folder where npm install ran; empty: fetched once."""
@@ -52,9 +52,9 @@ def main(argv: list[str]) -> None:
 
 
 def describe(file: Path) -> dict:
-    """What the page must know of a LiteRT file: name, size, classes.
+    """What the page shows of a LiteRT file: name, size, classes.
 
-    Raises ValueError when it is none, or its classes have no names.
+    Raises UserError when it is not a LiteRT file, or its classes have no names.
     """
     from kerasseg.inference import litert
 
@@ -90,7 +90,7 @@ def _network(path: Path) -> Path:
 
 
 def _taxonomy(model) -> Taxonomy:
-    """Of the file; of its run where the file has none."""
+    """The classes in the file; those of its run where the file has none."""
     run = model.path.resolve().parent.parent
     try:
         return model.taxonomy

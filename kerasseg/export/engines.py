@@ -12,18 +12,26 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasseg.console import silenced
+from kerasseg.export.saved_model.signatures import module_of
 from kerasseg.files import atomic
 from kerasseg.inference.class_maps import class_map, network_size
+from kerasseg.taxonomy import Taxonomy
 
 OPSET = 18
-"""Of ONNX; ONNX Runtime reads it since 1.14 (February 2023)."""
+"""Version of ONNX's operators; ONNX Runtime reads it since 1.14 (February 2023)."""
 
 
-def write(network, name: str, path: str | Path, taxonomy=None) -> Path:
+def write(
+    network: keras.Model,
+    name: str,
+    path: str | Path,
+    taxonomy: Taxonomy | None = None,
+) -> Path:
     """Writes PATH: a file for name "onnx", for "openvino" a folder with model.xml and
     model.bin (weights in float32)."""
     classes = json.dumps(taxonomy.to_json()) if taxonomy is not None else ""
@@ -36,9 +44,17 @@ def write(network, name: str, path: str | Path, taxonomy=None) -> Path:
     return Path(path)
 
 
+def save_plain(network: keras.Model, folder: str | Path) -> None:
+    """Writes a SavedModel of the network alone, with the contract of these files, for
+    engines that convert it."""
+    module = module_of(network)
+    tf.saved_model.save(module, str(folder), {"serving_default": _serve(network)})
+
+
 def _onnx(network, classes: str) -> bytes:
     with silenced(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tf2onnx 1.17 calls what numpy 2 deprecates
+        # tf2onnx 1.17 calls functions that numpy 2 deprecates.
+        warnings.simplefilter("ignore")
         import tf2onnx
 
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
@@ -52,8 +68,12 @@ def _onnx(network, classes: str) -> bytes:
 
 
 def _round_up_scales(graph) -> None:
-    """A resize is stored as a float32 scale, and its size is floor(size x scale): one
-    that was rounded down, such as 23 / 12, is taken for a map one pixel smaller."""
+    """Makes every resize give the size that it was built for.
+
+    ONNX stores a resize as a float32 scale, and its size is floor(size x scale): a
+    scale that was rounded down, such as 23 / 12, gives a map one pixel smaller.
+    """
+    # benchmarks/peer/engines.py has a copy: it runs where kerasseg is not installed.
     from onnx import numpy_helper
 
     scales = {node.input[2] for node in graph.node if node.op_type == "Resize"}
@@ -68,11 +88,8 @@ def _round_up_scales(graph) -> None:
 def _openvino(network, classes: str, file: Path) -> None:
     import openvino
 
-    module = tf.Module()
-    # The graph reads the variables; without a name in the module they are not saved.
-    module.variables_of_network = [weight.value for weight in network.variables]
     with tempfile.TemporaryDirectory() as folder, silenced():
-        tf.saved_model.save(module, folder, {"serving_default": _serve(network)})
+        save_plain(network, folder)
         model = openvino.convert_model(folder)
         if classes:
             model.set_rt_info(classes, "taxonomy")

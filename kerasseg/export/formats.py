@@ -1,7 +1,11 @@
-"""The artefacts an export can write, and what each must hold. Imports nothing heavy."""
+"""The formats an export can write, the packages each needs, and the limits of the gate.
+
+Imports no framework, so that `--help` is fast.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
@@ -15,10 +19,10 @@ Format = Literal[
 
 @dataclass(frozen=True)
 class Artefact:
-    """Name for people, and file in the export folder, of one format.
+    """What one format is called, and its file in the export folder.
 
     packages: what must be installed beyond kerasseg to write and score it; the extra
-    that installs them has the format's name.
+    of kerasseg that installs them has the format's name.
     """
 
     title: str
@@ -38,6 +42,7 @@ ARTEFACTS: dict[str, Artefact] = {
 }
 
 LITERT = ("float32", "float16", "int8", "mediapipe")
+"""Formats that are LiteRT (TFLite) files."""
 EXACT = ("saved_model", "float32", "onnx", "openvino")
 """Formats that compute in float32: they must agree with the network."""
 
@@ -47,8 +52,8 @@ def missing(name: str) -> list[str]:
     return [one for one in ARTEFACTS[name].packages if find_spec(one) is None]
 
 
-def check(names) -> None:
-    """Raises ValueError when a format's packages are not installed."""
+def check(names: Iterable[str]) -> None:
+    """Raises UserError when a format's packages are not installed."""
     for name in names:
         if missing(name):
             raise UserError(
@@ -59,7 +64,7 @@ def check(names) -> None:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the gate lets pass, each against the network on the scored split."""
+    """The limits of the gate, each against the network on the scored split."""
 
     agreement: float = 0.9999
     """SavedModel, float32, ONNX, OpenVINO: share of pixels of the network's class, at
@@ -78,5 +83,5 @@ class Limits:
             rule = f"agreement >= {100 * self.agreement:g} %"
             return rule, agreement >= self.agreement
         points = self.float16 if name == "float16" else self.int8
-        # A hair of room, so that exactly the limit passes in floating point.
+        # A tolerance, so that exactly the limit passes in floating point.
         return f"mIoU loss <= {points:g} points", 100 * lost <= points + 1e-9

@@ -1,8 +1,11 @@
-"""The gate: every artefact is scored again on validation records before it counts."""
+"""The gate: every file of an export is scored again before anybody uses it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,84 +14,120 @@ from kerasseg.export.formats import ARTEFACTS, Limits
 from kerasseg.export.runners import runner
 from kerasseg.inference.class_maps import class_map, predictor
 
+if TYPE_CHECKING:
+    import keras
+
 
 class Rejected(UserError):
     """A file of an export broke a limit of the gate."""
 
 
 def check(
-    network,
+    network: keras.Model,
     files: dict[str, Path],
-    batches,
-    limits=None,
+    batches: Iterable[dict[str, Any]],
+    limits: Limits | None = None,
     overlap: int = 0,
     flip: bool = False,
 ) -> list[dict]:
-    """Scores the network and the artefacts, a dict each, the network first.
+    """Scores the network and the files, a dict each, the network first.
 
     files: format (see `formats.ARTEFACTS`) -> file; `batches` are unaugmented batches
-    at the network's size. Each dict has format, name, file, bytes, miou, iou (C,); an
-    artefact's also agreement (share of pixels of the network's class), worst (number
-    of the image that agrees least, counted from 0, and its share), rule, passed.
+    at the network's size: image uint8 (B, h, w, 3), label (B, h, w). Each dict has
+    format, name, file, bytes, miou, iou (C,); a file's also agreement (share of pixels
+    of the network's class), worst (number of the image that agrees least, counted from
+    0, and its share), rule, passed.
 
-    overlap, flip: of the SavedModel (`saved_model.write`): with `flip` it is held
-    against the network's own mean with the mirror image. Its row also has larger: the
-    share that agrees on a picture larger than the network (`larger.agreement`), under
-    the same limit.
+    overlap, flip: of the SavedModel (`saved_model.write`): with `flip` it is compared
+    with the network's own mean over the image and its mirror image. Its row also has
+    larger: the share that agrees on a picture larger than the network
+    (`larger.agreement`), under the same limit.
+
+    Raises UserError when no pixel of the batches has a label.
     """
-    import tensorflow as tf
-
     from kerasseg.export.saved_model import larger
 
     limits = limits or Limits()
+    counted = _count(network, files, batches, flip)
+    if not counted.matrices["network"].any():
+        raise UserError("Nothing to score: the split has no labelled pixel.")
+    first = {"format": "network", "name": "network", "file": "", "bytes": 0}
+    first |= _scores(counted.matrices["network"]) | {"agreement": None, "passed": True}
+    rows = [first]
+    for name, file in files.items():
+        scores = _scores(counted.matrices[name])
+        row = _row(name, file, scores, counted.agreement[name], first["miou"], limits)
+        if name == "saved_model":
+            share = larger.agreement(network, file, counted.images, overlap, flip)
+            row["larger"] = share
+            row["rule"] += f", larger pictures {100 * share:.4f} %"
+            row["passed"] &= share >= limits.agreement
+        rows.append(row)
+    return rows
+
+
+@dataclass
+class _Counted:
+    """matrices: the network's and each file's confusion matrix (C, C); agreement: of a
+    file, share of pixels of the network's class in each image; images: some of them."""
+
+    matrices: dict[str, np.ndarray]
+    agreement: dict[str, list[float]]
+    images: np.ndarray
+
+
+def _count(network, files: dict[str, Path], batches, flip: bool) -> _Counted:
+    """Runs the network and every file over the batches."""
+    import tensorflow as tf
+
     reference = tf.function(
         lambda image: class_map(network(tf.cast(image, tf.float32), training=False)),
         reduce_retracing=True,
     )
     mirrored = predictor(network, flip=True)
-    first = None
     runners = {"network": lambda images: reference(images).numpy()}
     runners |= {name: runner(name, file) for name, file in files.items()}
     classes = network.output_shape[-1]
     matrices = {name: np.zeros((classes, classes), np.int64) for name in runners}
-    agreed: dict[str, list[float]] = {name: [] for name in files}
+    counted = _Counted(matrices, {name: [] for name in files}, np.empty(0))
     for batch in batches:
         images, labels = batch["image"].numpy(), batch["label"].numpy()
-        truth = served = runners["network"](images)
-        first = images if first is None else first
+        if not counted.images.size:
+            counted.images = images
+        expected = served = runners["network"](images)
         if flip:
             served = class_map(mirrored(images)).numpy()
         for name, run in runners.items():
-            ids = truth if name == "network" else run(images)
-            matrices[name] += metrics.count(labels, ids, classes)
+            ids = expected if name == "network" else run(images)
+            counted.matrices[name] += metrics.count(labels, ids, classes)
             if name != "network":
-                wanted = served if name == "saved_model" else truth
-                agreed[name] += (ids == wanted).mean(axis=(1, 2)).tolist()
-    if not matrices["network"].any():
-        raise UserError("Nothing to score: the split has no labelled pixel.")
-    rows = [{"format": "network", "name": "network", "file": "", "bytes": 0}]
-    rows[0] |= _scores(matrices["network"]) | {"agreement": None, "passed": True}
-    for name, file in files.items():
-        scores, shares = _scores(matrices[name]), agreed[name]
-        agreement = float(np.mean(shares))
-        lost = rows[0]["miou"] - scores["miou"]
-        rule, passed = limits.of(name, agreement, lost)
-        worst = int(np.argmin(shares))
-        rows.append(
-            {"format": name, "name": ARTEFACTS[name].title, "file": file.name}
-            | {"bytes": size(file), **scores, "agreement": agreement}
-            | {"worst": {"image": worst, "agreement": shares[worst]}}
-            | {"rule": rule, "passed": passed}
-        )
-        if name == "saved_model":
-            share = larger.agreement(network, file, first, overlap, flip)
-            rows[-1]["larger"] = share
-            rows[-1]["rule"] += f", larger pictures {100 * share:.4f} %"
-            rows[-1]["passed"] &= share >= limits.agreement
-    return rows
+                wanted = served if name == "saved_model" else expected
+                same = (ids == wanted).mean(axis=(1, 2))
+                counted.agreement[name] += same.tolist()
+    return counted
+
+
+def _row(
+    name: str,
+    file: Path,
+    scores: dict,
+    shares: list[float],
+    network_miou: float,
+    limits: Limits,
+) -> dict:
+    """The row of one file; shares: of pixels that agree, image by image."""
+    agreement, worst = float(np.mean(shares)), int(np.argmin(shares))
+    rule, passed = limits.of(name, agreement, network_miou - scores["miou"])
+    return (
+        {"format": name, "name": ARTEFACTS[name].title, "file": file.name}
+        | {"bytes": size(file), **scores, "agreement": agreement}
+        | {"worst": {"image": worst, "agreement": shares[worst]}}
+        | {"rule": rule, "passed": passed}
+    )
 
 
 def table(rows: list[dict]) -> str:
+    """The rows of `check` as lines for a terminal."""
     lines = [f"{'artefact':17}{'MB':>7}{'mIoU':>8}{'loss':>7}{'agreement':>12}   limit"]
     for row in rows:
         mb = f"{row['bytes'] / 1e6:7.2f}" if row["bytes"] else " " * 7
@@ -103,11 +142,13 @@ def table(rows: list[dict]) -> str:
 
 
 def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _scores(matrix) -> dict:
+def _scores(matrix: np.ndarray) -> dict:
+    """miou and iou of a confusion matrix; None for a class that never occurs."""
     scores = metrics.scores(matrix)
     iou = [None if np.isnan(v) else round(float(v), 6) for v in scores["iou"]]
     return {"miou": round(float(scores["miou"]), 6), "iou": iou}

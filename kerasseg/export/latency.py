@@ -1,4 +1,4 @@
-"""How long one image takes in an artefact, on this machine."""
+"""How long an exported file takes for one image, on this machine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasseg.export.runners import Run
+
 THREADS = (1, 2)
+"""Numbers of threads that the card measures with."""
+SECONDS = 1.5
+"""For how long one measurement runs the network again and again."""
 
 
-def measure(run, height: int, width: int, seconds: float = 1.5) -> dict:
-    """Milliseconds of one class map: median and 10th percentile, and how many runs.
+def measure(run: Run, height: int, width: int, seconds: float | None = None) -> dict:
+    """Milliseconds that one class map takes: median, 10th percentile ("fast"), and the
+    number of runs.
 
-    run: see `runners.runner`. Only the network, without reading and resizing; after
-    two runs to warm up.
+    run: see `runners.runner`. seconds: for how long it is run (SECONDS), but at least
+    5 times, after two runs to warm up. Reading and resizing are not in it.
     """
+    seconds = SECONDS if seconds is None else seconds
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (1, height, width, 3), np.uint8)
     for _ in range(2):
@@ -35,7 +42,7 @@ def measure(run, height: int, width: int, seconds: float = 1.5) -> dict:
 
 
 def processor() -> str:
-    """Its name, or its family where the system does not tell."""
+    """The name of the processor, or its family where the system does not tell."""
     name, file = platform.machine(), Path("/proc/cpuinfo")
     if file.is_file():
         for line in file.read_text().splitlines():
@@ -45,7 +52,7 @@ def processor() -> str:
 
 
 def machine() -> str:
-    """What was measured on: processor, number of cores, and whether it was busy."""
+    """The machine in words: processor, number of cores, and whether it is busy."""
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0]
     # This process alone makes a load of about the number of its threads.

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
@@ -82,7 +82,7 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     from kerasseg.export import card, gate
     from kerasseg.inference.class_maps import network_size
 
-    network = runs.load(run)
+    network: Any = runs.load(run)
     shards.describe(records).split(split)
     size, place = network_size(network), run / folder.NAME
     _check_max_pixels(asked.max_pixels, size)
@@ -151,8 +151,8 @@ def _write(
     files = {name: aside / ARTEFACTS[name].file for name in names}
     for name, file in files.items():
         if name == "saved_model":
-            options = _ways(asked) | {"max_pixels": asked.max_pixels}
-            signatures.write(network, file, taxonomy, name=run.name, **options)
+            options = {"name": run.name, "max_pixels": asked.max_pixels} | _ways(asked)
+            signatures.write(network, file, taxonomy, **options)
         elif name not in formats.LITERT:
             engines.write(network, name, file, taxonomy)
     _write_litert(run, network, images, asked, files)
@@ -189,7 +189,7 @@ def _int8(run: Path, network, images, keep_float) -> bytes:
     return conversion.convert(copy, "learnt")
 
 
-def _ways(asked: Export) -> dict:
+def _ways(asked: Export) -> dict[str, Any]:
     """How the SavedModel treats a picture, beyond one run of the network."""
     return {"overlap": asked.overlap, "flip": asked.flip}
 

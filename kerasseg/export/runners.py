@@ -1,17 +1,22 @@
-"""Runs an artefact as its users will: with the engine it was written for."""
+"""Runs an exported file as its users will: with the engine it was written for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kerasseg.export.formats import LITERT
 from kerasseg.inference import litert
 
+Run = Callable[[np.ndarray], np.ndarray]
+"""A function from pixels to class ids."""
 
-def runner(name: str, file: Path, threads: int = 0):
-    """Function: uint8 images (B, h, w, 3) -> class maps (B, h, w).
+
+def runner(name: str, file: Path, threads: int = 0) -> Run:
+    """Function: uint8 images (B, h, w, 3) -> class maps uint8 (B, h, w).
 
     name: a format of `formats.ARTEFACTS`. threads: 0 leaves it to the engine; a
     SavedModel runs on TensorFlow's own.
@@ -22,13 +27,14 @@ def runner(name: str, file: Path, threads: int = 0):
     return lambda images: np.stack([run(image) for image in images])
 
 
-def single(name: str, file: Path, threads: int = 0):
-    """Function: uint8 image (h, w, 3) -> class map (h, w), of any but a SavedModel."""
+def single(name: str, file: Path, threads: int = 0) -> Run:
+    """Function: uint8 image (h, w, 3) -> class map (h, w), for every format but
+    saved_model."""
     makers = dict.fromkeys(LITERT, _litert) | {"onnx": _onnx, "openvino": openvino}
     return makers[name](file, threads)
 
 
-def openvino(file: Path, threads: int = 0, precision: str = "f32"):
+def openvino(file: Path, threads: int = 0, precision: str = "f32") -> Run:
     """Function: uint8 image (h, w, 3) -> class map, of a folder with model.xml.
 
     precision: "f32", or "" for what OpenVINO chooses, bfloat16 where the processor has
@@ -36,7 +42,7 @@ def openvino(file: Path, threads: int = 0, precision: str = "f32"):
     """
     import openvino as engine
 
-    options = {"PERFORMANCE_HINT": "LATENCY"}
+    options: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY"}
     if precision:
         options["INFERENCE_PRECISION_HINT"] = precision
     if threads:
@@ -45,22 +51,22 @@ def openvino(file: Path, threads: int = 0, precision: str = "f32"):
     return lambda image: model(image[None])[0][0]
 
 
-def _litert(file: Path, threads: int):
+def _litert(file: Path, threads: int) -> Run:
     return litert.Model(file, threads).class_map
 
 
-def _onnx(file: Path, threads: int):
+def _onnx(file: Path, threads: int) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
+    session: Any = onnxruntime.InferenceSession(
         str(file), options, providers=["CPUExecutionProvider"]
     )
     return lambda image: session.run(["class_map"], {"image": image[None]})[0][0]
 
 
-def _saved_model(file: Path):
+def _saved_model(file: Path) -> Run:
     import tensorflow as tf
 
     served = tf.saved_model.load(str(file))

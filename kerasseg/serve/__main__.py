@@ -8,13 +8,18 @@ import importlib.util
 import logging
 import signal
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, silenced, start_tensorflow
+
+if TYPE_CHECKING:
+    from kerasseg.serve.versions import Versions
 
 PACKAGES = ("aiohttp", "grpc", "prometheus_client", "tensorflow_serving")
 
@@ -30,11 +35,11 @@ class Serve:
     host: str = "127.0.0.1"
     """Address to listen on. There is no login: keep it on this machine."""
     port: int = 8501
-    """REST; 0: any that is free."""
+    """Port of REST; 0: any that is free."""
     grpc_port: int = 8500
-    """gRPC; 0: any that is free."""
+    """Port of gRPC; 0: any that is free."""
     batch: int = 8
-    """Pictures that go through the network together, at most."""
+    """Largest number of pictures that go through the network together."""
     wait: float = 0.002
     """Seconds that a request waits for others to join its batch."""
     queue: int = 64
@@ -42,7 +47,7 @@ class Serve:
     workers: int = 1
     """Batches that run at the same time."""
     limit: int = 32
-    """Size of a request, MB, at most."""
+    """Largest size of a request, MB."""
     timeout: float = 30.0
     """Seconds until a request without an answer is given up."""
     grace: float = 10.0
@@ -58,13 +63,24 @@ class Serve:
 @command
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Serve, args=argv, prog="python -m kerasseg.serve")
+    run = Path(asked.run) if asked.run else runs.newest()
+    folder = run / "export" if (run / "export").is_dir() else run
+    _check(asked, folder)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    start_tensorflow()
+    with silenced():
+        from kerasseg.serve.versions import Versions
+    versions = Versions(asked.name or run.resolve().name, folder)
+    versions.load()
+    asyncio.run(_until_signal(versions, asked))
+
+
+def _check(asked: Serve, folder: Path) -> None:
     for name in ("batch", "queue", "workers", "limit", "timeout", "poll"):
         if getattr(asked, name) <= 0:
             raise UserError(f"--{name} must be more than 0.")
     if bool(asked.cert) != bool(asked.key):
         raise UserError("Give --cert and --key, both or none.")
-    run = Path(asked.run) if asked.run else runs.newest()
-    folder = run / "export" if (run / "export").is_dir() else run
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
@@ -75,25 +91,41 @@ def main(argv: list[str]) -> None:
             f"{folder} holds no version: expected a folder with a number for its name "
             "and saved_model.pb inside. Write it with python -m kerasseg.export."
         )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    start_tensorflow()
-    with silenced():
-        from kerasseg.serve import versions
-    found = versions.Versions(asked.name or run.resolve().name, folder)
-    found.load()
-    asyncio.run(_serve(found, asked))
 
 
-async def _serve(versions, asked: Serve) -> None:
+async def _until_signal(versions: Versions, asked: Serve) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def started(rest: str, grpc: str) -> None:
+        number = versions.current.version if versions.current else 0
+        print(
+            f"Serving {versions.name}, version {number}: {rest}/v1/models/"
+            f"{versions.name} and gRPC on {grpc}. Ctrl-C ends.",
+            flush=True,
+        )
+
+    await serve(versions, asked, stop, started)
+
+
+async def serve(
+    versions: Versions,
+    asked: Serve,
+    stop: asyncio.Event,
+    started: Callable[[str, str], None],
+) -> None:
+    """Serves on two ports until `stop` is set, then lets running requests end.
+
+    started: called with the addresses of REST and gRPC. Raises UserError when a port
+    is taken.
+    """
     from aiohttp import web
 
     from kerasseg.serve import rest, rpc
     from kerasseg.serve.batching import Batcher
     from kerasseg.serve.service import Service
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     batcher = Batcher(asked.batch, asked.wait, asked.queue, asked.workers)
     service = Service(versions, batcher, asked.limit * 10**6, asked.timeout)
 
@@ -110,12 +142,7 @@ async def _serve(versions, asked: Serve) -> None:
     follower = asyncio.create_task(versions.follow(asked.poll))
     scheme = "https" if asked.cert else "http"
     port = runner.addresses[0][1]
-    print(
-        f"Serving {versions.name}, version {versions.current.version}: "
-        f"{scheme}://{asked.host}:{port}/v1/models/{versions.name} and gRPC on "
-        f"{asked.host}:{grpc_port}. Ctrl-C ends.",
-        flush=True,
-    )
+    started(f"{scheme}://{asked.host}:{port}", f"{asked.host}:{grpc_port}")
     await stop.wait()
 
     # ---- No new requests, then the end of those that run -------------------------

@@ -1,4 +1,4 @@
-"""A queue of limited length before the network; neighbours in it are run together."""
+"""A queue of limited length before the network; requests that wait are run together."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ import numpy as np
 
 from kerasseg.serve.errors import ServingError
 
+Values = dict[str, np.ndarray]
+Run = Callable[[Values], Values]
+"""Inputs by name -> outputs by name, arrays with the same number of rows."""
+
 
 @dataclass
 class _Waiting:
+    """A request in the queue, and where its outputs are put."""
+
     key: tuple
     rows: int
-    run: Callable
-    values: dict[str, np.ndarray]
+    run: Run
+    values: Values
     answer: asyncio.Future
 
 
 class Batcher:
     """Runs requests on `workers` threads, at most `rows` rows at a time.
 
-    wait: seconds a first request waits for others to join it. queue: requests that may
-    wait; one more is refused at once (RESOURCE_EXHAUSTED), because it would be late.
+    wait: seconds that a first request waits for others to join it. queue: requests that
+    may wait; one more is refused at once (RESOURCE_EXHAUSTED), because it would be
+    answered late. When a batch fails, its requests are run again, each alone, so that
+    only the bad one gets an error.
 
-    One request that fails does not fail those it was batched with: they are run again,
-    each alone.
+    observe_rows: is called with the number of rows of every batch.
     """
 
     def __init__(self, rows: int, wait: float, queue: int, workers: int):
@@ -38,24 +45,25 @@ class Batcher:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="network")
         self._arrived = asyncio.Event()
         self._tasks = [asyncio.create_task(self._work()) for _ in range(workers)]
-        self.sizes: Callable[[int], None] = lambda rows: None
+        self.observe_rows: Callable[[int], None] = lambda rows: None
 
     @property
     def length(self) -> int:
+        """Requests that wait."""
         return len(self._waiting)
 
     def check_room(self) -> None:
-        """RESOURCE_EXHAUSTED while the queue is full."""
+        """Raises ServingError (RESOURCE_EXHAUSTED) while the queue is full."""
         if len(self._waiting) >= self._limit:
             raise ServingError(
                 "RESOURCE_EXHAUSTED",
                 f"{self._limit} requests are waiting already. Try again later.",
             )
 
-    async def submit(self, key: tuple, rows: int, run: Callable, values: dict):
+    async def submit(self, key: tuple, rows: int, run: Run, values: Values) -> Values:
         """The outputs of run(values). Requests of one `key` may be run together.
 
-        run: dict of arrays -> dict of arrays, all of the same number of rows.
+        Raises ServingError when the queue is full, and what `run` raises.
         """
         self.check_room()
         answer = asyncio.get_running_loop().create_future()
@@ -64,7 +72,7 @@ class Batcher:
         return await answer
 
     async def close(self) -> None:
-        """Ends the work; what still waits is refused."""
+        """Ends the threads; requests that still wait are refused."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -77,12 +85,13 @@ class Batcher:
     async def _work(self) -> None:
         while True:
             batch = await self._next()
-            self.sizes(sum(one.rows for one in batch))
+            self.observe_rows(sum(one.rows for one in batch))
             if not await self._run(batch) and len(batch) > 1:
                 for one in batch:
                     await self._run([one])
 
     async def _next(self) -> list[_Waiting]:
+        """The next batch, as soon as there is one."""
         while True:
             batch = self._taken()
             if batch and self._room(batch) and self._wait and not self._waiting:
@@ -93,15 +102,16 @@ class Batcher:
             self._arrived.clear()
             await self._arrived.wait()
 
-    def _room(self, batch) -> int:
+    def _room(self, batch: list[_Waiting]) -> int:
+        """Rows that can still join a batch."""
         return self._rows - sum(one.rows for one in batch)
 
     def _taken(self, key=None, room: int | None = None) -> list[_Waiting]:
-        """From the front of the queue: requests of one key that fit `room`."""
+        """Takes requests of one key from the front of the queue, up to `room` rows."""
         room, taken = self._rows if room is None else room, []
         while self._waiting:
             first = self._waiting[0]
-            if first.answer.done():  # nobody waits for it any more
+            if first.answer.done():  # its client is gone
                 self._waiting.popleft()
                 continue
             if key not in (None, first.key) or (first.rows > room and (taken or key)):
@@ -111,7 +121,7 @@ class Batcher:
         return taken
 
     async def _run(self, batch: list[_Waiting]) -> bool:
-        """Whether the batch was answered; one alone is answered with its error."""
+        """Whether the batch was answered; a single request is, at least by its error."""
         batch = [one for one in batch if not one.answer.done()]
         if not batch:
             return True

@@ -1,4 +1,4 @@
-"""Asks a server that speaks TF Serving's REST or gRPC: pictures in, class maps out.
+"""A client of TF Serving's REST and gRPC: pictures in, class maps out.
 
     with RestClient("http://127.0.0.1:8501", "street") as client:
         first, second = client.segment([Path("a.jpg").read_bytes(), more_bytes])
@@ -10,24 +10,27 @@ for large arrays.
 
 from __future__ import annotations
 
+import abc
 import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import cv2
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.serve.errors import ServingError, of_http
+from kerasseg.serve.errors import ServingError, from_http_status, invalid_argument
 
-MAPS = "class_map_png_bytes"
+CLASS_MAPS = "class_map_png_bytes"
+"""The output of signature serve_bytes that holds the class maps."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a client waits, tries again, and whom it trusts."""
+    """How long a client waits, how often it tries again, and whom it trusts."""
 
     timeout: float = 10.0
     """Seconds for one try."""
@@ -44,27 +47,64 @@ class Options:
     """gRPC: speak TLS. REST does where the address begins with https."""
 
 
-class _Client:
+class Client(abc.ABC):
+    """What RestClient and GrpcClient have in common. To be used in a `with` block."""
+
     def segment(self, pictures: Sequence[bytes]) -> list[np.ndarray]:
         """JPEG or PNG bytes of any sizes -> a uint8 (H, W) class map each.
 
-        Raises ServingError, INVALID_ARGUMENT with "image_bytes[INDEX]" where a picture
-        cannot be read.
+        Raises ServingError: INVALID_ARGUMENT with "image_bytes[INDEX]" where a picture
+        cannot be read, see also `predict`.
         """
         inputs = np.empty(len(pictures), object)
         inputs[:] = list(pictures)
-        answer = self.predict("serve_bytes", {"image_bytes": inputs}, (MAPS,))[MAPS]
-        return [_map(one) for one in answer.tolist()]
+        answer = self.predict("serve_bytes", {"image_bytes": inputs}, (CLASS_MAPS,))
+        return [_class_map(png) for png in answer[CLASS_MAPS].tolist()]
 
-    def __enter__(self):
+    def predict(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Outputs of a signature by name, those named in `outputs`; empty: all of them.
+
+        Raises ServingError with gRPC's code: INVALID_ARGUMENT where the request does
+        not fit, UNAVAILABLE where no server answers, DEADLINE_EXCEEDED where one is
+        too slow.
+        """
+        return self._predict(signature, inputs, outputs)
+
+    def version(self) -> int:
+        """The newest version that is served. Raises ServingError when there is none."""
+        ready = self._ready_versions()
+        if not ready:
+            raise ServingError("UNAVAILABLE", "No version is ready.")
+        return max(ready)
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Closes the connections."""
+
+    @abc.abstractmethod
+    def _predict(self, signature: str, inputs, outputs) -> dict[str, np.ndarray]: ...
+
+    @abc.abstractmethod
+    def _ready_versions(self) -> list[int]: ...
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_) -> None:
         self.close()
 
 
-class RestClient(_Client):
-    """address: "http://HOST:PORT" or "https://HOST:PORT"; model: its name there."""
+class RestClient(Client):
+    """A client of TF Serving's REST.
+
+    address: "http://HOST:PORT" or "https://HOST:PORT"; model: its name there. Numbers
+    come as JSON has them: int64 and float64. The server sends all outputs anyway.
+    """
 
     def __init__(self, address: str, model: str, options: Options | None = None):
         import urllib3
@@ -88,18 +128,8 @@ class RestClient(_Client):
             ca_certs=options.ca or None,
         )
 
-    def predict(
-        self,
-        signature: str,
-        inputs: Mapping[str, np.ndarray],
-        outputs: Sequence[str] = (),
-    ) -> dict[str, np.ndarray]:
-        """Outputs by name; `outputs` chooses some (REST sends all of them anyway).
-
-        Numbers come as JSON has them: int64 and float64. Names ending in _bytes are
-        bytes.
-        """
-        body = {"signature_name": signature}
+    def _predict(self, signature, inputs, outputs):
+        body: dict[str, Any] = {"signature_name": signature}
         body["inputs"] = {name: _listed(value) for name, value in inputs.items()}
         data = json.dumps(body).encode()
         found = self._ask("outputs", "POST", f"{self._url}:predict", data)
@@ -107,23 +137,23 @@ class RestClient(_Client):
             found = {outputs[0] if outputs else "output": found}
         missing = set(outputs) - set(found)
         if missing:
-            raise ServingError("INVALID_ARGUMENT", f"No output '{min(missing)}'.")
+            raise invalid_argument(f"No output '{min(missing)}'.")
         try:
             return {name: _array(found[name]) for name in outputs or found}
         except (KeyError, TypeError, ValueError) as error:
-            raise ServingError("INTERNAL", f"No arrays: {error}") from error
+            raise ServingError(
+                "INTERNAL", f"The server sent no arrays: {error}"
+            ) from error
 
-    def version(self) -> int:
-        """The version that is served; ServingError where there is none."""
-        found = self._ask("model_version_status", "GET", self._url)
-        ready = [int(one["version"]) for one in found if one["state"] == "AVAILABLE"]
-        return _newest(ready)
+    def _ready_versions(self):
+        states = self._ask("model_version_status", "GET", self._url)
+        return [int(one["version"]) for one in states if one["state"] == "AVAILABLE"]
 
     def close(self) -> None:
         self._pool.clear()
 
     def _ask(self, key: str, method: str, url: str, body: bytes | None = None):
-        """What the JSON object that comes back holds under `key`."""
+        """The value of `key` in the JSON object that comes back."""
         import urllib3
 
         _check_size(len(body or b""), self._options.limit)
@@ -152,13 +182,13 @@ class RestClient(_Client):
             values = None
         values = values if isinstance(values, dict) else {}
         if answer.status != 200 or key not in values:
-            words = data[:200].decode("utf-8", "replace") or answer.reason
-            raise of_http(answer.status, str(values.get("error", words)))
+            text = data[:200].decode("utf-8", "replace") or answer.reason
+            raise from_http_status(answer.status, str(values.get("error", text)))
         return values[key]
 
 
-class GrpcClient(_Client):
-    """address: "HOST:PORT"; model: its name there."""
+class GrpcClient(Client):
+    """A client of TF Serving's gRPC. address: "HOST:PORT"; model: its name there."""
 
     def __init__(self, address: str, model: str, options: Options | None = None):
         import grpc
@@ -180,13 +210,7 @@ class GrpcClient(_Client):
         )
         self._status = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
-    def predict(
-        self,
-        signature: str,
-        inputs: Mapping[str, np.ndarray],
-        outputs: Sequence[str] = (),
-    ) -> dict[str, np.ndarray]:
-        """Outputs by name, those named in `outputs` or all of them, of their type."""
+    def _predict(self, signature, inputs, outputs):
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 
@@ -200,15 +224,14 @@ class GrpcClient(_Client):
         answer = self._ask(self._prediction.Predict, request)
         return {name: tf.make_ndarray(one) for name, one in answer.outputs.items()}
 
-    def version(self) -> int:
-        """The version that is served; ServingError where there is none."""
+    def _ready_versions(self):
         from tensorflow_serving.apis import get_model_status_pb2
 
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = self._model
-        found = self._ask(self._status.GetModelStatus, request).model_version_status
+        states = self._ask(self._status.GetModelStatus, request).model_version_status
         ready = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-        return _newest([one.version for one in found if one.state == ready])
+        return [one.version for one in states if one.state == ready]
 
     def close(self) -> None:
         self._channel.close()
@@ -221,10 +244,11 @@ class GrpcClient(_Client):
         try:
             return method(request, timeout=deadline)
         except grpc.RpcError as error:
-            raise ServingError(error.code().name, error.details()) from error
+            raise ServingError(error.code().name, error.details() or "") from error
 
 
 def _channel_settings(options: Options) -> list[tuple[str, object]]:
+    """Limits and retries of a gRPC channel."""
     settings: list[tuple[str, object]] = [
         ("grpc.max_send_message_length", options.limit),
         ("grpc.max_receive_message_length", options.limit),
@@ -244,14 +268,15 @@ def _channel_settings(options: Options) -> list[tuple[str, object]]:
     return [*settings, ("grpc.service_config", json.dumps(config))]
 
 
-def _map(png: bytes) -> np.ndarray:
+def _class_map(png: bytes) -> np.ndarray:
     ids = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
     if ids is None or ids.ndim != 2:
-        raise ServingError("INTERNAL", "The server's class map is no gray PNG.")
+        raise ServingError("INTERNAL", "The server's class map is not a gray PNG.")
     return ids
 
 
 def _listed(value) -> list:
+    """An array as a list for JSON; bytes as {"b64": ...}."""
     value = np.asarray(value)
     if value.dtype != object:
         return value.tolist()
@@ -259,7 +284,7 @@ def _listed(value) -> list:
 
 
 def _array(value) -> np.ndarray:
-    """A list of JSON; numbers, or bytes where it holds {"b64": ...}."""
+    """The array of a list of JSON: bytes where it holds {"b64": ...}, else numbers."""
     if not isinstance(value, list):
         raise UserError(f"a list was expected, not {value!r}")
     if not (value and isinstance(value[0], dict)):
@@ -271,13 +296,6 @@ def _array(value) -> np.ndarray:
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise ServingError(
-            "INVALID_ARGUMENT",
-            f"A message is larger than {limit} bytes (Options.limit).",
+        raise invalid_argument(
+            f"A message is larger than {limit} bytes (Options.limit)."
         )
-
-
-def _newest(ready: list[int]) -> int:
-    if not ready:
-        raise ServingError("UNAVAILABLE", "No version is ready.")
-    return max(ready)

@@ -1,8 +1,8 @@
-"""Errors of serving, by gRPC's names, with the HTTP status TF Serving gives them."""
+"""The error of client and server: gRPC's codes and the HTTP status of each."""
 
 from __future__ import annotations
 
-HTTP = {
+HTTP_STATUS = {
     "INVALID_ARGUMENT": 400,
     "NOT_FOUND": 404,
     "RESOURCE_EXHAUSTED": 429,
@@ -12,18 +12,24 @@ HTTP = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
+"""gRPC's code -> the HTTP status that TF Serving answers with."""
 
 
 class ServingError(Exception):
-    """A request that got no answer. code: a name of `HTTP`, as gRPC calls it."""
+    """A request that got no answer. code: gRPC's, a key of `HTTP_STATUS`."""
 
     def __init__(self, code: str, message: str):
         super().__init__(f"{code}: {message}")
         self.code, self.message = code, message
 
 
-def of_http(status: int, message: str) -> ServingError:
-    """What an HTTP status means; 413 (too large) is an invalid argument."""
-    codes = {number: code for code, number in HTTP.items()}
+def invalid_argument(message: str) -> ServingError:
+    """The error for a request that can never be answered."""
+    return ServingError("INVALID_ARGUMENT", message)
+
+
+def from_http_status(status: int, message: str) -> ServingError:
+    """The error that an HTTP status means; 413 (too large) is an invalid argument."""
+    codes = {number: code for code, number in HTTP_STATUS.items()}
     fallback = "INVALID_ARGUMENT" if 400 <= status < 500 else "INTERNAL"
     return ServingError(codes.get(status, fallback), message)

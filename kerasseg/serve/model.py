@@ -1,4 +1,4 @@
-"""One version of a SavedModel: what it takes, checked, and what it gives.
+"""One version of a SavedModel: checks inputs against its signatures, and runs them.
 
 Uses TensorFlow alone, no Keras.
 """
@@ -15,24 +15,23 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from kerasseg import UserError
-from kerasseg.serve.errors import ServingError
-
-WARMUP = "assets.extra/tf_serving_warmup_requests"
+from kerasseg.export.saved_model import warmup
+from kerasseg.serve.errors import ServingError, invalid_argument
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A tensor of a signature; shape has None where any length will do."""
+    """An input or output of a signature; shape has None where any length will do."""
 
     shape: tuple[int | None, ...]
     dtype: tf.DType
 
 
 class Model:
-    """A loaded version, warmed up.
+    """A loaded version, warmed up. folder: its name is the number of the version.
 
     signatures: name -> (inputs, outputs), dicts of `Spec`; definitions: name ->
-    SignatureDef as stored. Raises ValueError for a folder that cannot be loaded.
+    SignatureDef as stored. Raises UserError for a folder that cannot be loaded.
     """
 
     def __init__(self, folder: Path):
@@ -41,7 +40,7 @@ class Model:
             self._loaded = tf.saved_model.load(str(folder))
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise UserError(
-                f"{folder} is no SavedModel, or is damaged: {_first_line(error)} "
+                f"{folder} is not a SavedModel, or is damaged: {_first_line(error)} "
                 "Write it again with python -m kerasseg.export."
             ) from error
         functions = self._loaded.signatures
@@ -59,20 +58,21 @@ class Model:
         self.definitions = {
             name: stored.signature_def[name] for name in self.signatures
         }
-        self._warm_up(folder / WARMUP)
+        self._warm_up(folder / warmup.FILE)
 
     def inputs(self, signature: str) -> dict[str, Spec]:
-        return self._of(signature)[0]
+        """Inputs of a signature by name; ServingError for an unknown signature."""
+        return self._signature(signature)[0]
 
     def outputs(self, signature: str) -> dict[str, Spec]:
-        return self._of(signature)[1]
+        """Outputs of a signature by name; ServingError for an unknown signature."""
+        return self._signature(signature)[1]
 
     def check(self, signature: str, values: dict[str, np.ndarray]) -> int:
         """The number of rows of the inputs; ServingError for what does not fit."""
         specs = self.inputs(signature)
         if set(values) != set(specs):
-            raise ServingError(
-                "INVALID_ARGUMENT",
+            raise invalid_argument(
                 f"Signature '{signature}' takes {', '.join(sorted(specs))}; got "
                 f"{', '.join(sorted(values)) or 'no input'}.",
             )
@@ -83,18 +83,19 @@ class Model:
             if not right or not tf.TensorShape(spec.shape).is_compatible_with(
                 value.shape
             ):
-                raise ServingError(
-                    "INVALID_ARGUMENT",
+                raise invalid_argument(
                     f"Input '{name}' of signature '{signature}' is {spec.dtype.name} "
-                    f"{_sizes(spec.shape)}; got {_kind(value)} {_sizes(value.shape)}.",
+                    f"{_sizes(spec.shape)}; got {_dtype(value)} {_sizes(value.shape)}.",
                 )
         rows = {len(value) for value in values.values()}
         if len(rows) != 1 or not all(value.size for value in values.values()):
-            raise ServingError("INVALID_ARGUMENT", "The request has no rows.")
+            raise invalid_argument("The request has no rows.")
         return rows.pop()
 
-    def run(self, signature: str, values: dict[str, np.ndarray]):
-        """All outputs of a signature, by name."""
+    def run(
+        self, signature: str, values: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """All outputs of a signature, by name. Raises ServingError."""
         inputs = {
             name: tf.constant(value, self.inputs(signature)[name].dtype)
             for name, value in values.items()
@@ -103,16 +104,15 @@ class Model:
             answers = self._loaded.signatures[signature](**inputs)
             return {name: answer.numpy() for name, answer in answers.items()}
         except tf.errors.InvalidArgumentError as error:
-            raise ServingError("INVALID_ARGUMENT", _reason(error)) from error
+            raise invalid_argument(_reason(error)) from error
         except tf.errors.ResourceExhaustedError as error:
             raise ServingError("RESOURCE_EXHAUSTED", "Out of memory.") from error
         except tf.errors.OpError as error:
             raise ServingError("INTERNAL", _reason(error)) from error
 
-    def _of(self, signature: str):
+    def _signature(self, signature: str):
         if signature not in self.signatures:
-            raise ServingError(
-                "INVALID_ARGUMENT",
+            raise invalid_argument(
                 f'Serving signature name: "{signature}" not found. There are '
                 f"{', '.join(self.signatures)}.",
             )
@@ -137,8 +137,8 @@ def _specs(tensors) -> dict[str, Spec]:
 
 def _reason(error) -> str:
     """The assertion in a TensorFlow error, without the stack of the graph."""
-    said = re.search(r"assertion failed: \[(.*?)\]\n", error.message + "\n", re.DOTALL)
-    return said[1] if said else _first_line(error)
+    found = re.search(r"assertion failed: \[(.*?)\]\n", error.message + "\n", re.DOTALL)
+    return found[1] if found else _first_line(error)
 
 
 def _first_line(error) -> str:
@@ -150,5 +150,5 @@ def _sizes(shape) -> str:
     return f"({', '.join('any' if n is None else str(n) for n in shape)})"
 
 
-def _kind(value) -> str:
+def _dtype(value) -> str:
     return "string" if value.dtype == object else value.dtype.name

@@ -14,7 +14,7 @@ from aiohttp import web
 from google.protobuf.json_format import MessageToDict
 
 from kerasseg.serve import values
-from kerasseg.serve.errors import HTTP, ServingError
+from kerasseg.serve.errors import HTTP_STATUS, ServingError, invalid_argument
 from kerasseg.serve.service import Service
 
 log = logging.getLogger("kerasseg.serve")
@@ -24,6 +24,7 @@ VERSION = MODEL + "/versions/{version:[0-9]{1,18}}"
 
 
 def application(service: Service) -> web.Application:
+    """The HTTP application of a service, without a port yet."""
     app = web.Application(client_max_size=service.limit, middlewares=[_errors])
     handlers = _Handlers(service)
     for path in (MODEL, VERSION):
@@ -46,7 +47,7 @@ class _Handlers:
                 body = await request.read()
             except web.HTTPRequestEntityTooLarge as error:
                 text = f"The request is larger than {self._service.limit} bytes."
-                raise values.wrong(text) from error
+                raise invalid_argument(text) from error
             signature, inputs, in_rows = await asyncio.to_thread(
                 values.from_json, body, model.inputs
             )
@@ -99,13 +100,13 @@ async def _errors(request: web.Request, handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ServingError as error:
-        status, text = HTTP[error.code], error.message
+        status, text = HTTP_STATUS[error.code], error.message
     except web.HTTPException as error:
         status, text = error.status, error.reason
-    except ConnectionError:  # the client is gone: nobody reads this
-        status, text = HTTP["CANCELLED"], "cancelled"
+    except ConnectionError:  # the client is gone, nobody reads the answer
+        status, text = HTTP_STATUS["CANCELLED"], "cancelled"
     except Exception:
         log.exception("a request failed")
-        status, text = 500, "Internal error; the server's log tells more."
+        status, text = 500, "Internal error; the server's log says more."
     body = json.dumps({"error": text})
     return web.Response(status=status, text=body, content_type="application/json")

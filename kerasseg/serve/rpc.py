@@ -17,14 +17,14 @@ from tensorflow_serving.apis import (
 )
 
 from kerasseg.serve import values
-from kerasseg.serve.errors import ServingError
+from kerasseg.serve.errors import ServingError, invalid_argument
 from kerasseg.serve.service import Service
 
 log = logging.getLogger("kerasseg.serve")
 
 
 def server(service: Service) -> grpc.aio.Server:
-    """A gRPC server without a port yet."""
+    """The gRPC server of a service, without a port yet."""
     made = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", service.limit),
@@ -39,8 +39,8 @@ def server(service: Service) -> grpc.aio.Server:
     return made
 
 
-def _coded(method):
-    """A ServingError becomes the status of the call."""
+def _with_status_codes(method):
+    """Wraps a method of a servicer: a ServingError becomes the status of the call."""
 
     @functools.wraps(method)
     async def guarded(self, request, context):
@@ -50,7 +50,7 @@ def _coded(method):
             await context.abort(getattr(grpc.StatusCode, error.code), error.message)
         except Exception:
             log.exception("a request failed")
-            text = "Internal error; the server's log tells more."
+            text = "Internal error; the server's log says more."
             await context.abort(grpc.StatusCode.INTERNAL, text)
 
     return guarded
@@ -60,7 +60,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, service: Service):
         self._service = service
 
-    @_coded
+    @_with_status_codes
     async def Predict(self, request, context):
         async def work():
             model = _model(self._service, request.model_spec)
@@ -74,12 +74,10 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
         return await self._service.answer("grpc", work)
 
-    @_coded
+    @_with_status_codes
     async def GetModelMetadata(self, request, context):
         if list(request.metadata_field) != ["signature_def"]:
-            raise ServingError(
-                "INVALID_ARGUMENT", "metadata_field must be ['signature_def']."
-            )
+            raise invalid_argument("metadata_field must be ['signature_def'].")
         model = _model(self._service, request.model_spec)
         answer = get_model_metadata_pb2.GetModelMetadataResponse()
         answer.model_spec.name = request.model_spec.name
@@ -101,7 +99,7 @@ class _Status(model_service_pb2_grpc.ModelServiceServicer):
     def __init__(self, service: Service):
         self._service = service
 
-    @_coded
+    @_with_status_codes
     async def GetModelStatus(self, request, context):
         model = _model(self._service, request.model_spec)
         answer = get_model_status_pb2.GetModelStatusResponse()
@@ -113,7 +111,7 @@ class _Status(model_service_pb2_grpc.ModelServiceServicer):
 def _model(service: Service, spec):
     version = spec.version.value if spec.HasField("version") else None
     if spec.version_label:
-        raise ServingError("INVALID_ARGUMENT", "Version labels are not supported.")
+        raise invalid_argument("Version labels are not supported.")
     return service.versions.get(spec.name, version)
 
 

@@ -1,22 +1,30 @@
-"""What REST and gRPC share: from checked inputs through the queue to outputs."""
+"""What REST and gRPC have in common: checks, queue, time limit, metrics, stop."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
+import numpy as np
 import prometheus_client as prometheus
 
 from kerasseg.serve.batching import Batcher
-from kerasseg.serve.errors import ServingError
+from kerasseg.serve.errors import ServingError, invalid_argument
 from kerasseg.serve.model import Model
 from kerasseg.serve.versions import Versions
 
-STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+"""Upper ends of the histogram of answer times, seconds."""
 
 
 class Service:
-    """limit: bytes of a request or of one of its tensors; timeout: seconds."""
+    """One model behind a queue.
+
+    limit: bytes of a request, and of each of its tensors, at most; timeout: seconds
+    until a request is given up.
+    """
 
     def __init__(
         self, versions: Versions, batcher: Batcher, limit: int, timeout: float
@@ -29,19 +37,25 @@ class Service:
             "requests", "Predict requests.", ("protocol", "code"), **own
         )
         self._seconds = prometheus.Histogram(
-            "request_seconds", "From arrival to answer.", buckets=STEPS, **own
+            "request_seconds", "From arrival to answer.", buckets=BUCKETS, **own
         )
         rows = prometheus.Histogram(
             "batch_rows", "Rows run together.", buckets=(1, 2, 4, 8, 16, 32), **own
         )
-        batcher.sizes = rows.observe
+        batcher.observe_rows = rows.observe
         waiting = prometheus.Gauge("waiting", "Requests in the queue.", **own)
         waiting.set_function(lambda: batcher.length)
         version = prometheus.Gauge("version", "The version that is served.", **own)
-        version.set_function(lambda: versions.current.version)
+        version.set_function(
+            lambda: versions.current.version if versions.current else 0
+        )
 
-    async def answer(self, protocol: str, work):
-        """Awaits `work()`: counted, timed, limited in time, errors as ServingError."""
+    async def answer(self, protocol: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """What `work()` gives. It is counted, timed, and given up after the timeout.
+
+        protocol: "rest" or "grpc", for the metrics. Raises ServingError when the queue
+        is full, the time is over or the server stops.
+        """
         code, start = "OK", time.perf_counter()
         self._running += 1
         try:
@@ -67,13 +81,21 @@ class Service:
             self._requests.labels(protocol, code).inc()
             self._seconds.observe(time.perf_counter() - start)
 
-    async def predict(self, model: Model, signature: str, values: dict, wanted=()):
-        """The outputs named in `wanted` (all of them: empty) of checked inputs."""
+    async def predict(
+        self,
+        model: Model,
+        signature: str,
+        values: dict[str, np.ndarray],
+        wanted: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Outputs of a signature by name, those named in `wanted`; empty: all of them.
+
+        Raises ServingError when the inputs do not fit or a name is unknown.
+        """
         rows = model.check(signature, values)
         unknown = set(wanted) - set(model.outputs(signature))
         if unknown:
-            raise ServingError(
-                "INVALID_ARGUMENT",
+            raise invalid_argument(
                 f"Signature '{signature}' has no output '{min(unknown)}'. It has "
                 f"{', '.join(model.outputs(signature))}.",
             )
@@ -84,7 +106,7 @@ class Service:
         return {name: outputs[name] for name in wanted or outputs}
 
     async def stop(self, grace: float) -> None:
-        """No new requests; those that run have `grace` seconds."""
+        """Refuses new requests; those that run have `grace` seconds to end."""
         self.stopping = True
         end = time.monotonic() + grace
         while self._running and time.monotonic() < end:

@@ -1,6 +1,7 @@
-"""Arrays from TF Serving's JSON and TensorProto, and back; nothing larger than asked.
+"""Arrays from TF Serving's JSON and TensorProto, and back, within a limit of bytes.
 
-REST: https://www.tensorflow.org/tfx/serving/api_rest, "Predict API".
+JSON: https://www.tensorflow.org/tfx/serving/api_rest, "Predict API". Whatever does not
+fit is a ServingError, INVALID_ARGUMENT.
 """
 
 from __future__ import annotations
@@ -9,57 +10,64 @@ import base64
 import binascii
 import json
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerasseg import UserError
-from kerasseg.serve.errors import ServingError
+from kerasseg.serve.errors import ServingError, invalid_argument
+from kerasseg.serve.model import Spec
 
 BYTES = "_bytes"
-"""Outputs whose name ends so are binary: {"b64": ...} in JSON."""
+"""Ending of the names of binary outputs, which are {"b64": ...} in JSON."""
 
 
-def wrong(message: str) -> ServingError:
-    return ServingError("INVALID_ARGUMENT", message)
+def from_proto(tensor: Any, limit: int) -> np.ndarray:
+    """The array of a TensorProto of at most `limit` bytes.
 
-
-def from_proto(tensor, limit: int) -> np.ndarray:
-    """limit: bytes; a proto of few bytes can name any size, its last value repeated."""
+    The bytes are counted before it is unpacked: a proto of few bytes can name any size,
+    its last value is then repeated. Raises ServingError.
+    """
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
-        raise wrong("The shape of a tensor must be known and not negative.")
+        raise invalid_argument("The shape of a tensor must be known and not negative.")
     try:
         dtype = tf.as_dtype(tensor.dtype)
         if math.prod(sizes) * max(dtype.size or 8, 1) > limit:
-            raise wrong(f"A tensor of shape {sizes} is larger than {limit} bytes.")
+            raise invalid_argument(
+                f"A tensor of shape {sizes} is larger than {limit} bytes."
+            )
         return tf.make_ndarray(tensor)
     except (TypeError, ValueError, KeyError) as error:
-        raise wrong(f"A tensor cannot be read: {error}") from error
+        raise invalid_argument(f"A tensor cannot be read: {error}") from error
 
 
-def from_json(body: bytes, specs) -> tuple[str, dict[str, np.ndarray], bool]:
+def from_json(
+    body: bytes, specs: Callable[[str], dict[str, Spec]]
+) -> tuple[str, dict[str, np.ndarray], bool]:
     """(signature, inputs, whether in rows) of a REST predict request.
 
-    specs: function signature -> inputs, dict of `kerasseg.serve.model.Spec`.
+    specs: function: name of a signature -> its inputs. Raises ServingError.
     """
     try:
-        request = json.loads(body, parse_constant=_no_number)
+        request = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise wrong(f"The body is not JSON: {error}") from error
+        raise invalid_argument(f"The body is not JSON: {error}") from error
     if not isinstance(request, dict):
-        raise wrong("The body must be a JSON object.")
+        raise invalid_argument("The body must be a JSON object.")
     signature = request.get("signature_name") or "serving_default"
     if not isinstance(signature, str):
-        raise wrong("signature_name must be a string.")
+        raise invalid_argument("signature_name must be a string.")
     unknown = set(request) - {"signature_name", "instances", "inputs"}
     if unknown or ("instances" in request) == ("inputs" in request):
-        raise wrong("The body must have instances or inputs, one of them.")
+        raise invalid_argument("The body must have instances or inputs, one of them.")
     expected, in_rows = specs(signature), "instances" in request
     if in_rows:
-        given = _columns(request["instances"], expected)
+        given: dict = _columns(request["instances"], expected)
     else:
-        given = _is_named(request["inputs"], expected)
+        given = _by_name(request["inputs"], expected)
     return (
         signature,
         {name: _array(name, one, expected.get(name)) for name, one in given.items()},
@@ -68,7 +76,10 @@ def from_json(body: bytes, specs) -> tuple[str, dict[str, np.ndarray], bool]:
 
 
 def to_json(outputs: dict[str, np.ndarray], in_rows: bool) -> bytes:
-    """A REST predict response: predictions in rows, or outputs by name."""
+    """A REST predict response: predictions in rows, or outputs by name.
+
+    Raises ServingError (INTERNAL) for NaN and infinity.
+    """
     values = {
         name: _encoded(one) if name.endswith(BYTES) else _listed(one)
         for name, one in outputs.items()
@@ -84,22 +95,22 @@ def to_json(outputs: dict[str, np.ndarray], in_rows: bool) -> bytes:
     return json.dumps(answer).encode()
 
 
-def _no_number(word: str):
-    raise wrong(f"{word} is no number in JSON.")
+def _refuse_constant(word: str):
+    raise invalid_argument(f"{word} is not a number in JSON.")
 
 
 def _columns(instances, expected) -> dict[str, list]:
     if not isinstance(instances, list) or not instances:
-        raise wrong("instances must be a list that is not empty.")
+        raise invalid_argument("instances must be a list that is not empty.")
     named = [isinstance(one, dict) and set(one) != {"b64"} for one in instances]
     if not any(named):
         return {_only(expected): instances}
     if not all(named) or any(set(one) != set(instances[0]) for one in instances):
-        raise wrong("All instances must name the same inputs.")
+        raise invalid_argument("All instances must name the same inputs.")
     return {name: [one[name] for one in instances] for name in instances[0]}
 
 
-def _is_named(inputs, expected) -> dict[str, list]:
+def _by_name(inputs, expected) -> dict[str, list]:
     if isinstance(inputs, dict) and set(inputs) != {"b64"}:
         return inputs
     return {_only(expected): inputs}
@@ -107,16 +118,18 @@ def _is_named(inputs, expected) -> dict[str, list]:
 
 def _only(expected) -> str:
     if len(expected) != 1:
-        raise wrong(f"Name the inputs: the signature takes {', '.join(expected)}.")
+        raise invalid_argument(
+            f"Name the inputs: the signature takes {', '.join(expected)}."
+        )
     return next(iter(expected))
 
 
 def _array(name: str, value, spec) -> np.ndarray:
     if spec is None:
-        raise wrong(f"The signature has no input '{name}'.")
+        raise invalid_argument(f"The signature has no input '{name}'.")
     if spec.dtype == tf.string:
         if not isinstance(value, list):
-            raise wrong(f"Input '{name}' must be a list of strings.")
+            raise invalid_argument(f"Input '{name}' must be a list of strings.")
         out = np.empty(len(value), object)
         out[:] = [_bytes(name, one) for one in value]
         return out
@@ -124,27 +137,31 @@ def _array(name: str, value, spec) -> np.ndarray:
     try:
         array = np.array(value)
         if array.dtype.kind not in "iuf":
-            raise UserError("it holds other than numbers")
+            raise UserError("it holds something else than numbers")
         if np.issubdtype(dtype, np.integer):
             limits = np.iinfo(dtype)
             whole = array.dtype.kind in "iu" and array.size
             if not whole or array.min() < limits.min or array.max() > limits.max:
-                raise UserError(f"it holds other than {spec.dtype.name}")
+                raise UserError(f"it holds something else than {spec.dtype.name}")
         return array.astype(dtype)
     except (ValueError, TypeError, OverflowError) as error:
         reason = str(error).split(". ")[0]
-        raise wrong(f"Input '{name}' is no array of numbers: {reason}.") from error
+        raise invalid_argument(
+            f"Input '{name}' is not an array of numbers: {reason}."
+        ) from error
 
 
 def _bytes(name: str, value) -> bytes:
     if isinstance(value, str):
         return value.encode()
     if not isinstance(value, dict) or set(value) != {"b64"}:
-        raise wrong(f'Input \'{name}\' takes strings or {{"b64": "..."}}.')
+        raise invalid_argument(f'Input \'{name}\' takes strings or {{"b64": "..."}}.')
     try:
         return base64.b64decode(value["b64"], validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
-        raise wrong(f"Input '{name}' holds text that is not base64.") from error
+        raise invalid_argument(
+            f"Input '{name}' holds text that is not base64."
+        ) from error
 
 
 def _encoded(array) -> list:

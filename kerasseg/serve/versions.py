@@ -1,4 +1,4 @@
-"""Numbered version folders: the newest is served, a newer one follows when ready."""
+"""Folders with a number for their name: the highest is served, once it is loaded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ log = logging.getLogger("kerasseg.serve")
 
 
 class Versions:
-    """The versions of one model under a folder.
+    """The versions of one model, in folders 1, 2, ... of a folder.
 
-    A new number is loaded and warmed up while the one before still answers; a number
-    that was taken away leaves to the next lower one (rollback). A version that cannot
-    be loaded is reported and left alone until its folder is replaced.
+    A new version is loaded and warmed up while the one before still answers. Where a
+    version was taken away, the next lower one is served again (rollback). A version
+    that cannot be loaded is reported, and skipped until its folder is replaced.
     """
 
     def __init__(self, name: str, folder: str | Path):
@@ -27,14 +27,17 @@ class Versions:
         self._refused: dict[int, tuple[float, str]] = {}
 
     def load(self) -> None:
-        """Loads the newest version unless it is the current one. Takes seconds."""
+        """Loads the newest version unless it is the current one. Takes seconds.
+
+        Raises UserError while there is none that could be loaded.
+        """
         for number in sorted(_numbers(self.folder), reverse=True):
             file = self.folder / str(number) / "saved_model.pb"
             if self.current and self.current.version == number:
                 return
             try:
                 changed = file.stat().st_mtime
-            except FileNotFoundError:  # taken away at this moment
+            except FileNotFoundError:  # it was taken away a moment ago
                 continue
             if self._refused.get(number, (0, ""))[0] == changed:
                 continue
@@ -48,13 +51,13 @@ class Versions:
             return
         if self.current is None:
             reasons = "; ".join(reason for _, reason in self._refused.values())
-            reasons = reasons or "there is none."
+            reasons = reasons or "there is no version."
             raise UserError(
                 f"No version under {self.folder} could be loaded: {reasons}"
             )
 
     async def follow(self, every: float) -> None:
-        """Looks for other versions until it is cancelled; every: seconds."""
+        """Looks for other versions every so many seconds, until it is cancelled."""
         while True:
             await asyncio.sleep(every)
             try:
@@ -63,7 +66,7 @@ class Versions:
                 log.exception("looking for versions failed")
 
     def get(self, name: str, version: int | None = None) -> Model:
-        """The current version; NOT_FOUND for another name or number."""
+        """The current version. Raises ServingError for another name or number."""
         if name != self.name or self.current is None:
             asked = name
         elif version not in (None, self.current.version):

@@ -17,7 +17,7 @@ what=$1 base=$2
 case $what in
 add)
     [ $# -eq 3 ] || usage
-    [ -f "$3/saved_model.pb" ] || { echo "roll.sh: $3 is no SavedModel folder." >&2; exit 2; }
+    [ -f "$3/saved_model.pb" ] || { echo "roll.sh: $3 is not a SavedModel folder." >&2; exit 2; }
     mkdir -p "$base"
     # Also above versions that were taken back: a number never means two networks.
     newest=$( { versions "$base"; [ ! -d "$base/back" ] || versions "$base/back"; } | sort -n | tail -1)

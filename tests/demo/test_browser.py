@@ -220,9 +220,9 @@ def test_dropped_pictures_and_other_things(page):
 
     error = page.get_by_role("alert")
     drop("notes.txt", b"milk, bread")
-    expect(error).to_have_text(re.compile(r"notes\.txt is no picture .*JPEG, PNG"))
+    expect(error).to_have_text(re.compile(r"notes\.txt is not a picture .*JPEG, PNG"))
     drop("", b"")
-    expect(error).to_have_text(re.compile("That was no file"))
+    expect(error).to_have_text(re.compile("That was not a file"))
     drop("scene.png", cv2.imencode(".png", scene(50, 60))[1].tobytes())
     expect(page.locator("#status")).to_have_text(DONE, timeout=60_000)
     expect(error).to_be_hidden()

@@ -6,39 +6,33 @@ import json
 import keras
 import numpy as np
 import pytest
-import tiny
+from tiny import SIZE, TAXONOMY
 
 from kerasseg import upsampling
 from kerasseg.export import __main__ as export
 from kerasseg.export import engines, formats, gate, runners
 from kerasseg.taxonomy import Taxonomy
 
-TAXONOMY = Taxonomy.named(["road", "sky", "tree"])
-SIZE = (32, 48)
+pytestmark = pytest.mark.export
 FORMATS = ["onnx", "openvino"]
 
 
-@pytest.fixture(scope="module")
-def network():
-    return tiny.network()
-
-
 @pytest.fixture(scope="module", params=FORMATS)
-def written(request, network, tmp_path_factory):
+def written(request, tiny_network, tmp_path_factory):
     """A format and its file."""
     name = request.param
     if formats.missing(name):
         pytest.skip(f"needs {', '.join(formats.missing(name))}")
     place = tmp_path_factory.mktemp("engines") / formats.ARTEFACTS[name].file
-    return name, engines.write(network, name, place, TAXONOMY)
+    return name, engines.write(tiny_network, name, place, TAXONOMY)
 
 
-def test_pixels_in_class_map_out_as_the_network_says(written, network):
+def test_pixels_in_class_map_out_as_the_network_says(written, tiny_network):
     name, file = written
     images = np.random.default_rng(0).integers(0, 256, (3, *SIZE, 3), np.uint8)
     ids = runners.runner(name, file, threads=1)(images)
     assert (ids.dtype, ids.shape) == (np.uint8, (3, *SIZE))
-    logits = network.predict(images.astype("float32"), verbose=0)
+    logits = tiny_network(images.astype("float32"), training=False).numpy()
     assert (ids == logits.argmax(-1)).mean() > 0.999
     assert gate.size(file) > 1000
 
@@ -77,7 +71,7 @@ def test_a_resize_by_an_odd_ratio_keeps_its_size(name, tmp_path):
     file = engines.write(network, name, tmp_path / formats.ARTEFACTS[name].file)
     images = np.random.default_rng(0).integers(0, 256, (2, 23, 47, 3), np.uint8)
     ids = runners.runner(name, file, threads=1)(images)
-    logits = network.predict(images.astype("float32"), verbose=0)
+    logits = network(images.astype("float32"), training=False).numpy()
     assert (ids == logits.argmax(-1)).mean() > 0.999
 
 

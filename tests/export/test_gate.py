@@ -1,21 +1,25 @@
 """The gate by hand, and the command around it."""
 
-import functools
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
-import walk
+import tensorflow as tf
+import tiny
 
-from kerasseg import runs
+from kerasseg import config, runs
+from kerasseg.data.synthetic import TAXONOMY
 from kerasseg.export import __main__ as export
-from kerasseg.export import card, gate, latency
+from kerasseg.export import card, folder, gate
 from kerasseg.export import run as exporting
 from kerasseg.export.formats import ARTEFACTS, Limits, missing
 from kerasseg.export.litert import conversion
+from kerasseg.export.run import Export
+from kerasseg.export.saved_model import encoded
 from kerasseg.inference import litert
+
+pytestmark = pytest.mark.export
 
 
 @pytest.mark.parametrize(
@@ -38,18 +42,21 @@ def test_default_limits(name, agreement, lost, passed):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run as training leaves it, without the training."""
-    folder = tmp_path_factory.mktemp("gate")
-    records = walk.records(folder / "records")
+def run(tmp_path_factory, shared_records):
+    """A run as training leaves it, without the training. Read only."""
+    return untrained_run(tmp_path_factory.mktemp("gate"), shared_records)
+
+
+@pytest.fixture
+def own_run(tmp_path, run):
+    """A copy of it, for tests that export it."""
+    return shutil.copytree(run, tmp_path / run.name)
+
+
+def untrained_run(folder, records):
     run = folder / "run-1"
     run.mkdir()
-    from kerasseg import config, models
-    from kerasseg.data.synthetic import TAXONOMY
-
-    keras.utils.set_random_seed(0)
-    network = models.build("unet_small", 11, (32, 48, 3), filters=4, depth=2)
-    network.save(run / "network.keras")
+    tiny.convolution(11).save(run / "network.keras")
     settings = config.parse(["--data.records", str(records)])
     (run / "config.toml").write_text(config.to_toml(settings))
     (run / "taxonomy.json").write_text(json.dumps(TAXONOMY.to_json()))
@@ -58,8 +65,6 @@ def run(tmp_path_factory):
 
 def batches(count=4):
     rng = np.random.default_rng(0)
-    import tensorflow as tf
-
     image = rng.integers(0, 256, (count, 32, 48, 3), np.uint8)
     label = rng.integers(0, 11, (count, 32, 48), np.uint8)
     return [{"image": tf.constant(image), "label": tf.constant(label)}]
@@ -95,41 +100,104 @@ def test_a_split_without_labels_is_refused(run):
         gate.check(runs.load(run), {}, [batch])
 
 
-def test_export_scores_every_format_and_writes_a_card(run, capsys, monkeypatch):
-    brief = functools.partial(latency.measure, seconds=0)
-    monkeypatch.setattr(latency, "measure", brief)
-    everything = [name for name in ARTEFACTS if not missing(name)]
-    limits = ["--limits.float16", "100", "--limits.int8", "100"]  # of random weights
-    export.main([str(run), "--formats", *everything, *limits])
-    assert "MediaPipe int8" in capsys.readouterr().out
-    rows = json.loads((run / "export" / "gate.json").read_text())
-    assert [row["format"] for row in rows] == ["network", *everything]
-    assert all(row["passed"] for row in rows)
-    assert rows[1]["worst"]["id"].startswith("synthetic_")
-    for row in rows[1:]:
-        assert (run / "export" / row["file"]).exists()
-    words = (run / "export" / "card.md").read_text()
-    for part in ("model_int8.tflite", "CONV_2D", "```kotlin", "synthetic", "Pole"):
-        assert part in words
-    page = (run / "export" / "card.html").read_text()
-    assert "http://" not in page.replace("http://www.w3.org", "")
-    assert not [p for p in (run / "export").iterdir() if p.name.startswith(".")]
+FLAGS = ["--overlap", "8", "--flip", "--max-pixels", "4700"]
 
 
-def test_a_broken_limit_sets_aside_and_exits_with_3(run, tmp_path, capsys):
-    run = shutil.copytree(run, tmp_path / "run-1")
+def test_export_scores_what_it_writes_and_sets_aside_what_breaks_a_limit(
+    own_run, capsys
+):
+    """One export: two files pass, int8 does not; flags of the SavedModel reach it."""
+    names = ["saved_model", "float32", "int8"]
+    words = [str(own_run), "--formats", *names, "--limits.int8", "-100"]
     with pytest.raises(SystemExit) as left:
-        export.main([str(run), "--formats", "int8", "--limits.int8", "-100"])
+        export.main([*words, *FLAGS])
     assert left.value.code == 3
-    shown = capsys.readouterr()
+    shown, folder = capsys.readouterr(), own_run / "export"
+    rows = json.loads((folder / "gate.json").read_text())
+    assert [row["format"] for row in rows] == ["network", *names]
+    assert [row["passed"] for row in rows] == [True, True, True, False]
+    assert rows[1]["worst"]["id"].startswith("synthetic_")
+
     assert "LiteRT int8 broke its limit: mIoU loss <= -100 points" in shown.err
     assert "culprit is most likely" in shown.out
-    folder = run / "export"
     assert (folder / "rejected" / "model_int8.tflite").is_file()
     assert not (folder / "model_int8.tflite").exists()
     errors = json.loads((folder / "rejected" / "layer_errors.json").read_text())
     assert errors[0]["error"] >= errors[-1]["error"]
-    assert "REJECTED" in (folder / "card.md").read_text()
+
+    words = (folder / "card.md").read_text()
+    for part in ("model.tflite", "CONV_2D", "```kotlin", "synthetic", "Pole"):
+        assert part in words
+    assert "REJECTED" in words
+    for part in ("tiles that share 8 pixels", "its mirror image", "more than 4,700"):
+        assert part in words
+    page = (folder / "card.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
+
+    assert rows[1]["larger"] > 0.9999
+    served = tf.saved_model.load(str(folder / "1"))
+    # With the flip, a mirrored picture has the mirrored answer.
+    image = tf.random.stateless_uniform((1, 30, 40, 3), (0, 1), 0, 255)
+    ask = served.signatures["serving_default"]
+    one = ask(image=image)["class_map"].numpy()
+    other = ask(image=image[:, :, ::-1])["class_map"].numpy()[:, :, ::-1]
+    assert (one == other).mean() > 0.99
+    ask = served.signatures["serve_bytes"]
+    data = tf.io.encode_png(np.zeros((80, 60, 3), np.uint8))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than the 4700"):
+        ask(image_bytes=data[None])
+
+
+@pytest.mark.processes
+def test_export_writes_every_format(own_run, capsys):
+    everything = [name for name in ARTEFACTS if not missing(name)]
+    limits = ["--limits.float16", "100", "--limits.int8", "100"]  # of random weights
+    export.main([str(own_run), "--formats", *everything, *limits])
+    assert "MediaPipe int8" in capsys.readouterr().out
+    folder = own_run / "export"
+    rows = json.loads((folder / "gate.json").read_text())
+    assert [row["format"] for row in rows] == ["network", *everything]
+    assert all(row["passed"] for row in rows)
+    for row in rows[1:]:
+        assert (folder / row["file"]).exists()
+    words = (folder / "card.md").read_text()
+    assert "model_int8.tflite" in words
+
+
+def test_a_file_that_breaks_a_limit_raises_rejected(own_run, monkeypatch):
+    """As at the end of a training."""
+    row = {"passed": False}
+    monkeypatch.setattr(exporting, "export_run", lambda *_: [row])
+    with pytest.raises(gate.Rejected, match=r"rejected\. See the table above"):
+        exporting.export(own_run, "records", "val")
+
+
+def test_too_few_pixels_for_the_gate_are_refused(run, capsys):
+    with pytest.raises(SystemExit):
+        export.main([str(run), "--formats", "saved_model", "--max-pixels", "4600"])
+    assert "--max-pixels must be at least 4608" in capsys.readouterr().err
+    assert Export().max_pixels == encoded.MAX_PIXELS
+
+
+def test_rows_of_earlier_exports_stay_while_the_network_is_the_same(tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"network")
+
+    def rows(name, sha256, file="model.tflite", passed=True):
+        network = {"format": "network", "file": "", "passed": True, "split": "val"}
+        row = {"format": name, "file": file, "passed": passed}
+        return [network | {"sha256": sha256}, row]
+
+    def known(earlier, new):
+        (tmp_path / folder.GATE).write_text(json.dumps(earlier))
+        return [row["format"] for row in folder.with_earlier(new, tmp_path)]
+
+    new = rows("saved_model", "a", "1")
+    assert known(rows("float32", "a"), new) == ["network", "saved_model", "float32"]
+    assert known(rows("float32", "b"), new) == ["network", "saved_model"]
+    assert known(rows("float32", "a", "gone"), new) == ["network", "saved_model"]
+    assert known(rows("int8", "a", passed=False), new) == ["network", "saved_model"]
+    assert known(rows("saved_model", "a"), new) == ["network", "saved_model"]
 
 
 def test_calibration_images_are_those_of_validation_reading(run):

@@ -14,18 +14,15 @@ import jpeg_png
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
+from tiny import SIZE
 
-from kerasseg.export.saved_model import signatures
-
-SIZE = (32, 48)
+pytestmark = pytest.mark.processes
 PROGRAM = Path(__file__).parent / "predict.c"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    network = tiny.network()
-    return signatures.write(network, tmp_path_factory.mktemp("readers") / "1")
+def folder(tiny_saved_model):
+    return tiny_saved_model
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +154,6 @@ def test_openvino(folder, served, tmp_path):
     given = list(run(image).values())
     expected = served.signatures["network_size"](image=tf.constant(image))
     (ids,) = [one for one in given if one.dtype == np.uint8]
-    (chances,) = [one for one in given if one.dtype == np.float32]
-    np.testing.assert_allclose(chances, expected["probabilities"], atol=1e-4)
+    (probabilities,) = [one for one in given if one.dtype == np.float32]
+    np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-4)
     assert (ids == expected["class_map"].numpy()).mean() > 0.999

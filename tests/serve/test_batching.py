@@ -16,7 +16,7 @@ def scenario(work, **options):
 
     async def main():
         batcher, sizes = Batcher(**options), []
-        batcher.sizes = sizes.append
+        batcher.observe_rows = sizes.append
         try:
             return await work(batcher, sizes)
         finally:

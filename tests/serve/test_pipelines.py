@@ -133,5 +133,5 @@ def test_roll_refuses(tmp_path):
         done = roll(*words)
         assert done.returncode == 2
         assert "roll.sh add" in done.stderr
-    assert "no SavedModel" in roll("add", tmp_path / "a", tmp_path).stderr
+    assert "is not a SavedModel" in roll("add", tmp_path / "a", tmp_path).stderr
     assert "no version before" in roll("back", tmp_path).stderr

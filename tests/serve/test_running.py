@@ -10,8 +10,12 @@ import jpeg_png
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 import urllib3
+from servers import ServerProcess
 
+from kerasseg.export.saved_model import signatures
+from kerasseg.serve.__main__ import main
 from kerasseg.serve.client import GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
 
@@ -57,7 +61,7 @@ def test_many_at_once_with_bad_ones_between(server, folder):
 
 def test_a_full_queue_refuses(start, folder):
     """One row at a time, one may wait: of twelve at once some are refused."""
-    server = start(folder, "--queue", "1", "--batch", "1")
+    server = start(folder, queue=1, batch=1)
     data, codes = [jpeg_png.encoded(jpeg_png.noise(600, 600))] * 4, []
     image = np.array(data, object)
 
@@ -78,10 +82,10 @@ def test_a_full_queue_refuses(start, folder):
     assert set(codes) == {"OK", "RESOURCE_EXHAUSTED"}
     with RestClient(server.rest, "street", Options(retries=4, timeout=60)) as client:
         assert len(client.segment(data)) == 4
-    assert server.stop() == 0
+    server.stop()
 
 
-def test_versions_roll_over_and_back(start, folder, network, tmp_path):
+def test_versions_roll_over_and_back(start, folder, tmp_path, caplog):
     base = tmp_path / "street"
     shutil.copytree(folder, base)
     server = start(base)
@@ -92,27 +96,21 @@ def test_versions_roll_over_and_back(start, folder, network, tmp_path):
                 if client.version() == number:
                     return client.segment(PICTURES)
                 time.sleep(0.1)
-            raise AssertionError(server.log.read_text())
+            raise AssertionError(caplog.text)
 
         first = until(1)
         (base / "2").mkdir()  # half copied: passed over
         (base / "3").mkdir()
         (base / "3" / "saved_model.pb").write_bytes(b"damaged")
         assert client.version() == 1
-        changed = network.get_weights()
-        network.set_weights([one + 0.5 for one in changed])
-        from kerasseg.export.saved_model import signatures
-
-        signatures.write(network, base / "4")
-        network.set_weights(changed)
+        signatures.write(tiny.convolution(), base / "4")
         assert any((a != b).any() for a, b in zip(first, until(4), strict=True))
         shutil.move(base / "4", tmp_path / "4")
         assert all((a == b).all() for a, b in zip(first, until(1), strict=True))
-    assert "version 3 was not loaded" in server.log.read_text()
-    assert server.stop() == 0
+    assert "version 3 was not loaded" in caplog.text
 
 
-def test_stopping_answers_what_runs(start, folder):
+def test_stopping_answers_what_runs(start, folder, capsys):
     server = start(folder)
     data, answers = [jpeg_png.encoded(jpeg_png.noise(1500, 1500))] * 6, []
 
@@ -127,11 +125,34 @@ def test_stopping_answers_what_runs(start, folder):
         url = f"{server.rest}/monitoring/prometheus/metrics"
         if "batch_rows_count 1.0" in http.request("GET", url).data.decode():
             break
-    server.signal()
+    server.begin_to_stop()
     thread.join()
     assert len(answers) == 6
-    assert server.wait() == 0
-    assert "Stopping." in server.log.read_text()
+    server.wait()
+    assert "Stopping." in capsys.readouterr().out
+
+
+@pytest.mark.processes
+def test_the_command_serves_until_it_is_told_to_stop(folder):
+    server = ServerProcess(folder)
+    rest = RestClient(server.rest, "street", Options(timeout=60))
+    remote = GrpcClient(server.grpc, "street", Options(timeout=60))
+    with rest, remote:
+        pairs = zip(rest.segment(PICTURES), remote.segment(PICTURES), strict=True)
+        assert all((one == other).all() for one, other in pairs)
+    assert server.stop() == 0
+    log = server.log.read_text()
+    assert "Serving street, version 1: http://127.0.0.1:" in log
+    assert log.endswith("Stopping.\n")
+
+
+@pytest.mark.processes
+def test_a_wrong_start_of_the_command_is_one_line(tmp_path):
+    words = [sys.executable, "-m", "kerasseg.serve", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "holds no version" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -142,9 +163,10 @@ def test_stopping_answers_what_runs(start, folder):
         ([], "holds no version"),
     ],
 )
-def test_wrong_starts_are_one_line(tmp_path, flags, says):
-    words = [sys.executable, "-m", "kerasseg.serve", str(tmp_path), *flags]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_wrong_starts_are_one_line(tmp_path, capsys, flags, says):
+    with pytest.raises(SystemExit) as left:
+        main([str(tmp_path), *flags])
+    assert left.value.code == 2
+    shown = capsys.readouterr().err
+    assert says in shown
+    assert len(shown.strip().splitlines()) == 1

@@ -72,7 +72,7 @@ async function decoded(chosen) {
     // Upright as EXIF says, and the grey levels of the file, as Python reads them.
     bitmap = await createImageBitmap(chosen, { colorSpaceConversion: "none" });
   } catch {
-    throw new Error(`${chosen.name} is no picture this browser can read (${KINDS}).`);
+    throw new Error(`${chosen.name} is not a picture that this browser can read (${KINDS}).`);
   }
   if (bitmap.width * bitmap.height > LARGEST) {
     const size = `${bitmap.width} × ${bitmap.height}`;
@@ -107,7 +107,7 @@ addEventListener("paste", (event) => {
 
 function take(files) {
   if (files.length) open(files[0]);
-  else view.complain("That was no file. Drop a picture file from a folder.");
+  else view.complain("That was not a file. Drop a picture file from a folder.");
 }
 
 // ---- Camera -------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""LiteRT (TFLite) files for devices: raw pixels in, class map out, builtins only."""
+"""LiteRT (TFLite) files for devices: raw pixels in, class map out.
+
+Only operators that every LiteRT interpreter has built in ("builtins") are used.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import contextlib
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,10 +23,12 @@ from kerasseg.export.litert import flatbuffer, layer_errors, metadata
 from kerasseg.files import atomic
 from kerasseg.frameworks.private_hooks import tflite_convert
 from kerasseg.inference.class_maps import class_map, network_size
+from kerasseg.taxonomy import Taxonomy
 
 SIGNATURES = ("class_map", "probabilities")
+"""What a file can be asked for; the first is the default."""
 KINDS = ("float32", "float16", "int8", "learnt")
-
+"""How a network can be stored; see `convert`."""
 INSTEAD = {
     "MaxPoolWithArgmax": "kerasseg.upsampling.max_pool_with_indices",
     "ResizeBicubic": "kerasseg.upsampling.bilinear",
@@ -36,31 +42,42 @@ INSTEAD = {
 """TensorFlow operators that LiteRT lacks -> what gives the same without them."""
 
 
-def write(network, path: str | Path, kind: str = "float32", images=(), **options):
-    """Converts and writes: `convert` and `finish` in one."""
-    keep_float = options.pop("keep_float", ())
-    data = convert(network, kind, images, keep_float)
-    return finish(data, path, network.name, **options)
+def write(
+    network: keras.Model,
+    path: str | Path,
+    kind: str = "float32",
+    images: Sequence[np.ndarray] | np.ndarray = (),
+    taxonomy: Taxonomy | None = None,
+) -> Path:
+    """Converts and writes: `convert` and `finish` in one, with what they raise."""
+    return finish(convert(network, kind, images), path, network.name, taxonomy)
 
 
-def convert(network, kind: str = "float32", images=(), keep_float=()) -> bytes:
+def convert(
+    network: keras.Model,
+    kind: str = "float32",
+    images: Sequence[np.ndarray] | np.ndarray = (),
+    keep_float: Sequence[str] = (),
+) -> bytes:
     """A LiteRT file of a network at its size (h, w), for `finish`.
 
-    kind: float32; float16: weights are stored as float16; int8: weights and activations
-        are quantised, calibrated on `images`: uint8 arrays (h, w, 3), as in validation.
-    kind "learnt": int8 of a network that `qat.with_ranges` gave, in its own ranges;
-        the image is rescaled in float32, which int8 would do less exactly.
+    kind: one of KINDS. float32; float16: weights are stored as float16; int8: weights
+        and activations are quantised, calibrated on `images`: uint8 arrays (h, w, 3),
+        as in validation; learnt: int8 of a network that `fake_quantisation.with_ranges`
+        gave, in its own ranges, where the image is rescaled in float32, because int8
+        would do it less exactly.
     keep_float: names of layers that int8 leaves in float32.
 
-    Raises ValueError when the network needs an operator that LiteRT does not have
-    itself, naming the layer and what to use.
+    Raises UserError when the network needs an operator that LiteRT does not have
+    itself, naming the layer and what to use instead; for an unknown kind or layer; and
+    for int8 without images.
     """
     if kind not in KINDS:
         raise UserError(f"Unknown kind '{kind}'. Known: {', '.join(KINDS)}.")
     if kind == "int8" and not len(images):
         raise UserError("int8 needs images to calibrate on, got none.")
-    with converter(network, kind, images) as made:
-        data, failure = _converted(network, made, keep_float)
+    with converter(network, kind, images) as litert:
+        data, failure = _converted(network, litert, keep_float)
     if failure is not None:
         raise UserError(_refusal(network, kind, str(failure))) from failure
     custom = [name for name in flatbuffer.operators(data) if name.startswith("CUSTOM")]
@@ -73,14 +90,19 @@ def convert(network, kind: str = "float32", images=(), keep_float=()) -> bytes:
 
 
 def finish(
-    data: bytes, path: str | Path, name: str, taxonomy=None, signatures=SIGNATURES
+    data: bytes,
+    path: str | Path,
+    name: str,
+    taxonomy: Taxonomy | None = None,
+    signatures: Sequence[str] = SIGNATURES,
 ) -> Path:
-    """Writes what `convert` gave, with signatures and metadata, batch 1.
+    """Writes the file that `convert` gave, with signatures and metadata; returns PATH.
 
     Signatures: class_map: image uint8 (1, h, w, 3), RGB -> class_map uint8 (1, h, w);
     probabilities: the same image -> probabilities float32 (1, h, w, C). The first of
     `signatures` is what runs where none is named.
-    taxonomy: classes whose names and colours are put into the file.
+    name: of the network, for the metadata; taxonomy: classes whose names and colours
+    are put into the file.
     """
     data = flatbuffer.split(data, signatures)
     if taxonomy is not None:
@@ -90,8 +112,11 @@ def finish(
 
 
 @contextlib.contextmanager
-def converter(network, kind: str, images) -> Iterator[tf.lite.TFLiteConverter]:
-    """A converter of one signature that gives class map and probabilities."""
+def converter(
+    network: keras.Model, kind: str, images: Sequence[np.ndarray] | np.ndarray
+) -> Iterator[tf.lite.TFLiteConverter]:
+    """TensorFlow's converter, set for a kind, of one signature that gives class map and
+    probabilities. It works inside the `with` block only."""
     # A static batch: otherwise dilated convolutions become SPACE_TO_BATCH and batch
     # normalisation is not folded.
     pixels = tf.float32 if kind == "int8" else tf.uint8
@@ -101,53 +126,56 @@ def converter(network, kind: str, images) -> Iterator[tf.lite.TFLiteConverter]:
         logits = network(tf.cast(image, tf.float32), training=False)
         return {"class_map": class_map(logits), "probabilities": tf.nn.softmax(logits)}
 
-    archive = keras.export.ExportArchive()
+    archive: Any = keras.export.ExportArchive()
     archive.track(network)
     archive.add_endpoint("serve", serve, spec)
     with tempfile.TemporaryDirectory() as folder:
         with silenced():
             archive.write_out(folder, verbose=False)
-        made = tf.lite.TFLiteConverter.from_saved_model(
+        litert = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=["serve"]
         )
-        made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        litert.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if kind != "float32":
-            made.optimizations = [tf.lite.Optimize.DEFAULT]
+            litert.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "float16":
-            made.target_spec.supported_types = [tf.float16]
+            litert.target_spec.supported_types = [tf.float16]
         if kind == "int8":
-            made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            made.inference_input_type = tf.uint8
-            ready = [np.float32(image[None]) for image in images]
+            litert.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            litert.inference_input_type = tf.uint8
+            ready = [image[None].astype(np.float32) for image in images]
             # The input's quantisation then has step 1: callers pass raw pixels, also
             # where no calibration image reaches from 0 to 255.
             ready[0][:, 0, 0], ready[0][:, 0, -1] = 0, 255
-            made.representative_dataset = lambda: ([image] for image in ready)
-        yield made
+            litert.representative_dataset = lambda: ([image] for image in ready)
+        yield litert
 
 
-def _converted(network, made, keep_float):
-    """The file's bytes, or the converter's error; the pages it prints are held back."""
+def _converted(network, litert, keep_float) -> tuple[bytes, Exception | None]:
+    """The bytes of the file, or the converter's error.
+
+    Not raised here: `silenced` would then print the pages that the converter writes.
+    """
     with silenced(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             if keep_float:
-                return layer_errors.partly_quantised(network, made, keep_float), None
-            return made.convert(), None
+                return layer_errors.partly_quantised(network, litert, keep_float), None
+            return litert.convert(), None
         except (tflite_convert().ConverterError, RuntimeError) as error:
             return b"", error
 
 
 def _refusal(network, kind: str, error: str) -> str:
-    """One line on why a conversion failed, from the converter's pages."""
-    words = f"'{network.name}' does not convert to LiteRT {kind} with builtins only"
+    """One line that says why a conversion failed, out of the converter's many."""
+    problem = f"'{network.name}' does not convert to LiteRT {kind} with builtins only"
     pattern = r'"([^"@]*)@[^\n]*\'tf\.(\w+)\' op is neither a custom op nor a flex op'
     found = dict.fromkeys(re.findall(pattern, error))
     if not found:
-        return f"{words}: {' '.join(error.split())[:300]}"
+        return f"{problem}: {' '.join(error.split())[:300]}"
     parts = []
     for place, operator in found:
         layer = ", ".join(layer_errors.layers_of(network, place)) or place
         instead = INSTEAD.get(operator, "layers made of other operators")
         parts.append(f"{operator} in layer '{layer}': use {instead}")
-    return f"{words}. LiteRT lacks {'; '.join(parts)}."
+    return f"{problem}. LiteRT lacks {'; '.join(parts)}."

@@ -1,67 +1,75 @@
-"""LiteRT files as objects: count operators, and give one graph several signatures."""
+"""A LiteRT file as a tree of objects: count its operators, change its signatures.
+
+A LiteRT file is a FlatBuffer: https://flatbuffers.dev, schema.fbs of LiteRT.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from kerasseg import UserError
 
-NAMES = {
+Tree: TypeAlias = Any
+"""A `schema.ModelT`: in its annotations every attribute may be None, in files not."""
+
+NAMES: dict[int, str] = {
     code: word
     for word, code in vars(schema.BuiltinOperator).items()
     if isinstance(code, int)
 }
+"""Number of a builtin operator -> its name, such as CONV_2D."""
 
 
-def unpack(data: bytes):
-    """The file as a tree of the schema's objects (`schema.ModelT`)."""
+def unpack(data: bytes) -> Tree:
+    """The file as a tree of the schema's objects."""
     return schema.ModelT.InitFromPackedBuf(bytearray(data), 0)
 
 
-def pack(model) -> bytes:
+def pack(model: Tree) -> bytes:
+    """The file of a tree of objects."""
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
-def text(value) -> str:
-    """A string of the tree, which unpacking gives as bytes."""
+def text(value: str | bytes) -> str:
+    """A string of the tree; `unpack` gives bytes."""
     return value.decode() if isinstance(value, bytes) else value
 
 
-def name(code) -> str:
-    """An operator's name; a custom one as CUSTOM:its name."""
+def name(code: Any) -> str:
+    """The name of an entry of `operatorCodes`; for a custom operator, CUSTOM:name."""
     word = NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
     return f"CUSTOM:{text(code.customCode)}" if word == "CUSTOM" else word
 
 
-def operators(data: bytes, signature: str = "") -> Counter:
-    """How often each operator occurs; a custom one as CUSTOM:name.
-
-    signature: count only its graph; empty: that of the first.
-    """
+def operators(data: bytes, signature: str = "") -> Counter[str]:
+    """How often each operator (see `name`) occurs in the graph of a signature; empty:
+    of the first signature."""
     model = unpack(data)
     graph = 0
-    for one in model.signatureDefs or []:
-        if text(one.signatureKey) == signature:
-            graph = one.subgraphIndex
+    for definition in model.signatureDefs or []:
+        if text(definition.signatureKey) == signature:
+            graph = definition.subgraphIndex
     codes = [name(code) for code in model.operatorCodes]
     return Counter(codes[op.opcodeIndex] for op in model.subgraphs[graph].operators)
 
 
-def split(data: bytes, outputs) -> bytes:
-    """One signature an output name: each a graph of only what that output needs.
+def split(data: bytes, outputs: Sequence[str]) -> bytes:
+    """Makes one signature for each output named: a graph of only what it needs.
 
     data: a file with one signature. The weights are shared, and all signatures are
-    quantised alike, which two conversions would not be.
+    quantised alike, which they would not be after two conversions.
     """
     model = unpack(data)
     (whole,), (signature,) = model.subgraphs, model.signatureDefs
-    wanted = {text(one.name): one for one in signature.outputs}
+    wanted = {text(output.name): output for output in signature.outputs}
     model.subgraphs, model.signatureDefs = [], []
     for number, output in enumerate(outputs):
         graph = _pruned(whole, wanted[output].tensorIndex)
@@ -75,9 +83,10 @@ def split(data: bytes, outputs) -> bytes:
 
 
 def take_raw_pixels(data: bytes) -> bytes:
-    """A float input 0..255 that is quantised at once becomes uint8 0..255.
+    """Makes the input uint8, 0..255, where it is float32 and quantised at once.
 
-    Its quantisation must have scale 1 and be shifted by 128 (`split` may follow).
+    That quantisation must have scale 1 and be shifted by 128. To be called before
+    `split`. Raises UserError when the first operator is another one.
     """
     model = unpack(data)
     (graph,) = model.subgraphs
@@ -98,7 +107,7 @@ def take_raw_pixels(data: bytes) -> bytes:
 
 
 def _pruned(whole, output: int):
-    """The operators that lead to a tensor; tensors keep their numbers."""
+    """The graph of the operators that lead to a tensor; tensors keep their numbers."""
     graph, needed, kept = copy.copy(whole), {output}, []
     for operator in reversed(whole.operators):
         if needed.intersection(operator.outputs):

@@ -1,11 +1,14 @@
-"""Which layers lose most when a network is quantised, and keeping some in float."""
+"""Which layers lose most when a network is quantised to int8; some can stay float32."""
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasseg import UserError
 from kerasseg.console import silenced
@@ -15,18 +18,24 @@ from kerasseg.frameworks.private_hooks import quantization_debugger
 Debugger, Options = quantization_debugger()
 
 
-def report(network, converter, images) -> list[dict]:
-    """The quantised layers, the worst first: layer, operator's tensor, error.
+def report(
+    network: keras.Model,
+    converter: tf.lite.TFLiteConverter,
+    images: Sequence[np.ndarray],
+) -> list[dict]:
+    """The quantised layers, the worst first, a dict each: layer, tensor, error.
 
-    error: root of the mean squared difference between a layer's float and its
-    quantised result, both from the same quantised input, over the root mean square of
-    the float result; the mean of the images. `converter` is one for int8 with its
-    calibration images; `images` are uint8 (h, w, 3).
+    tensor: the name of the operator's result in the file. error: root of the mean
+    squared difference between a layer's float and its quantised result, both from the
+    same quantised input, over the root mean square of the float result; the mean of the
+    images. `converter` is one for int8 with its calibration images; `images` are uint8
+    (h, w, 3).
     """
     options = Options(layer_direct_compare_metrics={"error": _relative_error})
     batches = [np.float32(image[None]) for image in images]
     with silenced(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tf.lite's interpreter, which it uses
+        # The debugger uses tf.lite's interpreter, which is deprecated.
+        warnings.simplefilter("ignore")
         made = _debugger(converter, Options()).get_debug_quantized_model()
         # From a finished file: only then does it keep the results of all layers.
         debugger = Debugger(
@@ -43,8 +52,15 @@ def report(network, converter, images) -> list[dict]:
     return sorted(rows, key=lambda row: -row["error"])
 
 
-def partly_quantised(network, converter, keep_float) -> bytes:
-    """An int8 file in which the layers named in `keep_float` stay float32."""
+def partly_quantised(
+    network: keras.Model,
+    converter: tf.lite.TFLiteConverter,
+    keep_float: Sequence[str],
+) -> bytes:
+    """An int8 file in which the layers named in `keep_float` stay float32.
+
+    Raises UserError when the network has no layer of such a name.
+    """
     known = [layer.name for layer in network.layers]
     for name in set(keep_float) - set(known):
         raise UserError(
@@ -60,8 +76,8 @@ def partly_quantised(network, converter, keep_float) -> bytes:
     return flatbuffer.take_raw_pixels(debugger.get_nondebug_quantized_model())
 
 
-def layers_of(network, tensor: str) -> list[str]:
-    """The layers whose operators were fused into a tensor of that name."""
+def layers_of(network: keras.Model, tensor: str) -> list[str]:
+    """The names of the layers whose operators were fused into a tensor of that name."""
     known, found = [layer.name for layer in network.layers], set()
     for part in re.split(r"[/;]", tensor):
         # The graph has a layer's name with a number behind it.

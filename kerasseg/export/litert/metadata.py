@@ -1,7 +1,8 @@
 """Names, colours and normalisation inside a LiteRT file, as MediaPipe expects them.
 
-The TFLite metadata schema (`metadata_schema.fbs` of tflite-support, identifier M001)
-is written table by table: a dict is a table of slot -> value, an int a byte.
+They follow the TFLite metadata schema (`metadata_schema.fbs` of tflite-support,
+identifier M001). No package ships that schema, so its tables are written here: a dict
+is a table, number of the field -> value; an int is a byte.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from ai_edge_litert import schema_py_generated as schema
 from kerasseg.export.litert import flatbuffer
 from kerasseg.taxonomy import Taxonomy
 
+# Values of the schema's enumerations: ColorSpaceType, ContentProperties,
+# ProcessUnitOptions, AssociatedFileType.
 RGB, GRAYSCALE = 1, 2
 IMAGE_PROPERTIES = 2
 NORMALIZATION = 1
@@ -26,7 +29,7 @@ LABELS, TAXONOMY = "labels.txt", "taxonomy.json"
 def attach(data: bytes, name: str, taxonomy: Taxonomy) -> bytes:
     """The LiteRT file with metadata and, as a zip at its end, the named files.
 
-    labels.txt: a class name a line; taxonomy.json: names and colours.
+    labels.txt: one class name on each line; taxonomy.json: names and colours.
     """
     model = flatbuffer.unpack(data)
     graphs = []
@@ -36,9 +39,9 @@ def attach(data: bytes, name: str, taxonomy: Taxonomy) -> bytes:
     about = {
         0: name,
         1: f"Semantic segmentation into {taxonomy.num_classes} classes.",
-        3: graphs,
-        4: "kerasseg",
-        7: "1.0.0",
+        3: graphs,  # subgraph_metadata
+        4: "kerasseg",  # author
+        7: "1.0.0",  # min_parser_version
     }
     builder = flatbuffers.Builder(1024)
     builder.Finish(_write(builder, about), file_identifier=b"M001")
@@ -61,17 +64,20 @@ def attach(data: bytes, name: str, taxonomy: Taxonomy) -> bytes:
 
 
 def _graph(output: str) -> dict:
+    """SubGraphMetadata of a signature: name, input and output, each TensorMetadata."""
     image = {
         0: "image",
         1: "RGB pixels, 0 to 255, stretched to this size.",
         3: _content(RGB),
-        4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],
-        5: {0: [255.0], 1: [0.0]},
+        4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],  # mean, std
+        5: {0: [255.0], 1: [0.0]},  # stats: max, min
     }
     result = {0: output, 1: "Class of each pixel.", 3: _content(GRAYSCALE)}
     if output == "probabilities":
         labels = {0: LABELS, 1: "A class name a line.", 2: AXIS_LABELS}
+        # 6: associated_files
         result |= {1: "Probability of each class at each pixel.", 6: [labels]}
+    # 2: input_tensor_metadata, 3: output_tensor_metadata
     return {0: output, 2: [image], 3: [result]}
 
 
@@ -80,7 +86,7 @@ def _content(colours: int) -> dict:
 
 
 def _write(builder, value):
-    """Writes strings, lists and tables, the inner ones first; returns the place."""
+    """Writes a string, list or table, the inner ones first; returns its offset."""
     if isinstance(value, str):
         return builder.CreateString(value)
     if isinstance(value, list):

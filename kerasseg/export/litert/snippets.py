@@ -1,4 +1,7 @@
-"""Six lines in each language that run a LiteRT file of ours: pixels in, classes out."""
+"""Six lines of Python, C++, Kotlin, Swift, JavaScript that run an exported LiteRT file.
+
+The card of an export (`kerasseg.export.card`) shows them.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ const [output] = await model.run(image);
 const classes = output.toTypedArray();  // {height} * {width} ids
 """
 
-LANGUAGES = {
+LANGUAGES: dict[str, tuple[str, str]] = {
     "Python": ("python", PYTHON),
     "C++": ("cpp", CPP),
     "Kotlin": ("kotlin", KOTLIN),
@@ -57,8 +60,11 @@ LANGUAGES = {
 }
 
 
-def of(file: str, height: int, width: int) -> dict[str, tuple[str, str]]:
-    """Language -> name of its highlighter and the lines for this file."""
+def for_file(file: str, height: int, width: int) -> dict[str, tuple[str, str]]:
+    """Language -> its name for a syntax highlighter, and the lines for this file.
+
+    height, width: of the network, pixels.
+    """
     values = {"file": file, "stem": file.rsplit(".", 1)[0]}
     values |= {"height": height, "width": width}
     return {

@@ -1,13 +1,17 @@
-"""JPEG and PNG bytes to upright pixels inside a TensorFlow graph, whatever comes.
+"""JPEG and PNG bytes -> upright pixels, inside the graph of a SavedModel.
 
-Nothing is decoded before its header was read: a picture of too many pixels costs no
-memory. Each picture that cannot be read is an INVALID_ARGUMENT that says which.
+Requests may hold anything. So no picture is decoded before its header was read: one of
+too many pixels costs no memory. A picture that cannot be read is an INVALID_ARGUMENT
+that says which one of the request it is, and why.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
+from kerasseg.data.format.example import decode_image
 from kerasseg.files.exif import JPEG, ORIENTATION, PNG, SEGMENTS
 
 MAX_PIXELS = 16_777_216
@@ -17,48 +21,47 @@ PAD = 32
 """Zeros after the bytes, so that reading a field never runs over the end."""
 
 
-def decode(encoded):
-    """JPEG or PNG bytes -> uint8 (H, W, 3) RGB, bit-exact with PIL and OpenCV."""
-    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-
-
-def upright(encoded, index, max_pixels: int = MAX_PIXELS):
+def upright(
+    encoded: tf.Tensor, index: tf.Tensor | int, max_pixels: int = MAX_PIXELS
+) -> tf.Tensor:
     """Bytes -> uint8 (H, W, 3) RGB as a viewer shows it, or an error with `index`.
 
     A camera's EXIF orientation (tag 0x0112: APP1 segment of a JPEG, eXIf chunk of a PNG
     before its pixels) is obeyed: the picture is turned or mirrored upright. Without the
     tag, with value 1, or with a tag that is damaged, pixels stay as they are stored.
+
+    The graph raises tf.errors.InvalidArgumentError where the bytes are not a JPEG or
+    PNG, are damaged, or have more than `max_pixels` pixels.
     """
     height, width, orientation, wrong = header(encoded)
-    many = height * width > max_pixels
+    too_large = height * width > max_pixels
     size = tf.strings.format("has {} x {} pixels (width x height)", (width, height))
     size = tf.strings.join([size, f", more than the {max_pixels} allowed"])
-    wrong = tf.where((wrong == "") & many, size, wrong)
+    wrong = tf.where((wrong == "") & too_large, size, wrong)
     with tf.control_dependencies([_refuse(wrong, index)]):
         pixels = _decode_or_empty(encoded, max_pixels)
-    bad = "cannot be decoded: it is damaged or cut short"
-    with tf.control_dependencies(
-        [_refuse(tf.where(tf.size(pixels) > 0, "", bad), index)]
-    ):
+    damaged = "cannot be decoded: it is damaged or cut short"
+    wrong = tf.where(tf.size(pixels) > 0, "", damaged)
+    with tf.control_dependencies([_refuse(wrong, index)]):
         return turned(pixels, orientation)
 
 
-def header(encoded):
+def header(encoded: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """(height, width, EXIF orientation 1..8, what is wrong or "") of encoded bytes.
 
-    int64 scalars and a string. Reads the parts of the file before the pixels only.
+    int64 scalars and a string. Only what lies before the pixels is read.
     """
     data = tf.io.decode_raw(encoded, tf.uint8)
     data = tf.concat([data, tf.zeros((PAD,), tf.uint8)], 0)
     is_jpeg = tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
     is_png = tf.strings.substr(encoded, 0, len(PNG)) == PNG
-    none = tf.zeros((), tf.int64)
+    zero = tf.zeros((), tf.int64)
     height, width, exif = tf.case(
         [
             (is_jpeg, lambda: _jpeg_header(data)),
             (is_png, lambda: _png_header(data)),
         ],
-        default=lambda: (none, none, none),
+        default=lambda: (zero, zero, zero),
     )
     known = is_jpeg | is_png
     wrong = tf.where(known, "", "is neither JPEG nor PNG")
@@ -66,8 +69,8 @@ def header(encoded):
     return height, width, _orientation(data, exif), wrong
 
 
-def turned(pixels, orientation):
-    """(H, W, 3) -> upright (H', W', 3); orientation: EXIF's 1..8."""
+def turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Pixels (H, W, 3) -> upright (H', W', 3); orientation: EXIF's 1..8."""
     pixels = tf.cond(
         orientation >= 5, lambda: tf.transpose(pixels, (1, 0, 2)), lambda: pixels
     )
@@ -79,7 +82,7 @@ def turned(pixels, orientation):
 
 
 def _decode_or_empty(encoded, max_pixels: int):
-    """The pixels, or (0, 0, 3) of bytes that cannot be decoded."""
+    """The pixels uint8 (H, W, 3); (0, 0, 3) for bytes that cannot be decoded."""
 
     def checked(encoded):
         # Both readers of the header must agree that it is small enough.
@@ -91,10 +94,10 @@ def _decode_or_empty(encoded, max_pixels: int):
         )
         small = tf.debugging.Assert(size[0] * size[1] <= max_pixels, [size])
         with tf.control_dependencies([small]):
-            return decode(encoded)
+            return decode_image(encoded)
 
     # An operation that fails ends the whole graph without saying for which picture.
-    # tf.data is TensorFlow's only means of going on after one.
+    # Only tf.data can go on after one.
     options = tf.data.Options()
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
@@ -105,15 +108,16 @@ def _decode_or_empty(encoded, max_pixels: int):
 
 
 def _refuse(wrong, index):
-    """An assertion that names the picture; `wrong` is "" where all is well."""
+    """An assertion that names the picture and what is wrong, if `wrong` is not ""."""
     message = tf.strings.join(["image_bytes[", tf.strings.as_string(index), "] "])
     return tf.debugging.Assert(wrong == "", [tf.strings.join([message, wrong])])
 
 
 def _jpeg_header(data):
-    """(height, width, place of the EXIF block or 0): walks the segments to SOF.
+    """(height, width, position of the EXIF block or 0) of a JPEG.
 
-    ITU-T T.81, B.1 and B.2.2.
+    Walks from segment to segment up to the frame header (SOF), see ITU-T T.81, B.1 and
+    B.2.2.
     """
 
     def walk(place, height, width, exif, going, count):
@@ -138,22 +142,22 @@ def _jpeg_header(data):
 
 
 def _png_header(data):
-    """The same of a PNG: sizes from IHDR, then the chunks up to IDAT.
+    """The same of a PNG: the size is in IHDR, EXIF in a chunk before IDAT.
 
-    PNG specification, 5.3 and 11.2.1.
+    See the PNG specification, 5.3 and 11.2.1.
     """
     head = _bytes(data, tf.constant(16, tf.int64), 8)
     is_header = tf.reduce_all(
         _bytes(data, tf.constant(12, tf.int64), 4) == _text("IHDR")
     )
     # A side has 31 bits, so that the product fits 64.
-    none = tf.zeros((), tf.int64)
-    height = tf.where(is_header, _big(head[4:]) % 2**31, none)
-    width = tf.where(is_header, _big(head[:4]) % 2**31, none)
+    zero = tf.zeros((), tf.int64)
+    height = tf.where(is_header, _big_endian(head[4:]) % 2**31, zero)
+    width = tf.where(is_header, _big_endian(head[:4]) % 2**31, zero)
 
     def walk(place, high, wide, exif, going, count):
         head = _bytes(data, place, 8)
-        length, name = _big(head[:4]), head[4:]
+        length, name = _big_endian(head[:4]), head[4:]
         found = tf.reduce_all(name == _text("eXIf"))
         exif = tf.where(found, place + 8, exif)
         going = ~found & ~tf.reduce_all(name == _text("IDAT"))
@@ -163,10 +167,11 @@ def _png_header(data):
 
 
 def _walked(data, walk, start: int):
-    """Repeats `walk` from byte `start` to where it ends, the bytes end, or a limit."""
+    """Repeats `walk` from byte `start` until it says so, the bytes end, or it has seen
+    as many segments as are allowed."""
     end = tf.size(data, tf.int64) - PAD
-    none = tf.zeros((), tf.int64)
-    state = (tf.constant(start, tf.int64), none, none, none, True, none)
+    zero = tf.zeros((), tf.int64)
+    state = (tf.constant(start, tf.int64), zero, zero, zero, True, zero)
 
     def going(place, height, width, exif, on, count):
         return on & (place < end) & (count < SEGMENTS)
@@ -178,14 +183,14 @@ def _walked(data, walk, start: int):
 def _orientation(data, start):
     """The orientation in the TIFF block at byte `start`; 1 where there is none.
 
-    Exif 2.32, 4.6: the byte order, 42, the place of the first directory; a directory
+    Exif 2.32, 4.6: the byte order, 42, the offset of the first directory; a directory
     is a count and entries of 12 bytes: tag, type, count, value.
     """
     little = tf.reduce_all(_bytes(data, start, 2) == _text("II"))
 
     def number(places, size: int):
-        parts = tf.stack([_at(data, places + i) for i in range(size)], -1)
-        return tf.where(little, _big(parts[..., ::-1]), _big(parts))
+        parts = tf.stack([_bytes_at(data, places + i) for i in range(size)], -1)
+        return tf.where(little, _big_endian(parts[..., ::-1]), _big_endian(parts))
 
     directory = start + number(start + 4, 4)
     entries = tf.minimum(number(directory, 2), 256)
@@ -197,7 +202,8 @@ def _orientation(data, start):
     return tf.where(valid, value, tf.ones((), tf.int64))
 
 
-def _at(data, places):
+def _bytes_at(data, places):
+    """The bytes at these positions; beyond the ends, the first or the last byte."""
     return tf.cast(
         tf.gather(data, tf.clip_by_value(places, 0, tf.size(data, tf.int64) - 1)),
         tf.int64,
@@ -205,11 +211,11 @@ def _at(data, places):
 
 
 def _bytes(data, place, count: int):
-    return _at(data, place + tf.range(count, dtype=tf.int64))
+    return _bytes_at(data, place + tf.range(count, dtype=tf.int64))
 
 
-def _big(parts):
-    """(..., n) bytes, the highest first -> numbers."""
+def _big_endian(parts) -> Any:
+    """(..., n) bytes, the highest first -> (...) numbers."""
     total = tf.zeros(tf.shape(parts)[:-1], tf.int64)
     for part in tf.unstack(parts, axis=-1):
         total = total * 256 + part

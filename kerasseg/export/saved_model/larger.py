@@ -1,9 +1,13 @@
-"""The SavedModel on a picture larger than the network's size, against the library."""
+"""Checks the SavedModel on a picture larger than the network, against kerasseg's own.
+
+The gate scores pictures of the network's size; these alone would not show wrong tiles.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -11,14 +15,19 @@ from kerasseg.inference.class_maps import network_size, probabilities
 
 
 def agreement(
-    network, folder: Path, images, overlap: int = 0, flip: bool = False
+    network: keras.Model,
+    folder: Path,
+    images: np.ndarray,
+    overlap: int = 0,
+    flip: bool = False,
 ) -> float:
-    """Share of pixels of the class that `inference.class_maps.probabilities` gives.
+    """Share of pixels that get the class that `inference.class_maps.probabilities`
+    gives.
 
     images: uint8 (B, h, w, 3) at the network's size, put side by side to a picture that
-    is no multiple of it in either direction. Both signatures that take any size are
+    is not a multiple of it in either direction. Both signatures that take any size are
     asked, serving_default and serve_bytes; the lower share counts. With `overlap` this
-    is the graph's tiles against `kerasseg.tiles.predict`; without, both stretch.
+    compares the graph's tiles with `kerasseg.tiles.predict`; without, both stretch.
     """
     picture = mosaic(np.asarray(images), network_size(network))
     expected = probabilities(network, picture, overlap, flip).argmax(-1)
@@ -32,7 +41,8 @@ def agreement(
 
 
 def mosaic(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Four of the images (from the first again, if there are fewer) as one picture."""
+    """Four images (B, h, w, 3), from the first again if there are fewer, as one picture
+    of 5/3 of the network's size (height, width), rounded up."""
     upper, lower = (
         np.concatenate([images[(row + side) % len(images)] for side in (0, 1)], axis=1)
         for row in (0, 2)

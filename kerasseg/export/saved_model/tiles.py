@@ -1,14 +1,20 @@
-"""`kerasseg.tiles.predict` as TensorFlow operations, for images of unknown size."""
+"""`kerasseg.tiles.predict` as TensorFlow operations, for pictures of unknown size.
+
+It is a second copy because a graph cannot call numpy; tests hold both equal.
+"""
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasseg import UserError
 
 
-def logits(network, image, tile: tuple[int, int], overlap: int):
+def logits(
+    network: keras.Model, image: tf.Tensor, tile: tuple[int, int], overlap: int
+) -> tf.Tensor:
     """uint8 (H, W, 3) -> logits float32 (H, W, C) of overlapping tiles, blended.
 
     Each tile fades out linearly over the overlap; beyond its border the image is
@@ -44,7 +50,7 @@ def logits(network, image, tile: tuple[int, int], overlap: int):
 
 
 def check(tile: tuple[int, int], overlap: int) -> None:
-    """ValueError for an overlap that leaves a tile no progress, or has no half."""
+    """Raises UserError for an overlap that is not even, or not smaller than a tile."""
     if not 0 < overlap < min(tile) or overlap % 2:
         raise UserError(
             "The overlap of tiles must be even, "

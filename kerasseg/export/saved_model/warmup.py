@@ -1,21 +1,26 @@
 """Warm-up requests of a SavedModel: TF Serving runs them before a version is served.
 
-A TFRecord file of `tensorflow.serving.PredictionLog` messages. Their few fields are
-written by hand, so that an export does not need tensorflow-serving-api.
+They are a TFRecord file of `tensorflow.serving.PredictionLog` messages, whose few
+fields are written here: an export does not need tensorflow-serving-api.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from kerasseg.data.format.tfrecord import field
+
 FILE = "assets.extra/tf_serving_warmup_requests"
+"""Where TF Serving looks for them in the folder of a SavedModel."""
 
 
-def write(folder: Path, name: str, sizes) -> None:
-    """Requests of signature serve_bytes, one JPEG of each size (height, width).
+def write(folder: Path, name: str, sizes: Iterable[tuple[int, int]]) -> None:
+    """Writes requests of signature serve_bytes for the model `name`, one JPEG of each
+    size (height, width).
 
     The first request of a signature plans its graph and would be slow; float requests
     would make the file large and plan the same network.
@@ -29,24 +34,12 @@ def write(folder: Path, name: str, sizes) -> None:
 
 
 def _log(name: str, signature: str, key: str, tensor) -> bytes:
-    """A PredictionLog; numbers: prediction_log.proto, predict.proto, model.proto."""
-    spec = _field(1, name.encode()) + _field(3, signature.encode())
-    entry = _field(1, key.encode()) + _field(2, tensor.SerializeToString())
-    request = _field(1, spec) + _field(2, entry)
-    return _field(6, _field(1, request))
-
-
-def _field(number: int, data: bytes) -> bytes:
-    """A length-delimited field of a protocol buffer."""
-    return bytes([number << 3 | 2]) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    out = b""
-    while value > 127:
-        out += bytes([value & 127 | 128])
-        value >>= 7
-    return out + bytes([value])
+    """A PredictionLog. The numbers of its fields are those of prediction_log.proto,
+    predict.proto and model.proto."""
+    spec = field(1, name.encode()) + field(3, signature.encode())
+    entry = field(1, key.encode()) + field(2, tensor.SerializeToString())
+    request = field(1, spec) + field(2, entry)
+    return field(6, field(1, request))
 
 
 def _jpeg(height: int, width: int) -> bytes:

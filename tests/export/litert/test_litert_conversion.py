@@ -6,27 +6,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
+from tiny import SIZE, TAXONOMY
 
 from kerasseg.export.litert import conversion, flatbuffer, layer_errors, snippets
-from kerasseg.taxonomy import Taxonomy
 
-TAXONOMY = Taxonomy.named(["road", "sky", "tree"])
-SIZE = (32, 48)
+pytestmark = pytest.mark.export
 
 
 @pytest.fixture(scope="module")
-def network():
-    network = tiny.network()
-    rng = np.random.default_rng(0)
-    for weight in network.weights:  # a mistake must not hide behind zeros and ones
-        if weight.path.endswith(("beta", "moving_mean")):
-            weight.assign(rng.normal(0, 0.2, weight.shape))
-        if weight.path.endswith(("gamma", "moving_variance")):
-            weight.assign(rng.uniform(0.5, 2, weight.shape))
-    return network
+def network(tiny_network):
+    return tiny_network
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +27,11 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def data(network, images):
-    kinds = ("float32", "float16", "int8")
-    return {kind: conversion.convert(network, kind, images) for kind in kinds}
+def data(network, images, tiny_litert):
+    made = {"float32": tiny_litert}
+    for kind in ("float16", "int8"):
+        made[kind] = conversion.convert(network, kind, images)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +53,17 @@ def test_signatures_take_pixels_and_agree_with_the_network(
     for run in (class_map, probabilities):
         image = run.get_input_details()["image"]
         assert (image["dtype"], tuple(image["shape"])) == (np.uint8, (1, *SIZE, 3))
-    logits = network.predict(images.astype("float32"), verbose=0)
+    logits = network(images.astype("float32"), training=False)
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    for image, chances in zip(images, expected, strict=True):
+    for image, probability in zip(images, expected, strict=True):
         ids = class_map(image=image[None])["class_map"]
         given = probabilities(image=image[None])["probabilities"]
         assert (ids.dtype, ids.shape) == (np.uint8, (1, *SIZE))
         assert (given.dtype, given.shape) == (np.float32, (1, *SIZE, 3))
         tolerance = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}[kind]
-        np.testing.assert_allclose(given[0], chances, atol=tolerance)
+        np.testing.assert_allclose(given[0], probability, atol=tolerance)
         share = {"float32": 0.999, "float16": 0.99, "int8": 0.9}[kind]
-        assert (ids[0] == chances.argmax(-1)).mean() >= share
+        assert (ids[0] == probability.argmax(-1)).mean() >= share
 
 
 def test_int8_takes_raw_pixels_whatever_the_calibration_images(files):
@@ -195,7 +188,7 @@ def test_snippets_have_six_lines_and_the_python_one_runs(files, tmp_path, monkey
     (tmp_path / "net.tflite").write_bytes(files["int8"].read_bytes())
     picture = np.random.default_rng(0).integers(0, 256, (60, 70, 3), np.uint8)
     cv2.imwrite("street.jpg", picture)
-    lines = snippets.of("net.tflite", *SIZE)
+    lines = snippets.for_file("net.tflite", *SIZE)
     assert set(lines) == {"Python", "C++", "Kotlin", "Swift", "JavaScript"}
     for _, code in lines.values():
         assert len([line for line in code.splitlines() if line.strip()]) == 6

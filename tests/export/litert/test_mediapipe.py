@@ -16,6 +16,7 @@ from kerasseg.export.litert import conversion
 from kerasseg.inference import litert
 from kerasseg.taxonomy import Taxonomy
 
+pytestmark = pytest.mark.processes
 PYTHON = os.environ.get("KERASSEG_MEDIAPIPE", sys.executable)
 
 SEGMENT = """

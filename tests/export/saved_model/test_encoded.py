@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasseg.data.format.encode import serialise
-from kerasseg.data.format.example import parse
+from kerasseg.data.format.example import decode_image, parse
 from kerasseg.data.sample import Sample
 from kerasseg.export.saved_model import encoded
 
@@ -48,7 +48,7 @@ def test_other_kinds_are_rgb(mode, kind):
     out = io.BytesIO()
     image.save(out, kind)
     pixels = upright(out.getvalue()).numpy()
-    np.testing.assert_array_equal(pixels, encoded.decode(out.getvalue()))
+    np.testing.assert_array_equal(pixels, decode_image(out.getvalue()))
     assert pixels.shape == (20, 30, 3)
     if kind == "PNG" and mode != "RGBA":
         np.testing.assert_array_equal(pixels, np.asarray(image.convert("RGB")))

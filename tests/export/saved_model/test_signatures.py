@@ -7,28 +7,31 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
+from tiny import SIZE, TAXONOMY
 
 from kerasseg import tiles
+from kerasseg.data.format.example import decode_image
 from kerasseg.data.resize import resize_image
 from kerasseg.export.saved_model import signatures
-from kerasseg.inference.class_maps import class_map, logits_at_size, segmenter
+from kerasseg.inference.class_maps import (
+    class_map,
+    logits_at_size,
+    segmenter,
+)
 from kerasseg.inference.mirror import mirrored_mean
 from kerasseg.taxonomy import Taxonomy
 
-TAXONOMY = Taxonomy(("road", "sky", "tree"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)))
-SIZE = (32, 48)
+pytestmark = pytest.mark.export
 
 
 @pytest.fixture(scope="module")
-def network():
-    return tiny.network()
+def network(tiny_network):
+    return tiny_network
 
 
 @pytest.fixture(scope="module")
-def folder(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("saved") / "1"
-    return signatures.write(network, path, TAXONOMY, name="street")
+def folder(tiny_saved_model):
+    return tiny_saved_model
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +40,8 @@ def served(folder):
 
 
 @pytest.fixture(scope="module")
-def tiled(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("tiled") / "1"
-    signatures.write(network, path, TAXONOMY, overlap=8, flip=True)
-    return tf.saved_model.load(str(path))
+def tiled(tiny_tiled):
+    return tf.saved_model.load(str(tiny_tiled))
 
 
 def maps(answer):
@@ -56,7 +57,7 @@ def test_mixed_sizes_and_formats_come_back_at_their_own_size(served, network):
     assert answer["size"].numpy().tolist() == [[40, 60], [70, 33], [32, 48]]
     segment = segmenter(network)
     decoded = [tf.io.decode_image(one).numpy() for one in data]
-    decoded[0] = signatures.encoded.decode(data[0]).numpy()
+    decoded[0] = decode_image(data[0]).numpy()
     for ids, image in zip(maps(answer["class_map_png_bytes"]), decoded, strict=True):
         np.testing.assert_array_equal(ids, segment(image))
     answer = served.signatures["serve_probabilities"](image_bytes=tf.constant(data))
@@ -70,17 +71,29 @@ def test_mixed_sizes_and_formats_come_back_at_their_own_size(served, network):
     )
 
 
+def giving_back_its_input():
+    image = keras.Input((*SIZE, 3), name="image")
+    return keras.Model(image, keras.layers.Identity()(image))
+
+
+def test_the_limit_of_pixels_can_be_set(tmp_path):
+    network = giving_back_its_input()
+    path = signatures.write(network, tmp_path / "1", max_pixels=40 * 60)
+    served = tf.saved_model.load(str(path)).signatures["serve_bytes"]
+    served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 60))]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than the 2400"):
+        served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 61))]))
+
+
 def test_the_float_input_is_bit_for_bit_that_of_evaluation(tmp_path):
     """A network that gives back its input shows what it was given."""
-    image = keras.Input((*SIZE, 3), name="image")
-    network = keras.Model(image, keras.layers.Identity()(image))
-    path = signatures.write(network, tmp_path / "1")
+    path = signatures.write(giving_back_its_input(), tmp_path / "1")
     served = tf.saved_model.load(str(path))
     for kind, size in (("JPEG", (90, 61)), ("PNG", (20, 100)), ("JPEG", SIZE)):
         data = jpeg_png.encoded(jpeg_png.noise(*size), kind)
         # As kerasseg.data.pipeline does it.
         evaluated = tf.data.Dataset.from_tensors(data).map(
-            lambda one: resize_image(signatures.encoded.decode(one), SIZE)
+            lambda one: resize_image(decode_image(one), SIZE)
         )
         (expected,) = evaluated
         function = served.signatures["serve_probabilities"]
@@ -135,14 +148,6 @@ def test_no_pictures_are_refused(request, fixture):
     serve_bytes = request.getfixturevalue(fixture).signatures["serve_bytes"]
     with pytest.raises(tf.errors.InvalidArgumentError, match="holds no picture"):
         serve_bytes(image_bytes=tf.zeros((0,), tf.string))
-
-
-def test_the_limit_of_pixels_can_be_set(network, tmp_path):
-    path = signatures.write(network, tmp_path / "1", max_pixels=40 * 60)
-    served = tf.saved_model.load(str(path)).signatures["serve_bytes"]
-    served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 60))]))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="more than the 2400"):
-        served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 61))]))
 
 
 @pytest.mark.parametrize("size", [(70, 100), (33, 48), (20, 130), (200, 10)])
