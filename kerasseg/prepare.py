@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -15,6 +15,7 @@ from kerasseg.console import command
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.preparing import AND
 from kerasseg.files import remote
+from kerasseg.taxonomy import Taxonomy
 
 
 @command
@@ -52,17 +53,18 @@ def run(argv: list[str], command: str, engine: Callable | None = None) -> None:
 
 @dataclass(frozen=True)
 class Division:
-    """What each source is asked that does not choose its val samples itself."""
+    """How train and val are divided: options of a source that does not do so itself."""
 
     split_by: Literal["source", "sequence"] = "source"
-    """sequence: divides train and val anew, frames of a drive or video together."""
+    """sequence: divides train and val anew; frames of a drive or video stay in one."""
     val_share: float = 0.2
-    """Share for val by sequence, which also divides a source without val; 0: never."""
+    """Share of the samples for val, by sequence. Also divides a source that has no val;
+    0: never."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked once, with the last source."""
+    """The records to write: options that are given once, with the last source."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """Folder of records to write; replaced if it holds records. SRC and OUT may be
@@ -76,9 +78,10 @@ class Target:
     workers: int = 0
     """Processes that write; 0: one for each core. It never changes what is written."""
     on_error: Literal["stop", "skip"] = "stop"
-    """What to do with an entry that cannot be used; skip leaves it out and says so."""
+    """What to do with an entry that cannot be used. skip: leave it out and say so."""
     taxonomy: Literal["own", "road"] = "own"
-    """Classes: own ones, or road for the 19 of Cityscapes, to join road sets."""
+    """Classes to write. own: those of the source. road: the 19 of Cityscapes, to join
+    road sets."""
 
 
 def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
@@ -107,20 +110,23 @@ def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
     return [(name, load) for name, load, _ in parsed], parsed[-1][2]
 
 
-def _parse_source(
-    name: str, flags: list[str], last: bool
-) -> tuple[Callable, Target | None]:
-    """What `load` of an adapter takes, then what all are asked."""
+def _parse_source(name: str, flags: list[str], last: bool) -> tuple[Callable, Any]:
+    """A function that loads the source, and of the last source its Target, else None.
+
+    A source is asked for what `load` of its adapter takes, then for its Division.
+    """
     load = adapter(name)
 
     @functools.wraps(load)  # tyro reads the options off the signature of `load`
-    def later(*args, **options):
+    def later(*args: Any, **options: Any) -> Callable:
         return functools.partial(_loaded, load, *args, **options)
 
-    def flat(kind, **options):  # flags without the name of their group before them
+    def flat(
+        kind: Any, **options: Any
+    ) -> Any:  # flags without the name of their group before them
         return Annotated[kind, tyro.conf.arg(name="", **options)]
 
-    asked = {"source": flat(Callable, constructor=later)}
+    asked: dict[str, Any] = {"source": flat(Callable, constructor=later)}
     if "val_share" not in inspect.signature(load).parameters:
         asked["division"] = flat(Division)
     if last:
@@ -129,7 +135,7 @@ def _parse_source(
         make_dataclass("Asked", asked.items()),
         args=flags,
         prog=f"python -m kerasseg.prepare {name}",
-        description=inspect.getdoc(load).split("Args:")[0].rstrip(),
+        description=(inspect.getdoc(load) or "").split("Args:")[0].rstrip(),
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     source = answers.source
@@ -138,23 +144,23 @@ def _parse_source(
     return source, answers.target if last else None
 
 
-def _loaded(load: Callable, *args, **options):
-    """What `load` gives; what its source has elsewhere (gs://...) is brought here."""
+def _loaded(load: Callable, *args: Any, **options: Any) -> tuple[Taxonomy, dict]:
+    """What `load` gives; files elsewhere (gs://...) are fetched first."""
 
-    def brought(value):
+    def local(value: Any) -> Any:
         return remote.fetched(value) if isinstance(value, Path) else value
 
-    return load(*map(brought, args), **{k: brought(v) for k, v in options.items()})
+    return load(*map(local, args), **{k: local(v) for k, v in options.items()})
 
 
-def _divided(name: str, load: Callable, division: Division):
+def _divided(name: str, load: Callable, division: Division) -> tuple[Taxonomy, dict]:
     """What `load` gives, with train and val divided by sequence if need be."""
     from kerasseg.data.preparing.by_sequence import divide_by_sequence
 
     taxonomy, splits = load()
-    bare = "train" in splits and "val" not in splits
-    tells = bare and splits["train"].sequence is not None
-    if division.split_by == "sequence" or (tells and division.val_share):
+    without_val = "train" in splits and "val" not in splits
+    divisible = without_val and splits["train"].sequence is not None
+    if division.split_by == "sequence" or (divisible and division.val_share):
         splits = divide_by_sequence(splits, division.val_share, name)
     return taxonomy, splits
 
@@ -174,8 +180,8 @@ Several sources between + become one folder of records. They need the same class
 
   python -m kerasseg.prepare cityscapes A + camvid B --classes 32 OUT --taxonomy road
 
-python -m kerasseg.prepare NAME --help tells the options of NAME; those of a source
-follow it, those of OUT are given once, with the last source."""
+python -m kerasseg.prepare NAME --help shows the options of NAME. Those of a source
+follow it; those of OUT are given once, with the last source."""
 
 
 if __name__ == "__main__":

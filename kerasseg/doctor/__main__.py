@@ -12,10 +12,14 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from kerasseg.console import command
+
+if TYPE_CHECKING:
+    from kerasseg.doctor.pair_source import Source
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Doctor:
 
 @command
 def main(argv: list[str]) -> None:
+    """The command; ends with exit code 1 where there are errors."""
     from kerasseg.data.writing.remote_records import fetched
 
     asked = tyro.cli(Doctor, args=argv, prog="python -m kerasseg.doctor")
@@ -54,7 +59,10 @@ def main(argv: list[str]) -> None:
 
 
 def doctor(asked: Doctor) -> bool:
-    """Prints the table, writes the page; whether there are errors."""
+    """Prints the findings and writes the page; True where there are errors.
+
+    Raises UserError for a source that cannot be looked through, or unknown checks.
+    """
     from kerasseg.doctor import checks
     from kerasseg.doctor.class_balance import balances
     from kerasseg.doctor.html_report import report
@@ -62,12 +70,12 @@ def doctor(asked: Doctor) -> bool:
     from kerasseg.doctor.terminal_report import table, verdict
     from kerasseg.files import atomic
 
-    checks.known(asked.skip)
+    checks.require_known(asked.skip)
     source = _source(asked)
     seen = survey(source)
     findings = checks.run(seen, source.findings, asked.skip)
-    blind = any(f.check in checks.BLIND for f in findings)
-    counted = [] if blind else balances(seen.splits, seen.classes)
+    usable = not any(f.check in checks.IDS_MEANINGLESS for f in findings)
+    counted = balances(seen.splits, seen.classes) if usable else []
     print(f"{asked.source}: {table(seen, findings, counted)}")
     name = asked.source.resolve().name
     atomic.write_text(asked.out, report(name, seen, findings, counted))
@@ -75,7 +83,7 @@ def doctor(asked: Doctor) -> bool:
     return any(finding.severity == "error" for finding in findings)
 
 
-def _source(asked: Doctor):
+def _source(asked: Doctor) -> Source:
     from kerasseg.data.format.description import FILE
     from kerasseg.doctor import pair_source
 

@@ -19,6 +19,7 @@ SUSPECTS = 12
 
 
 def alignment(survey: Survey) -> list[Finding]:
+    """Labels that are shifted or turned, exchanged, or of other images."""
     found = []
     for split, facts in survey.splits.items():
         judged = [f for f in facts if np.isfinite(f.margin)]

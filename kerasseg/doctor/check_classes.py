@@ -17,6 +17,7 @@ FEW = 3
 
 
 def classes(survey: Survey) -> list[Finding]:
+    """Classes that never occur, only outside train, or too rarely to be learned."""
     found, splits, named = [], survey.splits, survey.classes.names
     present = {split: survey.known(facts) for split, facts in splits.items()}
     anywhere = set().union(*present.values()) if present else set()

@@ -1,4 +1,4 @@
-"""The same image twice, and validation images that training has all but seen."""
+"""Images that occur twice, and validation images that resemble those of training."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _number(name: str) -> tuple[str, int | None]:
     return match[1] + match[3], int(match[2])
 
 
-def _likeness(pairs) -> np.ndarray:
+def _likeness(pairs: list[tuple[Facts, Facts]]) -> np.ndarray:
     left, right = (
         fingerprint.standard(_thumbnails([pair[i] for pair in pairs])) for i in (0, 1)
     )
@@ -159,10 +159,10 @@ def _median_likeness(images: list[Facts], others: list[Facts]) -> np.ndarray:
 
 
 def _thumbnails(facts: list[Facts]) -> np.ndarray:
-    return np.stack([f.thumbnail for f in facts])
+    return np.stack([f.thumbnail for f in facts if f.thumbnail is not None])
 
 
-def _pairs(pairs) -> str:
+def _pairs(pairs: list[tuple[Facts, Facts]]) -> str:
     some = "; ".join(f"{a.entry.image} and {b.entry.image}" for a, b in pairs[:2])
     what = "pairs of images are" if len(pairs) > 1 else "pair of images is"
     return f"{len(pairs)} {what} ({some}{'; ...' if len(pairs) > 2 else ''})"

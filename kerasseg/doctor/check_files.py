@@ -11,6 +11,7 @@ from kerasseg.doctor.survey import Survey
 
 
 def corrupt(survey: Survey) -> list[Finding]:
+    """Files that `prepare` cannot read."""
     broken = [facts for facts in survey.facts if facts.error]
     if not broken:
         return []
@@ -42,6 +43,7 @@ def swapped(survey: Survey) -> list[Finding]:
 
 
 def sizes(survey: Survey) -> list[Finding]:
+    """Masks of another size than their image; images of several sizes."""
     found, good = [], survey.good
     unequal = [f for f in good if f.mask_size not in (f.size, f.stored)]
     if unequal:
@@ -62,6 +64,7 @@ def sizes(survey: Survey) -> list[Finding]:
 
 
 def exif(survey: Survey) -> list[Finding]:
+    """Images that an EXIF tag turns, away from their masks or with them."""
     turned = [f for f in survey.good if f.orientation != 1]
     wrong = [f for f in turned if f.mask_size == f.stored != f.size]
     found = []
@@ -82,6 +85,7 @@ def exif(survey: Survey) -> list[Finding]:
 
 
 def blank(survey: Survey) -> list[Finding]:
+    """Images of one colour."""
     empty = [f for f in survey.good if f.blank]
     if not empty:
         return []
@@ -89,5 +93,5 @@ def blank(survey: Survey) -> list[Finding]:
     return [warning("blank", says, "Remove them, unless they are meant.", empty)]
 
 
-def _text(size) -> str:
+def _text(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"

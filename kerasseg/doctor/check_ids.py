@@ -1,7 +1,8 @@
-"""Values of masks: are they class ids at all, the right ones, and untouched?"""
+"""What masks hold: class ids at all, those of the classes, and never interpolated."""
 
 from __future__ import annotations
 
+from kerasseg.doctor.facts import Facts
 from kerasseg.doctor.finding import Finding, error, images, warning
 from kerasseg.doctor.mask_ids import UNKNOWN
 from kerasseg.doctor.survey import Survey
@@ -93,7 +94,7 @@ def outside(survey: Survey) -> list[Finding]:
         says = f"{images(coloured, len(good))} hold colours that the legend does not "
         says += f"name, up to {worst.unknown} in one mask, such as {some}."
         fix = "Add the colours to the legend."
-        if worst.unknown > len(classes.names) + 8:
+        if worst.unknown > highest + 8:
             fix = "So many colours come of smoothing or JPEG: export the masks again, "
             fix += "resized by nearest neighbour, as PNG."
         found.append(error("range", says, fix, coloured))
@@ -108,6 +109,7 @@ def outside(survey: Survey) -> list[Finding]:
 
 
 def interpolated(survey: Survey) -> list[Finding]:
+    """Masks that were resized or blurred as if they were pictures."""
     good, found = survey.good, []
     smooth = [f for f in good if f.between > SMOOTH]
     # One id alone between others may be a class of its own: the rim of a nucleus.
@@ -132,7 +134,7 @@ def interpolated(survey: Survey) -> list[Finding]:
     return found
 
 
-def _colours(coloured, total: int) -> Finding:
+def _colours(coloured: list[Facts], total: int) -> Finding:
     kinds = max(f.unknown for f in coloured)
     says = f"{images(coloured, total)} hold RGB colours where class ids belong, up to "
     says += f"{kinds} in one mask."

@@ -1,8 +1,8 @@
-"""The table of checks, and running them."""
+"""All checks of the doctor: their names, what they look for, and running them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from kerasseg import UserError
@@ -19,8 +19,11 @@ from kerasseg.doctor.survey import Survey
 
 @dataclass(frozen=True)
 class Check:
-    """A pure function of the survey. needs_ids: left out after an error of
-    `BLIND`."""
+    """A pure function of the survey, and how it is called.
+
+    what: what it looks for, as the page says it. needs_ids: left out after an error of
+    `IDS_MEANINGLESS`.
+    """
 
     name: str
     what: str
@@ -47,25 +50,29 @@ CHECKS = (
     Check("sequence", "no video dealt to several splits", check_duplicates.sequence),
 )
 
+IDS_MEANINGLESS = ("swapped", "labelIds", "encoding")
+"""Errors after which the ids of masks are not those of classes."""
 
-BLIND = ("swapped", "labelIds", "encoding")
-"""Errors after which ids say nothing."""
 
-
-def known(names) -> None:
-    """Raises ValueError for a name that no check has."""
+def require_known(names: Collection[str]) -> None:
+    """Raises UserError for a name that no check has."""
     unknown = set(names) - {check.name for check in CHECKS}
     if unknown:
         names = ", ".join(dict.fromkeys(check.name for check in CHECKS))
         raise UserError(f"Unknown check '{min(unknown)}' to skip. Known: {names}.")
 
 
-def run(survey: Survey, found: list[Finding], skip=()) -> list[Finding]:
-    """All findings, those of the source (`found`) too; errors first."""
+def run(
+    survey: Survey, found: list[Finding], skip: Collection[str] = ()
+) -> list[Finding]:
+    """All findings, those of the source (`found`) too; errors first.
+
+    skip: names of checks to leave out.
+    """
     findings = [finding for finding in found if finding.check not in skip]
     for check in CHECKS:
-        blind = any(finding.check in BLIND for finding in findings)
-        if check.name not in skip and not (check.needs_ids and blind):
+        meaningless = any(f.check in IDS_MEANINGLESS for f in findings)
+        if check.name not in skip and not (check.needs_ids and meaningless):
             findings += check.run(survey)
         if any(finding.check == "swapped" for finding in findings):
             break  # what follows would take masks for images

@@ -16,7 +16,11 @@ KINDS = ("median", "sqrt_median", "inverse_log")
 
 @dataclass(frozen=True)
 class Balance:
-    """Of one split; arrays (C,). weights: by the name a recipe gives them."""
+    """How often the classes of one split occur.
+
+    share: (C,) of the labelled pixels. images_with: (C,) images that have the class.
+    ignored: share of all pixels that are 255. weights: (C,) by their name in a recipe.
+    """
 
     split: str
     images: int
@@ -27,7 +31,7 @@ class Balance:
 
 
 def balance(split: str, facts: list[Facts], classes: Taxonomy) -> Balance | None:
-    """None where no pixel of the split is labelled with a class."""
+    """The frequencies of a split; None where no pixel is labelled with a class."""
     pixels, images_with, pixels_with = np.zeros((3, classes.num_classes), np.int64)
     total = 0
     for one in facts:

@@ -50,12 +50,8 @@ def agreement(image: np.ndarray, label: np.ndarray) -> np.ndarray | None:
         return None
     # The sums over all shifts at once: a correlation, by the Fourier transform.
     height, width = (cv2.getOptimalDFTSize(n + 2 * REACH) for n in label.shape)
-    spectra = []
-    for plane in (gradient, marked):
-        padded = np.zeros((height, width), np.float32)
-        padded[: plane.shape[0], : plane.shape[1]] = plane
-        spectra.append(cv2.dft(padded))
-    product = cv2.mulSpectrums(*spectra, 0, conjB=True)
+    seen, wanted = (_spectrum(plane, height, width) for plane in (gradient, marked))
+    product = cv2.mulSpectrums(seen, wanted, 0, conjB=True)
     sums = cv2.dft(product, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE)
     side = 2 * REACH + 1
     return np.roll(sums, (REACH, REACH), (0, 1))[:side, :side] / count
@@ -99,6 +95,12 @@ def better_turn(image: np.ndarray, label: np.ndarray) -> str:
         if sums is not None and margin(sums) > best:
             best, name = margin(sums), turn
     return name
+
+
+def _spectrum(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    padded = np.zeros((height, width), np.float32)
+    padded[: plane.shape[0], : plane.shape[1]] = plane
+    return cv2.dft(padded)
 
 
 def _gradient(image: np.ndarray) -> np.ndarray | None:

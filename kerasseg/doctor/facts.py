@@ -156,9 +156,9 @@ def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _colours(pixels: np.ndarray) -> int:
-    some = pixels[::4, ::4].astype(np.int32)
+    some = pixels[::4, ::4]
     if some.ndim == 3:
-        some = some @ np.array([1 << 16, 1 << 8, 1], np.int32)
+        some = some.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
     return len(np.unique(some))
 
 

@@ -1,7 +1,8 @@
-"""What a check says: the fault, its fix, and images that show it."""
+"""What a check reports: a fault of the data, its fix, and images that show it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,9 @@ from kerasseg.doctor.facts import Facts
 
 SHOWN = 4
 """Examples drawn of one finding, at most."""
+
+Shown = Facts | tuple[Facts, ...]
+"""One image, or two that belong together."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,17 @@ class Finding:
     examples: tuple[tuple[Facts, ...], ...] = ()
 
 
-def error(check: str, says: str, fix: str, found=()) -> Finding:
+def error(check: str, says: str, fix: str, found: Iterable[Shown] = ()) -> Finding:
+    """A finding that makes the command fail; `found`: what its pictures show."""
     return Finding(check, "error", says, fix, _rows(found))
 
 
-def warning(check: str, says: str, fix: str, found=()) -> Finding:
+def warning(check: str, says: str, fix: str, found: Iterable[Shown] = ()) -> Finding:
+    """A finding that does not make the command fail."""
     return Finding(check, "warning", says, fix, _rows(found))
 
 
-def images(found, total: int) -> str:
+def images(found: Iterable[Facts], total: int) -> str:
     """ "3 of 40 images (a.png, b.png, ...)": how many, and which to look at."""
     found = list(found)
     names = ", ".join(facts.entry.mask for facts in found[:3])
@@ -43,6 +49,6 @@ def images(found, total: int) -> str:
     return f"{len(found)} of {total} images ({names}{more})"
 
 
-def _rows(found) -> tuple[tuple[Facts, ...], ...]:
+def _rows(found: Iterable[Shown]) -> tuple[tuple[Facts, ...], ...]:
     rows = [row if isinstance(row, tuple) else (row,) for row in found]
     return tuple(rows[:SHOWN])

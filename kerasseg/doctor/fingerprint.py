@@ -1,4 +1,4 @@
-"""Small fingerprints of images: equal, alike, or of one video."""
+"""Small fingerprints of images, to find those that are equal, alike or of one video."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Did somebody resize or blur a mask as if it were a picture?"""
+"""Signs that a mask was resized or blurred as if it were a picture."""
 
 from __future__ import annotations
 
 import numpy as np
 
 STEPS = 100
-"""Jumps below which a mask is too plain to be judged."""
+"""Places with a jump of ids below which a mask is too plain to be judged."""
 
 
 def in_between(ids: np.ndarray) -> tuple[float, int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kerasseg import UserError
 from kerasseg.data.datasets.reading.divide import check_share, divide
@@ -153,7 +154,7 @@ def _stream(
 
     for split, counts in description.splits.items():
         for shard in counts.shards:
-            file = description.path / shard.name
+            file = Path(description.path, shard.name)
             number = 0
             try:
                 for number, serialised in enumerate(
@@ -178,7 +179,7 @@ def _stream(
                 )
 
 
-def _features(serialised: bytes) -> tuple[bytes, bytes, str]:
+def _features(serialised: Any) -> tuple[bytes, bytes, str]:
     import tensorflow as tf
 
     from kerasseg.data.format.encode import IMAGE, LABEL

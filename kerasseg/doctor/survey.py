@@ -1,10 +1,10 @@
-"""Reads every pair of a source once and keeps the facts."""
+"""Reads every pair of a source once, and keeps facts in place of pixels."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,8 +18,9 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 
 @dataclass
 class Survey:
-    """facts: of all pairs, in the source's order.
+    """What was seen of a source.
 
+    masks: how its masks are to be understood. facts: of all pairs, in their order.
     agreement: for each split the sum of `edge_agreement.agreement` of its pairs.
     """
 
@@ -34,6 +35,7 @@ class Survey:
 
     @property
     def splits(self) -> dict[str, list[Facts]]:
+        """Of each split, those that could be read."""
         found: dict[str, list[Facts]] = {}
         for facts in self.good:
             found.setdefault(facts.entry.split, []).append(facts)
@@ -56,6 +58,7 @@ class Survey:
         return dict(sorted(total.items()))
 
     def known(self, facts: list[Facts]) -> set[int]:
+        """The ids that occur and count: not `IGNORE`, not `UNKNOWN`."""
         return set(self.totals(facts)) - {IGNORE, UNKNOWN}
 
 
@@ -67,7 +70,7 @@ def survey(source: Source, progress: bool = True) -> Survey:
     waiting: deque = deque()
     with ThreadPoolExecutor(threads) as pool, tqdm(total=source.count, **bar) as shown:
 
-        def keep(future) -> None:
+        def keep(future: Future) -> None:
             facts, sums = future.result()
             out.facts.append(facts)
             split = facts.entry.split

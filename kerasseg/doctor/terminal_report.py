@@ -1,4 +1,4 @@
-"""What the command prints: findings, class frequencies, lines for a recipe."""
+"""What the doctor prints: findings, class frequencies, lines for a recipe."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ WIDTH = 88
 
 
 def table(survey: Survey, findings: list[Finding], balances: list[Balance]) -> str:
+    """All findings with their fixes, and the classes where `balances` has some."""
     splits = ", ".join(f"{split} {len(f)}" for split, f in survey.splits.items())
     lines = [f"{len(survey.facts)} images ({splits})", ""]
     for finding in findings:
@@ -27,6 +28,7 @@ def table(survey: Survey, findings: list[Finding], balances: list[Balance]) -> s
 
 
 def verdict(findings: list[Finding]) -> str:
+    """One line: whether the source is healthy, and what has to be done."""
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = len(findings) - errors
     if not findings:
@@ -37,11 +39,11 @@ def verdict(findings: list[Finding]) -> str:
     )
 
 
-def _counts(errors: int, warnings: int):
+def _counts(errors: int, warnings: int) -> tuple[tuple[int, str], ...]:
     return (errors, "error"), (warnings, "warning")
 
 
-def _classes(names, balances: list[Balance]) -> list[str]:
+def _classes(names: tuple[str, ...], balances: list[Balance]) -> list[str]:
     """Frequencies in every split; weights of the first, which is train."""
     wide = max(5, *(min(24, len(name)) for name in names))
     head = "".join(f"{b.split + ' %':>10}" for b in balances)

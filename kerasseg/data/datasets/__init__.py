@@ -4,7 +4,7 @@ An adapter is a module `kerasseg.data.datasets.NAME` with one function
 
     load(src: Path, /, *, options...) -> tuple[Taxonomy, dict[str, Samples]]
 
-(`src` only where there is a source on disk). It lists the files and raises ValueError
+(`src` only where there is a source on disk). It lists the files and raises UserError
 for a wrong source at once; images are read later, one by one. Its signature and its
 docstring, with an "Args:" part, are the command line of `python -m kerasseg.prepare
 NAME`. A new adapter is a new module and a line in `DATASETS`.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from kerasseg import UserError
 
@@ -41,7 +42,7 @@ DATASETS = {
 """Name of each adapter and what it reads."""
 
 
-def stem(entry) -> str:
+def stem(entry: Any) -> str:
     """The id of most entries: the name of the image file, without its ending.
 
     entry: the file, a sequence that begins with it, or something with an `image`.
@@ -52,7 +53,10 @@ def stem(entry) -> str:
 
 
 def adapter(name: str) -> Callable:
-    """The function `load` of the adapter of that name."""
+    """The function `load` of the adapter of that name.
+
+    Raises UserError for a name that no adapter has.
+    """
     kind, _, rest = name.partition(":")  # tfds:NAME
     if (f"{kind}:NAME" if rest else name) not in DATASETS:
         raise UserError(f"Unknown dataset '{name}'. Known: {', '.join(DATASETS)}.")

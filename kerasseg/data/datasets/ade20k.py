@@ -29,8 +29,13 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     Class ids are those of the masks less 1; 0 (other) becomes 255 = ignore. Classes are
     named after the first word in objectInfo150.txt; without that file by numbers.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder ADEChallengeData2016.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     found = {s: name for s, name in SPLITS.items() if (src / "images" / s).is_dir()}

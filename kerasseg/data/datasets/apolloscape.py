@@ -60,8 +60,13 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     far as their roads are there; without lists all labelled images are train. A record
     of a road, with both cameras, is a sequence.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder that holds the roads, and the image lists.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     if not src.is_dir():

@@ -32,8 +32,13 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     Also the package of 2018: seg/images/train/*.jpg, seg/labels/train/*_train_id.png.
     The test split has no labels and is left out.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder bdd100k, or the folder that holds it.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     splits = {}

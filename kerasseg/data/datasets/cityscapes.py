@@ -55,9 +55,14 @@ def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Sam
     ids that Cityscapes does not train become 255 = ignore. The labels of its test split
     are dummies, so it is left out. Frames of one recording are a sequence.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder that holds leftImg8bit/ and gtFine/ or gtCoarse/.
         coarse: Read gtCoarse instead of gtFine: splits train, val and train_extra.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src, kind = Path(src), "gtCoarse" if coarse else "gtFine"
     for folder in ("leftImg8bit", kind):

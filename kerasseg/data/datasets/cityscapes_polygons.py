@@ -2,7 +2,7 @@
 
 Rules of cityscapesscripts (json2labelImg.py): PIL polygons without outline, in the
 order of the file, so that later ones cover earlier ones; "cargroup" is "car" where it
-is no label of its own; deleted polygons and those of negative ids are left out.
+is not a label itself; deleted polygons and those of negative ids are left out.
 """
 
 from __future__ import annotations
@@ -55,13 +55,15 @@ NAMES = (
 
 IDS = {name: i for i, name in enumerate(NAMES)} | {"license plate": -1}
 
-
 FARTHEST = 1e5
 """Polygons may leave the frame, but not by so many pixels that drawing them hangs."""
 
 
 def label_ids(file: Path) -> np.ndarray:
-    """(H, W) uint8 label ids drawn from a *_polygons.json file."""
+    """(H, W) uint8 label ids drawn from a *_polygons.json file.
+
+    Raises UserError that names the file where it is damaged or has a wrong polygon.
+    """
     try:
         drawing = json.loads(file.read_bytes())
         size = int(drawing["imgWidth"]), int(drawing["imgHeight"])
@@ -72,7 +74,7 @@ def label_ids(file: Path) -> np.ndarray:
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
-            f"{file} is no polygon file of Cityscapes ({type(error).__name__}: "
+            f"{file} is not a polygon file of Cityscapes ({type(error).__name__}: "
             f"{error}). Copy it again."
         ) from error
     if not (0 < min(size) and max(size) < FARTHEST):
@@ -95,7 +97,7 @@ def _id(label: str, file: Path) -> int:
     name = label if label in IDS else label.removesuffix("group")
     if name not in IDS:
         raise UserError(
-            f"{file} holds a polygon of '{label}', which is no label of Cityscapes. "
+            f"{file} holds a polygon of '{label}', which is not a label of Cityscapes. "
             "Correct or delete the polygon."
         )
     return IDS[name]

@@ -42,10 +42,15 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     (80 in COCO). Painting: first crowds, as 255 = ignore; then objects from the largest
     to the smallest, so that small ones stay visible where masks overlap; of one size,
     in the order of the file. Samples have object ids: the position of the object among
-    the image's annotations that are no crowd.
+    the image's annotations that are not crowds.
+
+    Tried on miniatures of this layout only, not on the real files.
 
     Args:
         src: Folder that holds annotations/ and the folders of images.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     require("pycocotools.mask")
     src = Path(src)
@@ -55,7 +60,8 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             f"{src} has no annotations/instances_*.json. Name the folder above "
             "annotations/, and rename the file of a split to instances_train.json."
         )
-    splits, known = {}, None
+    splits: dict[str, list[Entry]] = {}
+    known: dict[int, str] = {}
     for file in files:
         folder = file.stem.removeprefix("instances_")
         split = re.sub(r"\d{4}$", "", folder) or folder
@@ -65,7 +71,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
                 "year that you do not want."
             )
         splits[split], categories = _entries(src, folder, file)
-        if known not in (None, categories):
+        if known not in ({}, categories):
             raise UserError(
                 f"{file} has other categories than {files[0]}. Export both with the "
                 "same categories, or move one of them away."

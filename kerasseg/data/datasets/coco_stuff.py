@@ -64,9 +64,14 @@ def load(
     and "other", which is all things.
     Unlabelled pixels become 255 = ignore.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder that holds the images and the labels.
         labels: Which labels to read; auto takes the first of the three that are there.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     kinds = ["maps", "pixelmaps", "json"] if labels == "auto" else [labels]

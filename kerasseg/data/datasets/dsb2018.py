@@ -17,7 +17,7 @@ from kerasseg.data.datasets.reading import kaggle_rle
 from kerasseg.data.datasets.reading.divide import divide
 from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.instances import touching
-from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.masks import marked, read_mask
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -50,11 +50,16 @@ def load(
     solution CSV files; without these they are left out, and so are the images that
     stage 2 did not count. Samples have object ids: each nucleus in its full extent.
 
+    Tried on the real files of stage 1's training images.
+
     Args:
         src: Folder that holds stage1_train/.
         gap: Write background between nuclei that touch, one pixel wide, so that a
             network can learn to part them. Object ids keep these pixels.
         val_share: Share of stage1_train to validate on, by the hash of the image ids.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     if not src.is_dir():
@@ -139,10 +144,12 @@ def _read(entry: Entry, gap: bool) -> Sample:
 def _masks(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     for file in sorted(folder.glob("*.png")):
         pixels, _ = read_mask(file)
-        yield str(file), pixels.any(-1) if pixels.ndim == 3 else pixels != 0
+        yield str(file), marked(pixels)
 
 
-def _decoded(runs, size: tuple[int, int]) -> Iterator[tuple[str, np.ndarray]]:
+def _decoded(
+    runs: tuple[tuple[str, dict], ...], size: tuple[int, int]
+) -> Iterator[tuple[str, np.ndarray]]:
     for place, row in runs:
         stated = row.get("Height", size[0]), row.get("Width", size[1])
         if tuple(map(str, stated)) != tuple(map(str, size)):

@@ -68,6 +68,8 @@ def load(
     vehicles, and later classes cover earlier ones. Each band is brought to 8 bits on
     its own: linear between two percentiles of the image, clipped outside.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder that holds train_wkt_v4.csv.
         image: three_band (red, green, blue), or A, M or P of sixteen_band.
@@ -76,6 +78,9 @@ def load(
         percentiles: Percentiles of a band that become 0 and 255.
         val_share: Share of the places to validate on, by the hash of their number: the
             first of ID; tiles of one place are not parted.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     for module in ("shapely", "tifffile"):
         require(module)
@@ -171,7 +176,7 @@ def _label(entry: Entry, shape: tuple[int, ...]) -> np.ndarray:
             shapes = shapely.from_wkt(entry.polygons.get(kind, "MULTIPOLYGON EMPTY"))
         except shapely.errors.ShapelyError as error:
             raise UserError(
-                f"{POLYGONS}: ClassType {kind} of {entry.id} is no readable WKT "
+                f"{POLYGONS}: ClassType {kind} of {entry.id} is not readable WKT "
                 f"({error}). Copy the file again."
             ) from error
         for polygon in getattr(shapes, "geoms", [shapes]):  # none if EMPTY

@@ -46,6 +46,9 @@ def load(
         legend: File of class names, if it is not classes.txt or legend.txt in src.
         binary: Masks are 0 (background) and 255 (foreground), smoothed or not.
         val_share: Share of the images to validate on, where there is no folder val.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     check_share(val_share)

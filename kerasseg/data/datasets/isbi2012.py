@@ -37,9 +37,14 @@ def load(
     slice gets an object id of its own. Neighbouring slices are alike, so the last
     ones, not random ones, are for validation.
 
+    Tried on the real files.
+
     Args:
         src: Folder that holds the two TIFF stacks, or the folders image and label.
         val_share: Share of the slices to validate on.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     if not src.is_dir():
@@ -84,10 +89,10 @@ def _count(file: Path) -> int:
         raise UserError(f"{file} does not exist. Put it beside the other stack.")
     try:
         with Image.open(file) as stack:
-            return stack.n_frames
+            return getattr(stack, "n_frames", 1)
     except Exception as error:  # damaged tags make PIL raise anything
         raise UserError(
-            f"{file} is no TIFF stack that can be read ({error}). Copy it again."
+            f"{file} is not a TIFF stack that can be read ({error}). Copy it again."
         ) from error
 
 

@@ -39,6 +39,9 @@ def load(
         src: Folder of the JSON files.
         labels: File of class names, one a line, if it is not labels.txt in src.
         val_share: Share of the files to validate on, where there is no folder val.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     splits = _files(src)
@@ -103,7 +106,7 @@ def _document(file: Path) -> dict:
         document = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(
-            f"{file} is no JSON file that can be read ({error}). Save it again."
+            f"{file} is not a JSON file that can be read ({error}). Save it again."
         ) from error
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
         raise UserError(
@@ -143,7 +146,7 @@ def _image(file: Path, document: dict) -> Path | EmbeddedFile:
         try:
             content = base64.b64decode(document["imageData"])
         except (TypeError, binascii.Error):
-            content = b""  # no image either, as read_image will say
+            content = b""  # not an image either, as read_image will say
         return EmbeddedFile(f"imageData of {file}", content)
     image = file.parent / str(document.get("imagePath")).replace("\\", "/")
     if not image.is_file():

@@ -31,9 +31,14 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
     taken from the 16-bit files in instances/. Classes are those that the config file
     says to evaluate; the others become 255 = ignore. testing has no labels.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder that holds training/, validation/ and the config file.
         version: v1.2 or v2.0; empty: the newest that is there.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
     if version not in ("", *VERSIONS):
@@ -83,7 +88,7 @@ def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray]:
         colours = tuple(tuple(entry["color"]) for entry in evaluated.values())
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{file} is no config file of Mapillary Vistas ({type(error).__name__}: "
+            f"{file} is not a config file of Mapillary Vistas ({type(error).__name__}: "
             f"{error}). Copy it again."
         ) from error
     classes = {stored: i for i, stored in enumerate(evaluated)}

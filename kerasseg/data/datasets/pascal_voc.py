@@ -14,6 +14,7 @@ from kerasseg import UserError
 from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.datasets.reading.pairs import Pair, existing, read_list
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -33,6 +34,7 @@ NAMES = (
 ).split()
 TAXONOMY = Taxonomy(tuple(NAMES), tuple(_colour(i) for i in range(len(NAMES))))
 SPLITS = ("train", "val", "test")
+LISTS = "ImageSets/Segmentation"
 
 
 def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
@@ -41,8 +43,13 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     Splits train and val, and test where its masks are there (VOC2007). For the union
     with SBD, "trainaug", see the dataset sbd and its --voc.
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder VOC2012 (or another year), or VOCdevkit with one such folder in it.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     root = folder(Path(src))
     splits = {s: pairs(root, listed(root, s)) for s in SPLITS if _labelled(root, s)}
@@ -52,16 +59,20 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             "VOCtrainval again."
         )
     return TAXONOMY, {
-        split: Samples(entries, read, id=stem) for split, entries in splits.items()
+        split: Samples(entries, read_sample, id=stem)
+        for split, entries in splits.items()
     }
 
 
 def folder(src: Path) -> Path:
-    """The folder of one year: `src`, or the only one in `src` or src/VOCdevkit."""
+    """The folder of one year: `src`, or the only one in `src` or src/VOCdevkit.
+
+    Raises UserError where there is none, or several.
+    """
     found = [
         f
         for f in (src, *sorted(src.glob("VOC*")), *sorted(src.glob("VOCdevkit/VOC*")))
-        if (f / "ImageSets/Segmentation").is_dir()
+        if (f / LISTS).is_dir()
     ]
     if not found:
         raise UserError(
@@ -75,29 +86,30 @@ def folder(src: Path) -> Path:
 
 
 def listed(root: Path, split: str) -> list[str]:
-    """Image ids of a split, in the order of its list."""
-    listing = root / f"ImageSets/Segmentation/{split}.txt"
-    if not listing.is_file():
-        raise UserError(f"List {listing} does not exist. Unpack VOCtrainval again.")
-    return listing.read_text().split()
+    """Image ids of a split, in the order of its list.
+
+    Raises UserError where there is no such list.
+    """
+    return read_list(root / LISTS / f"{split}.txt")
 
 
-def pairs(root: Path, names: list[str]) -> list[tuple[Path, Path]]:
-    """Image and mask of each id; ValueError if one is missing."""
-    entries = [
+def pairs(root: Path, names: list[str]) -> list[Pair]:
+    """Image and mask of each id.
+
+    Raises UserError where one does not exist.
+    """
+    found = [
         (root / f"JPEGImages/{n}.jpg", root / f"SegmentationClass/{n}.png")
         for n in names
     ]
-    for file in (file for entry in entries for file in entry):
-        if not file.is_file():
-            raise UserError(
-                f"{root}/ImageSets/Segmentation names {file.stem}, but {file} does not "
-                "exist. Unpack VOCtrainval again."
-            )
-    return entries
+    return existing(found, root / LISTS)
 
 
-def read(pair: tuple[Path, Path]) -> Sample:
+def read_sample(pair: Pair) -> Sample:
+    """The sample of an image and its palette PNG.
+
+    Raises UserError where one cannot be read, or the mask holds no class ids.
+    """
     image, encoded = read_image(pair[0])
     label, _ = read_mask(pair[1])
     if label.ndim != 2 or label.dtype != np.uint8:
@@ -109,8 +121,7 @@ def read(pair: tuple[Path, Path]) -> Sample:
 
 
 def _labelled(root: Path, split: str) -> bool:
-    listing = root / f"ImageSets/Segmentation/{split}.txt"
-    if not listing.is_file():
+    if not (root / LISTS / f"{split}.txt").is_file():
         return False
     masks = (root / f"SegmentationClass/{n}.png" for n in listed(root, split))
     return split != "test" or any(mask.is_file() for mask in masks)

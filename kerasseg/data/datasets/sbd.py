@@ -15,6 +15,7 @@ from kerasseg import UserError
 from kerasseg.data.datasets import pascal_voc, stem
 from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.datasets.reading.pairs import Pair, existing, read_list
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -26,9 +27,14 @@ def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
     with VOC's masks, then those of SBD's train and val that VOC has in neither of its
     two splits (10,582 in all for VOC2012).
 
+    Tried on miniatures of this layout only, not on the real files.
+
     Args:
         src: Folder benchmark_RELEASE, or the folder dataset in it.
         voc: Folder VOC2012 (or VOCdevkit with one year in it) to make trainaug with.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
     """
     require("scipy.io")
     src = Path(src)
@@ -37,7 +43,7 @@ def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
         raise UserError(
             f"{src} holds no dataset/cls. Name the folder benchmark_RELEASE of SBD."
         )
-    names = {split: _listed(root, split) for split in ("train", "val")}
+    names = {s: read_list(root / f"{s}.txt") for s in ("train", "val")}
     if not voc:
         splits = {split: _pairs(root, names[split]) for split in names}
         return pascal_voc.TAXONOMY, {
@@ -54,27 +60,14 @@ def load(src: Path, /, *, voc: str = "") -> tuple[Taxonomy, dict[str, Samples]]:
     }
 
 
-def _listed(root: Path, split: str) -> list[str]:
-    listing = root / f"{split}.txt"
-    if not listing.is_file():
-        raise UserError(f"List {listing} does not exist. Unpack SBD again.")
-    return listing.read_text().split()
-
-
-def _pairs(root: Path, names: list[str]) -> list[tuple[Path, Path]]:
+def _pairs(root: Path, names: list[str]) -> list[Pair]:
     pairs = [(root / f"img/{n}.jpg", root / f"cls/{n}.mat") for n in names]
-    for file in (file for pair in pairs for file in pair):
-        if not file.is_file():
-            raise UserError(
-                f"The lists of {root} name {file.stem}, but {file} does not exist. "
-                "Unpack SBD again."
-            )
-    return pairs
+    return existing(pairs, root)
 
 
-def _read(pair: tuple[Path, Path]) -> Sample:
+def _read(pair: Pair) -> Sample:
     if pair[1].suffix == ".png":
-        return pascal_voc.read(pair)
+        return pascal_voc.read_sample(pair)
     image, encoded = read_image(pair[0])
     return Sample(pair[0].stem, image, _label(pair[1]), encoded=encoded)
 
@@ -86,7 +79,7 @@ def _label(file: Path) -> np.ndarray:
         label = np.asarray(io.loadmat(file)["GTcls"]["Segmentation"][0, 0])
     except Exception as error:  # damaged files raise MatReadError, zlib.error, ...
         raise UserError(
-            f"{file} is no MAT file with GTcls.Segmentation ({error}). Unpack SBD "
+            f"{file} is not a MAT file with GTcls.Segmentation ({error}). Unpack SBD "
             "again."
         ) from error
     if label.ndim != 2 or label.dtype != np.uint8:

@@ -31,6 +31,9 @@ def load(
         height: Height of a scene, pixels.
         width: Width of a scene, pixels.
         seed: Another seed gives other scenes.
+
+    Raises:
+        UserError: numbers that no scenes have.
     """
     counts = {"train": train, "val": val, "test": test}
     for split, count in counts.items():

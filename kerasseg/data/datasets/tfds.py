@@ -39,6 +39,8 @@ def named(name: str) -> Callable:
         Images keep their encoded bytes. Without a legend, class names come from the
         dataset, or classes are numbered and all masks are read once to count them.
 
+        Tried on a small data set made for it only, not on those of the catalogue.
+
         Args:
             image: Feature that holds the image, if there are several.
             label: Feature that holds the mask of class ids, if there are several.
@@ -48,13 +50,16 @@ def named(name: str) -> Callable:
             data_dir: Folder where tensorflow-datasets keeps its data, if it is not
                 its own choice.
             download: Download and prepare the dataset if it is not there.
+
+        Raises:
+            UserError: files that are missing or are not laid out like this.
         """
         builder = _builder(name, data_dir, download)
         keys = _features(builder, image, label)
         examples = SequentialReader(partial(_examples, builder=builder, keys=keys))
         read = partial(_read, examples=examples, keys=keys, first=first)
         splits = {
-            SPLITS.get(split, split): Samples(
+            SPLITS.get(str(split), str(split)): Samples(
                 range(info.num_examples), partial(read, split=split)
             )
             for split, info in builder.info.splits.items()

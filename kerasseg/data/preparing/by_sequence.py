@@ -1,19 +1,20 @@
 """Validation splits of whole sequences, so that neighbouring frames stay together.
 
-Frames of one drive look alike: parted at random, val would hold what train has seen,
+Frames of one drive look alike: divided at random, val would hold what train has seen,
 and its scores would say nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import replace
 
 from kerasseg import UserError
+from kerasseg.data.datasets.reading.divide import check_share, in_order_of_hash
 from kerasseg.data.sample import Samples
 
-OWN = ("train", "val")
+DIVIDED = ("train", "val")
+"""Splits that are divided anew; others stay."""
 
 
 def divide_by_sequence(
@@ -27,19 +28,19 @@ def divide_by_sequence(
 
     What `read` of train reads must also read the entries of val.
 
-    Raises ValueError for a source that does not tell sequences, or has only one.
+    Raises UserError for a share outside [0, 1), and for a source that does not tell
+    sequences or has only one.
     """
-    if not 0 <= share < 1:
-        raise UserError(f"--val-share must be at least 0 and below 1, got {share}.")
-    pools = [splits[split] for split in OWN if split in splits]
-    if not pools or any(pool.sequence is None for pool in pools):
+    check_share(share)
+    pools = [splits[split] for split in DIVIDED if split in splits]
+    sequence = pools[0].sequence if pools else None
+    if sequence is None or any(pool.sequence is None for pool in pools):
         raise UserError(
             f"{name} does not tell which frames belong to one sequence. Leave out "
             "--split-by sequence; its own splits are taken then."
         )
-    train = pools[0]
     entries = [entry for pool in pools for entry in pool.entries]
-    lengths = Counter(train.sequence(entry) for entry in entries)
+    lengths = Counter(sequence(entry) for entry in entries)
     chosen = _choose(lengths, share) if share else set()
     if share and len(lengths) < 2:
         raise UserError(
@@ -47,18 +48,20 @@ def divide_by_sequence(
             "into train and val. Add another drive, or say --val-share 0."
         )
     parts = {
-        "train": [e for e in entries if train.sequence(e) not in chosen],
-        "val": [e for e in entries if train.sequence(e) in chosen],
+        "train": [e for e in entries if sequence(e) not in chosen],
+        "val": [e for e in entries if sequence(e) in chosen],
     }
-    others = {split: splits[split] for split in splits if split not in OWN}
-    return {s: replace(train, entries=parts[s]) for s in OWN if parts[s]} | others
+    others = {split: splits[split] for split in splits if split not in DIVIDED}
+    divided = {s: replace(pools[0], entries=parts[s]) for s in DIVIDED if parts[s]}
+    return divided | others
 
 
 def _choose(lengths: Counter[str], share: float) -> set[str]:
+    """The sequences for val; lengths: samples of each sequence."""
     wanted = share * lengths.total()
     chosen: set[str] = set()
     count = 0
-    for name in sorted(lengths, key=lambda n: hashlib.sha256(n.encode()).digest()):
+    for name in in_order_of_hash(lengths):
         if abs(count + lengths[name] - wanted) < abs(count - wanted):
             chosen.add(name)
             count += lengths[name]

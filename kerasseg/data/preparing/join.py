@@ -1,4 +1,4 @@
-"""Several sources as one: labels brought to common ids, splits put together."""
+"""Several data sets as one: labels brought to common ids, splits put together."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 Source = tuple[Taxonomy, dict[str, Samples]]
+"""What an adapter gives: the classes, and the samples of each split."""
 ORDER = {"train": 0, "val": 1, "test": 2}
+"""In which splits are written; others come last."""
 
 
-def mapped(source: Source, table: np.ndarray, taxonomy: Taxonomy) -> Source:
+def map_classes(source: Source, table: np.ndarray, taxonomy: Taxonomy) -> Source:
     """The source with the classes of `taxonomy`; table: (256,) new id of each id."""
     splits = {
-        split: replace(samples, read=partial(_mapped, samples.read, table))
+        split: replace(samples, read=partial(_read_mapped, samples.read, table))
         for split, samples in source[1].items()
     }
     return taxonomy, splits
@@ -34,7 +36,7 @@ def join(sources: list[tuple[str, Source]]) -> Source:
     "camvid1-x", "camvid2-x" where a name comes twice). Object ids are left out, as not
     all sources have them. One source is given back as it is.
 
-    Raises ValueError for sources of different classes.
+    Raises UserError for sources of different classes.
     """
     first, (taxonomy, splits) = sources[0]
     if len(sources) == 1:
@@ -62,15 +64,23 @@ def join(sources: list[tuple[str, Source]]) -> Source:
         split: Samples(
             entries[split],
             partial(_read, reads[split]),
-            id=partial(_id, ids[split]) if all(ids[split].values()) else None,
+            id=_joined_id(ids[split]),
         )
         for split in sorted(entries, key=lambda split: ORDER.get(split, len(ORDER)))
     }
 
 
-def _mapped(read: Callable[[Any], Sample], table: np.ndarray, entry) -> Sample:
+def _read_mapped(
+    read: Callable[[Any], Sample], table: np.ndarray, entry: Any
+) -> Sample:
     sample = read(entry)
     return replace(sample, label=table[sample.label])
+
+
+def _joined_id(ids: dict[str, Callable | None]) -> Callable | None:
+    """The id of an entry, if every source knows the ids of its entries."""
+    known = {name: function for name, function in ids.items() if function}
+    return partial(_id, known) if len(known) == len(ids) else None
 
 
 def _id(ids: dict[str, Callable], entry: tuple[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The road taxonomy: the 19 classes of Cityscapes, into which other road sets map.
+"""The road taxonomy: the 19 classes of Cityscapes, to which other road sets map.
 
 A class of a set is mapped where all of its pixels, but for a few, are of one road
 class. A class that no road class names, or that holds several (truck and bus, rider
@@ -20,9 +20,10 @@ from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes import TAXONOMY
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
-__all__ = ["MAPS", "TAXONOMY", "table"]
+__all__ = ["MAPS", "TAXONOMY", "lookup_table"]
 
 SAME = {name: name for name in TAXONOMY.names}
+"""Of sets whose classes are those of Cityscapes."""
 
 MAPS = {
     "cityscapes": SAME,
@@ -141,11 +142,13 @@ MAPS = {
 """Road class of the class names of each data set; what is not named is ignored."""
 
 
-def table(dataset: str, taxonomy: Taxonomy) -> np.ndarray:
+def lookup_table(dataset: str, taxonomy: Taxonomy) -> np.ndarray:
     """(256,) uint8: road id of each class id of a data set; index a label with it.
 
     Sets that are not in `MAPS` (a folder of your own) map by equal names, in capitals
-    or not. Raises ValueError where no class has a road class.
+    or not.
+
+    Raises UserError where no class has a road class.
     """
     ids = np.full(256, IGNORE, np.uint8)
     for i, name in enumerate(taxonomy.names):

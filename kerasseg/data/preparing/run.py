@@ -5,7 +5,7 @@ What `python -m kerasseg.prepare` does once its command line is understood.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,8 @@ from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.format.description import Description
 from kerasseg.data.preparing import AND, road
-from kerasseg.data.preparing.join import Source, join, mapped
-from kerasseg.data.sample import Sample
+from kerasseg.data.preparing.join import Source, join, map_classes
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing.splits import write_splits
 from kerasseg.data.writing.tiling import TiledSamples
 
@@ -60,12 +60,11 @@ def prepare(
             split: replace(s, read=partial(_resized, s.read, size))
             for split, s in splits.items()
         }
+    written: dict[str, Samples | TiledSamples | Iterable[Sample]] = dict(splits)
     if tuple(cut) != (0, 0):
-        splits = {
-            split: TiledSamples(samples, cut) for split, samples in splits.items()
-        }
+        written = {split: TiledSamples(s, cut) for split, s in splits.items()}
     description = write_splits(
-        splits,
+        written,
         out,
         taxonomy=classes,
         name=AND.join(name for name, _ in sources),
@@ -101,7 +100,7 @@ def summary(description: Description) -> str:
 def _loaded(name: str, load: Callable[[], Source], taxonomy: str) -> Source:
     source = load()
     if taxonomy == "road":
-        return mapped(source, road.table(name, source[0]), road.TAXONOMY)
+        return map_classes(source, road.lookup_table(name, source[0]), road.TAXONOMY)
     return source
 
 

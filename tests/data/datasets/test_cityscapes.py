@@ -91,23 +91,23 @@ def test_label_names():
 
 SQUARE = [[0, 0], [0, 1], [1, 1]]
 DRAWINGS = {
-    "{": "is no polygon file",
-    "[]": "is no polygon file",
-    '{"imgHeight": 2, "imgWidth": 17}': "is no polygon file",
+    "{": "is not a polygon file",
+    "[]": "is not a polygon file",
+    '{"imgHeight": 2, "imgWidth": 17}': "is not a polygon file",
     json.dumps(
         {
             "imgHeight": 2,
             "imgWidth": 17,
             "objects": [{"label": "cow", "polygon": SQUARE}],
         }
-    ): "polygon of 'cow', which is no label",
+    ): "polygon of 'cow', which is not a label",
     json.dumps(
         {
             "imgHeight": 2,
             "imgWidth": 17,
             "objects": [{"label": "car", "polygon": [[0]]}],
         }
-    ): "is no polygon file",
+    ): "is not a polygon file",
     json.dumps(
         {
             "imgHeight": 2,

@@ -118,7 +118,9 @@ def test_dstl_faults(tmp_path):
     with pytest.raises(ValueError, match=r"grid_sizes.csv does not exist"):
         load("dstl", tmp_path)
     make(tmp_path, {1: "MULTIPOLYGON (((0 0"})
-    with pytest.raises(ValueError, match=r"ClassType 1 of 6010_1_2 is no readable WKT"):
+    with pytest.raises(
+        ValueError, match=r"ClassType 1 of 6010_1_2 is not readable WKT"
+    ):
         load("dstl", tmp_path, val_share=0)
     (tmp_path / "three_band/6010_1_2.tif").write_bytes(b"II*")
     with pytest.raises(ValueError, match=r"6010_1_2.tif cannot be read as TIFF"):

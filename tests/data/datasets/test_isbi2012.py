@@ -94,7 +94,7 @@ def test_wrong_stacks(tmp_path):
     with pytest.raises(ValueError, match=r"has 12 slices, train-labels.tif has 11"):
         load("isbi2012", tmp_path)
     labels.write_bytes(b"no TIFF")
-    with pytest.raises(ValueError, match=r"train-labels.tif is no TIFF stack"):
+    with pytest.raises(ValueError, match=r"train-labels.tif is not a TIFF stack"):
         load("isbi2012", tmp_path)
     stack(labels, CELLS)
     volume.write_bytes(volume.read_bytes()[: volume.stat().st_size // 2])

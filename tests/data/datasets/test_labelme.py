@@ -147,7 +147,7 @@ def test_wrong_files_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"x.json has no list of shapes"):
         load("labelme", tmp_path)
     (tmp_path / "x.json").write_text("?")
-    with pytest.raises(ValueError, match=r"x.json is no JSON file"):
+    with pytest.raises(ValueError, match=r"x.json is not a JSON file"):
         load("labelme", tmp_path)
     (tmp_path / "val").mkdir()
     annotate(tmp_path / "val", "y", [])

@@ -85,7 +85,7 @@ def test_pascal_voc_faults(tmp_path):
     with pytest.raises(ValueError, match=r"a.png must be a palette PNG"):
         load("pascal_voc", root)
     (root / "SegmentationClass/b.png").unlink()
-    with pytest.raises(ValueError, match=r"names b, but .*b.png does not exist"):
+    with pytest.raises(ValueError, match=r"name b, but .*b.png does not exist"):
         load("pascal_voc", root)
     for split in "train", "val", "test":
         (root / f"ImageSets/Segmentation/{split}.txt").unlink()
@@ -126,7 +126,9 @@ def test_sbd_faults(tmp_path):
     whole = (root / "dataset/cls/a.mat").read_bytes()
     for damaged in b"", b"MATLAB 5.0 MAT-file" + bytes(200), whole[:-99]:
         (root / "dataset/cls/a.mat").write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"a.mat is no MAT file with GTcls.Segm"):
+        with pytest.raises(
+            ValueError, match=r"a.mat is not a MAT file with GTcls.Segm"
+        ):
             load("sbd", tmp_path)
     (root / "dataset/cls/a.mat").unlink()
     with pytest.raises(ValueError, match=r"name a, but .*a.mat does not exist"):

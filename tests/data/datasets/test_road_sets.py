@@ -117,7 +117,7 @@ def test_mapillary_faults(tmp_path):
     with pytest.raises(ValueError, match=r"training.png holds id 5, which"):
         load("mapillary", tmp_path)
     (tmp_path / "config.json").write_text('{"labels": [{"name": "a"}]}')
-    with pytest.raises(ValueError, match=r"config.json is no config file.*evaluate"):
+    with pytest.raises(ValueError, match=r"config.json is not a config file.*evaluate"):
         load("mapillary", tmp_path)
     (tmp_path / "config.json").unlink()
     with pytest.raises(ValueError, match=r"has no config_v1.2.json"):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasseg.data.preparing.by_sequence import divide_by_sequence
-from kerasseg.data.preparing.join import join, mapped
+from kerasseg.data.preparing.join import join, map_classes
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -103,6 +103,6 @@ def test_other_classes_do_not_join():
 def test_mapped():
     table = np.full(256, 255, np.uint8)
     table[1] = 7
-    _, splits = mapped((TWO, {"train": frames(a=1, bb=1)}), table, TWO)
+    _, splits = map_classes((TWO, {"train": frames(a=1, bb=1)}), table, TWO)
     assert [np.unique(s.label).tolist() for s in splits["train"]] == [[7], [255]]
     assert splits["train"].sequence is sequence

@@ -16,7 +16,7 @@ from kerasseg.data.datasets import (
 from kerasseg.data.datasets.coco_stuff import ALL
 from kerasseg.data.datasets.coco_stuff_names import NAMES
 from kerasseg.data.preparing import road
-from kerasseg.data.preparing.join import mapped
+from kerasseg.data.preparing.join import map_classes
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 COLOURS = camvid_colours.COLOURS
@@ -61,7 +61,7 @@ SETS["mapillary"] = Taxonomy.named(list(VISTAS))
 
 def mapping(name: str) -> dict[str, str]:
     taxonomy = SETS[name]
-    ids = road.table(name.split()[0], taxonomy)
+    ids = road.lookup_table(name.split()[0], taxonomy)
     assert (ids.shape, ids.dtype) == ((256,), np.uint8)
     assert (ids[taxonomy.num_classes :] == IGNORE).all()
     names = [*road.TAXONOMY.names, *[""] * 237]
@@ -69,9 +69,11 @@ def mapping(name: str) -> dict[str, str]:
 
 
 def test_road_ids_are_train_ids_of_cityscapes():
-    ids = road.table("cityscapes", cityscapes.TAXONOMY)
+    ids = road.lookup_table("cityscapes", cityscapes.TAXONOMY)
     assert ids[:19].tolist() == list(range(19))
-    np.testing.assert_array_equal(ids, road.table("bdd100k", cityscapes.TAXONOMY))
+    np.testing.assert_array_equal(
+        ids, road.lookup_table("bdd100k", cityscapes.TAXONOMY)
+    )
 
 
 def test_every_name_of_the_maps_exists():
@@ -115,12 +117,12 @@ def test_coco_stuff():
 
 
 def test_other_sets_map_by_equal_names():
-    ids = road.table("folder", Taxonomy.named(["Sky", "cow", "road"]))
+    ids = road.lookup_table("folder", Taxonomy.named(["Sky", "cow", "road"]))
     assert ids[:4].tolist() == [10, IGNORE, 0, IGNORE]
     with pytest.raises(
         ValueError, match=r"No class of folder \(cow, ...\) has a place"
     ):
-        road.table("folder", Taxonomy.named(["cow"]))
+        road.lookup_table("folder", Taxonomy.named(["cow"]))
 
 
 @pytest.mark.skipif(
@@ -128,8 +130,8 @@ def test_other_sets_map_by_equal_names():
 )
 def test_camvid_as_it_is():
     source = adapter("camvid")(Path(os.environ["KERASSEG_DATA"], "camvid"))
-    ids = road.table("camvid", source[0])
-    _, splits = mapped(source, ids, road.TAXONOMY)
+    ids = road.lookup_table("camvid", source[0])
+    _, splits = map_classes(source, ids, road.TAXONOMY)
     counts = sum(np.bincount(s.label.ravel(), minlength=256) for s in splits["val"])
     # Counted with other code on the same files: sky, building, ... as in CamVid.
     road_of = {"sky": 1601620, "building": 4531180, "pole": 98499, "road": 5053176}

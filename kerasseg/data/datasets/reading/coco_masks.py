@@ -1,7 +1,7 @@
 """Segmentations of COCO's JSON files as masks: polygons and both kinds of run lengths.
 
-pycocotools (cocoapi, maskApi.c) draws and decodes them. It trusts its input: what does
-not fill the image, or is no text of its kind, would become pixels of foreign memory. So
+pycocotools (cocoapi, maskApi.c) draws and decodes them. It trusts its input: runs that
+do not fill the image, or are not text of its kind, become pixels of foreign memory. So
 all is checked before.
 """
 

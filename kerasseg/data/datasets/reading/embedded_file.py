@@ -16,6 +16,7 @@ class EmbeddedFile:
     content: bytes
 
     def read_bytes(self) -> bytes:
+        """As `Path.read_bytes`."""
         return self.content
 
     def __str__(self) -> str:

@@ -66,7 +66,7 @@ def size_of(file: Path, upright: bool = True) -> tuple[int, int]:
 def opened_image(file: Path | EmbeddedFile, encoded: bytes) -> Iterator[Image.Image]:
     """The image in the bytes `encoded` of a file, with its pixels read.
 
-    Any error inside the block becomes a UserError that names the file: PIL raises
+    Raises UserError that names the file for any error inside the block: PIL raises
     OSError, SyntaxError, ValueError, struct.error, IndexError and more for damaged
     files, and DecompressionBombError for more than 179 million pixels.
     """

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from kerasseg import UserError
 
-COLUMNS = "F"
-ROWS = "C"
+Order = Literal["F", "C"]
+COLUMNS: Order = "F"
+ROWS: Order = "C"
 
 
-def encode(mask: np.ndarray, order: str) -> str:
+def encode(mask: np.ndarray, order: Order) -> str:
     """(H, W) mask, not 0 = in -> "start length ..."; "" for an empty mask."""
     inside = np.asarray(mask).ravel(order) != 0
     edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
@@ -27,12 +29,12 @@ def encode(mask: np.ndarray, order: str) -> str:
     return " ".join(map(str, np.stack([starts + 1, stops - starts], 1).ravel()))
 
 
-def decode(runs: str, size: tuple[int, int], order: str) -> np.ndarray:
+def decode(runs: str, size: tuple[int, int], order: Order) -> np.ndarray:
     """ "start length ..." -> (H, W) bool for `size` = height, width.
 
-    Runs may follow each other without a gap. Raises ValueError for text that is no
-    pairs of whole numbers, and for runs that are empty, out of order, overlap or leave
-    the image.
+    Runs may follow each other without a gap. Raises UserError for text that is not
+    pairs of integers, and for runs that are empty, out of order, overlap or leave the
+    image.
     """
     try:
         numbers = np.array(runs.split(), np.int64)
@@ -69,13 +71,18 @@ def decode(runs: str, size: tuple[int, int], order: str) -> np.ndarray:
 
 
 def read_table(file: Path, columns: tuple[str, ...]) -> list[tuple[int, dict]]:
-    """Rows of a CSV file with their line numbers; ValueError if a column is missing."""
+    """Rows of a CSV file with their line numbers.
+
+    Raises UserError for a file that is not CSV, is cut short, or lacks a column.
+    """
     try:
         with file.open(newline="", encoding="utf-8-sig") as opened:
             reader = csv.DictReader(opened)
             rows = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is no CSV file ({error}). Copy it again.") from error
+        raise UserError(
+            f"{file} is not a CSV file ({error}). Copy it again."
+        ) from error
     missing = [c for c in columns if c not in (reader.fieldnames or ())]
     if missing:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Shapes of labelme as masks, pixel by pixel as labelme itself draws them.
+"""Shapes drawn with labelme (polygons, circles, ...) as masks, as labelme fills them.
 
 Rules of labelme's utils/shape.py (K. Wada): shapes are drawn by PIL with their outline.
 """
@@ -17,6 +17,7 @@ from kerasseg import UserError
 
 LINE_WIDTH = 10
 POINT_RADIUS = 5
+"""Pixels."""
 POINTS = {
     "polygon": range(3, 1 << 30),
     "rectangle": range(2, 3),
@@ -36,12 +37,14 @@ def rasterise(shape: dict, size: tuple[int, int]) -> np.ndarray:
     polygon, oriented_rectangle: filled, with outline. rectangle: two corners. circle:
     centre and a point on it. line, linestrip: 10 pixels wide. point: a disc of radius
     5. mask: a PNG in base64 between two corners. No type means polygon.
+
+    Raises UserError for unknown types, and points or masks that do not fit.
     """
     kind = shape.get("shape_type") or "polygon"
     points = _points(shape, kind)
     if kind == "mask":
         return _bitmap(shape, points, size)
-    canvas = Image.new("L", size[::-1])
+    canvas = Image.new("L", (size[1], size[0]))
     draw = ImageDraw.Draw(canvas)
     if kind in ("polygon", "oriented_rectangle"):
         draw.polygon(points, outline=1, fill=1)
@@ -80,7 +83,9 @@ def _points(shape: dict, kind: str) -> list[tuple[float, float]]:
     return points
 
 
-def _bitmap(shape: dict, points, size: tuple[int, int]) -> np.ndarray:
+def _bitmap(
+    shape: dict, points: list[tuple[float, float]], size: tuple[int, int]
+) -> np.ndarray:
     (left, top), (right, bottom) = ((int(x), int(y)) for x, y in points)
     try:
         content = base64.b64decode(shape["mask"])

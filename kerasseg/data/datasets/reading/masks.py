@@ -39,6 +39,11 @@ def read_mask(file: Path | EmbeddedFile) -> tuple[np.ndarray, np.ndarray | None]
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels, None
 
 
+def marked(pixels: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the pixels of a mask that are not 0, or not black."""
+    return (pixels if pixels.ndim == 3 else pixels[..., None]).astype(bool).max(-1)
+
+
 def paint(pixels: np.ndarray, palette: np.ndarray | None) -> np.ndarray:
     """The colours of palette indices, (H, W, 3) uint8; without a palette `pixels`.
 

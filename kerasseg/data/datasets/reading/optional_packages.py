@@ -9,7 +9,10 @@ from kerasseg import UserError
 
 
 def require(module: str) -> ModuleType:
-    """The imported module; raises UserError that says what to install without it."""
+    """The imported module.
+
+    Raises UserError that says what to install where it is missing.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -103,6 +103,32 @@ def with_labels(images: Iterable[Path], label_of: Callable[[Path], Path]) -> lis
     return pairs
 
 
+def read_list(file: Path) -> list[str]:
+    """The words of a file that lists the images of a split.
+
+    Raises UserError where there is no such file.
+    """
+    if not file.is_file():
+        raise UserError(
+            f"List {file} does not exist. Unpack the archive that holds it again."
+        )
+    return file.read_text().split()
+
+
+def existing(pairs: list[Pair], lists: Path) -> list[Pair]:
+    """The pairs, which the lists in the folder `lists` name.
+
+    Raises UserError where an image or a label does not exist.
+    """
+    for file in (file for pair in pairs for file in pair):
+        if not file.is_file():
+            raise UserError(
+                f"The lists in {lists} name {file.stem}, but {file} does not exist. "
+                "Unpack the archive that holds it again."
+            )
+    return pairs
+
+
 def _folders(folder: Path) -> list[str]:
     return sorted(
         f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")

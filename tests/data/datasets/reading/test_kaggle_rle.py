@@ -17,7 +17,7 @@ from kerasseg.data.datasets.reading.kaggle_rle import (
 MASK = np.array([[0, 1], [1, 1], [0, 0]])
 
 
-def naive(runs: str, size: tuple[int, int], order: str) -> np.ndarray:
+def naive(runs: str, size: tuple[int, int], order) -> np.ndarray:
     height, width = size
     mask = np.zeros(size, bool)
     numbers = [int(word) for word in runs.split()]
@@ -111,5 +111,5 @@ def test_read_table(tmp_path):
     with pytest.raises(ValueError, match=r"runs.csv line 3 is cut short"):
         read_table(file, ("ImageId", "EncodedPixels"))
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=r"runs.csv is no CSV file"):
+    with pytest.raises(ValueError, match=r"runs.csv is not a CSV file"):
         read_table(file, ("img",))
