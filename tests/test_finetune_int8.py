@@ -1,27 +1,33 @@
 """The command: a new run of stock layers whose int8 file loses less."""
 
+import contextlib
+import dataclasses
+import io
 import json
+import shutil
 import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
-import walk
 
-from kerasseg import config, finetune_int8, models, runs
+from kerasseg import augment, config, finetune_int8, losses, models, runs
 from kerasseg.data.synthetic import TAXONOMY
+from kerasseg.export.litert.fake_quantisation import quantised
+from kerasseg.fit import from_settings, rematerialise
+from kerasseg.fit.devices import Devices
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(shared_records, tmp_path_factory):
     """A run as training leaves it, without the training."""
-    folder = tmp_path_factory.mktemp("finetune")
-    records, run = walk.records(folder / "records"), folder / "net-1"
+    run = tmp_path_factory.mktemp("finetune") / "net-1"
     run.mkdir()
     options = ("filters=4", "depth=1", "batch_norm=true")
-    words = ["--data.records", str(records), "--model.name", "unet", "--data.crop"]
-    words += ["16", "32", "--model.options", *options]
+    words = ["--data.records", str(shared_records), "--model.name", "unet"]
+    words += ["--data.crop", "16", "32", "--model.options", *options]
+    words += ["--fit.accumulate", "2", "--fit.remat", "True", "--fit.device", "cpu"]
     (run / "config.toml").write_text(config.to_toml(config.parse(words)))
     (run / "taxonomy.json").write_text(json.dumps(TAXONOMY.to_json()))
     keras.utils.set_random_seed(0)
@@ -39,26 +45,107 @@ print(network(numpy.zeros((1, 32, 48, 3), "float32"), training=False).shape)
 """
 
 
-def test_it_leaves_a_run_like_any_other(run, capsys):
-    before = runs.load(run).get_weights()
-    finetune_int8.main([str(run), "--limit", "100", "--calibration", "4"])
-    new = run.parent / "net-1-int8-1"
-    assert f"{new}: network" in capsys.readouterr().out
-    after = runs.load(new).get_weights()
+@pytest.fixture(scope="module")
+def tuned(run):
+    """The new run, what the command printed, and what it trained with."""
+    seen = {}
+
+    def spy(name):
+        found = getattr(from_settings, name)
+
+        def noted(*words):
+            seen[name] = words[0], found(*words)
+            return seen[name][1]
+
+        return noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("devices_of", "trainer_of"):
+            patch.setattr(from_settings, name, spy(name))
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            finetune_int8.main([str(run), "--limit", "100", "--calibration", "4"])
+    return run.parent / "net-1-int8-1", said.getvalue(), seen
+
+
+def test_it_leaves_a_run_like_any_other(run, tuned):
+    before, (new, said, _) = runs.load(run).get_weights(), tuned
+    assert f"{new}: network" in said
+    found = runs.load(new)
+    after = found.get_weights()
     assert any((a != b).any() for a, b in zip(before, after, strict=True))
-    for a, b in zip(before, runs.load(run).get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    modules = {type(layer).__module__ for layer in found.layers}
+    assert all(module.startswith("keras.") for module in modules)
     assert (new / "export" / "model_int8.tflite").is_file()
     assert (new / "int8_ranges.json").is_file()
     assert (new / "report.html").is_file()
     assert len((new / "log.csv").read_text().splitlines()) == 2
-    assert runs.settings(new).data.records == runs.settings(run).data.records
+    assert runs.settings(new) == runs.settings_for(run)
+
+
+def test_it_trains_as_the_run_did(tuned):
+    """In parts and with less memory, on the same device."""
+    _, _, seen = tuned
+    settings, trainer = seen["trainer_of"]
+    assert trainer.parts == 2
+    assert trainer.network_in_training is not trainer.network
+    assert (settings.fit.learning_rate, settings.fit.ema) == (pytest.approx(2e-4), 0)
+    asked, used = seen["devices_of"]
+    assert (asked.fit.device, asked.fit.devices, used.gpu) == ("cpu", 1, False)
+
+
+@pytest.mark.processes
+def test_the_network_opens_without_kerasseg(tuned):
     opened = subprocess.run(
-        [sys.executable, "-c", OPEN, str(new / "network.keras")],
+        [sys.executable, "-c", OPEN, str(tuned[0] / "network.keras")],
         capture_output=True,
         text=True,
     )
     assert "(1, 32, 48, 11)" in opened.stdout, opened.stderr[-2000:]
+
+
+def test_recomputing_changes_no_step_of_a_quantised_network(monkeypatch):
+    """A convolution reads the batch normalisation behind it, also where the network is
+    cut between the two: here it is cut everywhere."""
+    monkeypatch.setattr(
+        rematerialise, "cuts", lambda sizes, _: list(range(len(sizes) + 1))
+    )
+    image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(image)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    network = keras.Model(image, keras.layers.Conv2D(2, 1)(x))
+    rng = np.random.default_rng(0)
+    batch = {
+        "image": rng.integers(0, 256, (2, 8, 8, 3)).astype("uint8"),
+        "label": rng.integers(0, 2, (2, 8, 8)).astype("uint8"),
+        "numbers": np.zeros((2, augment.NUMBERS), "float32"),
+    }
+    weights = []
+    for remat in (False, True):
+        fit = config.Fit(schedule="constant", ema=0.0, remat=remat)
+        settings = config.Config(fit=fit, augment=augment.POLICIES["none"])
+        loss, used = losses.total({"cross_entropy": 1}), Devices(gpu=False)
+        trainer = from_settings.trainer_of(
+            settings, lambda: quantised(network), loss, (8, 8), 2, used
+        )
+        for _ in range(2):
+            trainer.train_on_batch(batch)
+        weights.append(trainer.network.get_weights())
+    assert len(rematerialise._pieces(quantised(network))) > 5
+    for kept, recomputed in zip(*weights, strict=True):
+        np.testing.assert_allclose(recomputed, kept, atol=1e-6)
+
+
+def test_several_devices_are_refused(run, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "net-1")
+    settings = runs.settings(run)
+    fit = dataclasses.replace(settings.fit, devices=2)
+    text = config.to_toml(dataclasses.replace(settings, fit=fit))
+    (copy / "config.toml").write_text(text)
+    with pytest.raises(SystemExit) as left:
+        finetune_int8.main([str(copy)])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "--fit.devices 2, and fine-tuning for int8 runs on one device only" in said
 
 
 def test_a_limit_that_is_not_kept_leaves_with_3(run, monkeypatch):

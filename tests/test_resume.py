@@ -1,4 +1,7 @@
-"""A run that is killed goes on, and ends where it would have ended."""
+"""A run that is killed goes on, and ends where it would have ended.
+
+tests/fit/test_state.py shows the same of a training in one process.
+"""
 
 import os
 import signal
@@ -16,13 +19,13 @@ from kerasseg.runs.log import read_log
 KILLED = """
 import os, signal
 from kerasseg import train
-from kerasseg.fit import callbacks
-saved = callbacks.State.on_train_batch_end
+from kerasseg.fit import state
+saved = state.State.on_train_batch_end
 def dies(self, batch, logs=None):
     saved(self, batch, logs)
     if int(self.model.optimizer.iterations) == {step}:
         os.kill(os.getpid(), signal.SIGKILL)
-callbacks.State.on_train_batch_end = dies
+state.State.on_train_batch_end = dies
 train.main({flags})
 """
 
@@ -36,19 +39,15 @@ def run(code: str) -> int:
     return done.returncode
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    return walk.records(tmp_path_factory.mktemp("resume") / "records")
-
-
-def test_killed_and_gone_on_is_never_killed_bit_for_bit(records, tmp_path):
+@pytest.mark.processes
+def test_killed_and_gone_on_is_never_killed_bit_for_bit(shared_records, tmp_path):
     # 10 samples, batches of 2: 5 steps an epoch; saved at 3 and 6, killed after 8.
     settings = {"fit__epochs": 3, "data__batch": 2, "fit__save_every": 3}
     settings |= {"fit__deterministic": True, "export": False, "fit__ema": 0.9}
     settings |= {"fit__accumulate": 2, "fit__remat": True}
-    whole = walk.flags(records, tmp_path / "whole", **settings)
+    whole = walk.flags(shared_records, tmp_path / "whole", **settings)
     assert run(f"from kerasseg import train; train.main({whole})") == 0
-    flags = walk.flags(records, tmp_path / "killed", **settings)
+    flags = walk.flags(shared_records, tmp_path / "killed", **settings)
     assert run(KILLED.format(step=8, flags=flags)) == -signal.SIGKILL
     assert run(f"from kerasseg import train; train.main({flags})") == 0
 

@@ -8,25 +8,23 @@ from pathlib import Path
 
 import keras
 import pytest
-import walk
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's"
-)
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    return walk.records(tmp_path_factory.mktemp("devices") / "records")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow",
+        reason="strategies are TensorFlow's",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
-def seen(records, tmp_path_factory):
+def seen(shared_records, tmp_path_factory):
     """What two_devices.py saw; devices must be split before TensorFlow starts."""
     folder = tmp_path_factory.mktemp("seen")
     env = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
     script = Path(__file__).parents[1] / "two_devices.py"
-    command = [sys.executable, script, records, folder]
+    command = [sys.executable, script, shared_records, folder]
     subprocess.run(command, env=env, check=True)
     return json.loads((folder / "seen.json").read_text())
 

@@ -14,14 +14,12 @@ import walk
 from kerasseg import runs
 from kerasseg.runs.log import read_log
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="chooses its backend itself"
-)
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    return walk.records(tmp_path_factory.mktemp("hosts") / "records")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow", reason="chooses its backend itself"
+    ),
+]
 
 
 def flags(records, out):
@@ -67,13 +65,13 @@ def pair(step, words, cache) -> list[int]:
     return [host.wait(timeout=300) for host in hosts]
 
 
-def test_one_is_killed_and_both_go_on_as_if_never_killed(records, tmp_path):
+def test_one_is_killed_and_both_go_on_as_if_never_killed(shared_records, tmp_path):
     jaxlib = pytest.importorskip("jaxlib", reason="jax is not installed")
     if not hasattr(jaxlib._jax, "make_gloo_tcp_collectives"):
         pytest.skip("this jaxlib was built without gloo")
     cache = tmp_path / "cache"
-    assert start(0, flags(records, tmp_path / "whole"), cache).wait() == 0
-    together = flags(records, tmp_path / "together")
+    assert start(0, flags(shared_records, tmp_path / "whole"), cache).wait() == 0
+    together = flags(shared_records, tmp_path / "together")
     first, second = pair(8, together, cache)
     assert second == -9
     assert first != 0

@@ -1,4 +1,4 @@
-"""A number that is none stops the training, which says where it began."""
+"""NaN or Inf stops the training, which says where it began."""
 
 import keras
 import numpy as np
@@ -10,16 +10,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    return walk.records(tmp_path_factory.mktemp("anomaly") / "records")
-
-
-def test_too_high_a_rate_stops_with_one_line(records, tmp_path, capsys):
+def test_too_high_a_rate_stops_with_one_line(shared_records, tmp_path, capsys):
     settings = {"fit__optimizer": "sgd", "fit__learning_rate": "1e30"}
     settings |= {"fit__schedule": "constant", "fit__save_every": 1, "export": False}
     with pytest.raises(SystemExit) as left:
-        walk.trained(records, tmp_path, **settings)
+        walk.trained(shared_records, tmp_path, **settings)
     assert left.value.code == 2
     (line,) = [
         line
@@ -35,17 +30,17 @@ def test_too_high_a_rate_stops_with_one_line(records, tmp_path, capsys):
     assert len(set(samples)) == 4
 
 
-def test_the_samples_of_a_step(records):
+def test_the_samples_of_a_step(shared_records):
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
     from kerasseg.fit import not_finite
 
-    known = {s.id: s.image for s in shards.read(records, "train")}
+    known = {s.id: s.image for s in shards.read(shared_records, "train")}
     stream = pipeline.batches(
-        records, "train", batch_size=4, training=True, seed=3, shuffle=6
+        shared_records, "train", batch_size=4, training=True, seed=3, shuffle=6
     )
     for step, batch in enumerate(stream.take(5)):
-        names = not_finite.sample_ids(records, "train", 4, 3, 6, step)
+        names = not_finite.sample_ids(shared_records, "train", 4, 3, 6, step)
         for name, image in zip(names, batch["image"].numpy(), strict=True):
             assert (known[name] == image).all()
 

@@ -65,12 +65,11 @@ def test_imagenet_weights_are_not_asked_for(monkeypatch):
     assert asked == [{"weights": "none"}]
 
 
-def test_train_goes_on_from_a_run(tmp_path):
-    records = walk.records(tmp_path / "records")
-    first = walk.trained(records, tmp_path / "runs", fit__epochs=3, export=False)
+def test_train_goes_on_from_a_run(shared_records, shared_run, tmp_path):
+    first = shared_run
     settings = {"fit__epochs": 1, "fit__learning_rate": 1e-9, "export": False}
     settings |= {"model__start": str(first), "fit__ema": 0, "name": "second"}
-    second = walk.trained(records, tmp_path / "runs", **settings)
+    second = walk.trained(shared_records, tmp_path / "runs", **settings)
     scores = [
         json.loads((one / "metrics.json").read_text())["miou"]
         for one in (first, second)
