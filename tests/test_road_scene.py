@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 from pathlib import Path
@@ -10,9 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from kerasseg import predict, runs
+from kerasseg import metrics, predict, prepare, runs
+from kerasseg.data.datasets import camvid
 from kerasseg.data.synthetic import scene
 from kerasseg.inference import class_maps, litert
+from kerasseg.runs.scores import evaluate
 
 FILE = runs.SHIPPED / "export" / "model_int8.tflite"
 
@@ -67,16 +70,32 @@ def test_predict_with_no_run_uses_it(tensorflow, tmp_path, monkeypatch, capsys):
     assert label.shape[:2] == (200, 300)
 
 
-@pytest.mark.skipif(
+camvid_is_there = pytest.mark.skipif(
     "KERASSEG_DATA" not in os.environ, reason="needs CamVid: set KERASSEG_DATA"
 )
-def test_validation_miou_is_the_written_one(tmp_path):
-    from kerasseg import prepare
-    from kerasseg.runs.scores import evaluate
 
-    camvid = Path(os.environ["KERASSEG_DATA"]) / "camvid"
-    prepare.main(["camvid", str(camvid), str(tmp_path / "records")])
-    folder = tmp_path / "scores"
-    found = evaluate(runs.SHIPPED, tmp_path / "records", "val", folder)
+
+@camvid_is_there
+def test_nine_validation_images_score_as_is_written(network):
+    """Every twelfth image: not the written scores, but near them."""
+    _, splits = camvid.load(Path(os.environ["KERASSEG_DATA"]) / "camvid")
+    predict = class_maps.predictor(network)
+    matrix = np.zeros((11, 11), np.int64)
+    for sample in itertools.islice(splits["val"], 0, None, 12):
+        ids = predict(sample.image[None])[0].numpy().argmax(-1)
+        matrix += metrics.count(sample.label, ids, 11)
+    found = metrics.scores(matrix)
+    written = json.loads((runs.SHIPPED / "metrics.json").read_text())
+    assert found["miou"] == pytest.approx(written["miou"], abs=0.03)
+    assert found["pixel_accuracy"] == pytest.approx(written["pixel_accuracy"], abs=0.01)
+
+
+@camvid_is_there
+@pytest.mark.processes
+def test_validation_miou_is_the_written_one(tmp_path):
+    folder = Path(os.environ["KERASSEG_DATA"]) / "camvid"
+    prepare.main(["camvid", str(folder), str(tmp_path / "records")])
+    out = tmp_path / "scores"
+    found = evaluate(runs.SHIPPED, tmp_path / "records", "val", out)
     written = json.loads((runs.SHIPPED / "metrics.json").read_text())
     np.testing.assert_allclose(found["miou"], written["miou"], atol=1e-4)
