@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pictures
 import pytest
 from PIL import Image
 
@@ -195,6 +196,25 @@ def test_help_names_the_datasets_and_needs_no_tensorflow(capsys):
     assert "--val-share" in run.stdout
 
 
+@pytest.mark.skipif(
+    "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
+)
+def test_some_of_camvid(tmp_path):
+    source, out = pictures.some_camvid(tmp_path / "camvid", 12), tmp_path / "records"
+    prepare.main(["camvid", str(source), str(out)])
+    description = records.verify(out, progress=False)
+    for split, counts in description.splits.items():
+        files = sorted((source / f"{split}annot").glob("*.png"))
+        masks = [np.asarray(Image.open(file)) for file in files]
+        assert counts.samples == len(masks)
+        pixels = np.bincount(np.ravel(masks), minlength=12)
+        assert (*counts.pixels, counts.ignored) == tuple(pixels)
+        assert counts.images_with == tuple(
+            sum(i in mask for mask in masks) for i in range(11)
+        )
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(
     "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
 )

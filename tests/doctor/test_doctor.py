@@ -5,18 +5,13 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import patients
+import pictures
 import pytest
 
 from kerasseg import prepare
 from kerasseg.doctor.__main__ import main
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return patients.healthy(tmp_path / "scenes & <b>")
 
 
 def run(source, *flags) -> int:
@@ -115,14 +110,24 @@ def test_records(folder, capsys):
 @pytest.mark.skipif(
     "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
 )
-def test_real_data_is_healthy(tmp_path, capsys):
-    data = Path(os.environ["KERASSEG_DATA"])
-    prepare.main(["camvid", str(data / "camvid"), str(tmp_path / "camvid")])
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_camvid_is_healthy(tmp_path, capsys, every):
+    source = pictures.some_camvid(tmp_path / "camvid", every)
+    prepare.main(["camvid", str(source), str(tmp_path / "records")])
     capsys.readouterr()
-    assert run(tmp_path / "camvid") == 0
+    assert run(tmp_path / "records") == 0
     assert "Healthy." in capsys.readouterr().out
+
+
+@pytest.mark.skipif(
+    "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
+)
+def test_slices_divided_by_hash_are_not_healthy(tmp_path, capsys):
     # The 30 slices are one volume: a split by hash parts neighbours, and is told so.
-    out, slices = str(tmp_path / "slices.html"), str(data / "isbi2012")
+    out, slices = (
+        str(tmp_path / "slices.html"),
+        os.environ["KERASSEG_DATA"] + "/isbi2012",
+    )
     flags = ["--images", "image", "--masks", "label", "--binary", "--out", out]
     with pytest.raises(SystemExit) as stop:
         main([slices, *flags])

@@ -9,11 +9,6 @@ from kerasseg.doctor import checks, pair_source
 from kerasseg.doctor.survey import survey
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return patients.healthy(tmp_path / "scenes")
-
-
 def findings(folder, **options):
     source = pair_source.of_folder(folder, **options)
     return checks.run(survey(source, progress=False), source.findings)

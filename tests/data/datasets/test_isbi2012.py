@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import load, picture, save
+from pictures import load, picture, refuses, save
 from PIL import Image
 from scipy import ndimage
 
@@ -60,49 +60,36 @@ def test_labels_of_one_bit(tmp_path):
 
 
 def test_wrong_sources(tmp_path):
-    with pytest.raises(ValueError, match="nowhere does not exist"):
-        load("isbi2012", tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"neither train-volume.tif nor a folder"):
-        load("isbi2012", tmp_path)
+    refuses("nowhere does not exist", "isbi2012", tmp_path / "nowhere")
+    refuses(r"neither train-volume.tif nor a folder", "isbi2012", tmp_path)
     (tmp_path / "image").mkdir()
-    with pytest.raises(ValueError, match="no PNG file in"):
-        load("isbi2012", tmp_path)
+    refuses("no PNG file in", "isbi2012", tmp_path)
     files(tmp_path)
     for share in -0.1, 1:
-        with pytest.raises(ValueError, match="--val-share must be"):
-            load("isbi2012", tmp_path, val_share=share)
-    with pytest.raises(ValueError, match=r"12 slices in .* cannot be divided"):
-        load("isbi2012", tmp_path, val_share=0.99)
+        refuses("--val-share must be", "isbi2012", tmp_path, val_share=share)
+    refuses(r"12 slices in .* cannot be divided", "isbi2012", tmp_path, val_share=0.99)
     save(tmp_path / "label/3.png", CELLS[3] // 2)
-    with pytest.raises(ValueError, match=r"label/3.png must hold 255 .* holds 0, 127"):
-        load("isbi2012", tmp_path)
+    refuses(r"label/3.png must hold 255 .* holds 0, 127", "isbi2012", tmp_path)
     (tmp_path / "label/3.png").unlink()
-    with pytest.raises(ValueError, match=r"3.png has no label .*label/3.png"):
-        load("isbi2012", tmp_path)
+    refuses(r"3.png has no label .*label/3.png", "isbi2012", tmp_path)
     save(tmp_path / "image/a.png", GRAY[0])
-    with pytest.raises(ValueError, match=r"a.png is not named by the number"):
-        load("isbi2012", tmp_path)
+    refuses(r"a.png is not named by the number", "isbi2012", tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_wrong_stacks(tmp_path):
     volume, labels = tmp_path / "train-volume.tif", tmp_path / "train-labels.tif"
     stack(volume, GRAY)
-    with pytest.raises(ValueError, match=r"train-labels.tif does not exist"):
-        load("isbi2012", tmp_path)
+    refuses(r"train-labels.tif does not exist", "isbi2012", tmp_path)
     stack(labels, CELLS[:11])
-    with pytest.raises(ValueError, match=r"has 12 slices, train-labels.tif has 11"):
-        load("isbi2012", tmp_path)
+    refuses(r"has 12 slices, train-labels.tif has 11", "isbi2012", tmp_path)
     labels.write_bytes(b"no TIFF")
-    with pytest.raises(ValueError, match=r"train-labels.tif is not a TIFF stack"):
-        load("isbi2012", tmp_path)
+    refuses(r"train-labels.tif is not a TIFF stack", "isbi2012", tmp_path)
     stack(labels, CELLS)
     volume.write_bytes(volume.read_bytes()[: volume.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"train-volume.tif"):
-        load("isbi2012", tmp_path)
+    refuses(r"train-volume.tif", "isbi2012", tmp_path)
     stack(volume, GRAY.astype(np.uint16))
-    with pytest.raises(ValueError, match=r"train-volume.tif must hold 8-bit gray"):
-        load("isbi2012", tmp_path)
+    refuses(r"train-volume.tif must hold 8-bit gray", "isbi2012", tmp_path)
 
 
 @pytest.mark.skipif(

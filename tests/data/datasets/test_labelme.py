@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import load, picture, save
+from pictures import counts, ids, load, picture, refuses, save
 
 from kerasseg.data.datasets.reading.labelme_shapes import rasterise
 
@@ -69,7 +69,7 @@ def test_labels_txt_orders_classes_and_ignores(tmp_path):
     (tmp_path / "labels.txt").write_text("__ignore__\n_background_\ntree\ndog\n")
     taxonomy, splits = load("labelme", tmp_path)
     assert taxonomy.names == ("background", "tree", "dog")
-    assert {split: [s.id for s in samples] for split, samples in splits.items()} == {
+    assert ids(splits) == {
         "train": ["train"],
         "val": ["val"],
     }
@@ -85,7 +85,7 @@ def test_some_files_are_chosen_to_validate_on(tmp_path):
     for name in "abcde":
         annotate(tmp_path, name, [box("dog", 0, 0, 5, 5)])
     _, splits = load("labelme", tmp_path)
-    assert {split: len(samples) for split, samples in splits.items()} == {
+    assert counts(splits) == {
         "train": 4,
         "val": 1,
     }
@@ -118,38 +118,38 @@ def test_windows_paths(tmp_path):
 )
 def test_wrong_shapes_are_named(tmp_path, shape, message):
     annotate(tmp_path, "x", [shape])
-    with pytest.raises(ValueError, match=message):
-        load("labelme", tmp_path, val_share=0)
+    refuses(message, "labelme", tmp_path, val_share=0)
 
 
 def test_wrong_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no \*.json"):
-        load("labelme", tmp_path)
+    refuses(r"holds no \*.json", "labelme", tmp_path)
     annotate(tmp_path, "x", [box("cat", 0, 0, 5, 5)])
     (tmp_path / "labels.txt").write_text("dog\n")
-    with pytest.raises(ValueError, match=r"x.json has a shape with the label 'cat'"):
-        load("labelme", tmp_path, val_share=0)
-    with pytest.raises(ValueError, match=r"--labels nowhere.txt does not exist"):
-        load("labelme", tmp_path, labels="nowhere.txt")
+    refuses(
+        r"x.json has a shape with the label 'cat'", "labelme", tmp_path, val_share=0
+    )
+    refuses(
+        r"--labels nowhere.txt does not exist",
+        "labelme",
+        tmp_path,
+        labels="nowhere.txt",
+    )
     (tmp_path / "labels.txt").unlink()
     annotate(tmp_path, "x", [], imageHeight=99)
-    with pytest.raises(
-        ValueError, match=r"x.json was drawn on .*\(99, 12\) .*\(10, 12\)"
-    ):
-        load("labelme", tmp_path, val_share=0)
+    refuses(
+        r"x.json was drawn on .*\(99, 12\) .*\(10, 12\)",
+        "labelme",
+        tmp_path,
+        val_share=0,
+    )
     (tmp_path / "x.png").unlink()
-    with pytest.raises(ValueError, match=r"x.json holds no imageData.*x.png"):
-        load("labelme", tmp_path, val_share=0)
+    refuses(r"x.json holds no imageData.*x.png", "labelme", tmp_path, val_share=0)
     annotate(tmp_path, "x", [], imageData="AAAAA")
-    with pytest.raises(ValueError, match=r"imageData of .*x.json cannot be read"):
-        load("labelme", tmp_path, val_share=0)
+    refuses(r"imageData of .*x.json cannot be read", "labelme", tmp_path, val_share=0)
     (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"x.json has no list of shapes"):
-        load("labelme", tmp_path)
+    refuses(r"x.json has no list of shapes", "labelme", tmp_path)
     (tmp_path / "x.json").write_text("?")
-    with pytest.raises(ValueError, match=r"x.json is not a JSON file"):
-        load("labelme", tmp_path)
+    refuses(r"x.json is not a JSON file", "labelme", tmp_path)
     (tmp_path / "val").mkdir()
     annotate(tmp_path / "val", "y", [])
-    with pytest.raises(ValueError, match=r"JSON files in .* and in its folders val"):
-        load("labelme", tmp_path)
+    refuses(r"JSON files in .* and in its folders val", "labelme", tmp_path)
