@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasseg.data import pipeline, records
-from kerasseg.data.datasets.reading import files
+from kerasseg.data.datasets.reading import images
 from kerasseg.data.format.example import decode_image
 from kerasseg.data.sample import Sample
 from kerasseg.export.litert import conversion
@@ -124,7 +124,7 @@ def test_every_way_gives_the_same_input(folder, network, tmp_path):
     # ---- Records, read as evaluation reads them: the truth of this test ------------
     def samples():
         for name in names:
-            image, kept = files.read_image(folder / name)
+            image, kept = images.read_image(folder / name)
             label = np.zeros(image.shape[:2], np.uint8)
             yield Sample(id=name, image=image, label=label, encoded=kept)
 
@@ -212,8 +212,8 @@ def test_tags_that_libraries_read_differently(tmp_path):
         (tmp_path / name).write_bytes(data)
         assert exif.orientation(data) == turn, name
         size = (60, 40) if turn == 6 else (40, 60)
-        assert files.size_of(tmp_path / name) == size, name
-        image = files.read_image(tmp_path / name)[0]
+        assert images.size_of(tmp_path / name) == size, name
+        image = images.read_image(tmp_path / name)[0]
         assert image.shape[:2] == size, name
         np.testing.assert_array_equal(inputs.read_rgb(tmp_path / name), image)
         np.testing.assert_array_equal(encoded.upright(tf.constant(data), 0), image)
@@ -224,7 +224,7 @@ def test_print_colours_are_one_level_off_on_devices_only(tmp_path):
     out = io.BytesIO()
     Image.fromarray(scene(61, 97)).convert("CMYK").save(out, "JPEG")
     (tmp_path / "a.jpg").write_bytes(out.getvalue())
-    image = files.read_image(tmp_path / "a.jpg")[0]
+    image = images.read_image(tmp_path / "a.jpg")[0]
     np.testing.assert_array_equal(decode_image(out.getvalue()), image)
     ours = inputs.read_rgb(tmp_path / "a.jpg").astype(int)
     assert np.abs(ours - image).max() == 1
@@ -238,7 +238,7 @@ def test_other_formats_are_read_as_for_records(tmp_path, kind):
             continue
         options = {"exif": jpeg_png.exif(turn)} if turn else {}
         Image.fromarray(scene(40, 61)).save(file, kind, **options)
-        image = files.read_image(file)[0]
+        image = images.read_image(file)[0]
         np.testing.assert_array_equal(inputs.read_rgb(file), image)
 
 
@@ -249,7 +249,7 @@ def test_a_picture_cut_short_is_refused_on_every_way(tmp_path, kind):
     for length in (20, len(data) // 2, len(data) - 30):
         file.write_bytes(data[:length])
         with pytest.raises(ValueError, match="cannot be read"):
-            files.read_image(file)
+            images.read_image(file)
         with pytest.raises(ValueError, match="not a picture"):
             inputs.read_rgb(file)
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"image_bytes\[0\]"):
