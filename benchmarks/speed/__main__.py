@@ -30,7 +30,7 @@ PARTS = {
     "inference1": "inference",
     "tiles": "inference",
 }
-"""part -> the module with a function of its name that gives what is measured"""
+"""Name of a part -> the module with the function of that name, which makes the Part."""
 QUICK = {
     "model": "unet_small",
     "batch": 2,
@@ -42,7 +42,7 @@ QUICK = {
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Time this package against what one would pick instead, in turns, in one run.
+    """Time kerasseg against what one would pick instead, in turns, in one run.
 
     Only ratios of one run mean anything; run it on an idle machine. --peers adds the
     sides of other environments (`benchmarks/peers.py` of the repository makes them).
@@ -84,6 +84,7 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = _work(asked, folder)
         for name in names:
+            print(f"\n{name}", flush=True)
             result = measured(name, work, peers.get(name, {}), asked)
             found.append({"part": name, **table.summary(result)})
             print(f"\n{table.markdown(found[-1])}", end="", flush=True)
@@ -92,7 +93,7 @@ def main(argv: list[str]) -> None:
 
 
 def measured(name: str, work: Work, peers: dict, asked: Benchmark):
-    """Result of one part, its peers' sides included."""
+    """The result of one part, with the sides of its peers."""
     import keras
 
     module = importlib.import_module(f"benchmarks.speed.{PARTS[name]}")

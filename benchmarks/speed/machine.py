@@ -1,4 +1,4 @@
-"""What was measured on, and whether it was idle."""
+"""The machine of a benchmark: processor, versions, and whether it is busy."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from kerasseg.export.latency import processor
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def described() -> str:
+    """Processor, cores, and versions of TensorFlow and Keras, in a line."""
     packages = ("tensorflow", "keras")
     versions = ", ".join(f"{one} {metadata.version(one)}" for one in packages)
     return f"{processor()}, {cores()} cores; {versions}"
 
 
 def warning() -> str:
-    """Words on other work that will distort every figure, "" where there is none."""
+    """A sentence where other work distorts every figure; "" on an idle machine."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load <= 0.5:
         return ""

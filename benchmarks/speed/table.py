@@ -8,8 +8,8 @@ from benchmarks.speed.turns import Result, ratio
 
 
 def summary(result: Result) -> dict:
-    """Plain values of one part: for each side median, fastest, images a second, and its
-    time as a multiple of the base's in the same rounds."""
+    """Plain values of one part: for each side the median and fastest time of an image,
+    images a second, and its time as a multiple of the base's in the same rounds."""
     part, seconds = result.part, result.seconds
     sides = {}
     for name, had in seconds.items():
@@ -38,7 +38,7 @@ def summary(result: Result) -> dict:
 
 
 def markdown(part: dict) -> str:
-    """One part, from `summary`."""
+    """The Markdown table of one part; part: of `summary`."""
     lines = [
         f"**{part['title']}**",
         "",
@@ -61,7 +61,7 @@ def markdown(part: dict) -> str:
 
 
 def _three(value: float) -> str:
-    """Three digits that mean something."""
+    """A number with three significant digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 

@@ -1,6 +1,6 @@
 """Sides that take turns, in this process or in others, and how long each turn took.
 
-A machine that is busy, or slows down when warm, then does so to every side.
+Taking turns is fair: a machine that is busy, or slows down when warm, slows all sides.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class Missing(Exception):
 @dataclass(frozen=True)
 class Side:
     """turn: one timed repetition; it may return the seconds that count, if not all do.
-    note: what is worth knowing once the turns are over."""
+    note: a remark for the table, asked for once the turns are over; close: then ends
+    the side."""
 
     turn: Callable[[], float | None]
     note: Callable[[], str] = lambda: ""
@@ -59,35 +60,70 @@ def take_turns(part: Part, rounds: int, limit: float) -> Result:
     """Builds the sides and lets them take `rounds` turns, after one that warms up.
 
     A side that has had `limit` seconds stops after its second turn. A peer that fails
-    is left out with its reason; the others go on.
+    is left out with its reason; the others go on. Prints when each side begins and
+    ends, and every round.
     """
-    sides, left_out = {}, {}
-    seconds: dict[str, list[float]] = {}
+    turns = _Turns(rounds, limit)
     try:
         for name, build in part.sides.items():
-            try:
-                sides[name] = build()
-            except (Missing, ImportError) as error:
-                left_out[name] = str(error)
+            turns.begin(name, build)
         for number in range(rounds + 1):
-            for name, side in list(sides.items()):
-                had = seconds.setdefault(name, [])
-                if len(had) >= 2 and sum(had) > limit:
-                    continue
-                try:
-                    took = _timed(side.turn)
-                except Missing as error:
-                    left_out[name] = str(error)
-                    sides.pop(name).close()
-                    del seconds[name]
-                    continue
-                if number:
-                    had.append(took)
-        notes = {name: side.note() for name, side in sides.items()}
+            if turns.sides:
+                _say(f"round {number} of {rounds}" if number else "warming up")
+            for name in list(turns.sides):
+                turns.take(name, counts=number > 0)
+        for name in list(turns.sides):
+            turns.end(name)
     finally:
-        for side in sides.values():
+        for side in turns.sides.values():
             side.close()
-    return Result(part, seconds, notes, left_out)
+    return Result(part, turns.seconds, turns.notes, turns.left_out)
+
+
+class _Turns:
+    """sides: those that still take turns; the rest is as in Result."""
+
+    def __init__(self, rounds: int, limit: float) -> None:
+        self.rounds, self.limit = rounds, limit
+        self.sides: dict[str, Side] = {}
+        self.seconds: dict[str, list[float]] = {}
+        self.notes: dict[str, str] = {}
+        self.left_out: dict[str, str] = {}
+
+    def begin(self, name: str, build: Callable[[], Side]) -> None:
+        _say(f"{name} begins")
+        try:
+            self.sides[name] = build()
+        except (Missing, ImportError) as error:
+            self._leave_out(name, error)
+
+    def take(self, name: str, counts: bool) -> None:
+        had = self.seconds.setdefault(name, [])
+        try:
+            took = _timed(self.sides[name].turn)
+        except Missing as error:
+            self.sides.pop(name).close()
+            del self.seconds[name]
+            self._leave_out(name, error)
+            return
+        if counts:
+            had.append(took)
+        if len(had) == self.rounds or (len(had) >= 2 and sum(had) > self.limit):
+            self.end(name)
+
+    def end(self, name: str) -> None:
+        side, had = self.sides.pop(name), self.seconds[name]
+        self.notes[name] = side.note()
+        side.close()
+        _say(f"{name} ends: {len(had)} turns in {sum(had):.1f} s")
+
+    def _leave_out(self, name: str, reason: Exception) -> None:
+        self.left_out[name] = str(reason)
+        _say(f"{name} is left out: {' '.join(str(reason).split())}")
+
+
+def _say(line: str) -> None:
+    print(f"  {line}", flush=True)
 
 
 def ratio(above: list[float], below: list[float]) -> float:
@@ -116,7 +152,7 @@ def peer(command: list[str], work: dict) -> Side:
         raise Missing(f"{command[0]}: {error.strerror}") from error
 
     def close():
-        with contextlib.suppress(OSError):  # it has ended before it was told to
+        with contextlib.suppress(OSError):  # the process has ended already
             process.stdin.close()
         try:
             process.wait(20)

@@ -20,7 +20,14 @@ def twins(monkeypatch):
     return pytest.importorskip("networks").NETWORKS
 
 
-@pytest.mark.parametrize("name", ["unet", "fc_densenet103", "deeplab_v3plus_resnet50"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unet",
+        pytest.param("fc_densenet103", marks=pytest.mark.slow),
+        pytest.param("deeplab_v3plus_resnet50", marks=pytest.mark.slow),
+    ],
+)
 def test_the_torch_network_is_the_same(twins, name):
     # 72 is odd after three halvings: FC-DenseNet crops what it brought up.
     size = (64, 72) if name != "unet" else (64, 80)
@@ -32,7 +39,7 @@ def test_the_torch_network_is_the_same(twins, name):
     )
     copy_weights(network, twin)
     image = np.random.default_rng(0).uniform(0, 255, (2, *size, 3)).astype("float32")
-    expected = np.asarray(network.predict_on_batch(image))
+    expected = np.asarray(network(image, training=False))
     with torch.inference_mode():
         found = twin(torch.from_numpy(image.transpose(0, 3, 1, 2))).numpy()
     found = found.transpose(0, 2, 3, 1)
@@ -65,7 +72,7 @@ def keys(layer) -> list[str]:
     return ["weight", "bias"][: len(layer.weights)]
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_the_script_runs_without_a_gpu():
     pytest.importorskip("jax")
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -128,6 +129,44 @@ def test_a_slow_side_stops_after_its_second_turn():
     assert result.seconds == {"slow": [9.0] * 2, "fast": [1.0] * 5}
 
 
+def test_a_line_tells_when_a_side_begins_and_ends(capsys):
+    """While it runs, not at the end: each line is seen by the turn after it."""
+    seen = []
+
+    def turn():
+        seen.append(capsys.readouterr().out)
+        return 1.0
+
+    sides = {"ours": lambda: Side(turn), "theirs": lambda: Side(lambda: 9.0)}
+    sides["absent"] = lambda: peer(["no_such_program"], {})
+    take_turns(Part("title", 1, "ours", sides), rounds=3, limit=10)
+    first, *middle = seen
+    assert "ours begins\n  theirs begins\n  absent begins\n" in first
+    assert "absent is left out: no_such_program: No such file" in first
+    assert first.endswith("warming up\n")
+    assert middle[:2] == ["  round 1 of 3\n", "  round 2 of 3\n"]
+    assert middle[2:] == ["  theirs ends: 2 turns in 18.0 s\n  round 3 of 3\n"]
+    assert capsys.readouterr().out == "  ours ends: 3 turns in 3.0 s\n"
+
+
+def test_progress_is_not_held_back(tmp_path):
+    """Through a pipe, a line comes before the turn it announces is over."""
+    code = """
+import time
+from benchmarks.speed.turns import Part, Side, take_turns
+sides = {"slow": lambda: Side(lambda: time.sleep(60))}
+take_turns(Part("title", 1, "slow", sides), 1, 9)
+"""
+    words = [sys.executable, "-c", code]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, cwd=BENCHMARKS.parent
+    )
+    lines = [process.stdout.readline() for _ in range(2)]
+    process.kill()
+    process.communicate()
+    assert lines == ["  slow begins\n", "  warming up\n"]
+
+
 def test_a_missing_package_of_ours_is_left_out_by_name():
     def build():
         raise ImportError("No module named 'scipy'")
@@ -196,7 +235,10 @@ def test_command_runs_parts_and_writes_tables(tmp_path, fake, capsys):
     assert "No such file" in part["left_out"]["gone"]
     text = (out / "benchmark.md").read_text()
     assert text.count("| gone | left out |") == 1
-    assert "| gone | left out |" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "| gone | left out |" in shown
+    for line in ("write\n  kerasseg begins", "fake begins", "fake ends: 2 turns"):
+        assert line in shown
 
 
 @pytest.mark.parametrize(
