@@ -76,9 +76,10 @@ def doctor(asked: Doctor) -> bool:
     findings = checks.run(seen, source.findings, asked.skip)
     usable = not any(f.check in checks.IDS_MEANINGLESS for f in findings)
     counted = balances(seen.splits, seen.classes) if usable else []
-    print(f"{asked.source}: {table(seen, findings, counted)}")
+    unseen = checks.left_out(findings, asked.skip)
+    print(f"{asked.source}: {table(seen, findings, counted, unseen)}")
     name = asked.source.resolve().name
-    atomic.write_text(asked.out, report(name, seen, findings, counted))
+    atomic.write_text(asked.out, report(name, seen, findings, counted, unseen))
     print(f"{verdict(findings)} Pictures: {asked.out}")
     return any(finding.severity == "error" for finding in findings)
 

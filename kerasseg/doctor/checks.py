@@ -77,3 +77,15 @@ def run(
         if any(finding.check == "swapped" for finding in findings):
             break  # what follows would take masks for images
     return sorted(findings, key=lambda finding: finding.severity)
+
+
+def left_out(findings: list[Finding], skip: Collection[str] = ()) -> set[str]:
+    """Names of the checks that `run` did not do: skipped, or useless after an error."""
+    found = {finding.check for finding in findings}
+    names = set(skip)
+    if found & set(IDS_MEANINGLESS):
+        names |= {check.name for check in CHECKS if check.needs_ids}
+    if "swapped" in found:
+        order = [check.name for check in CHECKS]
+        names |= set(order[order.index("swapped") :])
+    return names - found

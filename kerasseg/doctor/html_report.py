@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import cv2
 import numpy as np
 
@@ -23,16 +25,20 @@ SIDE = 640
 
 
 def report(
-    name: str, survey: Survey, findings: list[Finding], balances: list[Balance]
+    name: str,
+    survey: Survey,
+    findings: list[Finding],
+    balances: list[Balance],
+    left_out: Collection[str] = (),
 ) -> str:
     """The page, whole in one file.
 
     name: of the source. balances: of the splits, train first; empty where ids mean
-    nothing.
+    nothing. left_out: names of the checks that were not done.
     """
     body = [_head(name, survey, findings)]
     body += [_finding(finding, survey) for finding in findings]
-    body.append(html.section("Checks", _checks(findings)))
+    body.append(html.section("Checks", _checks(findings, left_out)))
     if balances:
         body.append(html.section("Classes", _classes(survey.classes, balances)))
     for split, facts in survey.splits.items():
@@ -70,7 +76,7 @@ def _finding(finding: Finding, survey: Survey) -> str:
     return html.section(f"{finding.severity.capitalize()}: {finding.check}", body)
 
 
-def _checks(findings: list[Finding]) -> str:
+def _checks(findings: list[Finding], left_out: Collection[str]) -> str:
     rows = []
     for check in CHECKS:
         about = [f for f in findings if f.check == check.name]
@@ -80,6 +86,8 @@ def _checks(findings: list[Finding]) -> str:
             says = '<span class="bad">✗ error</span>'
         elif worst:
             says = "! warning"
+        elif check.name in left_out:
+            says = "– not checked"
         what = check.what[0].upper() + check.what[1:]
         rows.append([html.text(what), check.name, says])
     note = "What was looked at. --skip NAME leaves a check out."

@@ -98,19 +98,19 @@ def _unmatched(src: Path, found: Matched, binary: bool) -> list[Finding]:
     missing += "dot."
     empty = [] if found.pairs or found.images_alone else [found.images]
     faults = (
-        (found.images_alone, "images have no mask", missing),
-        (found.masks_alone, "masks have no image", missing),
+        (found.images_alone, "Images without a mask", missing),
+        (found.masks_alone, "Masks without an image", missing),
         (
             doubled,
-            "files have the name of another",
+            "Files that share their name with another",
             "Rename or remove them: a mask is found by its image's name.",
         ),
         (
             [] if binary else found.lossy,
-            "masks are JPEG, which changes ids and colours",
+            "Masks that are JPEG, which changes ids and colours",
             "Export the masks again, as PNG.",
         ),
-        (empty, "folders hold no image", "Add images, or remove the folder."),
+        (empty, "Folders without an image", "Add images, or remove the folder."),
     )
     return [
         error("pairs", _some(src, files, what), fix)
@@ -121,7 +121,7 @@ def _unmatched(src: Path, found: Matched, binary: bool) -> list[Finding]:
 
 def _some(src: Path, found: list[Path], what: str) -> str:
     names = ", ".join(str(file.relative_to(src)) for file in found[:3])
-    return f"{len(found)} {what} ({names}{', ...' if len(found) > 3 else ''})."
+    return f"{what}: {len(found)} ({names}{', ...' if len(found) > 3 else ''})."
 
 
 def _bytes(image: Path, mask: Path) -> Bytes:

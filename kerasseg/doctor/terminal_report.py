@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection
 
 from kerasseg.doctor.checks import CHECKS
 from kerasseg.doctor.class_balance import Balance, recipe
@@ -12,16 +13,26 @@ from kerasseg.doctor.survey import Survey
 WIDTH = 88
 
 
-def table(survey: Survey, findings: list[Finding], balances: list[Balance]) -> str:
-    """All findings with their fixes, and the classes where `balances` has some."""
+def table(
+    survey: Survey,
+    findings: list[Finding],
+    balances: list[Balance],
+    left_out: Collection[str] = (),
+) -> str:
+    """All findings with their fixes, and the classes where `balances` has some.
+
+    left_out: names of the checks that were not done.
+    """
     splits = ", ".join(f"{split} {len(f)}" for split, f in survey.splits.items())
     lines = [f"{len(survey.facts)} images ({splits})", ""]
     for finding in findings:
         lines += _wrapped(f"{finding.severity:9}{finding.check:13}", finding.says)
         lines += _wrapped(" " * 22 + "Fix: ", finding.fix)
     bad = {finding.check for finding in findings}
-    healthy = dict.fromkeys(c.name for c in CHECKS if c.name not in bad)
-    lines += [*_wrapped("no finding of         ", ", ".join(healthy)), ""]
+    healthy = [c.name for c in CHECKS if c.name not in {*bad, *left_out}]
+    lines += _wrapped("no finding of         ", ", ".join(healthy))
+    unseen = [c.name for c in CHECKS if c.name in left_out]
+    lines += [*_wrapped("not checked           ", ", ".join(unseen)), ""]
     if balances:
         lines += [*_classes(survey.classes.names, balances), "", recipe(balances[0])]
     return "\n".join(lines)

@@ -291,7 +291,10 @@ FAULTS = {
     "mask cut short": (cut_short("masks"), ("error", "corrupt", "mask .*000.png")),
     "no image": (no_image_at_all, ("error", "corrupt", "format is unknown")),
     "blank image": (blank_image, ("warning", "blank", "one colour")),
-    "image without mask": (without_mask, ("error", "pairs", "1 images have no mask")),
+    "image without mask": (
+        without_mask,
+        ("error", "pairs", "Images without a mask: 1"),
+    ),
     "JPEG mask": (jpeg_mask, ("error", "pairs", "JPEG")),
 }
 """Fault: how it is planted, and severity, check and words of the finding."""

@@ -42,6 +42,9 @@ def test_errors_fail_unless_skipped(folder, capsys):
     assert run(folder) == 1
     text = capsys.readouterr().out
     assert re.search("error +swapped", text) and "Fix: Swap" in text
+    # What was not looked at is not called healthy.
+    assert re.search("not checked +size, exif,", text)
+    assert "– not checked" in (folder.parent / "doctor.html").read_text()
     assert run(folder, "--images", "masks", "--masks", "images") == 0
     patients.folders_swapped(folder)
     patients.copied(folder)

@@ -37,7 +37,7 @@ def load(
     it gives colours, palette and RGB masks are read by colour (black = ignore, unless a
     class is black).
     Without a folder val, images are chosen for it by the hash of their names. Frames of
-    one video must not be parted so: then make the folder val yourself.
+    one video must not be divided like this: make the folder val yourself.
 
     Args:
         src: Folder of the dataset, SRC.
