@@ -26,7 +26,7 @@ SEQUENCE = 0.8
 their split: frames of CamVid (1 s apart) 0.96 to 0.99, ISBI slices 1.0, unrelated
 nuclei 0.51."""
 
-PARTED = 0.2
+ELSEWHERE = 0.2
 """Share of a split with a neighbour in another. CamVid's own val: 0.02; CamVid's train
 images divided by the hash of their names, with a share of 0.2: 0.95."""
 
@@ -77,20 +77,20 @@ def sequence(survey: Survey) -> list[Finding]:
     found = []
     splits = survey.splits
     for smaller in sorted(splits, key=lambda s: len(splits[s])):
-        parted = _parted(survey, smaller)
-        if len(parted) < 5 or len(parted) < PARTED * len(splits[smaller]):
+        elsewhere = _neighbours_elsewhere(survey, smaller)
+        if len(elsewhere) < 5 or len(elsewhere) < ELSEWHERE * len(splits[smaller]):
             continue
-        alike = _likeness([(a, b) for a, b in parted])
-        others = _median_likeness([a for a, _ in parted], splits[smaller])
+        alike = _likeness([(a, b) for a, b in elsewhere])
+        others = _median_likeness([a for a, _ in elsewhere], splits[smaller])
         share = float((alike > others).mean())
         if share >= SEQUENCE:
-            says = f"{len(parted)} of {len(splits[smaller])} images of split "
+            says = f"{len(elsewhere)} of {len(splits[smaller])} images of split "
             says += f"'{smaller}' are neighbours by number of images in other splits, "
             says += f"and {share:.0%} of them resemble that neighbour more than their "
             says += "own split: frames of one video, or slices of one volume, were "
             says += "dealt at random."
             fix = "Put whole videos, or long stretches of them, into one split."
-            found.append(error("sequence", says, fix, parted))
+            found.append(error("sequence", says, fix, elsewhere))
             break  # the other splits only mirror it
     return found
 
@@ -117,7 +117,7 @@ def _alike(one: list[Facts], other: list[Facts]) -> list[tuple[Facts, Facts]]:
     return found
 
 
-def _parted(survey: Survey, split: str) -> list[tuple[Facts, Facts]]:
+def _neighbours_elsewhere(survey: Survey, split: str) -> list[tuple[Facts, Facts]]:
     """Images of a split, each with a neighbour by number that is in another split."""
     series = defaultdict(list)
     for facts in survey.good:

@@ -59,6 +59,7 @@ FAULTS = {
         "tif",
     ),
     "colours": (lambda ids: Image.fromarray(PALETTE[ids]), "png"),
+    "beyond the palette": (lambda ids: with_palette(ids * 3), "bmp"),
 }
 
 

@@ -77,7 +77,7 @@ def load(
             are 0 1 2 in three_band and 4 2 1 in M.
         percentiles: Percentiles of a band that become 0 and 255.
         val_share: Share of the places to validate on, by the hash of their number: the
-            first of ID; tiles of one place are not parted.
+            first of ID; tiles of one place stay together.
 
     Raises:
         UserError: files that are missing or are not laid out like this.

@@ -137,6 +137,10 @@ def test_coco_splits_and_empty_images(tmp_path):
         (annotation(3, 1, {"size": [6, 8], "counts": [9, 3]}), "cannot be decoded"),
         (annotation(3, 1, {"size": [6, 8], "counts": [9, 300]}), "cannot be decoded"),
         (annotation(3, 1, {"size": [6, 8], "counts": "zzzzzz"}), "cannot be decoded"),
+        # Too short: pycocotools would leave the other pixels as memory happens to be.
+        (annotation(3, 1, {"size": [6, 8], "counts": ""}), "not those of"),
+        (annotation(3, 1, {"size": [6, 8], "counts": "99"}), "not those of"),
+        (annotation(3, 1, {"size": [6, 8], "counts": [9, 9]}), "not those of"),
         (annotation(3, 1, {"size": [6, 8], "counts": "o"}), "are cut short"),
         (annotation(3, 1, {"size": [6, 8], "counts": "11~"}), "are not text of COCO's"),
         (annotation(3, 1, {"size": [6, 8]}), "cannot be decoded"),
