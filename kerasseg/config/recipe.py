@@ -92,8 +92,9 @@ def _cli(flags: list[str], default: Config, prog: str) -> Config:
     flags, policies = _without_policies(flags)
     for name in policies:
         if name not in POLICIES:
+            file = f"{prog} " if prog.endswith(":") else ""
             raise UserError(
-                f"{prog} --augment.policy: unknown '{name}'. "
+                f"{file}--augment.policy: unknown '{name}'. "
                 f"Known: {', '.join(POLICIES)}."
             )
         default = dataclasses.replace(default, augment=POLICIES[name])
