@@ -58,10 +58,11 @@ class Devices:
         from kerasseg.fit.fused_normalisation import fused
         from kerasseg.fit.replicas import synchronised
 
-        if self.strategy:
-            return synchronised(network)
-        on_cpu = keras.backend.backend() == "tensorflow" and not self.gpu
-        return fused(network) if on_cpu and not xla else network
+        if keras.backend.backend() == "tensorflow" and not self.gpu and not xla:
+            # Also before `synchronised`: a copy draws random states of its own, and
+            # dropout must be the same on any number of devices.
+            network = fused(network)
+        return synchronised(network) if self.strategy else network
 
     def wait(self, what: str) -> None:
         """Returns when all processes have called this with the same `what`."""
