@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
             else:
                 drawn = _picture(source, target, segment, taxonomy, asked)
                 sheet = [*sheet, drawn] if len(sheet) < SHEET else sheet
-        except ValueError as error:
+        except UserError as error:
             failed.append(str(error))
             print(f"Left out: {error}", file=sys.stderr)
     if sheet and not asked.litert:
@@ -101,11 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
     add(
         "--threads",
-        type=int,
+        type=_count,
         default=0,
         help="threads of --litert; 0: as many as there are cores, up to 4",
     )
-    add("--frames", type=int, default=0, help="frames of a video or camera; 0: all")
+    add("--frames", type=_count, default=0, help="frames of a video or camera; 0: all")
     add("--show", action="store_true", help="show frames in a window too; q ends it")
     return parser
 
@@ -114,6 +114,13 @@ def _opacity(word: str) -> float:
     value = float(word)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, is {word}")
+    return value
+
+
+def _count(word: str) -> int:
+    value = int(word)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, is {word}")
     return value
 
 

@@ -6,6 +6,7 @@ The page asks for nothing from outside: pictures, drawings and style are inside 
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -228,12 +229,12 @@ def _exports(gate: list | None) -> str:
             ]
         )
     note = "Scored again on validation records. Agreement: pixels with the same class."
-    titles = ["Artifact", "File", "Size", "mIoU", "Agreement", "Limit", "Gate"]
+    titles = ["Artefact", "File", "Size", "mIoU", "Agreement", "Limit", "Gate"]
     return html.table(note, titles, rows, text_columns=2)
 
 
 def _commands(run: Path) -> str:
-    where = run.name if run.is_absolute() else run
+    where = shlex.quote(run.name if run.is_absolute() else str(run))
     lines = [
         "# repeat the training, score it again, draw pictures, export",
         f"python -m kerasseg.train {where}/config.toml",

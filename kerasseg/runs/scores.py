@@ -40,8 +40,11 @@ def evaluate(
     matrix, rows true).
 
     Raises UserError when the classes of run and records differ, when the split is
-    unknown or empty, and when trimap is not 0 or a finite number of pixels above it.
+    unknown or empty, when batch is below 1, and when trimap is not 0 or a finite number
+    of pixels above it.
     """
+    if batch < 1:
+        raise UserError(f"--batch must be above 0, got {batch}.")
     if not (trimap >= 0 and np.isfinite(trimap)):
         raise UserError(f"--trimap must be 0 or more pixels, got {trimap}.")
     start_tensorflow()

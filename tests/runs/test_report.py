@@ -175,6 +175,12 @@ def test_escapes_everything_from_outside(tmp_path, rng):
     assert "a & b <i>-1" in page.text
 
 
+def test_commands_can_be_pasted_whatever_the_name(tmp_path, rng):
+    _, page = written(make_run(tmp_path / "my run-1", rng, ["sky"]))
+    assert "python -m kerasseg.train 'my run-1'/config.toml" in page.text
+    assert "python -m kerasseg.evaluate 'my run-1'" in page.text
+
+
 @pytest.mark.parametrize("classes", [1, 150])
 def test_any_number_of_classes(tmp_path, rng, classes):
     names = [f"kind {i}" for i in range(classes)]

@@ -64,6 +64,11 @@ def test_widths_that_cannot_be(tmp_path, width):
         scores.evaluate(tmp_path, tmp_path, "val", tmp_path, trimap=width)
 
 
+def test_a_batch_holds_an_image(tmp_path):
+    with pytest.raises(UserError, match="--batch must be above 0, got 0"):
+        scores.evaluate(tmp_path, tmp_path, "val", tmp_path, batch=0)
+
+
 def test_a_split_without_samples():
     with pytest.raises(UserError, match="Nothing to score"):
         scores.score(network, [], TWO)
