@@ -14,7 +14,7 @@ DRAWN = 50
 @dataclass(frozen=True)
 class Work:
     """folder: for files of this benchmark; size, crop: height and width of images and
-    of training crops; count: images on disk; run: a run to take for inference, or ""."""
+    of training crops; count: images on disk; run: a run for inference, or ""."""
 
     folder: str
     model: str = "deeplab_v3plus_efficientnet_lite0"

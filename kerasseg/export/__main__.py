@@ -19,9 +19,8 @@ from kerasseg.export.run import Export, export_run
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Export, args=argv, prog="python -m kerasseg.export")
     run = Path(asked.run) if asked.run else runs.newest()
-    settings = runs.settings(run)
-    records = asked.records or settings.data.records or run / "records"
-    rows = export_run(run, records, asked.split or settings.data.val, asked)
+    data = runs.settings_for(run, asked.records).data
+    rows = export_run(run, data.records, asked.split or data.val, asked)
     if not all(row["passed"] for row in rows):
         sys.exit(3)
 

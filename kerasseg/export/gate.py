@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     import keras
 
 
-class Rejected(UserError):
-    """A file of an export broke a limit of the gate."""
-
-
 def check(
     network: keras.Model,
     files: dict[str, Path],

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import keras
 
 
+class Rejected(UserError):
+    """A file of an export broke a limit of the gate."""
+
+
 @dataclass(frozen=True)
 class Export:
     """Write files of a run for servers and devices, scored against the network."""
@@ -58,8 +62,6 @@ def export(run: Path, records: str | Path, split: str) -> None:
     Raises Rejected when a file breaks a limit of the gate; it is kept in
     RUN/export/rejected.
     """
-    from kerasseg.export.gate import Rejected
-
     asked = Export(formats=("saved_model", "float32"))
     if not all(row["passed"] for row in export_run(run, records, split, asked)):
         raise Rejected(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.util
 import logging
+import os
 import signal
 import ssl
 from collections.abc import Callable
@@ -66,6 +67,8 @@ def main(argv: list[str]) -> None:
     run = Path(asked.run) if asked.run else runs.newest()
     folder = run / "export" if (run / "export").is_dir() else run
     _check(asked, folder)
+    # gRPC reports a port that is taken on stderr too.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     start_tensorflow()
     with silenced():
@@ -137,7 +140,13 @@ async def serve(
     )
     await runner.setup()
     site = web.TCPSite(runner, asked.host, asked.port, ssl_context=_tls(asked))
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        raise UserError(
+            f"Cannot listen on {asked.host}:{asked.port}: is the port taken? Choose "
+            "--port."
+        ) from error
     await remote.start()
     follower = asyncio.create_task(versions.follow(asked.poll))
     scheme = "https" if asked.cert else "http"

@@ -121,7 +121,7 @@ class Batcher:
         return taken
 
     async def _run(self, batch: list[_Waiting]) -> bool:
-        """Whether the batch was answered; a single request is, at least by its error."""
+        """Whether the batch was answered; a request alone gets its error as answer."""
         batch = [one for one in batch if not one.answer.done()]
         if not batch:
             return True

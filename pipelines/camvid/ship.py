@@ -1,10 +1,10 @@
-"""Makes saved_models/road_scene of a run: small enough for git, scored as it is kept.
+"""Makes saved_models/road_scene from a run: small enough for git, scored as it is kept.
 
     python pipelines/camvid/ship.py RUN [OUT]     # RUN: what kerasseg.adjust wrote
 
 Kernels are stored as float16 (Keras reads them as float32), which halves network.keras.
-Everything else is made of that network, not of the run's: metrics.json on validation,
-the int8 LiteRT file, its gate (within 0.5 points of mIoU) and the card.
+Everything else is made from that network, not from the run's: metrics.json on
+validation, the int8 LiteRT file, its gate (within 0.5 points of mIoU) and the card.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ import numpy as np
 
 from kerasseg import adjust, config, runs
 from kerasseg.export.formats import Limits
-from kerasseg.export.run import Export, export_run
+from kerasseg.export.run import Export, Rejected, export_run
 from kerasseg.files import atomic
 from kerasseg.runs import scores
 
@@ -70,7 +70,7 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         print(scores.table(result, runs.taxonomy(small).names))
         asked = Export(formats=("int8",), limits=Limits(int8=0.5))
         if not all(row["passed"] for row in export_run(small, records, split, asked)):
-            raise ValueError("The gate was not passed: nothing is shipped.")
+            raise Rejected("The gate was not passed: nothing is shipped.")
         bias = json.loads((small / adjust.FILE).read_text())
         means = {
             name: np.mean(bias[f"halves_{name}"]) for name in ("before", "crossed")

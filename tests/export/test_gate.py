@@ -169,7 +169,7 @@ def test_a_file_that_breaks_a_limit_raises_rejected(own_run, monkeypatch):
     """As at the end of a training."""
     row = {"passed": False}
     monkeypatch.setattr(exporting, "export_run", lambda *_: [row])
-    with pytest.raises(gate.Rejected, match=r"rejected\. See the table above"):
+    with pytest.raises(exporting.Rejected, match=r"rejected\. See the table above"):
         exporting.export(own_run, "records", "val")
 
 

@@ -1,5 +1,6 @@
 """The server as it lives: many clients, a full queue, new versions, a stop."""
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,10 @@ import urllib3
 from servers import ServerProcess
 
 from kerasseg.export.saved_model import signatures
-from kerasseg.serve.__main__ import main
+from kerasseg.serve.__main__ import Serve, main, serve
 from kerasseg.serve.client import GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
+from kerasseg.serve.versions import Versions
 
 for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
@@ -130,6 +132,20 @@ def test_stopping_answers_what_runs(start, folder, capsys):
     assert len(answers) == 6
     server.wait()
     assert "Stopping." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flag", ["port", "grpc_port"])
+def test_a_port_that_is_taken_is_named(server, folder, flag):
+    taken = int((server.rest if flag == "port" else server.grpc).rpartition(":")[2])
+    asked = Serve(**{"port": 0, "grpc_port": 0} | {flag: taken})
+    versions = Versions("street", folder)
+
+    async def run():
+        await serve(versions, asked, asyncio.Event(), print)
+
+    option = flag.replace("_", "-")
+    with pytest.raises(ValueError, match=f"{taken}: is the port taken.*--{option}"):
+        asyncio.run(run())
 
 
 @pytest.mark.processes
