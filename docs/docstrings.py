@@ -27,7 +27,15 @@ def markdown(text: str) -> str:
         (i for i, part in enumerate(parts) if SECTION.match(part.split("\n")[0])),
         len(parts),
     )
-    return "\n\n".join([*map(_paragraph, parts[:section]), *parts[section:]])
+    parts = [*map(_paragraph, parts[:section]), *parts[section:]]
+    return "\n\n".join(map(_example, parts))
+
+
+def _example(text: str) -> str:
+    """Lines with >>> as a section of their own: one without a heading is prose."""
+    if not text.startswith(">>>"):
+        return text
+    return "\n".join(["Examples:", *(f"    {line}" for line in text.split("\n"))])
 
 
 def _paragraph(text: str) -> str:
