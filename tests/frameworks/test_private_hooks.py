@@ -81,6 +81,9 @@ def test_update_all_replaces_the_update_of_an_optimizer():
 
 
 @pytest.mark.agnostic
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="there `stateless_apply` does its work"
+)
 @pytest.mark.parametrize("gradient, calls", [(2.0, 1), (np.inf, 0)])
 def test_apply_finite_is_called_for_finite_gradients_only(gradient, calls):
     seen = []
