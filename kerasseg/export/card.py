@@ -1,12 +1,14 @@
-"""The card of an export: what each file is, takes, gives, costs, scores, and may not.
+"""The model card of an export: accuracy, size, speed, use, limits, origin of its files.
 
 One list of parts is written twice: card.md for repositories, card.html for reading.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 from kerasseg import runs
 from kerasseg.data.format.description import describe
@@ -17,15 +19,20 @@ from kerasseg.export.litert import flatbuffer, snippets
 from kerasseg.export.runners import runner
 from kerasseg.files import atomic
 
+Parts: TypeAlias = Iterator[tuple]
+"""Of ("section", title), ("text", words), ("list", items), ("code", language, its short
+name, lines) and ("table", note, titles, rows)."""
 WEAK = 0.5
-"""IoU below which a class is named among the limits."""
+"""Classes of a lower IoU are named among the known limits."""
 
 
-def write(run: Path, rows: list[dict], records, size: tuple[int, int]) -> Path:
-    """Writes RUN/export/card.md and card.html; `rows` are the gate's, see `gate.check`;
-    size: height and width of the network.
+def write(
+    run: Path, rows: list[dict], records: str | Path, size: tuple[int, int]
+) -> Path:
+    """Writes RUN/export/card.md and card.html; returns the latter.
 
-    Measures the latency of the files that passed, but the SavedModel's.
+    rows: of the gate, see `gate.check`; size: height and width of the network. Measures
+    the latency of the files that passed, except that of the SavedModel.
     """
     folder, taxonomy = run / "export", runs.taxonomy(run)
     accepted = [row for row in rows[1:] if row["passed"]]
@@ -55,7 +62,7 @@ def write(run: Path, rows: list[dict], records, size: tuple[int, int]) -> Path:
     return folder / "card.html"
 
 
-def _accuracy(rows, names):
+def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
     yield "section", "Accuracy"
     titles = [
         "Artefact",
@@ -99,7 +106,7 @@ def _accuracy(rows, names):
     )
 
 
-def _cost(folder: Path, devices, height: int, width: int):
+def _cost(folder: Path, devices: list[dict], height: int, width: int) -> Parts:
     yield "section", "Size and speed"
     if not devices:
         yield "text", "No file for devices was accepted, so none was measured."
@@ -131,7 +138,9 @@ def _cost(folder: Path, devices, height: int, width: int):
     yield "table", note, ["Operator", *counts], rows
 
 
-def _contract(accepted, height: int, width: int, names):
+def _contract(
+    accepted: list[dict], height: int, width: int, names: Sequence[str]
+) -> Parts:
     yield "section", "Input and output"
     yield (
         "text",
@@ -186,7 +195,7 @@ def _contract(accepted, height: int, width: int, names):
             yield "code", language, short, code
 
 
-def _limits(network, names, height: int, width: int):
+def _limits(network: dict, names: Sequence[str], height: int, width: int) -> Parts:
     yield "section", "Known limits"
     pairs = zip(names, network["iou"], strict=True)
     weak = [
@@ -210,7 +219,7 @@ def _limits(network, names, height: int, width: int):
     yield "list", limits
 
 
-def _origin(run: Path, records, network):
+def _origin(run: Path, records: str | Path, network: dict) -> Parts:
     yield "section", "Licence and data"
     described = describe(records)
     settings = runs.settings(run)
@@ -231,7 +240,7 @@ def _origin(run: Path, records, network):
     )
 
 
-def _markdown(name: str, lead: str, parts) -> str:
+def _markdown(name: str, lead: str, parts: list[tuple]) -> str:
     lines = [f"# {name}", "", lead, ""]
     for kind, *content in parts:
         if kind == "section":
@@ -251,7 +260,7 @@ def _markdown(name: str, lead: str, parts) -> str:
     return "\n".join(lines)
 
 
-def _html(parts) -> str:
+def _html(parts: list[tuple]) -> str:
     sections: list[tuple[str, str]] = []
     for kind, *content in parts:
         if kind == "section":

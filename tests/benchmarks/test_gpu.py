@@ -1,5 +1,6 @@
 """benchmarks/gpu.py: its Torch networks are the Keras ones, and the script runs."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,10 +15,14 @@ torch = pytest.importorskip("torch")
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.fixture
-def twins(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS / "peer")
-    return pytest.importorskip("networks").NETWORKS
+@pytest.fixture(scope="module")
+def twins():
+    # By its file: tests/ has a module of the same name.
+    file = BENCHMARKS / "peer" / "networks.py"
+    spec = importlib.util.spec_from_file_location("twin_networks", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.NETWORKS
 
 
 @pytest.mark.parametrize(

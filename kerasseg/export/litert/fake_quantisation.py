@@ -186,7 +186,9 @@ class FrozenBatchNormalization(layers.BatchNormalization):
         factor: Any = ops.rsqrt(variance + self.epsilon)
         return factor * self.gamma if self.scale else factor
 
-    def call(self, inputs: Tensor, training=None, mask=None) -> Tensor:
+    def call(
+        self, inputs: Tensor, training: Any = None, mask: Tensor | None = None
+    ) -> Tensor:
         if not self.folded:
             return super().call(inputs, training=False, mask=mask)
         mean: Any = self.moving_mean
@@ -210,6 +212,7 @@ class _Rounding:
     rounds = True
 
     def fold(self, norm: FrozenBatchNormalization) -> None:
+        """Takes the factor of the batch normalisation into the kernel."""
         norm.folded = True
         self.norm = _Untracked(norm)
 
