@@ -55,7 +55,7 @@ LEVEL = {
     "serve": 15,
     "demo": 15,
 }
-"""Part of kerasseg -> level. An import points to a lower level, or stays in its part."""
+"""Part of kerasseg -> level. An import points to a lower level or stays in its part."""
 COMMAND, LIST_OF_COMMANDS = 20, 21
 
 WITHOUT_TENSORFLOW = {

@@ -31,11 +31,16 @@ INTEGRITY = (
 ARCHIVE = f"litertjs-core-{VERSION}.tgz"
 LIMIT = 40_000_000
 
-RUNTIMES = ("litert_wasm_threaded_internal", "litert_wasm_internal")
-RUNTIMES += ("litert_wasm_compat_internal",)
+RUNTIMES = (
+    "litert_wasm_threaded_internal",
+    "litert_wasm_internal",
+    "litert_wasm_compat_internal",
+)
 """For browsers with threads, without, and without relaxed SIMD either."""
-FILES = ("dist/index.js",)
-FILES += tuple(f"wasm/{name}.{kind}" for name in RUNTIMES for kind in ("js", "wasm"))
+FILES = (
+    "dist/index.js",
+    *(f"wasm/{name}.{kind}" for name in RUNTIMES for kind in ("js", "wasm")),
+)
 
 
 def load(source: str | Path = "") -> dict[str, bytes]:

@@ -42,9 +42,9 @@ def duplicates(survey: Survey) -> list[Finding]:
     for group in equal.values():
         splits = {f.entry.split for f in group}
         first = group[0]
-        other = next((f for f in group if f.entry.split != first.entry.split), None)
         if len(splits) > 1:
-            across.append((first, other))
+            others = (f for f in group if f.entry.split != first.entry.split)
+            across.append((first, next(others)))
         elif len(group) > 1:
             within.append((first, group[1]))
     found = []

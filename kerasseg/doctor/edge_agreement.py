@@ -105,8 +105,8 @@ def _spectrum(plane: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _gradient(image: np.ndarray) -> np.ndarray | None:
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    gray = cv2.GaussianBlur(gray, (0, 0), 1.0)
-    across, down = (cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
+    smooth = cv2.GaussianBlur(gray, (0, 0), 1.0)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
     length = np.sqrt(np.hypot(across, down))
     length -= cv2.blur(length, (65, 65))
     deviation = float(length.std())

@@ -47,7 +47,12 @@ def check(
     counted = _count(network, files, batches, flip)
     if not counted.matrices["network"].any():
         raise UserError("Nothing to score: the split has no labelled pixel.")
-    first = {"format": "network", "name": "network", "file": "", "bytes": 0}
+    first: dict[str, Any] = {
+        "format": "network",
+        "name": "network",
+        "file": "",
+        "bytes": 0,
+    }
     first |= _scores(counted.matrices["network"]) | {"agreement": None, "passed": True}
     rows = [first]
     for name, file in files.items():

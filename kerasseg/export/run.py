@@ -150,11 +150,17 @@ def _write(
 
     taxonomy = runs.taxonomy(run)
     names = tuple(dict.fromkeys(asked.formats))
-    files = {name: aside / ARTEFACTS[name].file for name in names}
+    files: dict[str, Path] = {name: aside / ARTEFACTS[name].file for name in names}
     for name, file in files.items():
         if name == "saved_model":
-            options = {"name": run.name, "max_pixels": asked.max_pixels} | _ways(asked)
-            signatures.write(network, file, taxonomy, **options)
+            signatures.write(
+                network,
+                file,
+                taxonomy,
+                name=run.name,
+                max_pixels=asked.max_pixels,
+                **_ways(asked),
+            )
         elif name not in formats.LITERT:
             engines.write(network, name, file, taxonomy)
     _write_litert(run, network, images, asked, files)

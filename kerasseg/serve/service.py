@@ -32,7 +32,10 @@ class Service:
         self.versions, self.limit, self.stopping = versions, limit, False
         self._batcher, self._timeout, self._running = batcher, timeout, 0
         self.registry = prometheus.CollectorRegistry()
-        own = {"registry": self.registry, "namespace": "kerasseg_serve"}
+        own: dict[str, Any] = {
+            "registry": self.registry,
+            "namespace": "kerasseg_serve",
+        }
         self._requests = prometheus.Counter(
             "requests", "Predict requests.", ("protocol", "code"), **own
         )

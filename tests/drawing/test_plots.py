@@ -80,6 +80,7 @@ def test_curves_refuse_nothing_to_draw(history):
 
 
 def test_plots_do_not_touch_pyplot():
-    code = "import sys; from kerasseg.drawing import plots; plots.curves({'loss': [1.0]})"
+    code = "import sys; from kerasseg.drawing import plots; "
+    code += "plots.curves({'loss': [1.0]})"
     code += "; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -49,9 +49,8 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
                     continue
                 folder = root / labels.format(split)
                 files = (root / images.format(split)).glob("*.jpg")
-                pairs = with_labels(
-                    files, lambda f, at=folder, end=end: at / (f.stem + end)
-                )
+                masks = {file: folder / (file.stem + end) for file in files}
+                pairs = with_labels(masks, masks.__getitem__)
                 splits |= {split: pairs} if pairs else {}
     if not splits:
         raise UserError(

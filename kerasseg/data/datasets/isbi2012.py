@@ -6,8 +6,10 @@ U-Net (Ronneberger et al. 2015) was trained.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -50,6 +52,8 @@ def load(
     if not src.is_dir():
         raise UserError(f"Folder {src} does not exist. Check the path.")
     check_share(val_share)
+    slices: Sequence
+    read: Callable[[Any], Sample]
     if (src / STACKS[0]).is_file():
         slices, read = _pages(src), partial(_read_page, src)
     elif (src / FOLDERS[0]).is_dir():

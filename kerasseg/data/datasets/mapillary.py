@@ -60,7 +60,8 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
         labels = folders[folder]
         images = (src / folder / "images").glob("*.jpg")
         if labels:
-            pairs = with_labels(images, lambda f, at=labels: at / f"{f.stem}.png")
+            masks = {image: labels / f"{image.stem}.png" for image in images}
+            pairs = with_labels(masks, masks.__getitem__)
             read = partial(_read, known=known, instances=labels.name == "instances")
             splits |= {name: Samples(pairs, read, id=stem)} if pairs else {}
     if not splits:

@@ -100,8 +100,8 @@ class Light:
         """Picture uint8 (h, w, 3) of one albedo under a brightness (h, w), 0..2."""
         steps = np.arange(256)[:, None] / 128
         table = self.shade_all(steps * np.asarray(albedo), depth, normal)
-        steps = cv2.convertScaleAbs(brightness, alpha=128)
-        return cv2.LUT(cv2.cvtColor(steps, cv2.COLOR_GRAY2RGB), table[None])
+        entries = cv2.convertScaleAbs(brightness, alpha=128)
+        return cv2.LUT(cv2.cvtColor(entries, cv2.COLOR_GRAY2RGB), table[None])
 
 
 def paint_sky(
@@ -142,7 +142,7 @@ def expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     x = np.linspace(-1, 1, width, dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     vignette = 1 - np.float32(rng.uniform(0.02, 0.16)) * (x * x + y * y)
-    picture = image * (vignette[..., None] * gain.astype(np.float32))
+    picture: np.ndarray = image * (vignette[..., None] * gain.astype(np.float32))
     sigma = rng.uniform(0, 0.55)
     if sigma > 0.25:
         picture = cv2.GaussianBlur(picture, (3, 3), sigma)

@@ -65,8 +65,8 @@ def for_file(file: str, height: int, width: int) -> dict[str, tuple[str, str]]:
 
     height, width: of the network, pixels.
     """
-    values = {"file": file, "stem": file.rsplit(".", 1)[0]}
-    values |= {"height": height, "width": width}
+    stem = file.rsplit(".", 1)[0]
+    values = {"file": file, "stem": stem, "height": height, "width": width}
     return {
         language: (short, lines.format(**values))
         for language, (short, lines) in LANGUAGES.items()

@@ -37,12 +37,13 @@ def read_legend(file: Path) -> Legend:
     """
     if not file.is_file():
         raise UserError(f"Legend {file} does not exist. Check --legend.")
-    names, colours = [], []
+    names: list[str] = []
+    colours: list[tuple[int, ...]] = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         words = re.split(r"[\s,;]+", line.strip(" \t,;\ufeff"))
         if words == [""] or words[0].startswith("#"):
             continue
-        colour = ()
+        colour: tuple[int, ...] = ()
         if len(words) > 3 and all(w.isdigit() for w in words[-3:]):
             words, colour = words[:-3], tuple(map(int, words[-3:]))
         elif len(words) > 3 and all(w.isdigit() for w in words[:3]):
@@ -55,7 +56,7 @@ def read_legend(file: Path) -> Legend:
         colours.append(colour)
     if not names:
         raise UserError(f"Legend {file} is empty. Write one class name a line.")
-    given = [c for c in colours if c]
+    given = [(c[0], c[1], c[2]) for c in colours if c]
     if given and len(given) != len(names):
         missing = names[colours.index(())]
         raise UserError(
