@@ -2,6 +2,10 @@
 
 Everything linear in the colours (brightness, contrast, saturation, hue, colour cast)
 is one 3 x 3 matrix and one offset per sample.
+
+Each function takes an image (B, h, w, 3) float32, 0..255, the numbers (B, NUMBERS),
+uniform in [0, 1), and the policy with its ranges and probabilities; it returns an image
+like the first, not yet clipped to 0..255.
 """
 
 from __future__ import annotations
@@ -31,14 +35,6 @@ def colour(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
 
     A colour is luma + chroma (YIQ): saturation stretches chroma, hue turns it,
     contrast stretches both around the image's mean, brightness and cast multiply.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the ranges.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
     """
     share = {
         name: per_sample(around(single(numbers, name), getattr(policy, name)))
@@ -58,32 +54,14 @@ def colour(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
 
 
 def gamma(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """255 (x / 255)^gamma, with the ends 0 and 255 fixed.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the range of gamma.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
-    """
+    """255 (x / 255)^gamma, with the ends 0 and 255 fixed."""
     exponent = log_uniform(single(numbers, "gamma"), *policy.gamma)[:, None, None, None]
     light = ops.log(ops.clip(image, 1e-3, 255.0) * (1 / 255))
     return ops.exp(exponent * light) * 255
 
 
 def blur(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """A share of a binomial blur: (1 4 6 4 1) / 16 down and across, sigma 1 pixel.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the probability.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
-    """
+    """A share of a binomial blur: (1 4 6 4 1) / 16 down and across, sigma 1 pixel."""
     share = amount(single(numbers, "blur"), policy.blur)[:, None, None, None]
     x = ops.pad(image, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="reflect")
     x = x[:, :-4] + x[:, 4:] + 4 * (x[:, 1:-3] + x[:, 3:-1]) + 6 * x[:, 2:-2]
@@ -101,14 +79,6 @@ def noise(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
 
     The four bytes of a hash of (sample, pixel) are four uniform deviates; sums and
     differences of them are uncorrelated and close to normal.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the probability and the largest standard deviation.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
     """
     height, width = image.shape[1:3]
     strength, seed = ops.split(slot(numbers, "noise"), 2, axis=1)
@@ -130,14 +100,6 @@ def jpeg(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """Quantises 8 x 8 cosine blocks of YCbCr with JPEG's tables (ITU-T T.81, annex K).
 
     Colour is not subsampled. Quality scales the tables as libjpeg does.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the probability and the lowest quality.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
     """
     height, width = image.shape[1:3]
     drawn = amount(single(numbers, "jpeg"), policy.jpeg)[:, None, None, None]

@@ -1,4 +1,9 @@
-"""Shadows, fog and rain, drawn over an image."""
+"""Shadows, fog and rain, drawn over an image.
+
+Each function takes an image (B, h, w, 3) float32, 0..255, the numbers (B, NUMBERS),
+uniform in [0, 1), and the policy with its ranges and probabilities; it returns an image
+like the first, not yet clipped to 0..255.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +22,7 @@ HAZE = 215.0
 
 
 def shadow(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """Darkens a wedge between two lines through one point; its edge is soft.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the probability.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
-    """
+    """Darkens a wedge between two lines through one point; its edge is soft."""
     u = slot(numbers, "shadow")
     depth = 0.65 * amount(u[:, 0], policy.shadow)
     down, right = _places(image)
@@ -43,16 +39,7 @@ def shadow(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
 
 
 def fog(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """Mixes in grey: most at a horizon in the upper half, little at the bottom.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the probability.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
-    """
+    """Mixes in grey: most at a horizon in the upper half, little at the bottom."""
     u = slot(numbers, "fog")
     thick = uniform(amount(u[:, 0], policy.fog), 0.0, 0.75)
     horizon = uniform(u[:, 1], 0.2, 0.5)
@@ -64,16 +51,7 @@ def fog(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
 
 
 def rain(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """Bright slanted streaks: some cells of a slanted grid become drops.
-
-    Args:
-        image: (B, h, w, 3) float32, 0..255.
-        numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the probability.
-
-    Returns:
-        (B, h, w, 3) float32, not yet clipped to 0..255.
-    """
+    """Bright slanted streaks: some cells of a slanted grid become drops."""
     height, width = image.shape[1:3]
     u = slot(numbers, "rain")
     strength = per_sample(amount(u[:, 0], policy.rain))

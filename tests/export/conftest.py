@@ -9,3 +9,11 @@ from kerasseg.export import latency
 def short_measurement(monkeypatch):
     """`latency.measure` runs a network five times instead of for seconds."""
     monkeypatch.setattr(latency, "SECONDS", 0)
+
+
+@pytest.fixture(scope="session")
+def served(tiny_saved_model):
+    """The SavedModel of the tiny network, loaded."""
+    import tensorflow as tf
+
+    return tf.saved_model.load(str(tiny_saved_model))

@@ -21,16 +21,6 @@ PROGRAM = Path(__file__).parent / "predict.c"
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_saved_model):
-    return tiny_saved_model
-
-
-@pytest.fixture(scope="module")
-def served(folder):
-    return tf.saved_model.load(str(folder))
-
-
-@pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     camera = jpeg_png.encoded(jpeg_png.noise(40, 60), orientation=6)
@@ -70,11 +60,11 @@ with tf1.Session(graph=tf.Graph()) as session:
 """
 
 
-def test_a_tf1_session_without_keras(folder, served, files, tmp_path):
+def test_a_tf1_session_without_keras(tiny_saved_model, served, files, tmp_path):
     out = tmp_path / "answer.json"
     given = [str(files / "camera.jpg"), str(files / "screen.png")]
     done = subprocess.run(
-        [sys.executable, "-c", SESSION, str(folder), str(out), *given],
+        [sys.executable, "-c", SESSION, str(tiny_saved_model), str(out), *given],
         capture_output=True,
         text=True,
     )
@@ -115,9 +105,12 @@ def names(folder):
     )
 
 
-def test_a_c_program(folder, served, files, program, tmp_path):
+def test_a_c_program(tiny_saved_model, served, files, program, tmp_path):
     """Written in C: no Python, no Keras, no package of this project."""
-    where, out = [str(folder), *names(folder)], tmp_path / "answer.png"
+    where, out = (
+        [str(tiny_saved_model), *names(tiny_saved_model)],
+        tmp_path / "answer.png",
+    )
     for name in ("camera.jpg", "screen.png"):
         words = [program, *where, files / name, out]
         done = subprocess.run([*map(str, words)], capture_output=True, text=True)
@@ -130,7 +123,7 @@ def test_a_c_program(folder, served, files, program, tmp_path):
     assert "image_bytes[0] cannot be decoded" in done.stdout
 
 
-def test_openvino(folder, served, tmp_path):
+def test_openvino(tiny_saved_model, served, tmp_path):
     """Another company's engine reads the folder and agrees.
 
     It takes the default signature only, and has no antialiased resize: it is given
@@ -139,7 +132,7 @@ def test_openvino(folder, served, tmp_path):
     openvino = pytest.importorskip("openvino")
     from tensorflow.core.protobuf import saved_model_pb2
 
-    copy = shutil.copytree(folder, tmp_path / "1")
+    copy = shutil.copytree(tiny_saved_model, tmp_path / "1")
     model = saved_model_pb2.SavedModel.FromString(
         (copy / "saved_model.pb").read_bytes()
     )

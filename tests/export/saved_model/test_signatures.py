@@ -30,16 +30,6 @@ def network(tiny_network):
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_saved_model):
-    return tiny_saved_model
-
-
-@pytest.fixture(scope="module")
-def served(folder):
-    return tf.saved_model.load(str(folder))
-
-
-@pytest.fixture(scope="module")
 def tiled(tiny_tiled):
     return tf.saved_model.load(str(tiny_tiled))
 
@@ -178,16 +168,16 @@ def test_small_images_are_not_tiled(tiled, served):
     np.testing.assert_allclose(both, mean, atol=1e-5)
 
 
-def test_names_and_colours_lie_in_the_folder(folder, served):
-    values = json.loads((folder / "assets" / "taxonomy.json").read_text())
+def test_names_and_colours_lie_in_the_folder(tiny_saved_model, served):
+    values = json.loads((tiny_saved_model / "assets" / "taxonomy.json").read_text())
     assert Taxonomy.from_json(values) == TAXONOMY
 
 
-def test_warm_up_requests_run(folder, served):
+def test_warm_up_requests_run(tiny_saved_model, served):
     prediction_log_pb2 = pytest.importorskip(
         "tensorflow_serving.apis.prediction_log_pb2"
     )
-    file = folder / "assets.extra" / "tf_serving_warmup_requests"
+    file = tiny_saved_model / "assets.extra" / "tf_serving_warmup_requests"
     records = [one.numpy() for one in tf.data.TFRecordDataset(str(file))]
     assert 1 <= len(records) <= 1000
     for record in records:
