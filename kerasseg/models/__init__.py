@@ -4,14 +4,25 @@
 Keras is imported with the first network that is built, not with this package.
 """
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError
 
-# name -> (module and function in this package, the options that make this network)
-MODELS = {
+if TYPE_CHECKING:
+    import keras
+
+_NORMALISED = {"batch_norm": True, "dropout": 0.0}
+_GRID = {"multi_grid": (1, 2, 4)}
+_FULL = {"separable": False} | _GRID
+_V3, _V3PLUS = "deeplab_v3.deeplab_v3", "deeplab_v3plus.deeplab_v3plus"
+
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "naive": ("naive.naive", {}),
     "fcn32s": ("fcn.fcn32s", {}),
     "fcn16s": ("fcn.fcn16s", {}),
@@ -20,63 +31,27 @@ MODELS = {
     "segnet": ("segnet.segnet", {}),
     "segnet_basic": ("segnet.segnet_basic", {}),
     "unet": ("unet.unet", {}),
-    "unet_small": ("unet.unet", {"filters": 16, "batch_norm": True, "dropout": 0.0}),
-    "unet_fast": (
-        "unet.unet",
-        {"filters": 32, "depth": 3, "stem": 2, "batch_norm": True, "dropout": 0.0},
-    ),
+    "unet_small": ("unet.unet", {"filters": 16} | _NORMALISED),
+    "unet_fast": ("unet.unet", {"filters": 32, "depth": 3, "stem": 2} | _NORMALISED),
     "unet_valid": ("unet.unet", {"padding": "valid"}),
     "unet_reflect": ("unet.unet", {"padding": "reflect"}),
     "unet_efficientnet_lite0": (
         "unet.unet",
-        {
-            "encoder": "efficientnet_lite0",
-            "filters": 16,
-            "depth": 5,
-            "dropout": 0.0,
-            "batch_norm": True,
-        },
+        {"encoder": "efficientnet_lite0", "filters": 16, "depth": 5} | _NORMALISED,
     ),
-    "deeplab_v3plus_efficientnet_lite0": (
-        "deeplab_v3plus.deeplab_v3plus",
-        {"encoder": "efficientnet_lite0"},
-    ),
-    "deeplab_v3plus_efficientnet_lite1": (
-        "deeplab_v3plus.deeplab_v3plus",
-        {"encoder": "efficientnet_lite1"},
-    ),
-    "deeplab_v3plus_efficientnet_lite2": (
-        "deeplab_v3plus.deeplab_v3plus",
-        {"encoder": "efficientnet_lite2"},
-    ),
-    "deeplab_v3plus_mobilenet_v2": (
-        "deeplab_v3plus.deeplab_v3plus",
-        {"encoder": "mobilenet_v2"},
-    ),
-    "deeplab_v3plus_resnet50": (
-        "deeplab_v3plus.deeplab_v3plus",
-        {"encoder": "resnet50", "separable": False, "multi_grid": (1, 2, 4)},
-    ),
-    "deeplab_v3plus_resnet101": (
-        "deeplab_v3plus.deeplab_v3plus",
-        {"encoder": "resnet101", "separable": False, "multi_grid": (1, 2, 4)},
-    ),
+    "deeplab_v3plus_efficientnet_lite0": (_V3PLUS, {"encoder": "efficientnet_lite0"}),
+    "deeplab_v3plus_efficientnet_lite1": (_V3PLUS, {"encoder": "efficientnet_lite1"}),
+    "deeplab_v3plus_efficientnet_lite2": (_V3PLUS, {"encoder": "efficientnet_lite2"}),
+    "deeplab_v3plus_mobilenet_v2": (_V3PLUS, {"encoder": "mobilenet_v2"}),
+    "deeplab_v3plus_resnet50": (_V3PLUS, {"encoder": "resnet50"} | _FULL),
+    "deeplab_v3plus_resnet101": (_V3PLUS, {"encoder": "resnet101"} | _FULL),
     "deeplab_v3plus_xception65": (
-        "deeplab_v3plus.deeplab_v3plus",
+        _V3PLUS,
         {"encoder": "xception65", "weights": "none"},
     ),
-    "deeplab_v3_resnet50": (
-        "deeplab_v3.deeplab_v3",
-        {"encoder": "resnet50", "multi_grid": (1, 2, 4)},
-    ),
-    "deeplab_v3_resnet101": (
-        "deeplab_v3.deeplab_v3",
-        {"encoder": "resnet101", "multi_grid": (1, 2, 4)},
-    ),
-    "deeplab_v3_mobilenet_v2": (
-        "deeplab_v3.deeplab_v3",
-        {"encoder": "mobilenet_v2", "rates": ()},
-    ),
+    "deeplab_v3_resnet50": (_V3, {"encoder": "resnet50"} | _GRID),
+    "deeplab_v3_resnet101": (_V3, {"encoder": "resnet101"} | _GRID),
+    "deeplab_v3_mobilenet_v2": (_V3, {"encoder": "mobilenet_v2", "rates": ()}),
     "deeplab_v2_resnet101": (
         "deeplab_v2_resnet.deeplab_v2_resnet",
         {"encoder": "resnet101"},
@@ -97,13 +72,32 @@ MODELS = {
     "deeplab_v1": ("deeplab_v1.deeplab_v1", {}),
     "deeplab_v2_vgg16": ("deeplab_v1.deeplab_v2_vgg16", {}),
 }
+"""Name -> module and function in this package, and the options that it stands for."""
 
 
-def build(name, num_classes, input_shape, **options):
-    """The network called `name` as a `keras.Model`.
+def build(
+    name: str, num_classes: int, input_shape: tuple[int, ...], **options: Any
+) -> keras.Model:
+    """The network called `name`.
 
-    input_shape: (height, width, channels). options: the function's own, such as
-    `filters=16`; see its docstring. Raises ValueError for an unknown name or option.
+    Args:
+        name: a name of `MODELS`.
+        num_classes: C, at least 1.
+        input_shape: (height, width, channels); U-Net, V-Net and the naive network also
+            take volumes, (depth, height, width, channels).
+        options: the function's own, such as `filters=16`; see its docstring.
+
+    Returns:
+        A functional model: image (B, H, W, channels), RGB 0..255, to float32 logits
+        (B, H, W, C) without softmax.
+
+    Raises:
+        UserError: for an unknown name or option, with those that are known, and for a
+            size that the network cannot take, with the nearest that it can.
+
+    >>> from kerasseg import models
+    >>> models.build("naive", 3, (8, 10, 3), filters=4).output_shape
+    (None, 8, 10, 3)
     """
     if name not in MODELS:
         raise UserError(f"Unknown model '{name}'. Known: {', '.join(MODELS)}.")
@@ -120,8 +114,12 @@ def build(name, num_classes, input_shape, **options):
     return network(num_classes, tuple(input_shape), **options)
 
 
-def function(name):
-    """The function that builds the network called `name`, with its options set."""
+def function(name: str) -> Callable[..., keras.Model]:
+    """The function that builds the network called `name`, its options set.
+
+    Args:
+        name: a name of `MODELS`; another one raises KeyError.
+    """
     path, options = MODELS[name]
     module, attribute = path.split(".")
     return partial(

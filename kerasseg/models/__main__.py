@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tyro
@@ -64,7 +65,7 @@ def main(argv: list[str]) -> None:
         print(_line((name, *_row(name, asked)), width), flush=True)
 
 
-def _row(name, asked):
+def _row(name: str, asked: Models) -> tuple[str, ...]:
     """The cells after the name: its numbers, or the reason why there are none."""
     from kerasseg.models import build, function
 
@@ -101,13 +102,13 @@ def _row(name, asked):
     return cells
 
 
-def _short(reason):
+def _short(reason: str) -> str:
     """The first sentence, on one line."""
     text = " ".join(reason.split()).split(". ")[0]
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _line(cells, width):
+def _line(cells: Sequence[str], width: int) -> str:
     name, *others = cells
     if len(others) == 1:
         return f"{name:{width}}  {others[0]}"

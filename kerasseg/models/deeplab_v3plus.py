@@ -4,62 +4,69 @@ Encoder with dilated last stages -> atrous spatial pyramid pooling (ASPP) -> x4 
 refined with the encoder's stride-4 map -> logits -> bilinear to the image's size.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
-from kerasseg import UserError, upsampling
+from kerasseg import upsampling
 from kerasseg.models.encoders import encode
+from kerasseg.models.encoders.strides import check_output_stride
 from kerasseg.models.pieces.aspp import RATES, aspp, conv, conv3, separable_conv
 
 
 def deeplab_v3plus(
-    num_classes,
-    input_shape,
-    encoder="efficientnet_lite0",
-    output_stride=16,
-    multi_grid=None,
-    separable=True,
-    aspp_filters=256,
-    decoder_filters=256,
-    low_level=None,
-    low_level_filters=48,
-    dropout=0.1,
-    batch_norm_momentum=0.9,
-    weights="imagenet",
-    encoder_options=None,
-):
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    encoder: str = "efficientnet_lite0",
+    output_stride: int = 16,
+    multi_grid: Sequence[int] | None = None,
+    separable: bool = True,
+    aspp_filters: int = 256,
+    decoder_filters: int = 256,
+    low_level: str | None = None,
+    low_level_filters: int = 48,
+    dropout: float = 0.1,
+    batch_norm_momentum: float = 0.9,
+    weights: str = "imagenet",
+    encoder_options: dict[str, Any] | None = None,
+) -> keras.Model:
     """DeepLabv3+: ASPP and a decoder of two 3x3 convolutions at stride 4.
 
-    input_shape: (H, W, 3), any size; where the output stride does not divide it the
-    maps are rounded up and resized to the exact size again. All resizing is by
-    half-pixel centres (the authors' code aligned the corners).
-    encoder, weights: see `kerasseg.models.encoders`. encoder_options: what else the
-    encoder knows, such as {"width": 0.5}.
-    output_stride: 16 (paper default), 8 (finer, about four times the work) or 32.
-    multi_grid: factors on the dilations of the encoder's last three units, for ResNet
-    and Xception; Google's ResNets have (1, 2, 4).
-    separable: separable convolutions in ASPP and decoder (the paper's with Xception),
-    else full ones (its ResNet-101).
-    low_level: name of another encoder layer of stride 4 for the decoder; the authors
-    take "encoder_block_2_depthwise_relu" (144 channels) of mobilenet_v2 and
-    "encoder_conv2_block2_3_bn" (256 channels) of a ResNet.
-    dropout: rate after the ASPP (0.1 in the authors' code).
-    batch_norm_momentum: of all layers; 0.9 follows short trainings, the authors used
-    0.9997 with 30,000 steps.
+    Args:
+        num_classes: C, of the logits (B, H, W, C).
+        input_shape: (H, W, 3), any size; where the output stride does not divide it the
+            maps are rounded up and resized to the exact size again. All resizing is by
+            half-pixel centres (the authors' code aligned the corners).
+        encoder: a name of `kerasseg.models.encoders.ENCODERS`.
+        output_stride: 16 (paper default), 8 (finer, about four times the work) or 32.
+        multi_grid: factors on the dilations of the encoder's last three units, for
+            ResNet and Xception; Google's ResNets have (1, 2, 4).
+        separable: separable convolutions in ASPP and decoder (the paper's with
+            Xception), else full ones (its ResNet-101).
+        aspp_filters: of each branch and of the ASPP's result.
+        decoder_filters: of the two convolutions at stride 4.
+        low_level: name of another encoder layer of stride 4 for the decoder; the
+            authors take "encoder_block_2_depthwise_relu" (144 channels) of mobilenet_v2
+            and "encoder_conv2_block2_3_bn" (256 channels) of a ResNet.
+        low_level_filters: to which the encoder's map is reduced.
+        dropout: rate after the ASPP (0.1 in the authors' code).
+        batch_norm_momentum: of all layers; 0.9 follows short trainings, the authors
+            used 0.9997 with 30,000 steps.
+        weights: of the encoder: "imagenet", "none" (random) or a file.
+        encoder_options: what else the encoder knows, such as {"width": 0.5}.
+
+    Raises:
+        UserError: for a wrong output stride, and what the encoder raises.
     """
-    if output_stride not in RATES:
-        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+    check_output_stride(output_stride)
     momentum = batch_norm_momentum
     image = keras.Input(input_shape, name="image")
-    features = encode(
-        encoder,
-        image,
-        output_stride=output_stride,
-        weights=weights,
-        batch_norm_momentum=momentum,
-        **({"multi_grid": multi_grid} if multi_grid else {}),
-        **(encoder_options or {}),
-    )
+    options = {"multi_grid": multi_grid} | (encoder_options or {})
+    features = encode(encoder, image, output_stride, weights, momentum, **options)
     x = aspp(
         features[32],
         aspp_filters,

@@ -5,48 +5,50 @@ in two places: the classifier sees the whole last stack, not only its new maps, 
 stacks of the expanding path are 16 maps wider than the paper's table 2 says.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import keras
 from keras import layers, ops
 
 from kerasseg import UserError
+from kerasseg.taxonomy import Tensor
 
 
 def fc_densenet(
-    num_classes,
-    input_shape,
-    growth_rate=16,
-    layers_per_block=(4, 5, 7, 10, 12, 15, 12, 10, 7, 5, 4),
-    first_filters=48,
-    dropout=0.2,
-    batch_norm_momentum=0.9,
-    batch_statistics=False,
-):
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    growth_rate: int = 16,
+    layers_per_block: Sequence[int] = (4, 5, 7, 10, 12, 15, 12, 10, 7, 5, 4),
+    first_filters: int = 48,
+    dropout: float = 0.2,
+    batch_norm_momentum: float = 0.9,
+    batch_statistics: bool = False,
+) -> keras.Model:
     """Dense blocks down, a dense block as bottleneck, dense blocks up. Default: 103.
 
-    input_shape: (H, W, channels), any size whose pooled size is at least one pixel.
-    growth_rate: new maps per layer.
-    layers_per_block: contracting blocks, bottleneck, expanding blocks: an odd number.
-    first_filters: of the first convolution.
-    dropout: rate after every convolution but the first and the last.
-    batch_statistics: normalise by the statistics of the batch at hand in prediction
-        too, as the authors scored (on batches of 10). There are then no moving
-        statistics at all: the logits of an image depend on its batch, and a layer has
-        two weights (gamma, beta) where batch normalisation has four.
+    Args:
+        num_classes: C, of the logits (B, H, W, C).
+        input_shape: (H, W, channels), any size whose pooled size is at least one pixel.
+        growth_rate: new maps per layer.
+        layers_per_block: contracting blocks, bottleneck, expanding blocks: an odd
+            number.
+        first_filters: of the first convolution.
+        dropout: rate after every convolution but the first and the last.
+        batch_statistics: normalise by the statistics of the batch at hand in prediction
+            too, as the authors scored (on batches of 10). There are then no moving
+            statistics at all: the logits of an image depend on its batch, and a layer
+            has two weights (gamma, beta) where batch normalisation has four.
+
+    Raises:
+        UserError: for an even number of blocks, and for an image that is too small.
     """
     depth = len(layers_per_block) // 2
-    if len(layers_per_block) % 2 == 0:
-        raise UserError(
-            "layers_per_block must be odd in length (down, bottleneck, up), got "
-            f"{len(layers_per_block)} blocks: {tuple(layers_per_block)}."
-        )
-    if min(input_shape[:2]) < 2**depth:
-        raise UserError(
-            f"FC-DenseNet halves the size {depth} times and needs at least "
-            f"{2**depth} pixels a side, got {tuple(input_shape[:2])}. Enlarge or pad "
-            "the image, or use fewer blocks."
-        )
+    _check(layers_per_block, input_shape[:2], depth)
+    normalize: Callable[..., Any]
     if batch_statistics:
         normalize = _batch_statistics_norm
     else:
@@ -54,12 +56,12 @@ def fc_densenet(
             layers.BatchNormalization, momentum=batch_norm_momentum, epsilon=1e-4
         )
 
-    def layer(x, filters, kernel, name):
+    def layer(x: Tensor, filters: int, kernel: int, name: str) -> Tensor:
         """Normalisation, ReLU, convolution, dropout."""
         x = layers.ReLU()(normalize(name=f"{name}_bn")(x))
         return layers.Dropout(dropout)(_conv(filters, kernel, name)(x))
 
-    def dense_block(stack, number):
+    def dense_block(stack: Tensor, number: int) -> tuple[Tensor, Tensor]:
         """(the stack with all new maps on it, the new maps alone)"""
         new = []
         for index in range(layers_per_block[number]):
@@ -92,7 +94,21 @@ fc_densenet67 = partial(fc_densenet, growth_rate=16, layers_per_block=(5,) * 11)
 fc_densenet103 = partial(fc_densenet, growth_rate=16)
 
 
-def _conv(filters, kernel, name, **options):
+def _check(layers_per_block: Sequence[int], size: tuple[int, ...], depth: int) -> None:
+    if len(layers_per_block) % 2 == 0:
+        raise UserError(
+            "layers_per_block must be odd in length (down, bottleneck, up), got "
+            f"{len(layers_per_block)} blocks: {tuple(layers_per_block)}."
+        )
+    if min(size) < 2**depth:
+        raise UserError(
+            f"FC-DenseNet halves the size {depth} times and needs at least "
+            f"{2**depth} pixels a side, got {tuple(size)}. Enlarge or pad "
+            "the image, or use fewer blocks."
+        )
+
+
+def _conv(filters: int, kernel: int, name: str, **options: Any) -> keras.Layer:
     return layers.Conv2D(
         filters,
         kernel,
@@ -103,19 +119,21 @@ def _conv(filters, kernel, name, **options):
     )
 
 
-def _transition_up(x, size, name):
+def _transition_up(x: Tensor, size: tuple[int, ...], name: str) -> Tensor:
     """Transposed convolution n -> 2 n + 1, then the centre, `size` large. (Padding
     'same' would give 2 n, one short of a skip whose odd size was rounded down.)"""
     x = layers.Conv2DTranspose(
         x.shape[-1], 3, strides=2, kernel_initializer="he_uniform", name=name
     )(x)
-    top, left = ((have - want) // 2 for have, want in zip(x.shape[1:3], size, strict=1))
+    top, left = (
+        (have - want) // 2 for have, want in zip(x.shape[1:3], size, strict=True)
+    )
     if tuple(x.shape[1:3]) == tuple(size):
         return x
     return x[:, top : top + size[0], left : left + size[1]]
 
 
-def _batch_statistics_norm(name):
+def _batch_statistics_norm(name: str) -> Callable[[Tensor], Tensor]:
     """Batch normalisation that always uses the batch: the images of a batch stacked
     into one tall image, and every channel of that normalised on its own.
 
@@ -123,7 +141,7 @@ def _batch_statistics_norm(name):
     that argument as soon as it is itself called with training=False or in `predict`.)
     """
 
-    def apply(x):
+    def apply(x: Tensor) -> Tensor:
         height, width, channels = x.shape[1:]
         tall = ops.reshape(x, (1, -1, width, channels))
         tall = layers.GroupNormalization(groups=channels, epsilon=1e-4, name=name)(tall)

@@ -10,6 +10,11 @@ sizes on a device), separable convolutions, and a step more, to stride 2, where 
 is one pixel wide and not a half.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -19,21 +24,31 @@ from kerasseg.models.pieces.aspp import RATES, aspp, conv, separable_conv
 
 
 def ladder(
-    num_classes,
-    input_shape,
-    encoder="efficientnet_lite2",
-    aspp_filters=128,
-    filters=(128, 128, 96, 48),
-    dropout=0.1,
-    batch_norm_momentum=0.9,
-    weights="imagenet",
-    encoder_options=None,
-):
-    """input_shape: (H, W, 3), any size; where 32 does not divide it the maps are
-    rounded up and resized to the exact size again.
-    filters: of the steps at strides 16, 8, 4 and 2; fewer of them end earlier.
-    dropout: rate after the ASPP.
-    encoder, weights, encoder_options: see `kerasseg.models.encoders`.
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    encoder: str = "efficientnet_lite2",
+    aspp_filters: int = 128,
+    filters: Sequence[int] = (128, 128, 96, 48),
+    dropout: float = 0.1,
+    batch_norm_momentum: float = 0.9,
+    weights: str = "imagenet",
+    encoder_options: dict[str, Any] | None = None,
+) -> keras.Model:
+    """A ladder of one separable convolution a step, down to stride 2.
+
+    Args:
+        num_classes: C, of the logits (B, H, W, C).
+        input_shape: (H, W, 3), any size; where 32 does not divide it the maps are
+            rounded up and resized to the exact size again.
+        encoder: a name of `kerasseg.models.encoders.ENCODERS`.
+        aspp_filters: of each branch and of the ASPP's result.
+        filters: of the steps at strides 16, 8, 4 and 2; fewer of them end earlier.
+        dropout: rate after the ASPP.
+        weights: of the encoder: "imagenet", "none" (random) or a file.
+        encoder_options: what else the encoder knows, such as {"width": 0.5}.
+
+    Raises:
+        UserError: for another number of filters, and what the encoder raises.
     """
     if not 1 <= len(filters) <= 4:
         raise UserError(
@@ -41,13 +56,7 @@ def ladder(
         )
     momentum = batch_norm_momentum
     image = keras.Input(input_shape, name="image")
-    features = encode(
-        encoder,
-        image,
-        weights=weights,
-        batch_norm_momentum=momentum,
-        **(encoder_options or {}),
-    )
+    features = encode(encoder, image, 32, weights, momentum, **(encoder_options or {}))
     x = aspp(features[32], aspp_filters, RATES[32], separable=True, momentum=momentum)
     x = layers.Dropout(dropout)(x)
     for stride, width in zip((16, 8, 4, 2), filters, strict=False):

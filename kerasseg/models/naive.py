@@ -5,15 +5,24 @@ filters (about 9.7 GMAC a layer for a 512 x 512 image and 64 filters) and sees o
 pixels further than the one before.
 """
 
+from __future__ import annotations
+
 import keras
 from keras import layers
 
 
-def naive(num_classes, input_shape, depth=3, filters=64):
+def naive(
+    num_classes: int, input_shape: tuple[int, ...], depth: int = 3, filters: int = 64
+) -> keras.Model:
     """`depth` times 3x3 convolution and ReLU, then one 1x1 convolution.
 
-    input_shape: (H, W, channels) of any size, or (D, H, W, channels) for volumes.
     Each logit sees 2 * depth + 1 pixels along every axis.
+
+    Args:
+        num_classes: C, of the logits (B, H, W, C) or (B, D, H, W, C).
+        input_shape: (H, W, channels) of any size, or (D, H, W, channels) for volumes.
+        depth: number of 3x3 convolutions.
+        filters: of each of them.
     """
     convolution = getattr(layers, f"Conv{len(input_shape) - 1}D")
     image = keras.Input(input_shape, name="image")

@@ -5,33 +5,45 @@ every block. Built as in the authors' code (github.com/veugene/fcn_maker, "the v
 described in" the paper): pre-activation blocks, nearest-neighbour upsampling.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import keras
 from keras import layers
 
 from kerasseg import UserError, upsampling
+from kerasseg.taxonomy import Tensor
 
 MERGES = ("sum", "concat")
 
 
 def residual_unet(
-    num_classes,
-    input_shape,
-    filters=32,
-    repeats=(3, 8, 10, 3, 10, 8, 3),
-    merge="sum",
-    dropout=0.1,
-    batch_norm_momentum=0.9,
-):
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    filters: int = 32,
+    repeats: Sequence[int] = (3, 8, 10, 3, 10, 8, 3),
+    merge: str = "sum",
+    dropout: float = 0.1,
+    batch_norm_momentum: float = 0.9,
+) -> keras.Model:
     """Two levels of simple blocks around levels of repeated bottleneck blocks.
 
-    input_shape: (H, W, channels), any size. A level with an odd size is rounded up on
-        the way down and cut to the size of its skip on the way up.
-    filters: of the simple blocks; bottleneck level i gives 4 * 2**i times as many.
-    repeats: of the bottleneck blocks: contracting, across, expanding; an odd number.
-    merge: of the long skip connections. "sum" is the paper's: the map from below is
-        brought to the skip's width by a 1x1 convolution where it differs, and added.
-        "concat" as in U-Net.
-    dropout: rate at the end of every block (0.1 in the authors' example).
+    Args:
+        num_classes: C, of the logits (B, H, W, C).
+        input_shape: (H, W, channels), any size. A level with an odd size is rounded up
+            on the way down and cut to the size of its skip on the way up.
+        filters: of the simple blocks; bottleneck level i gives 4 * 2**i times as many.
+        repeats: of the bottleneck blocks: contracting, across, expanding; an odd
+            number.
+        merge: of the long skip connections. "sum" is the paper's: the map from below is
+            brought to the skip's width by a 1x1 convolution where it differs, and
+            added. "concat" as in U-Net.
+        dropout: rate at the end of every block (0.1 in the authors' example).
+
+    Raises:
+        UserError: for an unknown merge or an even number of repeats.
     """
     if merge not in MERGES:
         raise UserError(f"merge must be one of {MERGES}, got {merge!r}.")
@@ -42,61 +54,79 @@ def residual_unet(
         )
     momentum = batch_norm_momentum
     main = len(repeats) // 2
-
-    def simple(x, filters, down=False, up=False):
-        y = _batch_norm_relu(x, momentum)
-        if down:
-            y = layers.MaxPooling2D(2, padding="same")(y)
-        y = layers.Dropout(dropout)(_conv(y, filters, 3))
-        if up:
-            y = upsampling.nearest(y)
-        return layers.Add()([y, _shortcut(x, filters, down, up)])
-
-    def bottleneck(x, filters, down=False, up=False):
-        y = _conv(_batch_norm_relu(x, momentum), filters, 1, stride=2 if down else 1)
-        y = _conv(_batch_norm_relu(y, momentum), filters, 3)
-        y = _batch_norm_relu(y, momentum)
-        if up:
-            y = upsampling.nearest(y)
-        y = layers.Dropout(dropout)(_conv(y, 4 * filters, 1))
-        return layers.Add()([y, _shortcut(x, 4 * filters, down, up)])
-
-    def stage(x, block, filters, count, down=False, up=False):
-        for index in range(count):
-            first, last = index == 0, index == count - 1
-            x = block(x, filters, down=down and first, up=up and last)
-        return x
+    simple = partial(_simple, dropout=dropout, momentum=momentum)
+    bottleneck = partial(_bottleneck, dropout=dropout, momentum=momentum)
 
     image = keras.Input(input_shape, name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
     x = layers.Dropout(dropout)(_conv(x, filters, 3))
     skips = [x]
     for _ in range(2):
-        x = stage(x, simple, filters, 1, down=True)
+        x = _stage(x, simple, filters, 1, down=True)
         skips.append(x)
     for level in range(main):
-        x = stage(x, bottleneck, filters * 2**level, repeats[level], down=True)
+        x = _stage(x, bottleneck, filters * 2**level, repeats[level], down=True)
         skips.append(x)
 
-    x = stage(x, bottleneck, filters * 2**main, repeats[main], down=True, up=True)
+    x = _stage(x, bottleneck, filters * 2**main, repeats[main], down=True, up=True)
 
     for level in reversed(range(main)):
         x = _long_skip(x, skips.pop(), merge)
-        x = stage(x, bottleneck, filters * 2**level, repeats[-1 - level], up=True)
+        x = _stage(x, bottleneck, filters * 2**level, repeats[-1 - level], up=True)
     for _ in range(2):
         x = _long_skip(x, skips.pop(), merge)
-        x = stage(x, simple, filters, 1, up=True)
+        x = _stage(x, simple, filters, 1, up=True)
     x = _batch_norm_relu(_long_skip(x, skips.pop(), merge), momentum)
     x = layers.Dropout(dropout)(_conv(x, filters, 3))
     logits = layers.Conv2D(num_classes, 1, dtype="float32", name="logits")(x)
     return keras.Model(image, logits, name="residual_unet")
 
 
-def _batch_norm_relu(x, momentum):
+def _stage(
+    x: Tensor,
+    block: Callable[..., Tensor],
+    filters: int,
+    count: int,
+    down: bool = False,
+    up: bool = False,
+) -> Tensor:
+    """`count` blocks; the first halves the size (`down`), the last doubles it."""
+    for index in range(count):
+        first, last = index == 0, index == count - 1
+        x = block(x, filters, down=down and first, up=up and last)
+    return x
+
+
+def _simple(
+    x: Tensor, filters: int, down: bool, up: bool, dropout: float, momentum: float
+) -> Tensor:
+    y = _batch_norm_relu(x, momentum)
+    if down:
+        y = layers.MaxPooling2D(2, padding="same")(y)
+    y = layers.Dropout(dropout)(_conv(y, filters, 3))
+    if up:
+        y = upsampling.nearest(y)
+    return layers.Add()([y, _shortcut(x, filters, down, up)])
+
+
+def _bottleneck(
+    x: Tensor, filters: int, down: bool, up: bool, dropout: float, momentum: float
+) -> Tensor:
+    """1x1, 3x3, 1x1 to four times the filters."""
+    y = _conv(_batch_norm_relu(x, momentum), filters, 1, stride=2 if down else 1)
+    y = _conv(_batch_norm_relu(y, momentum), filters, 3)
+    y = _batch_norm_relu(y, momentum)
+    if up:
+        y = upsampling.nearest(y)
+    y = layers.Dropout(dropout)(_conv(y, 4 * filters, 1))
+    return layers.Add()([y, _shortcut(x, 4 * filters, down, up)])
+
+
+def _batch_norm_relu(x: Tensor, momentum: float) -> Tensor:
     return layers.ReLU()(layers.BatchNormalization(momentum=momentum, epsilon=1e-5)(x))
 
 
-def _conv(x, filters, kernel, stride=1):
+def _conv(x: Tensor, filters: int, kernel: int, stride: int = 1) -> Tensor:
     return layers.Conv2D(
         filters,
         kernel,
@@ -106,7 +136,7 @@ def _conv(x, filters, kernel, stride=1):
     )(x)
 
 
-def _shortcut(x, filters, down, up):
+def _shortcut(x: Tensor, filters: int, down: bool, up: bool) -> Tensor:
     """The block's input, brought to the size and width of its result."""
     if down:
         x = x[:, ::2, ::2]
@@ -115,7 +145,7 @@ def _shortcut(x, filters, down, up):
     return x if x.shape[-1] == filters else _conv(x, filters, 1)
 
 
-def _long_skip(x, skip, merge):
+def _long_skip(x: Tensor, skip: Tensor, merge: str) -> Tensor:
     if x.shape[1:3] != skip.shape[1:3]:
         x = x[:, : skip.shape[1], : skip.shape[2]]
     if merge == "concat":

@@ -6,46 +6,57 @@ up-convolution, [upsampled, skip] as order, dropout of the last two contracting 
 before the skip branches off. The last up-convolution has 64 filters as in the figure.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
 from kerasseg import UserError
 from kerasseg.models.encoders import encode
+from kerasseg.taxonomy import Tensor
 
 PADDINGS = ("same", "valid", "reflect")
 
 
 def unet(
-    num_classes,
-    input_shape,
-    filters=64,
-    depth=4,
-    dropout=0.5,
-    batch_norm=False,
-    batch_norm_momentum=0.9,
-    padding="same",
-    stem=1,
-    encoder="none",
-    weights="imagenet",
-):
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    filters: int = 64,
+    depth: int = 4,
+    dropout: float = 0.5,
+    batch_norm: bool = False,
+    batch_norm_momentum: float = 0.9,
+    padding: str = "same",
+    stem: int = 1,
+    encoder: str = "none",
+    weights: str = "imagenet",
+) -> keras.Model:
     """U-Net: contracting path, expanding path, skip connections between them.
 
-    input_shape: (H, W, channels) or (D, H, W, channels) for volumes.
-    filters: of the level at full size; each level below has twice as many.
-    depth: how many times the size is halved.
-    dropout: rate at the end of the contracting path (its last two levels).
-    batch_norm: convolution without bias, batch normalisation, ReLU: trains faster.
-    padding: of the 3x3 convolutions. "same": zeros. "reflect": the mirrored border.
-        "valid": none, as in the paper: the logits are smaller than the image (572 ->
-        388, margin 92) and every one of them has seen only real pixels.
-    stem: stride of a first convolution (kernel 2 stem) before the contracting path, and
-        of the transposed convolution that then makes the logits: 2 saves the level at
-        full size, where most of a small network's time goes. Only with "same".
-    encoder: "none", or the name of an encoder that takes the place of the contracting
-        path (`kerasseg.models.encoders`); `weights` are the encoder's.
+    Args:
+        num_classes: C, of the logits (B, H, W, C) or (B, D, H, W, C).
+        input_shape: (H, W, channels) or (D, H, W, channels) for volumes.
+        filters: of the level at full size; each level below has twice as many.
+        depth: how many times the size is halved.
+        dropout: rate at the end of the contracting path (its last two levels).
+        batch_norm: convolution without bias, batch normalisation, ReLU: trains faster.
+        padding: of the 3x3 convolutions. "same": zeros. "reflect": the mirrored border.
+            "valid": none, as in the paper: the logits are smaller than the image (572
+            -> 388, margin 92) and every one of them has seen only real pixels.
+        stem: stride of a first convolution (kernel 2 stem) before the contracting path,
+            and of the transposed convolution that then makes the logits: 2 saves the
+            level at full size, where most of a small network's time goes. Only with
+            "same".
+        encoder: "none", or the name of an encoder that takes the place of the
+            contracting path (`kerasseg.models.encoders`).
+        weights: of the encoder: "imagenet", "none" (random) or a file.
 
-    Raises ValueError for a size the network cannot halve `depth` times, with the
-    nearest sizes that work.
+    Raises:
+        UserError: for a size the network cannot halve `depth` times, with the nearest
+            sizes that work; for options that do not go together.
     """
     if padding not in PADDINGS:
         raise UserError(f"padding must be one of {PADDINGS}, got {padding!r}.")
@@ -55,27 +66,19 @@ def unet(
             f"{padding!r} and {encoder!r}."
         )
     _check_size(input_shape[:-1], depth, padding, stem)
-    image = keras.Input(input_shape, name="image")
+    norm: dict[str, Any] = {"batch_norm": batch_norm, "momentum": batch_norm_momentum}
 
-    def block(x, filters):
+    def block(x: Tensor, filters: int) -> Tensor:
         for _ in range(2):
-            x = _conv(x, filters, 3, padding, batch_norm, batch_norm_momentum)
+            x = _conv(x, filters, 3, padding, **norm)
         return x
 
+    image = keras.Input(input_shape, name="image")
     if encoder == "none":
         x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
         if stem > 1:
-            x = _conv(
-                x, filters, 2 * stem, padding, batch_norm, batch_norm_momentum, stem
-            )
-        skips = []
-        for level in range(depth + 1):
-            x = block(x, filters * 2**level)
-            if level >= depth - 1:
-                x = layers.Dropout(dropout)(x)
-            if level < depth:
-                skips.append(x)
-                x = _of_rank("MaxPooling{}D", x)(2)(x)
+            x = _conv(x, filters, 2 * stem, padding, **norm, stride=stem)
+        x, skips = _contract(x, block, filters, depth, dropout)
     else:
         maps = _encoder_maps(
             encoder, image, depth, padding, weights, batch_norm_momentum
@@ -84,7 +87,7 @@ def unet(
         x = layers.Dropout(dropout)(x)
 
     for level in reversed(range(depth)):
-        x = _up(x, filters * 2**level, batch_norm, batch_norm_momentum)
+        x = _up(x, filters * 2**level, **norm)
         if skips[level] is not None:  # an encoder has no map at full size
             x = layers.Concatenate()([x, _centre(skips[level], x.shape[1:-1])])
         x = block(x, filters * 2**level)
@@ -100,7 +103,30 @@ def unet(
     return keras.Model(image, logits(x), name="unet")
 
 
-def _conv(x, filters, kernel, padding, batch_norm, momentum, stride=1):
+def _contract(
+    x: Tensor, block: Any, filters: int, depth: int, dropout: float
+) -> tuple[Tensor, list[Tensor]]:
+    """The contracting path: its deepest map, and the skips from the top down."""
+    skips = []
+    for level in range(depth + 1):
+        x = block(x, filters * 2**level)
+        if level >= depth - 1:
+            x = layers.Dropout(dropout)(x)
+        if level < depth:
+            skips.append(x)
+            x = _of_rank("MaxPooling{}D", x)(2)(x)
+    return x, skips
+
+
+def _conv(
+    x: Tensor,
+    filters: int,
+    kernel: int,
+    padding: str,
+    batch_norm: bool,
+    momentum: float,
+    stride: int = 1,
+) -> Tensor:
     rank = len(x.shape) - 2
     if padding == "reflect":
         x = ops.pad(x, [[0, 0], *[[1, 1]] * rank, [0, 0]], mode="reflect")
@@ -115,7 +141,7 @@ def _conv(x, filters, kernel, padding, batch_norm, momentum, stride=1):
     return _activate(x, batch_norm, momentum)
 
 
-def _up(x, filters, batch_norm, momentum):
+def _up(x: Tensor, filters: int, batch_norm: bool, momentum: float) -> Tensor:
     """2x2 up-convolution: no overlap, so no checkerboard."""
     x = _of_rank("Conv{}DTranspose", x)(
         filters, 2, strides=2, use_bias=not batch_norm, kernel_initializer=_he()
@@ -123,22 +149,23 @@ def _up(x, filters, batch_norm, momentum):
     return _activate(x, batch_norm, momentum)
 
 
-def _he():
+def _he() -> keras.initializers.Initializer:
     """A new one for each kernel: one initializer gives one shape the same numbers."""
     return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
 
 
-def _activate(x, batch_norm, momentum):
+def _activate(x: Tensor, batch_norm: bool, momentum: float) -> Tensor:
     if batch_norm:
         x = layers.BatchNormalization(momentum=momentum)(x)
     return layers.ReLU()(x)
 
 
-def _of_rank(name, x):
+def _of_rank(name: str, x: Tensor) -> Any:
+    """The class of layers for as many spatial axes as the map has."""
     return getattr(layers, name.format(len(x.shape) - 2))
 
 
-def _centre(x, size):
+def _centre(x: Tensor, size: Sequence[int]) -> Tensor:
     """The centre of a skip map, `size` large; the map itself where sizes agree."""
     margins = [
         (have - want) // 2 for have, want in zip(x.shape[1:-1], size, strict=True)
@@ -149,23 +176,24 @@ def _centre(x, size):
     return x[(slice(None), *parts)]
 
 
-def _encoder_maps(encoder, image, depth, padding, weights, momentum):
+def _encoder_maps(
+    encoder: str,
+    image: Tensor,
+    depth: int,
+    padding: str,
+    weights: str,
+    momentum: float,
+) -> list[Tensor]:
     if padding != "same":
         raise UserError(f'An encoder works with padding="same" only, got {padding!r}.')
-    maps = encode(
-        encoder,
-        image,
-        output_stride=32,
-        weights=weights,
-        batch_norm_momentum=momentum,
-    )
+    maps = encode(encoder, image, 32, weights, momentum)
     if not 1 <= depth <= len(maps):
         raise UserError(f"depth must be 1 to {len(maps)} with an encoder, got {depth}.")
     return [maps[2**level] for level in range(1, depth + 1)]
 
 
-def _check_size(size, depth, padding, stem):
-    def works(length):
+def _check_size(size: Sequence[int], depth: int, padding: str, stem: int) -> None:
+    def works(length: int) -> bool:
         return length % stem == 0 and _works(length // stem, depth, padding)
 
     for length in size:
@@ -186,7 +214,7 @@ def _check_size(size, depth, padding, stem):
         )
 
 
-def _works(length, depth, padding):
+def _works(length: int, depth: int, padding: str) -> bool:
     if padding == "valid":
         for _ in range(depth):
             length -= 4  # two 3x3 convolutions
@@ -202,5 +230,5 @@ def _works(length, depth, padding):
     )
 
 
-def _smallest(depth):
+def _smallest(depth: int) -> int:
     return next(n for n in range(1, 10**9) if _works(n, depth, "valid"))

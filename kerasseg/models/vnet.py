@@ -5,24 +5,37 @@ Figure 2 and table 1 of the paper. The authors' released network definition
 convolutions=(1, 1, 2, 3, 3), and a 5x5x5 convolution before the last 1x1x1.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
 from kerasseg import UserError
+from kerasseg.taxonomy import Tensor
 
 
-def vnet(num_classes, input_shape, filters=16, convolutions=(1, 2, 3, 3, 3)):
+def vnet(
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    filters: int = 16,
+    convolutions: Sequence[int] = (1, 2, 3, 3, 3),
+) -> keras.Model:
     """Residual stages joined by strided convolutions; no pooling, no normalisation.
 
-    input_shape: (D, H, W, channels), or (H, W, channels) for images.
-    filters: of the first stage; each stage below has twice as many.
-    convolutions: 5x5x5 ones of each stage from the top to the deepest; the expanding
-        path repeats them upwards. A stage there has twice the filters of its
-        counterpart, as its input is the map from below beside the skip.
+    Args:
+        num_classes: C, of the logits (B, D, H, W, C) or (B, H, W, C).
+        input_shape: (D, H, W, channels), or (H, W, channels) for images.
+        filters: of the first stage; each stage below has twice as many.
+        convolutions: 5x5x5 ones of each stage from the top to the deepest; the
+            expanding path repeats them upwards. A stage there has twice the filters of
+            its counterpart, as its input is the map from below beside the skip.
 
-    Raises ValueError for a size that cannot be halved that often, with those that can.
+    Raises:
+        UserError: for a size that cannot be halved that often, with those that can.
     """
     depth = len(convolutions) - 1
     _check_size(input_shape[:-1], depth)
@@ -46,7 +59,7 @@ def vnet(num_classes, input_shape, filters=16, convolutions=(1, 2, 3, 3, 3)):
     return keras.Model(image, logits, name="vnet")
 
 
-def _stage(x, shortcut, count):
+def _stage(x: Tensor, shortcut: Tensor, count: int) -> Tensor:
     """`count` convolutions; the last is added to the stage's input before its PReLU."""
     filters = shortcut.shape[-1]
     for index in range(count):
@@ -57,25 +70,25 @@ def _stage(x, shortcut, count):
     return x
 
 
-def _repeat_channels(x, filters):
+def _repeat_channels(x: Tensor, filters: int) -> Tensor:
     """The image copied until it has `filters` channels: the first stage's shortcut."""
     copies = math.ceil(filters / x.shape[-1])
     x = layers.Concatenate()([x] * copies) if copies > 1 else x
     return x if x.shape[-1] == filters else x[..., :filters]
 
 
-def _prelu(x):
+def _prelu(x: Tensor) -> Tensor:
     """One slope per channel that starts at 0.25, as in Caffe."""
     spatial = list(range(1, len(x.shape) - 1))
     return layers.PReLU(keras.initializers.Constant(0.25), shared_axes=spatial)(x)
 
 
-def _of_rank(kind, x, filters, kernel, **options):
+def _of_rank(kind: str, x: Tensor, filters: int, kernel: int, **options: Any) -> Tensor:
     layer = getattr(layers, kind.format(len(x.shape) - 2))
     return layer(filters, kernel, kernel_initializer="he_normal", **options)(x)
 
 
-def _check_size(size, depth):
+def _check_size(size: Sequence[int], depth: int) -> None:
     step = 2**depth
     for length in size:
         if length % step or not length:

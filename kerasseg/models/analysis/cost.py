@@ -4,14 +4,21 @@ Why no network keeps the full resolution all through: see the naive one in the t
 `python -m kerasseg.models`. Nothing is run, so the weights need not exist.
 """
 
-import math
+from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 from keras import layers
 
 from kerasseg import UserError
 from kerasseg.models.analysis.graph import calls, check_static, size
+from kerasseg.taxonomy import Tensor
 
-FLOAT = 4  # bytes
+FLOAT = 4
+"""Bytes of a float32."""
 VIEWS = {"Reshape", "Flatten", "ExpandDims", "Squeeze"}
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
@@ -25,33 +32,45 @@ ATTENTION = (
 )
 
 
-def multiply_adds(model):
+def multiply_adds(model: keras.Model) -> int:
     """Multiplications with an addition each, of convolutions and matrix products.
 
     A convolution: values of its kernel times positions of its output, taps in the
     padding included; a transposed one: positions of its input. Biases, normalisation,
     activations, pooling and resizing are not counted.
+
+    Raises:
+        UserError: for a network of no fixed size, attention and recurrent layers.
     """
     check_static(model)
     return sum(_multiply_adds(node) for node in calls(model))
 
 
-def activation_bytes(model):
-    """Memory for the outputs of all operations, image included, as float32.
+def activation_bytes(model: keras.Model) -> int:
+    """Memory in bytes for the outputs of all operations, image included, as float32.
 
     About what training keeps for the backward pass; views (reshaping) are free.
+
+    Raises:
+        UserError: for a network of no fixed size.
     """
     check_static(model)
     kept = [tensor for node in calls(model) for tensor in _outputs(node)]
     return FLOAT * sum(map(size, [*model.inputs, *kept]))
 
 
-def peak_bytes(model):
-    """Largest memory at once of inference as float32, operation after operation: a
-    value is dropped after its last use. Views count as copies."""
+def peak_bytes(model: keras.Model) -> int:
+    """Largest memory in bytes at once of inference as float32.
+
+    Operation after operation: a value is dropped after its last use. Views count as
+    copies.
+
+    Raises:
+        UserError: for a network of no fixed size.
+    """
     check_static(model)
     nodes = calls(model)
-    last_use = {}
+    last_use: dict[int, int] = {}
     for step, node in enumerate(nodes):
         last_use |= {id(tensor): step for tensor in node.input_tensors}
     kept = {id(tensor) for tensor in model.outputs}
@@ -65,11 +84,11 @@ def peak_bytes(model):
     return FLOAT * peak
 
 
-def _outputs(node):
+def _outputs(node: Any) -> list[Tensor]:
     return [] if type(node.operation).__name__ in VIEWS else node.output_tensors
 
 
-def _multiply_adds(node):
+def _multiply_adds(node: Any) -> int:
     layer, output = node.operation, node.output_tensors[0]
     kind = type(layer).__name__
     if isinstance(layer, TRANSPOSED):
@@ -95,15 +114,15 @@ def _multiply_adds(node):
     return 0
 
 
-def _positions(tensor):
+def _positions(tensor: Tensor) -> int:
     """Pixels of a map for one image; 1 for a vector."""
     return math.prod(tensor.shape[1:-1])
 
 
-def _einsum(subscripts, shapes):
+def _einsum(subscripts: str, shapes: Sequence[Sequence[int]]) -> int:
     """Each combination of the letters is one multiply-add."""
     terms = subscripts.split("->")[0].replace(" ", "").split(",")
-    lengths = {}
+    lengths: dict[str, Any] = {}
     for term, shape in zip(terms, shapes, strict=True):
         letters = term.replace("...", "")
         lengths |= dict(zip(reversed(letters), reversed(shape), strict=False))

@@ -17,8 +17,13 @@ The contract. An encoder is a function
 An encoder may have further options of its own, all with defaults.
 """
 
-import inspect
+from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
 from keras import layers
 
 from kerasseg import UserError
@@ -33,8 +38,9 @@ from kerasseg.models.encoders.mobilenet_v3 import mobilenet_v3_large, mobilenet_
 from kerasseg.models.encoders.resnet import resnet50, resnet101
 from kerasseg.models.encoders.vgg16 import vgg16
 from kerasseg.models.encoders.xception65 import xception65
+from kerasseg.taxonomy import Tensor
 
-ENCODERS = {
+ENCODERS: dict[str, Callable[..., dict[int, Tensor]]] = {
     "efficientnet_lite0": efficientnet_lite0,
     "efficientnet_lite1": efficientnet_lite1,
     "efficientnet_lite2": efficientnet_lite2,
@@ -51,10 +57,27 @@ ENCODERS = {
 }
 
 
-def encode(name, image, **options):
-    """Feature maps of the encoder called `name`; see the contract above."""
+def encode(
+    name: str, image: Tensor, *arguments: Any, **options: Any
+) -> dict[int, Tensor]:
+    """Feature maps of the encoder called `name`; see the contract above.
+
+    Args:
+        name: a name of `ENCODERS`.
+        image: (B, H, W, 3), RGB 0..255.
+        arguments: output_stride, weights and batch_norm_momentum, in this order.
+        options: the same by name, and the encoder's own, such as `width=0.5`. An option
+            that is None is left out, so that the encoder's default holds.
+
+    Returns:
+        {2: map, 4: map, 8: map, 16: map, 32: map}.
+
+    Raises:
+        UserError: for an unknown name or option, and what the encoder raises.
+    """
     if name not in ENCODERS:
         raise UserError(f"Unknown encoder '{name}'. Known: {', '.join(ENCODERS)}.")
+    options = {key: value for key, value in options.items() if value is not None}
     _, *known = inspect.signature(ENCODERS[name]).parameters
     unknown = [key for key in options if key not in known]
     if unknown:
@@ -62,10 +85,10 @@ def encode(name, image, **options):
             f"Encoder '{name}' has no option '{unknown[0]}'. "
             f"Its options: {', '.join(known)}."
         )
-    return ENCODERS[name](image, **options)
+    return ENCODERS[name](image, *arguments, **options)
 
 
-def freeze(model):
+def freeze(model: keras.Model) -> None:
     """All batch normalizations of the model keep statistics, scale and offset."""
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):

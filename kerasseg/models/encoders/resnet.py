@@ -6,92 +6,53 @@ Multi-grid and the "beta" stem: DeepLabv3 (Chen et al. 2017, arXiv 1706.05587) a
 code (research/deeplab/core/resnet_v1_beta.py).
 """
 
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
 import keras
 from keras import layers
 
 from kerasseg import UserError
-from kerasseg.models.encoders import applications
+from kerasseg.models.encoders.preprocessing import to_one, without_mean
+from kerasseg.models.encoders.strides import check_output_stride
+from kerasseg.models.encoders.weights import assign, load_own, read_applications
+from kerasseg.taxonomy import Tensor
 
-# The mean pixel (RGB) that the Caffe weights of keras.applications were trained with.
-MEAN = (123.68, 116.779, 103.939)
 STEMS = ("7x7", "beta")
 
 
-def resnet50(
-    image,
-    output_stride=32,
-    weights="imagenet",
-    batch_norm_momentum=0.99,
+def resnet(
+    name: str,
+    blocks: tuple[int, int, int, int],
+    image: Tensor,
+    output_stride: int = 32,
+    weights: str = "imagenet",
+    batch_norm_momentum: float = 0.99,
     *,
-    multi_grid=(1, 1, 1),
-    stem="7x7",
-    conv_bias=False,
-    width=1.0,
-):
-    """Blocks (3, 4, 6, 3). See `kerasseg.models.encoders` for the contract.
+    multi_grid: tuple[int, ...] = (1, 1, 1),
+    stem: str = "7x7",
+    conv_bias: bool = False,
+    width: float = 1.0,
+) -> dict[int, Tensor]:
+    """ResNet of the given blocks. See `kerasseg.models.encoders` for the contract.
 
-    multi_grid: factors on the dilation of the last stage's three blocks; DeepLabv3
-    takes (1, 2, 4).
-    stem: "7x7", or "beta" for three 3x3 convolutions (Google's DeepLab checkpoints).
-    conv_bias: a bias in each convolution, as in keras.applications. A batch
-    normalization follows each, so that it changes nothing: without it, the bias of a
-    file goes into the moving mean and the outputs are the same.
-    width: factor on all filters; other than 1 there are no ImageNet weights.
+    Args:
+        name: of the network in keras.applications.
+        blocks: how many each stage has.
+        multi_grid: factors on the dilation of the last stage's three blocks; DeepLabv3
+            takes (1, 2, 4).
+        stem: "7x7", or "beta" for three 3x3 convolutions (Google's DeepLab files).
+        conv_bias: a bias in each convolution, as in keras.applications. A batch
+            normalization follows each, so that it changes nothing: without it, the bias
+            of a file goes into the moving mean and the outputs are the same.
+        width: factor on all filters; other than 1 there are no ImageNet weights.
+
+    Raises:
+        UserError: for a wrong option, and when weights cannot be read.
     """
-    return _encoder(
-        "ResNet50",
-        (3, 4, 6, 3),
-        image,
-        output_stride,
-        weights,
-        batch_norm_momentum,
-        multi_grid,
-        stem,
-        conv_bias,
-        width,
-    )
-
-
-def resnet101(
-    image,
-    output_stride=32,
-    weights="imagenet",
-    batch_norm_momentum=0.99,
-    *,
-    multi_grid=(1, 1, 1),
-    stem="7x7",
-    conv_bias=False,
-    width=1.0,
-):
-    """Blocks (3, 4, 23, 3). Options as `resnet50`."""
-    return _encoder(
-        "ResNet101",
-        (3, 4, 23, 3),
-        image,
-        output_stride,
-        weights,
-        batch_norm_momentum,
-        multi_grid,
-        stem,
-        conv_bias,
-        width,
-    )
-
-
-def _encoder(
-    name,
-    blocks,
-    image,
-    output_stride,
-    weights,
-    momentum,
-    multi_grid,
-    stem,
-    conv_bias,
-    width,
-):
-    if output_stride not in (8, 16, 32):
-        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
+    check_output_stride(output_stride)
     if stem not in STEMS:
         raise UserError(f"stem must be one of {', '.join(STEMS)}, got {stem!r}.")
     if len(multi_grid) != blocks[-1]:
@@ -99,13 +60,9 @@ def _encoder(
             f"multi_grid needs {blocks[-1]} factors, one for each block of the last "
             f"stage, such as (1, 2, 4); got {multi_grid!r}."
         )
-    options = {"momentum": momentum, "use_bias": conv_bias}
+    options = {"momentum": batch_norm_momentum, "use_bias": conv_bias}
     filters = round(64 * width)
-    x = (
-        _seven(image, filters, options)
-        if stem == "7x7"
-        else _beta(image, filters, options)
-    )
+    x = {"7x7": _seven, "beta": _beta}[stem](image, filters, options)
     features = {2: x}
     x = layers.ZeroPadding2D(1, name="encoder_pool1_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="encoder_pool1_pool")(x)
@@ -130,31 +87,38 @@ def _encoder(
     if weights != "none":
         encoder = keras.Model(image, x)
         if stem != "7x7" or width != 1.0:
-            applications.load_own(encoder, f"{name} with stem={stem}", weights)
+            load_own(encoder, f"{name} with stem={stem}", weights)
         else:
             _load(encoder, name, weights, conv_bias)
     return features
 
 
-def _seven(image, filters, options):
-    x = layers.Rescaling(
-        1.0, offset=[-mean for mean in MEAN], dtype="float32", name="encoder_rescaling"
-    )(image)
-    x = layers.ZeroPadding2D(3, name="encoder_conv1_pad")(x)
+resnet50 = partial(resnet, "ResNet50", (3, 4, 6, 3))
+resnet101 = partial(resnet, "ResNet101", (3, 4, 23, 3))
+
+
+def _seven(image: Tensor, filters: int, options: dict[str, Any]) -> Tensor:
+    x = layers.ZeroPadding2D(3, name="encoder_conv1_pad")(without_mean(image))
     return _conv(x, filters, 7, "encoder_conv1", stride=2, padding="valid", **options)
 
 
-def _beta(image, filters, options):
-    x = layers.Rescaling(
-        1 / 127.5, offset=-1, dtype="float32", name="encoder_rescaling"
-    )(image)
-    x = layers.ZeroPadding2D(1, name="encoder_conv1_pad")(x)
+def _beta(image: Tensor, filters: int, options: dict[str, Any]) -> Tensor:
+    x = layers.ZeroPadding2D(1, name="encoder_conv1_pad")(to_one(image))
     x = _conv(x, filters, 3, "encoder_conv1_1", stride=2, padding="valid", **options)
     x = _conv(x, filters, 3, "encoder_conv1_2", **options)
     return _conv(x, 2 * filters, 3, "encoder_conv1_3", **options)
 
 
-def _block(x, filters, name, *, stride, dilation, project, **options):
+def _block(
+    x: Tensor,
+    filters: int,
+    name: str,
+    *,
+    stride: int,
+    dilation: int,
+    project: bool,
+    **options: Any,
+) -> Tensor:
     """Bottleneck: 1x1, 3x3, 1x1 to four times the filters, added to the input."""
     shortcut = x
     if project:
@@ -169,18 +133,18 @@ def _block(x, filters, name, *, stride, dilation, project, **options):
 
 
 def _conv(
-    x,
-    filters,
-    kernel,
-    name,
+    x: Tensor,
+    filters: int,
+    kernel: int,
+    name: str,
     *,
-    momentum,
-    use_bias,
-    stride=1,
-    dilation=1,
-    padding="same",
-    relu=True,
-):
+    momentum: float,
+    use_bias: bool,
+    stride: int = 1,
+    dilation: int = 1,
+    padding: str = "same",
+    relu: bool = True,
+) -> Tensor:
     x = layers.Conv2D(
         filters,
         kernel,
@@ -196,20 +160,16 @@ def _conv(
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def _load(encoder, name, weights, conv_bias):
-    arrays = applications.read(name, weights)
+def _load(encoder: keras.Model, name: str, weights: str, conv_bias: bool) -> None:
+    arrays = read_applications(name, weights)
     # The file wants blue, green, red.
-    kernel, *bias = arrays["conv1_conv"]
-    arrays["conv1_conv"] = [kernel[:, :, ::-1], *bias]
+    first, *others = arrays["conv1_conv"]
+    arrays["conv1_conv"] = [first[:, :, ::-1], *others]
     if not conv_bias:
         for conv in [key for key in arrays if key.endswith("_conv")]:
             kernel, bias = arrays[conv]
             gamma, beta, mean, variance = arrays[conv.removesuffix("conv") + "bn"]
             arrays[conv] = [kernel]
-            arrays[conv.removesuffix("conv") + "bn"] = [
-                gamma,
-                beta,
-                mean - bias,
-                variance,
-            ]
-    applications.assign(encoder, arrays)
+            moved = [gamma, beta, mean - bias, variance]
+            arrays[conv.removesuffix("conv") + "bn"] = moved
+    assign(encoder, arrays)

@@ -5,34 +5,49 @@ here the first kernel is turned round when its weights are read, so that nothing
 be swapped at run time.
 """
 
+from __future__ import annotations
+
 import keras
 from keras import layers, ops
 
 from kerasseg import UserError
-from kerasseg.models.encoders import applications
+from kerasseg.models.encoders.preprocessing import without_mean
+from kerasseg.models.encoders.strides import check_output_stride
+from kerasseg.models.encoders.weights import (
+    Arrays,
+    assign,
+    load_own,
+    read_applications,
+)
+from kerasseg.taxonomy import Tensor
 
 # filters, convolutions
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-# The mean pixel (RGB) that the weights of keras.applications were trained with.
-MEAN = (123.68, 116.779, 103.939)
 
 
 def vgg16(
-    image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99, *, width=1.0
-):
+    image: Tensor,
+    output_stride: int = 32,
+    weights: str = "imagenet",
+    batch_norm_momentum: float = 0.99,
+    *,
+    width: float = 1.0,
+) -> dict[int, Tensor]:
     """512 channels at the end. See `kerasseg.models.encoders` for the contract.
 
     The map of stride 2 is that of block 2, so that the maps are those before the
     pooling; stride 32 is after the last pooling. The network's only difference from
-    keras.applications.VGG16(include_top=False): odd sizes are rounded up. There is no
-    batch normalization, so `batch_norm_momentum` has no meaning here.
-    width: factor on all filters; other than 1 there are no ImageNet weights.
+    keras.applications.VGG16(include_top=False): odd sizes are rounded up.
+
+    Args:
+        batch_norm_momentum: of no effect: there is no batch normalization.
+        width: factor on all filters; other than 1 there are no ImageNet weights.
+
+    Raises:
+        UserError: for a wrong output stride, and when weights cannot be read.
     """
-    if output_stride not in (8, 16, 32):
-        raise UserError(f"output_stride must be 8, 16 or 32, got {output_stride!r}.")
-    x = layers.Rescaling(
-        1.0, offset=[-mean for mean in MEAN], dtype="float32", name="encoder_rescaling"
-    )(image)
+    check_output_stride(output_stride)
+    x = without_mean(image)
     features, dilation = {}, 1
     for number in range(1, 6):
         x = vgg16_block(x, number, width, dilation)
@@ -49,14 +64,20 @@ def vgg16(
     if weights != "none":
         encoder = keras.Model(image, x)
         if width == 1.0:
-            applications.assign(encoder, read_vgg16(weights))
+            assign(encoder, read_vgg16(weights))
         else:
-            applications.load_own(encoder, f"vgg16 of width {width}", weights)
+            load_own(encoder, f"vgg16 of width {width}", weights)
     return features
 
 
-def vgg16_block(x, number, width=1.0, dilation=1, padding="same"):
-    """The convolutions (3x3, ReLU) of block `number`, 1 to 5."""
+def vgg16_block(
+    x: Tensor,
+    number: int,
+    width: float = 1.0,
+    dilation: int = 1,
+    padding: str = "same",
+) -> Tensor:
+    """The convolutions (3x3, ReLU) of block `number`, 1 to 5, without its pooling."""
     filters, count = BLOCKS[number - 1]
     for index in range(1, count + 1):
         x = layers.Conv2D(
@@ -71,35 +92,35 @@ def vgg16_block(x, number, width=1.0, dilation=1, padding="same"):
     return x
 
 
-def read_vgg16(weights, dense=False):
-    """{layer name: arrays} of keras.applications.VGG16, the first kernel for RGB.
+def read_vgg16(weights: str, dense: bool = False) -> Arrays:
+    """The weights of keras.applications.VGG16, its first kernel turned round for RGB.
 
-    weights: "imagenet" or a file of VGG16(include_top=False); with `dense` one of
-    VGG16(include_top=True), and its dense layers fc1 and fc2 are among the arrays.
+    Args:
+        weights: "imagenet" or a file of VGG16(include_top=False); with `dense` one of
+            VGG16(include_top=True).
+        dense: with its dense layers fc1, fc2 and predictions.
+
+    Raises:
+        UserError: when they cannot be read; says what is missing.
     """
-    arrays = _read_dense(weights) if dense else applications.read("VGG16", weights)
+    arrays = read_applications("VGG16", weights, include_top=dense)
     kernel, bias = arrays["block1_conv1"]
     arrays["block1_conv1"] = [kernel[:, :, ::-1], bias]
     return arrays
 
 
-def _read_dense(weights):
-    try:
-        reference = keras.applications.VGG16(include_top=True, weights=weights)
-    except Exception as error:
-        raise UserError(
-            f"weights={weights!r} could not be read into keras.applications.VGG16("
-            f'include_top=True): {error}. Expected "none" (random), the path of a '
-            'weight file of that network, or "imagenet", which without internet needs '
-            "vgg16_weights_tf_dim_ordering_tf_kernels.h5 in the folder 'models' of "
-            "KERAS_HOME (default ~/.keras)."
-        ) from error
-    return {
-        layer.name: layer.get_weights() for layer in reference.layers if layer.weights
-    }
+def check_width(weights: str, width: float) -> None:
+    """Raises UserError where weights of VGG16 are wanted at another width than its own.
+
+    Args:
+        weights: "none", "imagenet" or a path.
+        width: factor on the filters.
+    """
+    if weights != "none" and width != 1.0:
+        raise UserError(f"Weights of VGG16 need width=1, got {width}.")
 
 
-def _pool_everywhere(x, dilation):
+def _pool_everywhere(x: Tensor, dilation: int) -> Tensor:
     """Max-pooling of 2x2 pixels that are `dilation` apart, at every pixel: the maps
     after it are those of the pooled network, seen more densely."""
     for axis in (1, 2):

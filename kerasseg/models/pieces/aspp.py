@@ -3,20 +3,39 @@
 Chen et al. 2017 (arXiv 1706.05587) and 2018 (arXiv 1802.02611).
 """
 
+from __future__ import annotations
+
 from keras import layers
+
+from kerasseg.taxonomy import Tensor
 
 # Dilations of the 3x3 branches by output stride (the paper gives 16 and doubles for 8).
 RATES = {8: (12, 24, 36), 16: (6, 12, 18), 32: (3, 6, 9)}
 
 
-def aspp(x, filters, rates, *, separable, momentum):
-    """(B, H, W, C) -> (B, H, W, filters).
-
-    Branches: 1x1, one 3x3 for each rate (none for rates=()), image-level pooling.
+def aspp(
+    x: Tensor,
+    filters: int,
+    rates: tuple[int, ...],
+    *,
+    separable: bool,
+    momentum: float,
+) -> Tensor:
+    """Looks at a map through 1x1, dilated 3x3 and image-level branches at once.
 
     The paper concatenates all branches and applies one 1x1 convolution. That is the sum
     of a 1x1 convolution of the local branches and one of the pooled branch, and the
     latter is the same everywhere: broadcasting it takes the place of a resize.
+
+    Args:
+        x: (B, H, W, C).
+        filters: of each branch and of the result.
+        rates: dilation of each 3x3 branch; () for none.
+        separable: depthwise and pointwise 3x3 branches (v3+) instead of full ones (v3).
+        momentum: of the batch normalizations.
+
+    Returns:
+        (B, H, W, filters).
     """
     three = separable_conv if separable else conv3
     local = [conv(x, filters, 1, "aspp_point", momentum=momentum)]
@@ -36,8 +55,10 @@ def aspp(x, filters, rates, *, separable, momentum):
     return _batch_norm_relu(x, "aspp_project", momentum)
 
 
-def conv(x, filters, kernel, name, *, rate=1, momentum):
-    """Convolution, BN, ReLU."""
+def conv(
+    x: Tensor, filters: int, kernel: int, name: str, *, rate: int = 1, momentum: float
+) -> Tensor:
+    """Convolution, batch normalization, ReLU: (B, H, W, C) to (B, H, W, filters)."""
     x = layers.Conv2D(
         filters,
         kernel,
@@ -49,14 +70,20 @@ def conv(x, filters, kernel, name, *, rate=1, momentum):
     return _batch_norm_relu(x, name, momentum)
 
 
-def conv3(x, filters, name, *, rate=1, momentum):
-    """3x3 convolution, BN, ReLU."""
+def conv3(
+    x: Tensor, filters: int, name: str, *, rate: int = 1, momentum: float
+) -> Tensor:
+    """`conv` with a 3x3 kernel, in the form of `separable_conv`."""
     return conv(x, filters, 3, name, rate=rate, momentum=momentum)
 
 
-def separable_conv(x, filters, name, *, rate=1, momentum):
-    """Depthwise 3x3, BN, ReLU, pointwise, BN, ReLU (not Keras' SeparableConv2D, which
-    has nothing in between)."""
+def separable_conv(
+    x: Tensor, filters: int, name: str, *, rate: int = 1, momentum: float
+) -> Tensor:
+    """Depthwise 3x3, BN, ReLU, pointwise, BN, ReLU: (B, H, W, C) to (B, H, W, filters).
+
+    Not Keras' SeparableConv2D, which has nothing in between.
+    """
     x = layers.DepthwiseConv2D(
         3,
         padding="same",
@@ -68,6 +95,6 @@ def separable_conv(x, filters, name, *, rate=1, momentum):
     return conv(x, filters, 1, name, momentum=momentum)
 
 
-def _batch_norm_relu(x, name, momentum):
+def _batch_norm_relu(x: Tensor, name: str, momentum: float) -> Tensor:
     x = layers.BatchNormalization(momentum=momentum, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU()(x)

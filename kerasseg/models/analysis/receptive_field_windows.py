@@ -1,17 +1,23 @@
-"""How far operations see along one dimension that they slide over, cut or resize.
+"""The receptive field of sliding windows: convolution, pooling, resizing, padding.
 
 Each rule takes a call in the graph, the dimension and the first and last position of
 the output; it returns the first and last position of the input that they see.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 from kerasseg import UserError
 
+Reach = tuple[np.ndarray, np.ndarray]
+"""First and last position, for each output that is followed."""
 
-def _window(node, where, first, last):
+
+def _window(node: Any, where: int, first: np.ndarray, last: np.ndarray) -> Reach:
     """Convolution and pooling: output k sees k * stride - before and what follows."""
     layer, length = node.operation, node.input_tensors[0].shape[where]
     kernel, stride, dilation = _geometry(layer, where - 1)
@@ -23,7 +29,7 @@ def _window(node, where, first, last):
     return first * stride - before, last * stride - before + reach
 
 
-def _transposed(node, where, first, last):
+def _transposed(node: Any, where: int, first: np.ndarray, last: np.ndarray) -> Reach:
     """Input i adds to the outputs i * stride - before and what follows."""
     layer = node.operation
     kernel, stride, dilation = _geometry(layer, where - 1)
@@ -36,7 +42,8 @@ def _transposed(node, where, first, last):
     )
 
 
-def _geometry(layer, axis):
+def _geometry(layer: Any, axis: int) -> tuple[int, int, int]:
+    """Kernel size, stride and dilation along an axis."""
     if layer.data_format != "channels_last":
         raise UserError(f"Expected channels last in layer '{layer.name}'.")
     kernel = getattr(layer, "kernel_size", None) or layer.pool_size
@@ -44,7 +51,7 @@ def _geometry(layer, axis):
     return kernel[axis], layer.strides[axis], dilation[axis]
 
 
-def _resized(node, where, first, last):
+def _resized(node: Any, where: int, first: np.ndarray, last: np.ndarray) -> Reach:
     """Half-pixel centres: output k lies on (k + 1/2) * before / after - 1/2."""
     before = node.input_tensors[0].shape[where]
     after = node.output_tensors[0].shape[where]
@@ -52,16 +59,15 @@ def _resized(node, where, first, last):
     if getattr(node.operation, "antialias", False):
         raise unknown(node)
     if kind == "nearest":
-        return tuple(
-            np.floor((2 * k + 1) * before / (2 * after)) for k in (first, last)
-        )
+        first, last = ((2 * k + 1) * before / (2 * after) for k in (first, last))
+        return np.floor(first), np.floor(last)
     if kind != "bilinear":
         raise unknown(node)
     first, last = (((2 * k + 1) * before - after) / (2 * after) for k in (first, last))
     return np.floor(first), np.ceil(last)
 
 
-def _padded(node, where, first, last):
+def _padded(node: Any, where: int, first: np.ndarray, last: np.ndarray) -> Reach:
     layer = node.operation
     if type(layer).__name__ == "Pad":
         before = layer.pad_width[where][0]
@@ -70,12 +76,12 @@ def _padded(node, where, first, last):
     return first - before, last - before
 
 
-def _cropped(node, where, first, last):
+def _cropped(node: Any, where: int, first: np.ndarray, last: np.ndarray) -> Reach:
     before = node.operation.cropping[where - 1][0]
     return first + before, last + before
 
 
-def _sliced(node, where, first, last):
+def _sliced(node: Any, where: int, first: np.ndarray, last: np.ndarray) -> Reach:
     shape = node.input_tensors[0].shape
     key = node.arguments.args[1]
     key = list(key) if isinstance(key, (tuple, list)) else [key]
@@ -90,7 +96,7 @@ def _sliced(node, where, first, last):
     return first * step + start, last * step + start
 
 
-def _taken(node, where, first, last):
+def _taken(node: Any, where: int, first: np.ndarray, last: np.ndarray) -> Reach:
     """A table of places. Its longest run without a step back counts, and goes on
     beyond its ends as on average: there are mirrored or repeated borders."""
     if node.operation.axis not in (where, where - len(node.input_tensors[0].shape)):
@@ -102,7 +108,7 @@ def _taken(node, where, first, last):
     start, end = starts[longest], ends[longest]
     slope = (table[end] - table[start]) / max(end - start, 1)
 
-    def place(k):
+    def place(k: np.ndarray) -> np.ndarray:
         inside = np.clip(k, start, end)
         beyond = np.floor(slope * (k - inside)) if slope else 0
         return table[inside.astype(int)] + beyond
@@ -111,6 +117,7 @@ def _taken(node, where, first, last):
 
 
 RESIZING = ("Resize", "UpSampling")
+"""Kinds that spread a map of one value over all places."""
 RULES = {
     "Conv2DTranspose": _transposed,
     "Conv3DTranspose": _transposed,
@@ -127,8 +134,10 @@ RULES = {
     "GetItem": _sliced,
     "Take": _taken,
 }
+"""Beginning of a kind of layer or operation -> its rule; the first that fits counts."""
 
 
-def unknown(node):
+def unknown(node: Any) -> UserError:
+    """The error for a call whose reach is not known, to be raised."""
     kind, name = type(node.operation).__name__, node.operation.name
     return UserError(f"It is not known how far {kind} '{name}' sees.")

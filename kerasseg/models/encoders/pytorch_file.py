@@ -1,10 +1,12 @@
-"""Reads a PyTorch weight file (.pth) without torch and without running its code.
+"""Reads a PyTorch weights file (.pth) without torch and without running its code.
 
 Such a file is a pickle, and a pickle may call any function of any module. Here it may
 only name an ordered dictionary, tensors and their storages; anything else is refused.
 Both layouts are read: the zip file that torch.save writes since version 1.6, and the
 older one (five pickles in a row, then the numbers).
 """
+
+from __future__ import annotations
 
 import io
 import math
@@ -14,12 +16,14 @@ import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kerasseg import UserError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+"""The number with which files of before version 1.6 begin."""
 STORAGES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -31,13 +35,15 @@ STORAGES = {
     "ByteStorage": "<u1",
     "BoolStorage": "|b1",
 }
+"""Class of a storage in torch -> type of its numbers in numpy."""
 
 
-def read(path):
-    """The tensors of a state dictionary as {name: numpy array}, in the file's order.
+def read(path: str | Path) -> dict[str, np.ndarray]:
+    """The tensors of a state dictionary by name, in the file's order.
 
-    Raises ValueError for a file that is cut or damaged, that holds anything but a flat
-    dictionary of tensors, or that names any other Python object.
+    Raises:
+        UserError: for a file that is cut or damaged, that holds anything but a flat
+            dictionary of tensors, or that names any other Python object.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -82,7 +88,7 @@ class _Tensor:
 class _StateDict(pickle.Unpickler):
     """Knows only what a state dictionary needs; the values stay stand-ins."""
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in STORAGES:
             return name
         known = {
@@ -98,7 +104,7 @@ class _StateDict(pickle.Unpickler):
             )
         return known[module, name]
 
-    def persistent_load(self, identity):
+    def persistent_load(self, identity: Any) -> _Storage:
         kind, storage, key, _, length, *_ = identity
         if kind != "storage" or storage not in STORAGES:
             raise UserError(f"unknown storage {identity!r}")
@@ -108,19 +114,22 @@ class _StateDict(pickle.Unpickler):
 class _Plain(pickle.Unpickler):
     """Numbers, strings, lists and dictionaries only."""
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         raise UserError(f"it asks for {module}.{name} in its header; it was not run")
 
 
-def _rebuild_tensor(storage, offset, shape, strides, *_):
+def _rebuild_tensor(
+    storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any
+) -> _Tensor:
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
-def _rebuild_parameter(tensor, *_):
+def _rebuild_parameter(tensor: _Tensor, *_: Any) -> _Tensor:
     return tensor
 
 
-def _read_zip(content):
+def _read_zip(content: bytes) -> tuple[Any, dict[str, bytes]]:
+    """What was pickled, and the bytes of each storage."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
         pickled = [name for name in names if name.endswith("/data.pkl")]
@@ -136,7 +145,8 @@ def _read_zip(content):
         return found, {key.removeprefix(prefix): archive.read(key) for key in keys}
 
 
-def _read_legacy(content):
+def _read_legacy(content: bytes) -> tuple[Any, dict[str, bytes]]:
+    """The same of a file of before version 1.6."""
     stream = io.BytesIO(content)
     if _Plain(stream).load() != LEGACY_MAGIC:
         raise UserError("not a file that torch.save wrote")
@@ -156,7 +166,7 @@ def _read_legacy(content):
     return found, numbers
 
 
-def _array(name, tensor, numbers):
+def _array(name: str, tensor: Any, numbers: dict[str, bytes]) -> np.ndarray:
     if not isinstance(tensor, _Tensor):
         raise UserError(
             f"entry '{name}' is a {type(tensor).__name__}, not a tensor; expected a "

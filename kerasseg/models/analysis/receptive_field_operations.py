@@ -1,18 +1,36 @@
-"""What an operation sees of its inputs, from the positions seen in its output."""
+"""The receptive field one operation back: positions in its output to those it reads.
+
+`receptive_field` follows a network from the logits to the image with it. What slides,
+cuts or resizes has its rule in `receptive_field_windows`.
+"""
+
+from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasseg.models.analysis import windows
-from kerasseg.models.analysis.windows import unknown
+from kerasseg.models.analysis import receptive_field_windows as windows
+from kerasseg.models.analysis.receptive_field_windows import unknown
+from kerasseg.taxonomy import Tensor
+
+LOCAL = {"Where", "Equal", "Less", "Greater", "Maximum", "Minimum", "Cast", "Clip"}
+LOCAL |= {"Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Power", "Square"}
+LOCAL |= {"Sqrt", "Rsqrt", "Exp", "Negative", "Absolute", "FullLike", "OnesLike"}
+LOCAL |= {"Relu", "Relu6", "Sigmoid", "Silu", "HardSigmoid", "HardSilu", "Tanh"}
+LOCAL |= {"Rescaling", "BatchNormalization", "Dense", "Identity"}
+"""Operations that read, for each position, the same position of each input."""
 
 
 class Span(NamedTuple):
-    """Positions first ... last, both arrays, along the dimensions start ... stop - 1 of
-    a tensor, counted in row-major order where there are several. None seen: first is
-    inf and last -inf; the whole map: the other way round."""
+    """Which positions of a tensor are seen: first ... last, both arrays.
+
+    They run along the dimensions start ... stop - 1, counted in row-major order where
+    there are several. None seen: first is inf and last -inf; the whole map: the other
+    way round.
+    """
 
     start: int
     stop: int
@@ -20,8 +38,17 @@ class Span(NamedTuple):
     last: np.ndarray
 
 
-def inputs_seen(node, span, axis):
-    """[(input tensor, its Span)]"""
+def inputs_seen(node: Any, span: Span, axis: int) -> list[tuple[Tensor, Span]]:
+    """Each input of a call and what is seen of it.
+
+    Args:
+        node: a call, as `graph.calls` lists them.
+        span: what is seen of its output.
+        axis: the dimension that is followed, 1 for rows.
+
+    Raises:
+        UserError: for an operation whose reach is not known.
+    """
     layer, tensors = node.operation, node.input_tensors
     kind = type(layer).__name__
     whole = Span(
@@ -65,14 +92,7 @@ def inputs_seen(node, span, axis):
     raise unknown(node)
 
 
-LOCAL = {"Where", "Equal", "Less", "Greater", "Maximum", "Minimum", "Cast", "Clip"}
-LOCAL |= {"Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Power", "Square"}
-LOCAL |= {"Sqrt", "Rsqrt", "Exp", "Negative", "Absolute", "FullLike", "OnesLike"}
-LOCAL |= {"Relu", "Relu6", "Sigmoid", "Silu", "HardSigmoid", "HardSilu", "Tanh"}
-LOCAL |= {"Rescaling", "BatchNormalization", "Dense", "Identity"}
-
-
-def _is_local(layer):
+def _is_local(layer: Any) -> bool:
     """Activations, additions and dropout of each pixel for itself."""
     parts = type(layer).__module__.split(".")
     return "layers" in parts and bool(
@@ -80,7 +100,7 @@ def _is_local(layer):
     )
 
 
-def _concatenated(node, span):
+def _concatenated(node: Any, span: Span) -> list[tuple[Tensor, Span]]:
     tensors = node.input_tensors
     where = node.operation.axis % len(tensors[0].shape)
     if not span.start <= where < span.stop:
@@ -99,7 +119,7 @@ def _concatenated(node, span):
     return seen
 
 
-def _stacked(node, span):
+def _stacked(node: Any, span: Span) -> list[tuple[Tensor, Span]]:
     tensors = node.input_tensors
     where = node.operation.axis % (len(tensors[0].shape) + 1)
     if where >= span.stop:
@@ -124,7 +144,7 @@ def _stacked(node, span):
     ]
 
 
-def _expanded(node, span):
+def _expanded(node: Any, span: Span) -> Span:
     where = node.operation.axis
     if not isinstance(where, int):
         raise unknown(node)
@@ -133,7 +153,7 @@ def _expanded(node, span):
     return Span(start, span.stop - (where < span.stop), span.first, span.last)
 
 
-def _reshaped(span, before, after):
+def _reshaped(span: Span, before: Sequence[int], after: Sequence[int]) -> Span | None:
     """The dimensions of `before` that hold the same values in the same order, if any:
     those with as many values ahead of them and in them."""
     ahead = math.prod(after[1 : span.start])
@@ -146,14 +166,14 @@ def _reshaped(span, before, after):
     return None
 
 
-def _spreads(tensor, span, shape):
+def _spreads(tensor: Tensor, span: Span, shape: Sequence[int]) -> bool:
     """Whether a map of one value goes to all places: as far as pooling over the map."""
     return len(tensor.shape) > span.start and (
         tensor.shape[span.start] == 1 != shape[span.start]
     )
 
 
-def _repeated(node, span, tensor, shape):
+def _repeated(node: Any, span: Span, tensor: Tensor, shape: Sequence[int]) -> Span:
     if len(tensor.shape) != len(shape):
         raise unknown(node)
     have, want = tensor.shape[span.start : span.stop], shape[span.start : span.stop]
@@ -168,7 +188,8 @@ def _repeated(node, span, tensor, shape):
     return Span(*span[:2], first, last)
 
 
-def clean(start, stop, first, last):
+def clean(start: int, stop: int, first: np.ndarray, last: np.ndarray) -> Span:
+    """The span; where first lies behind last, nothing is seen."""
     nothing = first > last
     return Span(
         start,

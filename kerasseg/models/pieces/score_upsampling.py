@@ -3,26 +3,42 @@
 Long, Shelhamer and Darrell 2015 (arXiv 1411.4038), section 3.3, and their surgery.py.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from keras import layers, ops
+
+from kerasseg.taxonomy import Tensor
+from kerasseg.upsampling import bilinear_window
 
 KINDS = ("bilinear", "diagonal", "full")
 
 
-def upscore(x, kernel_size, stride, kind, name, fixed=False):
-    """(B, H, W, C) -> (B, (H - 1) * stride + kernel_size, ..., C), float32.
+def upscore(
+    x: Tensor, kernel_size: int, stride: int, kind: str, name: str, fixed: bool = False
+) -> Tensor:
+    """Enlarges scores by a transposed convolution that begins as a bilinear one.
 
-    kind: "bilinear": fixed, without weights. "diagonal": one kernel for each channel.
-    "full": from every channel to every channel, as a Caffe file holds it, zero but for
-    the diagonal at the start. All three begin as the same function.
-    fixed: the kernels are not trainable.
+    Args:
+        x: (B, H, W, C), static H and W.
+        kernel_size: of the transposed convolution, at most twice the stride.
+        stride: how many times larger the map becomes.
+        kind: "bilinear": fixed, without weights. "diagonal": one kernel for each
+            channel. "full": from every channel to every channel, as a Caffe file holds
+            it, zero but for the diagonal at the start. All three begin as the same
+            function.
+        name: of the layer; "diagonal" has one for each channel, "<name>_0" and so on.
+        fixed: the kernels are not trainable.
+
+    Returns:
+        (B, (H - 1) * stride + kernel_size, (W - 1) * stride + kernel_size, C), float32.
     """
     if kind == "bilinear":
         return _interpolate(x, kernel_size, stride)
     window = bilinear_window(kernel_size)
     window = np.outer(window, window)[:, :, None, None]
 
-    def transposed(x, name):
+    def transposed(x: Tensor, name: str) -> Tensor:
         channels = x.shape[-1]
         layer = layers.Conv2DTranspose(
             channels,
@@ -47,18 +63,13 @@ def upscore(x, kernel_size, stride, kind, name, fixed=False):
     return layers.Concatenate(dtype="float32")(parts)
 
 
-def bilinear_window(size):
-    """The triangle along one axis: `upsample_filt(size)` of surgery.py is its outer
-    product with itself. Size 4: 0.25 0.75 0.75 0.25."""
-    factor = (size + 1) // 2
-    centre = factor - 1 if size % 2 else factor - 0.5
-    return (1 - np.abs(np.arange(size) - centre) / factor).astype("float32")
+def _interpolate(x: Tensor, kernel_size: int, stride: int) -> Tensor:
+    """`upscore` without weights, one axis after the other.
 
-
-def _interpolate(x, kernel_size, stride):
-    """Along an axis the outputs i * stride ... (i + 1) * stride - 1 lie between the
+    Along an axis the outputs i * stride ... (i + 1) * stride - 1 lie between the
     inputs i - 1 and i (zeros beyond the ends): each mixes these two by a value of the
-    right and one of the left half of the triangle."""
+    right and one of the left half of the triangle.
+    """
     triangle = np.zeros(2 * stride, "float32")
     triangle[:kernel_size] = bilinear_window(kernel_size)
     for axis in (1, 2):
@@ -73,7 +84,7 @@ def _interpolate(x, kernel_size, stride):
     return x[:, :rows, :columns]
 
 
-def _shifted(x, axis, first, last):
+def _shifted(x: Tensor, axis: int, first: int, last: int) -> Tensor:
     """x with zeros at its first or last end, and a new axis of length 1 after it."""
     ends = [[0, 0]] * 4
     ends[axis] = [first, last]

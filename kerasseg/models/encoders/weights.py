@@ -1,0 +1,104 @@
+"""Fills encoders with trained weights, layer by layer and by name.
+
+They come from keras.applications, which fetches and reads its own files (its network is
+built here only to take the arrays out), or from a file that an encoder wrote itself. An
+encoder whose layers are called "encoder_" + the name in keras.applications can be
+filled, whatever its strides and dilations.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasseg import UserError
+from kerasseg.files import untrusted
+
+PREFIX = "encoder_"
+Arrays = dict[str, list[np.ndarray]]
+"""Name of a layer -> its weights, in its order."""
+
+
+def read_applications(
+    network: str, weights: str, include_top: bool = False, **options: Any
+) -> Arrays:
+    """The weights of `keras.applications.<network>`.
+
+    Args:
+        network: name of the function in keras.applications.
+        weights: "imagenet" (fetched once, then kept by Keras) or the path of a file
+            that belongs to that network.
+        include_top: with the layers of its classifier.
+        options: further arguments of that function.
+
+    Raises:
+        UserError: says what is missing and what works without internet.
+    """
+    whose = f"keras.applications.{network}(include_top={include_top})"
+    _check(weights, f'"imagenet", "none" (random) or the path of a file of {whose}')
+    try:
+        reference = getattr(keras.applications, network)(
+            include_top=include_top,
+            weights=weights,
+            input_shape=(224, 224, 3),
+            **options,
+        )
+    except Exception as error:
+        if weights != "imagenet":
+            raise UserError(
+                f"Weights file {weights} does not fit {whose}, options {options}: "
+                f"{error}"
+            ) from error
+        raise UserError(
+            f"Keras could not fetch the ImageNet weights of {network}: {error}. "
+            "Without internet: put that file into the folder 'models' of KERAS_HOME "
+            "(default ~/.keras), or name a file by weights=PATH, or start from random "
+            'weights by weights="none".'
+        ) from error
+    return {
+        layer.name: layer.get_weights() for layer in reference.layers if layer.weights
+    }
+
+
+def assign(encoder: keras.Model, arrays: Arrays) -> None:
+    """Fills every layer of the encoder from the arrays of its name."""
+    for layer in encoder.layers:
+        if layer.weights:
+            layer.set_weights(arrays[layer.name.removeprefix(PREFIX)])
+
+
+def load_own(encoder: keras.Model, name: str, weights: str) -> None:
+    """Fills an encoder that keras.applications does not have from a file of its own.
+
+    Args:
+        encoder: from the image to the deepest map.
+        name: of the encoder, for messages.
+        weights: path of a `*.weights.h5` file, as
+            `keras.Model(image, encode(name, image, ...)[32]).save_weights` writes it.
+
+    Raises:
+        UserError: for "imagenet", and for a file that is missing or does not fit.
+    """
+    if weights == "imagenet":
+        raise UserError(
+            f"keras.applications has no ImageNet weights for {name}. Choose "
+            'weights="none" (random) or the path of a .weights.h5 file of this encoder.'
+        )
+    _check(weights, f'"none" (random) or the path of a file of the encoder {name}')
+    try:
+        encoder.load_weights(weights)
+    except Exception as error:
+        raise UserError(
+            f"Weights file {weights} does not fit the encoder {name}: {error}"
+        ) from error
+
+
+def _check(weights: str, expected: str) -> None:
+    if weights == "imagenet":
+        return
+    if not Path(weights).is_file():
+        raise UserError(f'weights="{weights}" is not a file. Expected {expected}.')
+    untrusted.check_weights(Path(weights))
