@@ -1,6 +1,7 @@
 """Networks on a VGG16 of a fraction of its width: their weights, what they see."""
 
 import numpy as np
+from networks import call
 from receptive_field import make_positive
 
 NARROW = 1 / 64
@@ -24,6 +25,6 @@ def columns_seen(model, columns):
     images = np.zeros((len(columns), *model.input_shape[1:]), "float32")
     for image, column in zip(images, columns, strict=True):
         image[:, column] = 1
-    maps = model.predict(images, batch_size=1, verbose=0)
+    maps = call(model, images)
     middle = maps[:, maps.shape[1] // 2, maps.shape[2] // 2, 0]
     return [bool(value) for value in middle > 0]

@@ -1,17 +1,12 @@
 """Every network of MODELS becomes a LiteRT file of builtins only, float and int8."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+from networks import SMALL, network
 
 from kerasseg.export.litert import conversion, flatbuffer, layer_errors
 from kerasseg.models import MODELS
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
-from test_every_model import SMALL, network  # the smallest of each, random weights
 
 pytestmark = pytest.mark.slow
 

@@ -3,11 +3,13 @@
 import gc
 
 import keras
+import networks
 import pytest
 
 
 @pytest.fixture(autouse=True, scope="module")
 def freed():
     yield
+    networks.network.cache_clear()
     keras.utils.clear_session(free_memory=True)
     gc.collect()

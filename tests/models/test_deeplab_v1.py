@@ -4,18 +4,23 @@ import keras
 import numpy as np
 import pytest
 from narrow_vgg import NARROW, columns_seen, set_weights
+from network_laws import NetworkLaws
+from networks import call, parameters_of, without_weights
 
-from kerasseg.models import build
 from kerasseg.models.deeplab_v1 import ASPP_S, deeplab_v1, deeplab_v2_vgg16, interpolate
-from kerasseg.models.pieces import vgg_trunk
+from kerasseg.models.pieces import convolutional_vgg16
 
 pytestmark = pytest.mark.agnostic
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "vgg_dilated.npz")
 
 
+class TestLaws(NetworkLaws):
+    module = "deeplab_v1"
+
+
 @pytest.mark.parametrize(
-    "name, options, count",
+    "name, options, parameters",
     [
         ("deeplab_v1", {}, 20_505_429),
         ("deeplab_v1", {"variant": "7x7"}, 134_346_581),
@@ -25,12 +30,10 @@ GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "vgg_dilated.npz")
         ("deeplab_v2_vgg16", {"rates": ASPP_S}, 37_877_652),
     ],
 )
-def test_parameters_of_the_paper(name, options, count):
+def test_parameters_of_the_paper(name, options, parameters):
     """architectures.md 7.1 and 7.2, by arithmetic; 21 classes."""
-    with keras.StatelessScope(initialize_variables=False):
-        model = build(name, 21, (65, 65, 3), **options)
-        assert model.count_params() == count
-        assert sum(np.prod(w.shape) for w in model.trainable_weights) == count
+    model = without_weights(name, 21, (65, 65, 3), **options)
+    assert model.count_params() == parameters_of(model.trainable_weights) == parameters
 
 
 def test_sizes_of_caffe():
@@ -59,7 +62,7 @@ def test_pools_look_as_far_as_in_caffe(rng):
     expected = np.zeros((9, 9))
     expected[0, 0] = 1
     expected[3:5, 4] = 2
-    np.testing.assert_array_equal(pool.predict(x, verbose=0)[0, :, :, 0], expected)
+    np.testing.assert_array_equal(call(pool, x)[0, :, :, 0], expected)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_equals_torch(name, options):
     network = deeplab_v2_vgg16 if "v2" in name else deeplab_v1
     model = network(3, (21, 18, 3), width=1 / 32, **options)
     set_weights(model, seed=1)
-    found = model.predict(picture.astype("float32"), verbose=0)
+    found = call(model, picture.astype("float32"))
     expected = GOLDEN[name]
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -108,8 +111,8 @@ def test_logits_of_the_branches_are_summed(rng):
     set_weights(model, seed=1)
     names = [f"fc8_rate{rate}" for rate in (6, 12, 18, 24)]
     branches = keras.Model(model.input, [model.get_layer(n).output for n in names])
-    expected = sum(branches.predict(image, verbose=0))
-    np.testing.assert_allclose(model.predict(image, verbose=0), expected, rtol=1e-4)
+    expected = sum(call(branches, image))
+    np.testing.assert_allclose(call(model, image), expected, rtol=1e-4)
 
 
 def test_interpolation_puts_value_k_on_pixel_8k(rng):
@@ -150,7 +153,7 @@ def check_weights(model, branch, places, every, rng):
     }
     arrays["fc1"] = [rng.normal(size=(49 * channels, filters)), np.arange(filters)]
     arrays["fc2"] = [rng.normal(size=(filters, filters)), np.arange(filters)]
-    vgg_trunk.fill(model, arrays)
+    convolutional_vgg16.fill(model, arrays)
     full = arrays["fc1"][0].reshape(7, 7, channels, filters)
     kernel, bias = fc6.get_weights()
     np.testing.assert_allclose(kernel, full[places, places, :, ::every], atol=1e-6)

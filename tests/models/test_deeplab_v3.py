@@ -4,6 +4,9 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from network_laws import NetworkLaws
+from networks import call, parameters_of, random_images
+from networks import without_weights as structure
 
 from kerasseg.models import build
 from kerasseg.models.pieces.aspp import aspp
@@ -14,14 +17,16 @@ BIASED = {"encoder_options": {"conv_bias": True}}
 NARROW = {"encoder_options": {"width": 0.125}, "weights": "none"}
 
 
+class TestLaws(NetworkLaws):
+    module = "deeplab_v3"
+
+
+class TestLawsOfV2(NetworkLaws):
+    module = "deeplab_v2_resnet"
+
+
 def without_weights(name, classes=21, size=(65, 65), **options):
-    """The network's structure only: its weights are never made."""
-    with keras.StatelessScope(initialize_variables=False):
-        return build(name, classes, (*size, 3), weights="none", **options)
-
-
-def count(weights):
-    return sum(int(np.prod(weight.shape)) for weight in weights)
+    return structure(name, classes, (*size, 3), weights="none", **options)
 
 
 # architectures.md 7.2, 8 and 9, 21 classes. The papers' networks come first, with no
@@ -65,7 +70,7 @@ def count(weights):
 def test_parameters(name, options, trainable, total):
     model = without_weights(name, **options)
     assert model.count_params() == total
-    assert trainable in (None, count(model.trainable_weights))
+    assert trainable in (None, parameters_of(model.trainable_weights))
 
 
 @pytest.mark.parametrize("name", ["deeplab_v3_resnet50", "deeplab_v3plus_resnet101"])
@@ -131,7 +136,7 @@ def test_a_branch_looks_as_far_as_its_rate(separable):
         conv = model.get_layer(f"aspp_rate{rate}{'_depthwise' * separable}_conv")
         image = np.zeros((1, 31, 31, 1), "float32")
         image[0, 15, 15] = 1
-        spread = keras.Model(x, conv.output).predict(image, verbose=0)
+        spread = call(keras.Model(x, conv.output), image)
         places = np.argwhere(np.abs(spread[0]).sum(-1) > 0) - 15
         grid = [(r, c) for r in (-rate, 0, rate) for c in (-rate, 0, rate)]
         assert sorted(map(tuple, places.tolist())) == sorted(grid)
@@ -165,7 +170,7 @@ def test_aspp_equals_the_concatenated_form():
     bn = model.get_layer("aspp_project_bn")
     expected = ops.relu(bn(expected, training=False))
     np.testing.assert_allclose(
-        model.predict(image, verbose=0),
+        call(model, image),
         ops.convert_to_numpy(expected),
         atol=1e-5,
     )
@@ -177,7 +182,7 @@ def test_frozen_batch_norm_changes_nothing(name):
     model = build(name, 3, (33, 33, 3), **options)
     assert not any("bn" in weight.path for weight in model.trainable_weights)
     before = [ops.convert_to_numpy(weight) for weight in model.non_trainable_weights]
-    image = np.random.default_rng(0).uniform(0, 255, (2, 33, 33, 3)).astype("float32")
+    image = random_images(2, 33, 33, 3)
     model(image, training=True)
     for old, new in zip(before, model.non_trainable_weights, strict=True):
         if "bn" in new.path:
@@ -214,7 +219,7 @@ def test_v2_takes_the_largest_logit_of_all_scales():
     """At sizes 8 k + 1 as in the release, against PyTorch's interpolation."""
     small = {"encoder": "resnet50", **NARROW}
     fused = build("deeplab_v2_resnet101", 3, (65, 49, 3), scales=(1, 0.5), **small)
-    image = np.random.default_rng(0).uniform(0, 255, (1, 65, 49, 3)).astype("float32")
+    image = random_images(1, 65, 49, 3)
     shared = fused.get_layer("single_scale")
     maps = [
         torch_interp(ops.convert_to_numpy(shared(torch_interp(image, size))), (9, 7))

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 from narrow_vgg import NARROW, columns_seen, set_weights
+from network_laws import NetworkLaws
+from networks import call, parameters_of, without_weights
 from receptive_field import make_positive
 
 from kerasseg.models import build
@@ -14,7 +16,7 @@ from kerasseg.models.dilated import (
     dilation8,
     dilation10,
 )
-from kerasseg.models.pieces import vgg_trunk
+from kerasseg.models.pieces import convolutional_vgg16
 
 pytestmark = pytest.mark.agnostic
 
@@ -24,13 +26,17 @@ DILATION8 = (1, 1, 2, 4, 8, 16, 1)
 DILATION10 = (1, 1, 2, 4, 8, 16, 32, 64, 1)
 
 
+class TestLaws(NetworkLaws):
+    module = "dilated"
+
+
 def context(classes, size=9, **options):
     maps = keras.Input((size, size, classes))
     return keras.Model(maps, context_module(maps, **options))
 
 
 @pytest.mark.parametrize(
-    "name, classes, options, count",
+    "name, classes, options, parameters",
     [
         ("dilated_frontend", 21, {}, 134_346_581),
         ("dilated_frontend", 19, {}, 134_338_387),
@@ -41,12 +47,10 @@ def context(classes, size=9, **options):
         ("dilation10", 19, {}, 134_368_179),
     ],
 )
-def test_parameters_of_the_paper(name, classes, options, count):
+def test_parameters_of_the_paper(name, classes, options, parameters):
     """architectures.md 6.3, by arithmetic. Counted without filling half a gigabyte."""
-    with keras.StatelessScope(initialize_variables=False):
-        model = build(name, classes, (64, 64, 3), **options)
-        assert model.count_params() == count
-        assert sum(np.prod(w.shape) for w in model.trainable_weights) == count
+    model = without_weights(name, classes, (64, 64, 3), **options)
+    assert model.count_params() == parameters_of(model.trainable_weights) == parameters
 
 
 @pytest.mark.parametrize(
@@ -94,9 +98,9 @@ def test_mirrored_border_is_the_valid_network_on_a_mirrored_image(rng):
     valid = dilated_frontend(2, padded.shape[1:], width=NARROW, padding="valid")
     for network in (model, valid):
         set_weights(network, seed=0)
-    expected = valid.predict(padded, verbose=0)
+    expected = call(valid, padded)
     scores = keras.Model(model.input, model.get_layer("fc8").output)
-    found = scores.predict(image, verbose=0)
+    found = call(scores, image)
     assert expected.shape == (1, 5, 26, 2)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -109,7 +113,7 @@ def test_equals_torch(name, options, image):
     picture = np.random.default_rng(7).uniform(0, 255, (*image, 3))
     model = dilation8(3, (*image, 3), context=name, width=1 / 32, **options)
     set_weights(model, seed=3)
-    found = model.predict(picture[None].astype("float32"), verbose=0)
+    found = call(model, picture[None].astype("float32"))
     np.testing.assert_allclose(found, GOLDEN[f"dilation8_{name}"], atol=1e-4)
 
 
@@ -127,7 +131,7 @@ def test_context_starts_as_identity(kind, dilations, rng):
     maps = rng.integers(-50, 51, (1, 12, 13, 3)).astype("float32")
     inputs = keras.Input(maps.shape[1:])
     model = keras.Model(inputs, context_module(inputs, dilations, kind, noise=0.0))
-    found = model.predict(maps, verbose=0)
+    found = call(model, maps)
     np.testing.assert_array_equal(found, np.maximum(maps, 0))
 
 
@@ -173,7 +177,7 @@ def test_receptive_field_of_the_context_module(kind, dilations, field):
     model = keras.Model(inputs, context_module(inputs, dilations, kind))
     make_positive(model)
     points = np.eye(width, dtype="float32")[:, None, :, None]
-    middle = model.predict(points, verbose=0)[:, 0, width // 2, 0]
+    middle = call(model, points)[:, 0, width // 2, 0]
     np.testing.assert_array_equal(np.flatnonzero(middle), np.arange(2, field + 2))
 
 
@@ -186,7 +190,7 @@ def test_receptive_field_of_each_layer(depth, field):
     make_positive(model)
     part = keras.Model(inputs, model.layers[depth].output)
     points = np.eye(71, dtype="float32")[:, None, :, None]
-    seen = part.predict(points, verbose=0)[:, 0, 35, 0] > 0
+    seen = call(part, points)[:, 0, 35, 0] > 0
     assert np.count_nonzero(seen) == field
 
 
@@ -214,7 +218,7 @@ def test_weights_of_vgg16_come_in(rng):
     }
     arrays["fc1"] = [rng.normal(size=(7 * 7 * 8, 64)), rng.normal(size=64)]
     arrays["fc2"] = [rng.normal(size=(64, 64)), rng.normal(size=64)]
-    vgg_trunk.fill(model, arrays)
+    convolutional_vgg16.fill(model, arrays)
     kernel, bias = model.get_layer("fc6").get_weights()
     maps = rng.normal(size=(7, 7, 8))
     np.testing.assert_allclose(

@@ -4,9 +4,10 @@ FC-DenseNet.py with 11 classes); widths from the README's table."""
 import keras
 import numpy as np
 import pytest
+from network_laws import NetworkLaws
+from networks import call, parameters_of, without_weights
 from receptive_field import make_positive, rows_seen
 
-from kerasseg.models import build
 from kerasseg.models.fc_densenet import fc_densenet, fc_densenet56
 
 pytestmark = pytest.mark.agnostic
@@ -14,8 +15,8 @@ pytestmark = pytest.mark.agnostic
 TINY = {"growth_rate": 2, "first_filters": 4, "layers_per_block": (2, 1, 2)}
 
 
-def trainable(model):
-    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+class TestLaws(NetworkLaws):
+    module = "fc_densenet"
 
 
 # name: layers per block, growth rate, total and trainable parameters, stack widths
@@ -44,10 +45,9 @@ PAPER = {
 @pytest.mark.parametrize("number", PAPER)
 def test_the_authors_network(number):
     blocks, growth, counts, widths = PAPER[number]
-    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
-        model = build(f"fc_densenet{number}", 11, (360, 480, 3))
+    model = without_weights(f"fc_densenet{number}", 11, (360, 480, 3))
     assert model.output_shape == (None, 360, 480, 11)
-    assert (model.count_params(), trainable(model)) == counts
+    assert (model.count_params(), parameters_of(model.trainable_weights)) == counts
 
     convolutions = [
         layer
@@ -82,8 +82,7 @@ def test_parameters_with_twelve_classes(number, total):
     widths = PAPER[number][3]
     assert total == PAPER[number][2][0] + widths[-1] + 1
     if number == 56:
-        with keras.StatelessScope(initialize_variables=False):
-            model = build("fc_densenet56", 12, (32, 32, 3))
+        model = without_weights("fc_densenet56", 12, (32, 32, 3))
         assert model.count_params() == total
 
 
@@ -127,12 +126,16 @@ def test_batch_statistics_are_those_of_training():
             layer.set_weights(weights)
             other = plain.get_layer(layer.name)
             other.set_weights([*weights, *other.get_weights()[len(weights) :]])
-    assert trainable(model) == trainable(plain) == model.count_params()
+    assert (
+        parameters_of(model.trainable_weights)
+        == parameters_of(plain.trainable_weights)
+        == model.count_params()
+    )
 
     image = rng.uniform(0, 255, (3, 20, 24, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(plain(image, training=True))
-    assert np.abs(expected - plain.predict(image, verbose=0)).max() > 0.1
-    np.testing.assert_allclose(model.predict(image, verbose=0), expected, atol=2e-4)
+    assert np.abs(expected - call(plain, image)).max() > 0.1
+    np.testing.assert_allclose(call(model, image), expected, atol=2e-4)
     for training in (False, None):
         found = keras.ops.convert_to_numpy(model(image, training=training))
         np.testing.assert_allclose(found, expected, atol=2e-4)
@@ -146,7 +149,7 @@ def test_batch_statistics_update_nothing_and_keep_dropout_off():
     np.testing.assert_array_equal(first, second)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    alone = model.predict(image[:1], verbose=0)
+    alone = call(model, image[:1])
     assert np.abs(alone - first[:1]).max() > 1e-4  # an image depends on its batch
 
 

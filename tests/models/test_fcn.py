@@ -10,11 +10,17 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from network_laws import NetworkLaws, tensorflow_only
+from networks import call, random_images
 
 from kerasseg.models import fcn
 from kerasseg.models.fcn import fcn8s, fcn16s, fcn32s, fcn_alexnet
-from kerasseg.models.pieces.local_response import local_response_normalization
-from kerasseg.models.pieces.upscore import KINDS, bilinear_window, upscore
+from kerasseg.models.pieces import convolutional_vgg16
+from kerasseg.models.pieces.local_response_normalization import (
+    local_response_normalization,
+)
+from kerasseg.models.pieces.score_upsampling import KINDS, upscore
+from kerasseg.upsampling import bilinear_window
 
 VGG = [fcn32s, fcn16s, fcn8s]
 NETWORKS = [*VGG, fcn_alexnet]
@@ -25,13 +31,10 @@ COUNTS = {
     fcn8s: (134_362_751, 134_368_799, 134_489_759),
     fcn_alexnet: (56_954_261, 57_037_610, 58_704_590),
 }
-tensorflow_only = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="takes gradients with TensorFlow"
-)
 
 
-def random_images(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(0, 255, shape).astype("float32")
+class TestLaws(NetworkLaws):
+    module = "fcn"
 
 
 def sizes(network, *names):
@@ -108,7 +111,6 @@ def test_any_size(function, size):
 # --- upsampling --------------------------------------------------------------------
 
 
-@pytest.mark.agnostic
 def test_bilinear_windows():
     """By hand: upsample_filt of surgery.py for an even and an odd size."""
     np.testing.assert_allclose(bilinear_window(4), [0.25, 0.75, 0.75, 0.25])
@@ -162,12 +164,12 @@ def test_three_kinds_of_upsampling_give_the_same_network(function):
         randomize(function(3, (45, 60, 3), upsampling=kind, **SMALL)) for kind in KINDS
     )
     image = random_images(1, 45, 60, 3)
-    expected = first.predict(image, verbose=0)
+    expected = call(first, image)
     for other in others:
         for layer in first.layers:
             if layer.weights:
                 other.get_layer(layer.name).set_weights(layer.get_weights())
-        got = other.predict(image, verbose=0)
+        got = call(other, image)
         np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -197,7 +199,7 @@ def test_each_score_lies_over_the_pixels_it_came_from(function, score, stride, b
     for row, column in [(128, 128), (96, 160), (101, 117)]:
         image = np.tile(np.array(fcn.MEAN, "float32"), (1, 256, 256, 1))
         image[:, row - 10 : row + 10, column - 10 : column + 10] += 100
-        logits = network.predict(image, verbose=0)[0, :, :, 0]
+        logits = call(network, image)[0, :, :, 0]
         rows, columns = np.mgrid[:256, :256] + 0.5
         found = [(logits * axis).sum() / logits.sum() for axis in (rows, columns)]
         assert np.abs(np.array(found) - [row, column]).max() <= stride / 2
@@ -231,10 +233,8 @@ def test_at_once_scales_the_skips():
             kernel, bias = layer.get_weights()
             layer.set_weights([kernel * factor, bias])
     image = random_images(1, 40, 50, 3)
-    expected = plain.predict(image, verbose=0)
-    np.testing.assert_allclose(
-        scaled.predict(image, verbose=0), expected, rtol=1e-3, atol=1e-4
-    )
+    expected = call(plain, image)
+    np.testing.assert_allclose(call(scaled, image), expected, rtol=1e-3, atol=1e-4)
     assert np.ptp(expected) > 0
 
 
@@ -312,14 +312,14 @@ def test_dense_layers_became_convolutions(border):
     side = 26 if border == "pad100" else 224
     network = fcn32s(5, (side, side, 3), border=border, dropout=0.0, **SMALL)
     arrays = {la.name: la.get_weights() for la in reference.layers if la.weights}
-    fcn.load_vgg16(network, arrays)
+    convolutional_vgg16.fill(network, arrays)
     image = random_images(1, side, side, 3)
     centred = image - np.array(fcn.MEAN, "float32")
     margin = (224 - side) // 2
     padded = np.pad(centred, [(0, 0), (margin, margin), (margin, margin), (0, 0)])
-    expected = reference.predict(padded, verbose=0)
+    expected = call(reference, padded)
     fc7 = keras.Model(network.input, network.get_layer("fc7").output)
-    got = fc7.predict(image, verbose=0)
+    got = call(fc7, image)
     assert got.shape[1:3] == ((1, 1) if border == "pad100" else (7, 7))
     middle = got.shape[1] // 2
     np.testing.assert_allclose(
@@ -338,12 +338,13 @@ def test_weights_file_of_the_true_vgg16(tmp_path):
     centred = (image - np.array(fcn.MEAN, "float32"))[..., ::-1]  # blue, green, red
     padded = np.pad(centred, [(0, 0), (99, 99), (99, 99), (0, 0)])
     dense = keras.Model(reference.input, reference.get_layer("fc2").output)
-    expected = dense.predict(padded, verbose=0)
+    expected = call(dense, padded)
     fc7 = keras.Model(network.input, network.get_layer("fc7").output)
-    got = fc7.predict(image, verbose=0)[:, 0, 0]
+    got = call(fc7, image)[:, 0, 0]
     np.testing.assert_allclose(got, expected, atol=1e-4 * expected.max())
 
 
 def test_a_missing_weights_file_says_what_is_expected():
-    with pytest.raises(ValueError, match=r"VGG16\(include_top=True\).*KERAS_HOME"):
-        fcn.read_vgg16("nowhere.h5", dense=True)
+    match = r'"none" \(random\) or the path of a file of .*VGG16\(include_top=True\)'
+    with pytest.raises(ValueError, match=match):
+        fcn32s(2, (40, 40, 3), weights="nowhere.h5")

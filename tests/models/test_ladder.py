@@ -1,19 +1,19 @@
 """The ladder: parameters counted by hand, strides."""
 
-import keras
-import numpy as np
 import pytest
-
-from kerasseg.models import build
+from network_laws import NetworkLaws
+from networks import parameters_of, without_weights
 
 pytestmark = pytest.mark.agnostic
 NAME = "ladder_efficientnet_lite2"
 
 
-def without_weights(size, **options):
-    """The network's structure only: its weights are never made."""
-    with keras.StatelessScope(initialize_variables=False):
-        return build(NAME, 11, (*size, 3), weights="none", **options)
+class TestLaws(NetworkLaws):
+    module = "ladder"
+
+
+def ladder(size, **options):
+    return without_weights(NAME, 11, (*size, 3), weights="none", **options)
 
 
 def point(inward, outward):
@@ -50,9 +50,9 @@ def test_parameters_after_the_encoder():
         + separable(48, 48)
     )
     logits = 48 * 11 + 11
-    model = without_weights((64, 64))
-    found = sum(
-        int(np.prod(weight.shape))
+    model = ladder((64, 64))
+    found = parameters_of(
+        weight
         for weight in model.trainable_weights
         if not weight.path.startswith("encoder_")
     )
@@ -62,7 +62,7 @@ def test_parameters_after_the_encoder():
 
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (360, 480)])
 def test_each_step_has_its_stride(size):
-    model = without_weights(size)
+    model = ladder(size)
     for stride in (16, 8, 4, 2):
         shape = model.get_layer(f"ladder_{stride}_conv").output.shape[1:3]
         assert tuple(shape) == tuple(-(-n // stride) for n in size)
@@ -70,7 +70,7 @@ def test_each_step_has_its_stride(size):
 
 
 def test_fewer_steps_end_earlier():
-    model = without_weights((64, 64), filters=(32, 16))
+    model = ladder((64, 64), filters=(32, 16))
     assert model.get_layer("logits").output.shape == (None, 8, 8, 11)
     with pytest.raises(ValueError, match="filters must name 1 to 4 steps"):
-        without_weights((64, 64), filters=())
+        ladder((64, 64), filters=())

@@ -1,8 +1,8 @@
 """LR-ASPP: counts of the paper, the pooling of its gate."""
 
-import keras
-import numpy as np
 import pytest
+from network_laws import NetworkLaws
+from networks import parameters_of, without_weights
 
 from kerasseg.models import build
 
@@ -15,10 +15,8 @@ TORCHVISION = {
 }
 
 
-def without_weights(name, classes, size=(65, 65), **options):
-    """The network's structure only: its weights are never made."""
-    with keras.StatelessScope(initialize_variables=False):
-        return build(name, classes, (*size, 3), **options)
+class TestLaws(NetworkLaws):
+    module = "lraspp"
 
 
 # architectures.md 9.1: trainable parameters.
@@ -38,26 +36,26 @@ def without_weights(name, classes, size=(65, 65), **options):
     ],
 )
 def test_parameters(name, classes, options, trainable):
-    model = without_weights(name, classes, **options)
-    found = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    model = without_weights(name, classes, (65, 65, 3), **options)
+    found = parameters_of(model.trainable_weights)
     assert found == trainable
 
 
 def test_paper_size():
     """1024 x 2048 at stride 16: a 49 x 49 window in steps of (16, 20) fits 1 x 4 times;
     the low-level map has stride 8."""
-    model = without_weights("lraspp_mobilenet_v3_large", 19, (1024, 2048))
+    model = without_weights("lraspp_mobilenet_v3_large", 19, (1024, 2048, 3))
     assert model.get_layer("gate_pool").input.shape[1:] == (64, 128, 480)
     assert model.get_layer("gate_pool").output.shape[1:] == (1, 4, 480)
     assert model.get_layer("logits_low_level").input.shape[1:] == (128, 256, 120)
     assert model.output_shape == (None, 1024, 2048, 19)
-    small = without_weights("lraspp_mobilenet_v3_small", 19, (1024, 2048))
+    small = without_weights("lraspp_mobilenet_v3_small", 19, (1024, 2048, 3))
     assert small.get_layer("gate_pool").input.shape[1:] == (64, 128, 288)
     assert small.get_layer("logits_low_level").input.shape[1:] == (128, 256, 96)
 
 
 def test_a_small_map_is_pooled_as_a_whole():
-    model = without_weights("lraspp_mobilenet_v3_large", 3, (96, 160))
+    model = without_weights("lraspp_mobilenet_v3_large", 3, (96, 160, 3))
     assert model.get_layer("gate_pool").output.shape[1:] == (1, 1, 480)
 
 

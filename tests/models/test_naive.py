@@ -1,12 +1,16 @@
 """The naive network: counts by the formula of a plain stack."""
 
-import keras
-import numpy as np
 import pytest
+from network_laws import NetworkLaws
+from networks import call, random_images
 
 from kerasseg.models.naive import naive
 
 pytestmark = pytest.mark.agnostic
+
+
+class TestLaws(NetworkLaws):
+    module = "naive"
 
 
 @pytest.mark.parametrize(("depth", "count"), [(3, 76_363), (4, 113_291)])
@@ -24,12 +28,12 @@ def test_volumes():
 @pytest.mark.parametrize("depth", [1, 3])
 def test_each_logit_sees_two_pixels_further_with_each_layer(depth):
     network = naive(2, (15, 15, 3), depth=depth, filters=8)
-    image = np.random.default_rng(0).uniform(0, 255, (1, 15, 15, 3)).astype("float32")
-    before = keras.ops.convert_to_numpy(network(image))
+    image = random_images(1, 15, 15, 3)
+    before = call(network, image)
     seen = []
     for shift in range(7):
         changed = image.copy()
         changed[0, 7 + shift, 7] = 255 - changed[0, 7 + shift, 7]
-        after = keras.ops.convert_to_numpy(network(changed))
+        after = call(network, changed)
         seen.append(bool((after != before)[0, 7, 7].any()))
     assert sum(seen) == seen.index(False) == depth + 1

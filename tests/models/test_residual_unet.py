@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from network_laws import NetworkLaws
+from networks import call, parameters_of, random_images, without_weights
 
-from kerasseg.models import build
 from kerasseg.models.residual_unet import residual_unet
 
 pytestmark = pytest.mark.agnostic
@@ -12,16 +13,19 @@ pytestmark = pytest.mark.agnostic
 SMALL = {"filters": 2, "repeats": (1, 2, 1)}
 
 
+class TestLaws(NetworkLaws):
+    module = "residual_unet"
+
+
 @pytest.mark.parametrize(
     "merge, total, trained",
     [("sum", 11_523_233, 11_470_369), ("concat", 12_105_665, 12_048_833)],
 )
 def test_the_authors_network(merge, total, trained):
-    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
-        model = build("residual_unet", 1, (512, 512, 1), merge=merge)
+    model = without_weights("residual_unet", 1, (512, 512, 1), merge=merge)
     assert model.output_shape == (None, 512, 512, 1)
     assert model.count_params() == total
-    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == trained
+    assert parameters_of(model.trainable_weights) == trained
 
     # Size and width at the end of each stage, as in the table of the code: a stage's
     # blocks end in an addition; with "sum" a long skip is one more.
@@ -57,10 +61,10 @@ def test_short_skips_carry_the_input_past_silent_blocks():
     adds = [la for la in model.layers if isinstance(la, keras.layers.Add)]
     *_, below, last, _ = adds  # the last of all is the long skip to the top
     ends = [convolutions[0], adds[0], below, last]
-    image = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 1)).astype("float32")
-    first, down, below, up = keras.Model(
-        model.input, [layer.output for layer in ends]
-    ).predict(image, verbose=0)
+    image = random_images(1, 32, 32, 1)
+    first, down, below, up = call(
+        keras.Model(model.input, [layer.output for layer in ends]), image
+    )
     assert np.ptp(first) > 0 and np.ptp(below) > 0
     np.testing.assert_allclose(down, first[:, ::2, ::2], atol=1e-6)
     np.testing.assert_allclose(up, below.repeat(2, 1).repeat(2, 2), atol=1e-6)
@@ -71,8 +75,8 @@ def test_short_skips_carry_the_input_past_silent_blocks():
 def test_every_size_comes_out_as_it_went_in(size, merge):
     model = residual_unet(3, (*size, 3), merge=merge, **SMALL)
     assert model.output_shape == (None, *size, 3)
-    image = np.random.default_rng(0).uniform(0, 255, (1, *size, 3))
-    assert np.isfinite(model.predict(image, verbose=0)).all()
+    image = random_images(1, *size, 3)
+    assert np.isfinite(call(model, image)).all()
 
 
 def test_options_are_checked():

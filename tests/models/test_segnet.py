@@ -8,49 +8,42 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from network_laws import NetworkLaws, tensorflow_only
+from networks import call, parameters_of, random_images, without_weights
 
 from kerasseg.models.segnet import segnet, segnet_basic
 
 CAMVID = (360, 480, 3)
-tensorflow_only = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="takes gradients with TensorFlow"
-)
 
 
-def random_images(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(0, 255, shape).astype("float32")
-
-
-def count(weights):
-    return sum(int(np.prod(weight.shape)) for weight in weights)
+class TestLaws(NetworkLaws):
+    module = "segnet"
 
 
 # --- counts and sizes --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("function", "use_bias", "classes", "trainable", "total"),
+    ("name", "use_bias", "classes", "trainable", "total"),
     [
-        (segnet, True, 11, 29_449_355, 29_465_227),
-        (segnet, False, 11, 29_441_419, 29_457_291),
-        (segnet, True, 12, 29_449_932, 29_465_804),
-        (segnet_basic, True, 11, 1_416_587, 1_417_611),
-        (segnet_basic, False, 11, 1_416_075, 1_417_099),
+        ("segnet", True, 11, 29_449_355, 29_465_227),
+        ("segnet", False, 11, 29_441_419, 29_457_291),
+        ("segnet", True, 12, 29_449_932, 29_465_804),
+        ("segnet_basic", True, 11, 1_416_587, 1_417_611),
+        ("segnet_basic", False, 11, 1_416_075, 1_417_099),
     ],
 )
-def test_parameters(function, use_bias, classes, trainable, total):
-    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
-        network = function(classes, (32, 32, 3), use_bias=use_bias)
-    assert count(network.trainable_weights) == trainable
+def test_parameters(name, use_bias, classes, trainable, total):
+    network = without_weights(name, classes, (32, 32, 3), use_bias=use_bias)
+    assert parameters_of(network.trainable_weights) == trainable
     assert network.count_params() == total
 
 
 def test_parameters_of_the_encoder():
     """13 convolutions of VGG-16 (14,714,688) and scale and offset for each filter."""
-    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
-        network = segnet(11, (32, 32, 3))
+    network = without_weights("segnet", 11, (32, 32, 3))
     encoder = [w for w in network.trainable_weights if w.path.startswith("encoder_")]
-    assert count(encoder) == 14_723_136
+    assert parameters_of(encoder) == 14_723_136
 
 
 @pytest.mark.agnostic
@@ -77,7 +70,7 @@ def test_sizes_of_basic_at_camvid_size():
 def test_any_size(function, size):
     small = {"width": 1 / 16} if function is segnet else {"filters": 2}
     network = function(2, (*size, 3), **small)
-    logits = network.predict(random_images(1, *size, 3), verbose=0)
+    logits = call(network, random_images(1, *size, 3))
     assert logits.shape == (1, *size, 2)
     assert np.isfinite(logits).all()
 
@@ -124,7 +117,7 @@ def test_values_go_back_where_they_came_from():
             layer.set_weights([ones, zeros, zeros, ones - layer.epsilon])
     image = np.zeros((1, 32, 48, 3), "float32")
     image[..., 0] = random_images(1, 32, 48)
-    logits = network.predict(image, verbose=0)[0, ..., 0]
+    logits = call(network, image)[0, ..., 0]
     expected = np.zeros((32, 48))
     for top in (0, 16):
         for left in (0, 16, 32):
@@ -198,11 +191,12 @@ def test_encoder_takes_the_weights_of_vgg16(tmp_path, use_bias):
             ones, zeros = np.ones(layer.gamma.shape), np.zeros(layer.gamma.shape)
             layer.set_weights([ones, zeros, zeros, ones - layer.epsilon])
     image = random_images(1, 32, 48, 3)
-    expected = keras.Model(
-        reference.input, reference.get_layer("block5_conv3").output
-    ).predict(keras.applications.vgg16.preprocess_input(image.copy()), verbose=0)
+    expected = call(
+        keras.Model(reference.input, reference.get_layer("block5_conv3").output),
+        keras.applications.vgg16.preprocess_input(image.copy()),
+    )
     last = network.get_layer("encoder_block5_conv3_bn").output
-    got = keras.Model(network.input, layers.ReLU()(last)).predict(image, verbose=0)
+    got = call(keras.Model(network.input, layers.ReLU()(last)), image)
     np.testing.assert_allclose(got, expected, atol=1e-4 * expected.max())
 
 

@@ -1,6 +1,8 @@
 import keras
 import numpy as np
 import pytest
+from network_laws import NetworkLaws
+from networks import call, random_images, without_weights
 
 from kerasseg.models import build
 from kerasseg.models.unet import unet
@@ -8,13 +10,16 @@ from kerasseg.models.unet import unet
 pytestmark = pytest.mark.agnostic
 
 
+class TestLaws(NetworkLaws):
+    module = "unet"
+
+
 @pytest.mark.parametrize("name", ["unet", "unet_valid", "unet_reflect"])
 @pytest.mark.parametrize("channels, count", [(1, 31_030_658), (3, 31_031_810)])
 def test_parameters_of_the_paper(name, channels, count):
     """Counted by hand from figure 1 (architectures.md 3.1), two classes."""
     side = 188 if "valid" in name else 64
-    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
-        model = build(name, 2, (side, side, channels))
+    model = without_weights(name, 2, (side, side, channels))
     assert model.count_params() == count
 
 
@@ -37,7 +42,7 @@ def test_paddings_differ_at_the_border_only():
     """Same weights: the centre of the padded networks sees real pixels only, as every
     logit of the network without padding does. (From depth 2 on the pooling windows of
     the two lie differently, so this holds for depth 1 alone.)"""
-    image = np.random.default_rng(0).uniform(0, 255, (1, 40, 40, 3)).astype("float32")
+    image = random_images(1, 40, 40, 3)
     shape, options = (40, 40, 3), {"filters": 8, "depth": 1}
     valid, same, reflect = (
         unet(2, shape, padding=padding, **options)
@@ -45,9 +50,7 @@ def test_paddings_differ_at_the_border_only():
     )
     for other in (same, reflect):
         other.set_weights(valid.get_weights())
-    valid, same, reflect = (
-        model.predict(image, verbose=0) for model in (valid, same, reflect)
-    )
+    valid, same, reflect = (call(model, image) for model in (valid, same, reflect))
     assert valid.shape == (1, 24, 24, 2)
     np.testing.assert_allclose(same[:, 8:-8, 8:-8], valid, atol=1e-4)
     np.testing.assert_allclose(reflect[:, 8:-8, 8:-8], valid, atol=1e-4)
@@ -59,15 +62,15 @@ def test_mirrored_border_keeps_a_constant_image_constant():
     model = unet(2, (32, 32, 3), filters=8, depth=2, padding="reflect")
     *_, deepest = [la for la in model.layers if isinstance(la, keras.layers.Dropout)]
     image = np.full((1, 32, 32, 3), 200.0, "float32")
-    found = keras.Model(model.input, deepest.output).predict(image, verbose=0)
+    found = call(keras.Model(model.input, deepest.output), image)
     np.testing.assert_allclose(found, found[:, :1, :1] * np.ones((8, 8, 1)), atol=1e-5)
     assert found.max() > 0
 
 
 def test_volumes():
     model = unet(3, (8, 16, 24, 1), filters=2, depth=2, batch_norm=True)
-    image = np.random.default_rng(0).uniform(0, 255, (2, 8, 16, 24, 1))
-    assert model.predict(image, verbose=0).shape == (2, 8, 16, 24, 3)
+    image = random_images(2, 8, 16, 24, 1)
+    assert call(model, image).shape == (2, 8, 16, 24, 3)
     model = unet(3, (44, 44, 48, 1), filters=1, depth=2, padding="valid")
     assert model.output_shape == (None, 4, 4, 8, 3)
 

@@ -1,14 +1,19 @@
 import keras
 import numpy as np
 import pytest
+from network_laws import NetworkLaws
+from networks import call, random_images, without_weights
 from receptive_field import make_positive, rows_seen
 
-from kerasseg.models import build
 from kerasseg.models.vnet import vnet
 
 pytestmark = pytest.mark.agnostic
 
 SMALL = {"filters": 2, "convolutions": (1, 2, 1)}
+
+
+class TestLaws(NetworkLaws):
+    module = "vnet"
 
 
 def test_the_papers_network():
@@ -26,8 +31,7 @@ def test_the_papers_network():
     joints = 4_160 + 16_512 + 65_792 + 262_656 + 262_400 + 131_200 + 32_832 + 8_224
     assert contracting + expanding + joints + 66 == 65_175_314
 
-    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
-        model = build("vnet", 2, (64, 128, 128, 1))
+    model = without_weights("vnet", 2, (64, 128, 128, 1))
     assert model.output_shape == (None, 64, 128, 128, 2)
     assert model.count_params() == 65_175_314
     stages = [
@@ -61,10 +65,10 @@ def test_silent_stages_pass_their_input_on():
         if isinstance(layer, keras.layers.Conv3D) and layer.kernel_size == (5, 5, 5):
             layer.set_weights([0 * weight for weight in layer.get_weights()])
     slopes = [la for la in model.layers if isinstance(la, keras.layers.PReLU)]
-    image = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 8, 2)).astype("float32")
-    top, joint, _, bottom, *_ = keras.Model(
-        model.input, [layer.output for layer in slopes]
-    ).predict(image, verbose=0)
+    image = random_images(1, 8, 8, 8, 2)
+    top, joint, _, bottom, *_ = call(
+        keras.Model(model.input, [layer.output for layer in slopes]), image
+    )
 
     def prelu(x):
         return np.where(x > 0, x, x / 4)
@@ -92,7 +96,7 @@ def test_what_a_voxel_sees():
     for stage, layer in enumerate(adds):
         # The rows of this stage that see one bright row, over all its places: as many
         # as the receptive field has strides, rounded up or down by the place.
-        map_ = keras.Model(model.input, layer.output).predict(image, verbose=0)
+        map_ = call(keras.Model(model.input, layer.output), image)
         rows = (map_ > 0).any(axis=(0, 2, 3)).sum()
         field, stride = (5, 22, 72, 172, 372)[stage], 2**stage
         assert rows in (field // stride, -(-field // stride)), stage

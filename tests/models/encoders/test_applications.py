@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from networks import call
 
 from kerasseg.models.encoders import encode
 
@@ -58,10 +59,8 @@ def test_file_of_keras_applications_gives_its_outputs(reference):
     image = formula(64, 96)
     preprocess = getattr(keras.applications, module).preprocess_input
     output = model.get_layer(layer).output if layer else model.output
-    expected = keras.Model(model.input, output).predict(
-        preprocess(image.copy()), verbose=0
-    )
-    found = encoder(name, (64, 96), weights=path).predict(image, verbose=0)[32]
+    expected = call(keras.Model(model.input, output), preprocess(image.copy()))
+    found = call(encoder(name, (64, 96), weights=path), image)[32]
     scale = max(1, np.abs(expected).max())
     np.testing.assert_allclose(found, expected, atol=1e-4 * scale)
 
@@ -71,7 +70,7 @@ def test_file_of_keras_applications_gives_its_outputs(reference):
     options = {"conv_bias": True} if name == "resnet101" else {}
     dense = encoder(name, (64, 96), weights=path, output_stride=16, **options)
     start = 0 if name == "resnet101" else 1
-    dense = dense.predict(image, verbose=0)[32][:, start::2, start::2]
+    dense = call(dense, image)[32][:, start::2, start::2]
     if "v3" not in name:  # its squeeze and excitation pools over the denser map
         np.testing.assert_allclose(dense, expected, atol=1e-4 * scale)
     assert dense.shape == expected.shape

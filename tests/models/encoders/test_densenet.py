@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from networks import call
 
 from kerasseg.models import build
 from kerasseg.models.encoders import densenet, encode
@@ -41,16 +42,19 @@ def maps(size=(64, 96), **options):
 def test_every_map_equals_keras_applications(reference, weight_file):
     image = np.random.default_rng(1).uniform(0, 255, (1, 64, 96, 3)).astype("float32")
     prepared = keras.applications.densenet.preprocess_input(image.copy())
-    expected = keras.Model(
-        reference.input, [reference.get_layer(name).output for name in TAPS]
-    ).predict(prepared, verbose=0)
-    found = maps(weights=weight_file).predict(image, verbose=0)
+    expected = call(
+        keras.Model(
+            reference.input, [reference.get_layer(name).output for name in TAPS]
+        ),
+        prepared,
+    )
+    found = call(maps(weights=weight_file), image)
     for (stride, map_), other in zip(found.items(), expected, strict=True):
         np.testing.assert_allclose(map_, other, atol=1e-4, err_msg=str(stride))
 
     # Dilation instead of two strides: every fourth pixel is the plain map.
     model = maps(weights=weight_file, output_stride=8)
-    dense = model.predict(image, verbose=0)[32]
+    dense = call(model, image)[32]
     np.testing.assert_allclose(dense[:, ::4, ::4], expected[-1], atol=1e-4)
 
 

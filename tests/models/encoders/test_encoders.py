@@ -12,9 +12,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from networks import call
 
 from kerasseg.models import build
-from kerasseg.models.encoders import ENCODERS, efficientnet_lite, encode, torch_file
+from kerasseg.models.encoders import ENCODERS, efficientnet_lite, encode, pytorch_file
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "efficientnet_lite0.npz"
 needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="needs torch")
@@ -80,7 +81,7 @@ def test_lite0_equals_the_pytorch_package():
     lite0_file()
     row, column, channel = np.ogrid[:64, :64, :3]
     image = ((7 * row + 13 * column + 101 * channel + row * column) % 256)[None]
-    maps = features("efficientnet_lite0").predict(image.astype("float32"), verbose=0)
+    maps = call(features("efficientnet_lite0"), image.astype("float32"))
     golden = np.load(GOLDEN)
     for stride, found in maps.items():
         mean, row = golden[f"mean_{stride}"], golden[f"row_{stride}"]
@@ -101,7 +102,7 @@ def test_lite1_and_2_equal_the_pytorch_package(number):
         image_size=64,  # it pads for one size of image
     ).eval()
     image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
-    maps = features(f"efficientnet_lite{number}").predict(image, verbose=0)
+    maps = call(features(f"efficientnet_lite{number}"), image)
     with torch.no_grad():
         x = torch.tensor((image - 127) / 128).permute(0, 3, 1, 2)
         x = other._swish(other._bn0(other._conv_stem(x)))
@@ -120,8 +121,8 @@ def test_dilated_encoder_is_the_plain_one_seen_more_densely():
     lite0_file()
     image = np.random.default_rng(1).uniform(0, 255, (1, 96, 64, 3)).astype("float32")
     plain, dense, densest = (
-        features("efficientnet_lite0", (96, 64), output_stride=output_stride).predict(
-            image, verbose=0
+        call(
+            features("efficientnet_lite0", (96, 64), output_stride=output_stride), image
         )[32]
         for output_stride in (32, 16, 8)
     )
@@ -144,12 +145,12 @@ def test_weights_of_another_variant_are_refused():
 
 def test_every_tensor_must_be_there_and_be_used(monkeypatch):
     path = lite0_file()
-    whole = torch_file.read(path)
+    whole = pytorch_file.read(path)
     for change in ("_blocks.3._bn1.bias", "_blocks.3._extra.weight"):
         tensors = whole | {change: whole["_conv_stem.weight"]}
         if change in whole:
             del tensors[change]
-        monkeypatch.setattr(torch_file, "read", lambda path, t=tensors: dict(t))
+        monkeypatch.setattr(pytorch_file, "read", lambda path, t=tensors: dict(t))
         with pytest.raises(ValueError, match=change):
             features("efficientnet_lite0")
 
@@ -163,7 +164,7 @@ def test_reads_what_torch_reads():
 
     path = lite0_file()
     expected = torch.load(path, weights_only=True)
-    found = torch_file.read(path)
+    found = pytorch_file.read(path)
     assert list(found) == list(expected)
     for name, array in found.items():
         np.testing.assert_array_equal(array, expected[name].numpy())
@@ -187,7 +188,7 @@ def test_reads_views_types_and_parameters(tmp_path, zipped):
     }
     path = tmp_path / "weights.pth"
     torch.save(tensors, path, _use_new_zipfile_serialization=zipped)
-    for name, array in torch_file.read(path).items():
+    for name, array in pytorch_file.read(path).items():
         expected = tensors[name].detach().numpy()
         np.testing.assert_array_equal(array, expected)
         assert array.dtype == expected.dtype
@@ -203,7 +204,7 @@ class Malicious:
 
 def legacy_file(value):
     """The old layout around any pickled value, without numbers."""
-    parts = [torch_file.LEGACY_MAGIC, 1001, {"little_endian": True}, value, []]
+    parts = [pytorch_file.LEGACY_MAGIC, 1001, {"little_endian": True}, value, []]
     return b"".join(pickle.dumps(part, 2) for part in parts)
 
 
@@ -221,7 +222,7 @@ def test_refuses_to_run_code(tmp_path, layout, call):
     path = tmp_path / "weights.pth"
     path.write_bytes(layout({"a": Malicious(call, f"touch {trace}")}))
     with pytest.raises(ValueError, match="it was not run"):
-        torch_file.read(path)
+        pytorch_file.read(path)
     assert not trace.exists()
 
 
@@ -229,7 +230,7 @@ def test_refuses_code_in_the_header(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(pickle.dumps(Malicious(os.system, f"touch {tmp_path}/trace"), 2))
     with pytest.raises(ValueError, match="it was not run"):
-        torch_file.read(path)
+        pytorch_file.read(path)
     assert not (tmp_path / "trace").exists()
 
 
@@ -238,7 +239,7 @@ def test_refuses_a_cut_file(tmp_path, kept):
     path = tmp_path / "weights.pth"
     path.write_bytes(lite0_file().read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"PyTorch file weights\.pth"):
-        torch_file.read(path)
+        pytorch_file.read(path)
 
 
 @needs_torch
@@ -249,7 +250,7 @@ def test_refuses_a_cut_zip(tmp_path):
     torch.save({"a": torch.ones(1000)}, path)
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(ValueError, match=r"PyTorch file weights\.pth"):
-        torch_file.read(path)
+        pytorch_file.read(path)
 
 
 @needs_torch
@@ -263,17 +264,17 @@ def test_refuses_tensors_that_reach_beyond_their_numbers(tmp_path):
     assert changed != content
     path.write_bytes(changed)
     with pytest.raises(ValueError, match="beyond its storage"):
-        torch_file.read(path)
+        pytorch_file.read(path)
 
 
 def test_refuses_what_is_not_a_state_dictionary(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(legacy_file([1, 2]))
     with pytest.raises(ValueError, match="holds a list"):
-        torch_file.read(path)
+        pytorch_file.read(path)
     path.write_bytes(legacy_file({"epoch": 3}))
     with pytest.raises(ValueError, match="'epoch' is a int, not a tensor"):
-        torch_file.read(path)
+        pytorch_file.read(path)
     path.write_bytes(struct.pack("<q", 5))
     with pytest.raises(ValueError, match="cut or damaged"):
-        torch_file.read(path)
+        pytorch_file.read(path)

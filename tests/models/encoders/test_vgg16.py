@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from networks import call
 
 from kerasseg.models.encoders import encode
 
@@ -42,10 +43,14 @@ def encoder(output_stride=32, shape=SHAPE, **options):
 def test_maps_are_those_of_keras_applications(reference, weights, image):
     names = {2: "block2_conv2", 4: "block3_conv3", 8: "block4_conv3"}
     names |= {16: "block5_conv3", 32: "block5_pool"}
-    expected = keras.Model(
-        reference.input, {k: reference.get_layer(n).output for k, n in names.items()}
-    ).predict(keras.applications.vgg16.preprocess_input(image.copy()), verbose=0)
-    got = encoder(weights=weights).predict(image, verbose=0)
+    expected = call(
+        keras.Model(
+            reference.input,
+            {k: reference.get_layer(n).output for k, n in names.items()},
+        ),
+        keras.applications.vgg16.preprocess_input(image.copy()),
+    )
+    got = call(encoder(weights=weights), image)
     assert list(got) == [2, 4, 8, 16, 32]
     for stride, found in got.items():
         tolerance = 1e-4 * expected[stride].max()
@@ -69,7 +74,7 @@ def test_dilated_maps_are_the_plain_ones_seen_more_densely(shape, output_stride)
     dense = encoder(output_stride, shape=shape, weights="none", width=1 / 16)
     dense.set_weights(plain.get_weights())
     image = np.random.default_rng(0).uniform(0, 255, (1, *shape)).astype("float32")
-    expected, got = plain.predict(image, verbose=0), dense.predict(image, verbose=0)
+    expected, got = call(plain, image), call(dense, image)
     for stride in expected:
         step = max(1, stride // output_stride)
         np.testing.assert_allclose(

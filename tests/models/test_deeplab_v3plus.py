@@ -1,16 +1,19 @@
+"""DeepLabv3+: parameters of its head, sizes, dilations, context."""
+
 import keras
 import numpy as np
 import pytest
+from network_laws import NetworkLaws
+from networks import call, parameters_of, random_images, without_weights
 
-from kerasseg.models import build
 from kerasseg.models.deeplab_v3plus import deeplab_v3plus
 
 pytestmark = pytest.mark.agnostic
 SMALL = {"aspp_filters": 4, "decoder_filters": 4, "weights": "none"}
 
 
-def trainable(weights):
-    return sum(int(np.prod(weight.shape)) for weight in weights)
+class TestLaws(NetworkLaws):
+    module = "deeplab_v3plus"
 
 
 def test_parameters_of_aspp_and_decoder():
@@ -18,11 +21,10 @@ def test_parameters_of_aspp_and_decoder():
     with 21 classes, 1,811,712 of them in the encoder. Lite0's maps have as many
     channels (320 and 24), so everything after the encoder must be as large."""
     name = "deeplab_v3plus_efficientnet_lite0"
-    with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
-        model = build(name, 21, (64, 64, 3), weights="none")
+    model = without_weights(name, 21, (64, 64, 3), weights="none")
     weights = model.trainable_weights
     head = [weight for weight in weights if not weight.path.startswith("encoder_")]
-    assert trainable(head) == 2_719_813 - 1_811_712
+    assert parameters_of(head) == 2_719_813 - 1_811_712
 
 
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (72, 60)])
@@ -47,12 +49,12 @@ def test_rates_double_at_output_stride_8(output_stride, rates):
 def test_context_reaches_every_pixel():
     """Image pooling: a change in one corner moves the logits of the other."""
     model = deeplab_v3plus(3, (256, 32, 3), **SMALL)
-    image = np.random.default_rng(0).uniform(0, 255, (1, 256, 32, 3)).astype("float32")
+    image = random_images(1, 256, 32, 3)
     changed = image.copy()
     changed[:, :16] = 255 - changed[:, :16]
     features = model.get_layer("aspp_project_bn")
     aspp = keras.Model(model.input, features.output)
-    difference = aspp.predict(image, verbose=0) - aspp.predict(changed, verbose=0)
+    difference = call(aspp, image) - call(aspp, changed)
     assert np.abs(difference[:, -1]).max() > 0
 
 
