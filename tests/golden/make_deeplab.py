@@ -2,14 +2,13 @@
 
 Made with timm 1.0.31 (XceptionAligned, a quarter of xception65's filters) and
 torchvision 0.29.2 (lraspp_mobilenet_v3_large without dilation), torch 2.13.0. All
-weights come from a formula of the Keras layer's name, which tests/models repeats, so
-that no weights need to be stored. torchvision pads symmetrically, which equals 'same'
+weights come from a formula of the Keras layer's name (formulas.py), so that no weights
+need to be stored. torchvision pads symmetrically, which equals 'same'
 padding on odd sizes only: its image is 65 x 97.
 Run: python tests/golden/make_deeplab.py
 """
 
 import re
-import zlib
 from functools import partial
 from pathlib import Path
 
@@ -17,30 +16,9 @@ import numpy as np
 import timm
 import torch
 import torchvision
+from formulas import picture, weights
 from timm.models.xception_aligned import XceptionAligned
 from torch import nn
-
-
-def image(height, width):
-    row, column, channel = np.ogrid[:height, :width, :3]
-    return ((7 * row + 13 * column + 101 * channel + row * column) % 256)[None]
-
-
-def arrays(name, shapes):
-    """The weights of the layer called `name` in Keras' order and layout."""
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    if len(shapes) == 4:  # gamma, beta, moving mean, moving variance
-        return [
-            rng.uniform(0.8, 1.2, shapes[0]),
-            rng.normal(0, 0.1, shapes[1]),
-            rng.normal(0, 0.1, shapes[2]),
-            rng.uniform(0.8, 1.2, shapes[3]),
-        ]
-    kernel = shapes[0]
-    fan_in = np.prod(kernel[:2] if kernel[3] == 1 else kernel[:3])
-    return [rng.normal(0, (1.5 / fan_in) ** 0.5, kernel)] + [
-        rng.normal(0, 0.1, shape) for shape in shapes[1:]
-    ]
 
 
 def fill(network, rename):
@@ -63,7 +41,7 @@ def fill(network, rename):
                 shapes.append(tuple(module.bias.shape))
         else:
             continue
-        values = arrays(rename(name), shapes)
+        values = weights(rename(name), shapes)
         if isinstance(module, nn.Conv2d):
             values[0] = values[0].transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
         with torch.no_grad():
@@ -151,13 +129,13 @@ def lraspp_name(network, name):
 
 def main():
     kept = {}
-    x = torch.tensor(image(64, 80) / 127.5 - 1, dtype=torch.float32)
+    x = torch.tensor(picture(64, 80) / 127.5 - 1, dtype=torch.float32)
     for output_stride in (8, 16, 32):
         with torch.no_grad():
             y = xception(output_stride)(x.permute(0, 3, 1, 2)).numpy()
         kept[f"xception65_{output_stride}"] = y[0, ::16].transpose(1, 2, 0)
         print(output_stride, y.shape, np.abs(y).mean())
-    x = torch.tensor(image(65, 97) / 127.5 - 1, dtype=torch.float32)
+    x = torch.tensor(picture(65, 97) / 127.5 - 1, dtype=torch.float32)
     with torch.no_grad():
         y = lraspp()(x.permute(0, 3, 1, 2))["out"].numpy()
     kept["lraspp"] = y[0, :, ::4, ::4].transpose(1, 2, 0)

@@ -66,6 +66,7 @@ def test_options_are_checked():
 
 
 def test_batch_norm_momentum_reaches_every_layer():
-    model = deeplab_v3plus(3, (64, 64, 3), batch_norm_momentum=0.7, **SMALL)
+    with keras.StatelessScope(initialize_variables=False):
+        model = deeplab_v3plus(3, (64, 64, 3), batch_norm_momentum=0.7, **SMALL)
     momenta = {layer.momentum for layer in model.layers if hasattr(layer, "momentum")}
     assert momenta == {0.7}

@@ -347,4 +347,4 @@ def test_weights_file_of_the_true_vgg16(tmp_path):
 def test_a_missing_weights_file_says_what_is_expected():
     match = r'"none" \(random\) or the path of a file of .*VGG16\(include_top=True\)'
     with pytest.raises(ValueError, match=match):
-        fcn32s(2, (40, 40, 3), weights="nowhere.h5")
+        convolutional_vgg16.load(keras.Sequential(), "nowhere.h5", width=1.0)

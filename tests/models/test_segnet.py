@@ -177,7 +177,9 @@ def test_receptive_field_of_basic():
 # --- weights -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize(
+    "use_bias", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_encoder_takes_the_weights_of_vgg16(tmp_path, use_bias):
     """With batch normalization as identity, the first two blocks give what
     keras.applications.VGG16 gives (blue, green, red; its own preprocess_input)."""

@@ -63,6 +63,7 @@ except SystemExit:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+@pytest.mark.processes
 def test_nothing_but_the_table_is_printed():
     """Not what TensorFlow says when it starts."""
     command = "-m kerasseg.models --names naive --size 16 16".split()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from networks import call
+from networks import call, random_images, randomize_statistics
 
 from kerasseg.models import build
 from kerasseg.models.encoders import densenet, encode
@@ -18,13 +18,7 @@ def reference():
     model = keras.applications.DenseNet121(
         include_top=False, weights=None, input_shape=(64, 96, 3)
     )
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        if weight.path.endswith(("beta", "moving_mean")):
-            weight.assign(rng.normal(0, 0.1, weight.shape))
-        if weight.path.endswith(("gamma", "moving_variance")):
-            weight.assign(rng.uniform(0.8, 1.2, weight.shape))
-    return model
+    return randomize_statistics(model)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +34,7 @@ def maps(size=(64, 96), **options):
 
 
 def test_every_map_equals_keras_applications(reference, weight_file):
-    image = np.random.default_rng(1).uniform(0, 255, (1, 64, 96, 3)).astype("float32")
+    image = random_images(1, 64, 96, 3)
     prepared = keras.applications.densenet.preprocess_input(image.copy())
     expected = call(
         keras.Model(
@@ -48,26 +42,29 @@ def test_every_map_equals_keras_applications(reference, weight_file):
         ),
         prepared,
     )
-    found = call(maps(weights=weight_file), image)
+    plain = maps(weights=weight_file)
+    found = call(plain, image)
     for (stride, map_), other in zip(found.items(), expected, strict=True):
         np.testing.assert_allclose(map_, other, atol=1e-4, err_msg=str(stride))
 
     # Dilation instead of two strides: every fourth pixel is the plain map.
-    model = maps(weights=weight_file, output_stride=8)
+    model = maps(weights="none", output_stride=8)
+    model.set_weights(plain.get_weights())
     dense = call(model, image)[32]
     np.testing.assert_allclose(dense[:, ::4, ::4], expected[-1], atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "name, parameters, widths",
-    [
-        ("densenet121", 7_037_504, (64, 256, 512, 1024, 1024)),
-        ("densenet169", 12_642_880, (64, 256, 512, 1280, 1664)),
-        ("densenet201", 18_321_984, (64, 256, 512, 1792, 1920)),
-    ],
-)
-def test_parameters_of_keras_applications(name, parameters, widths):
+PARAMETERS = {
+    "densenet121": (7_037_504, (64, 256, 512, 1024, 1024)),
+    "densenet169": (12_642_880, (64, 256, 512, 1280, 1664)),
+    "densenet201": (18_321_984, (64, 256, 512, 1792, 1920)),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters_of_keras_applications(name):
     """What `count_params()` of its networks with include_top=False says (3.15.1)."""
+    parameters, widths = PARAMETERS[name]
     image = keras.Input((32, 32, 3))
     with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
         found = encode(name, image, weights="none")
@@ -97,7 +94,7 @@ def test_unet_takes_it():
         weights="none",
         batch_norm_momentum=0.7,
     )
-    image = np.random.default_rng(1).uniform(0, 255, (1, 64, 96, 3)).astype("float32")
+    image = random_images(1, 64, 96, 3)
     before = model.get_weights()
     logits = keras.ops.convert_to_numpy(model(image))
     assert logits.shape == (1, 64, 96, 3) and np.isfinite(logits).all()
@@ -111,6 +108,7 @@ def test_unet_takes_it():
     assert momenta == {0.7}
 
 
+@pytest.mark.slow  # test_applications.py has others of this law
 @pytest.mark.filterwarnings("ignore:Skipping")
 def test_a_file_of_another_variant_is_refused(weight_file):
     image = keras.Input((64, 64, 3))

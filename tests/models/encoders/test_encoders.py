@@ -12,12 +12,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from networks import call
+from golden import formulas
+from networks import call, chosen, random_images
 
 from kerasseg.models import build
 from kerasseg.models.encoders import ENCODERS, efficientnet_lite, encode, pytorch_file
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "efficientnet_lite0.npz"
+ONE_OF_A_KIND = (
+    *("efficientnet_lite0", "densenet121", "mobilenet_v2", "mobilenet_v3_small"),
+    *("resnet50", "vgg16", "xception65"),
+)
 needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="needs torch")
 
 
@@ -34,8 +39,10 @@ def features(name, size=(64, 64), **options):
 # --- the contract ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("output_stride", [32, 16, 8])
+@pytest.mark.parametrize("name", chosen(ENCODERS, ONE_OF_A_KIND))
+@pytest.mark.parametrize(
+    "output_stride", [8, *(pytest.param(n, marks=pytest.mark.slow) for n in (16, 32))]
+)
 def test_maps_have_the_promised_strides(name, output_stride):
     image = keras.Input((72, 64, 3))
     with keras.StatelessScope(initialize_variables=False):  # shapes of weights only
@@ -48,7 +55,7 @@ def test_maps_have_the_promised_strides(name, output_stride):
     assert all(la.name.startswith("encoder_") for la in layers if la.weights)
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", chosen(ENCODERS, ONE_OF_A_KIND))
 def test_any_decoder_takes_it(name):
     with keras.StatelessScope(initialize_variables=False):
         for decoder in ("unet", "deeplab_v3plus_efficientnet_lite0"):
@@ -79,9 +86,7 @@ def test_unknown_names_and_strides_say_what_is_known():
 def test_lite0_equals_the_pytorch_package():
     """Golden: tests/golden/make_efficientnet_lite.py (efficientnet-lite-pytorch)."""
     lite0_file()
-    row, column, channel = np.ogrid[:64, :64, :3]
-    image = ((7 * row + 13 * column + 101 * channel + row * column) % 256)[None]
-    maps = call(features("efficientnet_lite0"), image.astype("float32"))
+    maps = call(features("efficientnet_lite0"), formulas.picture(64, 64))
     golden = np.load(GOLDEN)
     for stride, found in maps.items():
         mean, row = golden[f"mean_{stride}"], golden[f"row_{stride}"]
@@ -101,7 +106,7 @@ def test_lite1_and_2_equal_the_pytorch_package(number):
         weights_path=efficientnet_lite._package_file(number),
         image_size=64,  # it pads for one size of image
     ).eval()
-    image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    image = random_images(1, 64, 64, 3)
     maps = call(features(f"efficientnet_lite{number}"), image)
     with torch.no_grad():
         x = torch.tensor((image - 127) / 128).permute(0, 3, 1, 2)
@@ -119,7 +124,7 @@ def test_dilated_encoder_is_the_plain_one_seen_more_densely():
     convolution at pixel 2 i + 1 of its input.
     """
     lite0_file()
-    image = np.random.default_rng(1).uniform(0, 255, (1, 96, 64, 3)).astype("float32")
+    image = random_images(1, 96, 64, 3)
     plain, dense, densest = (
         call(
             features("efficientnet_lite0", (96, 64), output_stride=output_stride), image

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from networks import call
+from networks import call, random_images, randomize_statistics
 
 from kerasseg.models.encoders import encode
 
@@ -14,11 +14,7 @@ SHAPE = (64, 96, 3)
 def reference():
     keras.utils.set_random_seed(0)
     network = keras.applications.VGG16(weights=None, include_top=False)
-    rng = np.random.default_rng(0)
-    for weight in network.weights:
-        if weight.path.endswith("bias"):
-            weight.assign(rng.normal(0, 0.1, weight.shape))
-    return network
+    return randomize_statistics(network)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +26,7 @@ def weights(reference, tmp_path_factory):
 
 @pytest.fixture
 def image():
-    return np.random.default_rng(1).uniform(0, 255, (1, *SHAPE)).astype("float32")
+    return random_images(1, *SHAPE)
 
 
 def encoder(output_stride=32, shape=SHAPE, **options):
@@ -73,7 +69,7 @@ def test_dilated_maps_are_the_plain_ones_seen_more_densely(shape, output_stride)
     plain = encoder(shape=shape, weights="none", width=1 / 16)
     dense = encoder(output_stride, shape=shape, weights="none", width=1 / 16)
     dense.set_weights(plain.get_weights())
-    image = np.random.default_rng(0).uniform(0, 255, (1, *shape)).astype("float32")
+    image = random_images(1, *shape)
     expected, got = call(plain, image), call(dense, image)
     for stride in expected:
         step = max(1, stride // output_stride)
