@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.agnostic
-PARTS = ("border", "labels", "losses", "metrics", "taxonomy", "upsampling")
+PARTS = (
+    *("border", "labels", "losses", "metrics", "models.encoders", "models", "taxonomy"),
+    "upsampling",
+)
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
 
 

@@ -144,7 +144,14 @@ def fcn_alexnet(
     """
     _check("upsampling", upsampling, KINDS)
 
-    def conv(x, filters, kernel, name, stride=1, padding="same"):
+    def conv(
+        x: Tensor,
+        filters: float,
+        kernel: int,
+        name: str,
+        stride: int = 1,
+        padding: str = "same",
+    ) -> Tensor:
         return layers.Conv2D(
             round(filters * width),
             kernel,
@@ -155,7 +162,7 @@ def fcn_alexnet(
             name=name,
         )(x)
 
-    def two_groups(x, filters, kernel, name):
+    def two_groups(x: Tensor, filters: int, kernel: int, name: str) -> Tensor:
         """Each half of the filters sees one half of the channels. Two layers, because
         TensorFlow has grouped convolutions on a CPU only by XLA."""
         half = x.shape[-1] // 2
@@ -163,7 +170,7 @@ def fcn_alexnet(
         second = conv(x[..., half:], filters / 2, kernel, f"{name}_group2")
         return layers.Concatenate(name=name)([first, second])
 
-    def pool(x, name):
+    def pool(x: Tensor, name: str) -> Tensor:
         """3x3 by 2, sizes rounded up. Zeros at the end do no harm after a ReLU."""
         ends = [(0, (side - 3) % 2) for side in x.shape[1:3]]
         return layers.MaxPooling2D(3, 2, name=name)(layers.ZeroPadding2D(ends)(x))

@@ -99,7 +99,7 @@ class _StateDict(pickle.Unpickler):
         if (module, name) not in known:
             raise UserError(
                 f"it asks for {module}.{name}, which plain weights do not need and "
-                "which could run code; it was not run. Use a file of weights only "
+                "which could run code; it was not run. Use a file with weights only "
                 "(torch.save(model.state_dict(), path))."
             )
         return known[module, name]

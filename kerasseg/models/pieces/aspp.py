@@ -1,4 +1,4 @@
-"""Atrous spatial pyramid pooling of DeepLabv3 and v3+.
+"""Atrous spatial pyramid pooling (ASPP) of DeepLabv3 and v3+: one map, many scales.
 
 Chen et al. 2017 (arXiv 1706.05587) and 2018 (arXiv 1802.02611).
 """
