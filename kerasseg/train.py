@@ -143,10 +143,10 @@ def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Net
 
 def _resume(run: Path, trainer: Trainer, used: Devices) -> int:
     """Puts the trainer where the run was stopped; the number of steps it has made."""
-    from kerasseg.fit import state
+    from kerasseg.fit import checkpoint
 
     if _state(run).exists():
-        state.load(trainer, _state(run))
+        checkpoint.load(trainer, _state(run))
     steps, _ = trainer.optimizer.calls()
     return used.require_same_step(steps, f"--out ({run})")
 
@@ -183,7 +183,7 @@ def _hooks(
     import keras
 
     from kerasseg.data import pipeline
-    from kerasseg.fit import callbacks, health, not_finite, state
+    from kerasseg.fit import callbacks, checkpoint, health, not_finite
     from kerasseg.runs.log import read_log
 
     read, fit, judge = settings.data, settings.fit, networks.judge
@@ -204,7 +204,7 @@ def _hooks(
     if used.writes:
         hooks += [
             callbacks.Validation(judge, val, run / "network.keras", best),
-            state.State(_state(run), fit.save_every),
+            checkpoint.SaveCheckpoint(_state(run), fit.save_every),
             health.Health(run / "health.json", names, judge, pixels, fit.ema, first),
             callbacks.Log(log, run / "tensorboard", first, picture),
         ]

@@ -19,13 +19,13 @@ from kerasseg.runs.log import read_log
 KILLED = """
 import os, signal
 from kerasseg import train
-from kerasseg.fit import state
-saved = state.State.on_train_batch_end
+from kerasseg.fit import checkpoint
+saved = checkpoint.SaveCheckpoint.on_train_batch_end
 def dies(self, batch, logs=None):
     saved(self, batch, logs)
     if int(self.model.optimizer.iterations) == {step}:
         os.kill(os.getpid(), signal.SIGKILL)
-state.State.on_train_batch_end = dies
+checkpoint.SaveCheckpoint.on_train_batch_end = dies
 train.main({flags})
 """
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 import walk
 
 from kerasseg import augment, losses, runs, train
-from kerasseg.fit import callbacks, devices, optimizer, state
+from kerasseg.fit import callbacks, checkpoint, devices, optimizer
 from kerasseg.fit.trainer import Trainer
 from kerasseg.runs.log import read_log
 
@@ -25,13 +25,13 @@ SMALL = {"model.options": "filters=4 depth=1 batch_norm=true dropout=0.2"}
 KILLED = """
 import os, signal, sys
 from kerasseg import train
-from kerasseg.fit import state
-saved = state.State.on_train_batch_end
+from kerasseg.fit import checkpoint
+saved = checkpoint.SaveCheckpoint.on_train_batch_end
 def dies(self, batch, logs=None):
     saved(self, batch, logs)
     if self.model.optimizer.calls()[0] == 8:
         os.kill(os.getpid(), signal.SIGKILL)
-state.State.on_train_batch_end = dies
+checkpoint.SaveCheckpoint.on_train_batch_end = dies
 train.main(sys.argv[1:])
 """
 
@@ -133,16 +133,16 @@ def killed(records, folder):
     code = subprocess.run(command, check=False).returncode
     train.main(flags("whole", 1))
 
-    saved = state.State.on_train_batch_end
+    saved = checkpoint.SaveCheckpoint.on_train_batch_end
 
     def stops(self, batch, logs=None):
         saved(self, batch, logs)
         if self.model.optimizer.calls()[0] == 11:
             raise InterruptedError
 
-    state.State.on_train_batch_end = stops
+    checkpoint.SaveCheckpoint.on_train_batch_end = stops
     stopped = left(flags("killed", 1))
-    state.State.on_train_batch_end = saved
+    checkpoint.SaveCheckpoint.on_train_batch_end = saved
     assert stopped["code"] == 2, stopped
     (run,) = (folder / "killed").iterdir()
     runs.unlock(run)

@@ -1,4 +1,4 @@
-"""Stand-ins for `tfa.image`: distance transform, warp, rotation, projection."""
+"""Replaces `tfa.image` of tensorflow-addons: distances, warp, rotation, projection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stand-in for `tfa.layers`: max-unpooling."""
+"""Replaces `tfa.layers` of tensorflow-addons: max-unpooling."""
 
 from __future__ import annotations
 

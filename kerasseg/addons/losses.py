@@ -1,4 +1,4 @@
-"""Stand-ins for `tfa.losses`: the focal loss of independent classes."""
+"""Replaces `tfa.losses` of tensorflow-addons: focal loss with one sigmoid a class."""
 
 from __future__ import annotations
 

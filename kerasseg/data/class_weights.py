@@ -1,4 +1,4 @@
-"""Class weights from pixel counts, for losses on unbalanced classes. Plain NumPy."""
+"""Computes class weights from pixel counts, for losses on unbalanced classes."""
 
 from __future__ import annotations
 

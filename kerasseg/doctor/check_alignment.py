@@ -1,4 +1,4 @@
-"""Labels that lie elsewhere than what they show, or belong to another image."""
+"""Finds masks that are shifted against their image, or belong to another image."""
 
 from __future__ import annotations
 

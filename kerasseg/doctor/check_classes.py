@@ -1,4 +1,4 @@
-"""Classes that are missing or rare, and labels with nothing to learn from."""
+"""Finds classes that are missing or rare, and masks that teach nothing."""
 
 from __future__ import annotations
 

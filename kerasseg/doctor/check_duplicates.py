@@ -1,4 +1,4 @@
-"""Images that occur twice, and validation images that resemble those of training."""
+"""Finds images that occur twice, and validation images that resemble training ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: broken, of the wrong size, turned, or in each other's folder."""
+"""Finds files that are broken, turned, of the wrong size, or in the wrong folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What masks hold: class ids at all, those of the classes, and never interpolated."""
+"""Finds masks whose values are not class ids, or were interpolated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often each class occurs, and the weights that make up for it."""
+"""Tells how often each class occurs, and the class weights that make up for it."""
 
 from __future__ import annotations
 

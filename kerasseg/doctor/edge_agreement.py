@@ -1,4 +1,4 @@
-"""How well the borders of a label lie on the edges of its image: measured by shifts.
+"""Measures how well the borders of a mask lie on the edges of its image.
 
 The check `alignment` judges these numbers.
 """

@@ -1,4 +1,4 @@
-"""The doctor's HTML page: findings with pictures, classes with weights, overlays."""
+"""Writes the doctor's HTML page: findings with pictures, class weights, overlays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signs that a mask was resized or blurred as if it were a picture."""
+"""Finds signs that a mask was resized or blurred as if it were a picture."""
 
 from __future__ import annotations
 

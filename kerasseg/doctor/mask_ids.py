@@ -1,4 +1,4 @@
-"""Class ids of a mask, without stopping at what does not fit: the doctor counts it.
+"""Reads the class ids of a mask, and counts the values that are not class ids.
 
 `class_ids` of kerasseg.data.datasets.reading.masks, which `prepare` uses, refuses such
 a mask; `facts` keeps what it says.

@@ -1,4 +1,4 @@
-"""What the doctor looks through: the pairs of a folder of files, or of records."""
+"""Lists the image and mask pairs the doctor examines, from a folder or from records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor prints: findings, class frequencies, lines for a recipe."""
+"""Prints the doctor's findings, the class frequencies, and lines for a recipe."""
 
 from __future__ import annotations
 

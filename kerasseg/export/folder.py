@@ -1,4 +1,4 @@
-"""RUN/export: the files that passed the gate, those that did not, and their scores."""
+"""Keeps the folder RUN/export: files that passed the gate, rejected ones, scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: every file of an export is scored again before anybody uses it."""
+"""Scores every exported file again before anybody uses it: the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long an exported file takes for one image, on this machine."""
+"""Measures how long an exported file takes for one image, on this machine."""
 
 from __future__ import annotations
 

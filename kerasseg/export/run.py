@@ -1,4 +1,4 @@
-"""The export of a run: files are written aside, scored, and let in when they pass."""
+"""Exports a run: writes files aside, scores them, and lets in those that pass."""
 
 from __future__ import annotations
 

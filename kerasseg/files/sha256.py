@@ -1,4 +1,4 @@
-"""The SHA-256 of a file."""
+"""Computes the SHA-256 of a file."""
 
 from __future__ import annotations
 

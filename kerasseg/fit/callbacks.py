@@ -1,4 +1,4 @@
-"""What happens between the steps: validation, logs, and work under JAX."""
+"""Callbacks between the steps: validation, logs, and how they run under JAX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records of a training that is given none: synthetic road scenes."""
+"""Draws synthetic road scenes as records, for a training that is given none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training is made of, built from its settings.
+"""Builds what a training is made of (network, loss, optimizer, data) from settings.
 
 `train`, `finetune_int8` and the benchmarks all build here, so a setting means the same
 in each of them.

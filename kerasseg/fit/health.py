@@ -1,4 +1,4 @@
-"""How healthy a training is: its pixels, gradients, waiting times and lost classes.
+"""Watches the health of a training: pixels, gradients, waiting, lost classes.
 
 RUN/health.json holds one row an epoch and a summary of all epochs; the report shows it.
 """

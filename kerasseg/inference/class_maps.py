@@ -1,4 +1,4 @@
-"""From pictures of any size to class maps of that size: the one way to run a network.
+"""Runs a Keras network: from pictures of any size to class maps of that size.
 
 `predict`, the SavedModel and the evaluation of records all use these functions, so what
 was scored is what is served.

@@ -1,4 +1,4 @@
-"""What is named on the command line: pictures, folders of them, videos, cameras."""
+"""Finds the pictures, videos and cameras that a command line names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a run: made, locked, resumed, discarded."""
+"""Makes, locks, resumes and discards the folder that a training writes."""
 
 from __future__ import annotations
 

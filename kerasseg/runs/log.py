@@ -1,4 +1,4 @@
-"""log.csv, one row an epoch: how it is read."""
+"""Reads log.csv, which has one row an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run holds: its network, training state, classes and settings."""
+"""Reads the folder that a training wrote: network, checkpoint, classes, settings."""
 
 from __future__ import annotations
 

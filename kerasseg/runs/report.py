@@ -1,4 +1,4 @@
-"""One HTML page about a run: scores, curves, pictures, exports, settings, commands.
+"""Writes report.html of a run: scores, curves, pictures, exports, settings, commands.
 
 The page asks for nothing from outside: pictures, drawings and style are inside it.
 """

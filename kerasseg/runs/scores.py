@@ -1,4 +1,4 @@
-"""A run scored on a split of records: numbers, a table, pictures."""
+"""Scores a run on a split of records: numbers, a table, pictures."""
 
 from __future__ import annotations
 

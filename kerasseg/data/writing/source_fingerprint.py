@@ -1,4 +1,4 @@
-"""Whether a shard of a stopped conversion may be used: a hash of what it is made from.
+"""Hashes what a shard is made from, to tell whether an existing one may be used.
 
 A fingerprint is "" where there is none, because something cannot be pickled or a file
 is missing. Then nothing counts as the same.

@@ -1,4 +1,4 @@
-"""What the samples of a split hold, counted while they are written."""
+"""Counts what the samples of a split hold, while they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large images, or images of many sizes, cut into tiles of one size."""
+"""Cuts large images, or images of many sizes, into tiles of one size."""
 
 from __future__ import annotations
 

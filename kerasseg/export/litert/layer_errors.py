@@ -1,4 +1,4 @@
-"""Which layers lose most when a network is quantised to int8; some can stay float32."""
+"""Finds the layers that lose most when a network is quantised to int8."""
 
 from __future__ import annotations
 

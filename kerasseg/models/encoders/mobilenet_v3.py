@@ -1,9 +1,9 @@
-"""MobileNetV3 Large and Small up to their last 1x1 convolution before the pooling.
+"""MobileNetV3 Large and Small, up to and with the last 1x1 convolution before pooling.
 
 Howard et al. 2019 (arXiv 1905.02244), Tables 1 and 2. Layers are named as in
-keras.applications.MobileNetV3Large/Small. `reduced_tail` gives the networks that the
-paper segments with (mobilenet_v3_large_seg and _small_seg in
-research/deeplab/core/feature_extractor.py).
+keras.applications.MobileNetV3Large/Small, so that its weights load. The argument
+`reduced_tail` gives the networks that the paper segments with: mobilenet_v3_large_seg
+and _small_seg of github.com/tensorflow/models, research/deeplab.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pictures import IDS, counts, load, picture, refuses, save
 
-from kerasseg.data.datasets import adapter, camvid_colours
+from kerasseg.data.datasets import adapter, camvid_original
 
 
 def test_bdd100k_of_today(tmp_path):
@@ -185,11 +185,11 @@ def test_apolloscape_faults(tmp_path):
 
 # --- camvid, 32 colours ---------------------------------------------------------------
 
-NAMES = list(camvid_colours.COLOURS)
+NAMES = list(camvid_original.COLOURS)
 
 
 def original(root, names=("0001TP_006690", "Seq05VD_f00000")):
-    colours = np.array(list(camvid_colours.COLOURS.values()), np.uint8)
+    colours = np.array(list(camvid_original.COLOURS.values()), np.uint8)
     for name in names:
         save(root / f"701_StillsRaw_full/{name}.png", picture(0, (4, 8)))
         label = colours.reshape(4, 8, 3)
@@ -201,7 +201,7 @@ def test_camvid_32(tmp_path, legend):
     original(tmp_path)
     if legend:  # as published: "R G B", tabs, name
         lines = [
-            f"{r} {g} {b}\t\t{n}" for n, (r, g, b) in camvid_colours.COLOURS.items()
+            f"{r} {g} {b}\t\t{n}" for n, (r, g, b) in camvid_original.COLOURS.items()
         ]
         (tmp_path / "label_colors.txt").write_text("\n".join(lines))
     taxonomy, splits = load("camvid", tmp_path, classes=32)

@@ -10,7 +10,7 @@ from kerasseg.data.datasets import (
     adapter,
     apolloscape,
     camvid,
-    camvid_colours,
+    camvid_original,
     cityscapes,
 )
 from kerasseg.data.datasets.coco_stuff import ALL
@@ -19,7 +19,7 @@ from kerasseg.data.preparing import road
 from kerasseg.data.preparing.join import map_classes
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
-COLOURS = camvid_colours.COLOURS
+COLOURS = camvid_original.COLOURS
 SETS = {
     "cityscapes": cityscapes.TAXONOMY,
     "bdd100k": cityscapes.TAXONOMY,

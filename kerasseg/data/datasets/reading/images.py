@@ -1,4 +1,4 @@
-"""Image files as arrays, exactly as the training pipeline will decode them."""
+"""Reads image files as arrays, exactly as the training pipeline will decode them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Legends: text files that name the classes of masks, and perhaps their colours."""
+"""Reads legends: text files that name the classes of masks, and their colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mask files: their pixels as they are stored, and the class ids these stand for.
+"""Reads mask files: pixels as they are stored, and the class ids they stand for.
 
 `prepare folder` writes what `class_ids` gives. The doctor asks the same function, so it
 calls nothing healthy that `prepare` would refuse.

@@ -1,4 +1,4 @@
-"""Images and their masks: which file belongs to which, by name and folder.
+"""Finds the mask file of each image, by name and folder.
 
 `match` looks through two folders and says what does not fit, without stopping: the
 adapter `folder` refuses the first such file, the doctor reports them all.

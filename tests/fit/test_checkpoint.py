@@ -10,7 +10,7 @@ import walk
 
 from kerasseg import config
 from kerasseg.data import records as shards
-from kerasseg.fit import from_settings, state
+from kerasseg.fit import checkpoint, from_settings
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.replicas import synchronised
 
@@ -58,10 +58,10 @@ def test_saved_and_gone_on_is_never_stopped_bit_for_bit(shared_records, tmp_path
     whole = trainer_of(settings)
     fit(whole, settings, 0, 2)
     file = tmp_path / "state.weights.h5"
-    state.save(whole, file)
+    checkpoint.save(whole, file)
     fit(whole, settings, 2, 2)
     again = trainer_of(dataclasses.replace(settings, seed=9))
-    state.load(again, file)
+    checkpoint.load(again, file)
     assert again.optimizer.calls() == (2, 2)
     fit(again, settings, 2, 2)
     for ours, theirs in zip(variables(again), variables(whole), strict=True):
@@ -86,14 +86,14 @@ def trainers(shared_records):
 @pytest.mark.parametrize("saved", ["cpu", "gpu", "several"])
 def test_a_state_names_the_layers_of_the_stock_network(trainers, saved, tmp_path):
     file = tmp_path / "state.weights.h5"
-    state.save(trainers[saved], file)
+    checkpoint.save(trainers[saved], file)
     with h5py.File(file) as opened:
-        names = set(opened[state.LAYERS])
+        names = set(opened[checkpoint.LAYERS])
     assert {"batch_normalization", "batch_normalization_1"} <= names
     assert not [name for name in names if name.startswith(("fused", "synchronised"))]
     for other in trainers.values():
         begun = variables(other)
-        state.load(other, file)
+        checkpoint.load(other, file)
         for ours, theirs in zip(
             variables(other), variables(trainers[saved]), strict=True
         ):
@@ -111,8 +111,8 @@ def test_a_state_of_an_earlier_version_loads(trainers, loaded, tmp_path):
     cpu.save_weights(file)
     before = file.read_bytes()
     with h5py.File(file) as opened:
-        assert "fused_batch_normalization" in opened[state.LAYERS]
-    state.load(trainers[loaded], file)
+        assert "fused_batch_normalization" in opened[checkpoint.LAYERS]
+    checkpoint.load(trainers[loaded], file)
     for ours, theirs in zip(variables(trainers[loaded]), variables(cpu), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert file.read_bytes() == before
@@ -120,11 +120,11 @@ def test_a_state_of_an_earlier_version_loads(trainers, loaded, tmp_path):
 
 def test_a_damaged_state_is_refused_by_its_name(trainers, tmp_path):
     file = tmp_path / "state.weights.h5"
-    state.save(trainers["cpu"], file)
+    checkpoint.save(trainers["cpu"], file)
     with h5py.File(file, "r+") as opened:
         del opened["optimizer"]
     with pytest.raises(ValueError, match=f"{file} does not fit this training"):
-        state.load(trainers["cpu"], file)
+        checkpoint.load(trainers["cpu"], file)
     file.write_bytes(b"no state")
     with pytest.raises(ValueError, match=str(file)):
-        state.load(trainers["cpu"], file)
+        checkpoint.load(trainers["cpu"], file)

@@ -1,9 +1,10 @@
-"""Where a training stands, in a file: weights, optimizer and random state.
+"""Saves and loads training checkpoints: weights, optimizer and random state.
 
-Keras names the groups of such a file after the classes of the layers. What is trained
-may be a copy of other classes (`fused_normalisation`, `replicas`), so the groups are
-renamed to those of the stock network when a state is saved, and back when it is loaded:
-a training may go on with another number of devices.
+Keras names the HDF5 groups of the file after the classes of the layers. Training may
+use a copy of the network with layers of other classes: batch normalisation in one
+kernel (`fused_normalisation`), or one replica a device (`replicas`). So the groups are
+renamed to those of Keras' own layers when a checkpoint is saved, and back when it is
+loaded: a training can go on with another number of devices.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ LAYERS = "layers/functional/layers"
 """The group of a state that holds the layers of the Trainer's network."""
 
 
-class State(keras.callbacks.Callback):
+class SaveCheckpoint(keras.callbacks.Callback):
     """Saves the state of a Trainer every `every` steps and after each epoch."""
 
     def __init__(self, path: Path, every: int):

@@ -1,7 +1,7 @@
-"""CamVid as first published: 701 frames of 960 x 720, labels in 32 colours.
+"""Reads CamVid as first published: 701 frames of 960 x 720, masks in 32 colours.
 
-Brostow et al. 2009: 701_StillsRaw_full/x.png, LabeledApproved_full/x_L.png and
-label_colors.txt. Void, which is black, is not a class.
+Brostow et al. 2009: 701_StillsRaw_full/FRAME.png, LabeledApproved_full/FRAME_L.png and
+label_colors.txt. Black is void and ignored; the other 31 colours are classes.
 """
 
 from __future__ import annotations
