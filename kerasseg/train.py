@@ -197,11 +197,11 @@ def _hooks(
     first = done // data.steps
     scored = [float(row["val_miou"]) for row in read_log(run / "log.csv")]
     names, pixels = data.taxonomy.names, read.batch * math.prod(data.crop)
-    picture = callbacks.preview(judge.network, val, data.taxonomy)
     best, log = max(scored[:first], default=-1.0), run / "log.csv"
     samples = from_settings.sample_ids_of(settings, data.records)
     hooks: list = [not_finite.StopAtNotFinite(_state(run), samples)]
     if used.writes:
+        picture = callbacks.preview(judge.network, val, data.taxonomy)  # reads a batch
         hooks += [
             callbacks.Validation(judge, val, run / "network.keras", best),
             checkpoint.SaveCheckpoint(_state(run), fit.save_every),
