@@ -19,6 +19,7 @@ LEVEL = {
     "console": 1,
     "frameworks": 1,
     "files": 2,
+    "image_format": 2,
     "taxonomy": 2,
     "labels": 3,
     # Mathematics, on keras.ops only; drawing, on NumPy only.
@@ -38,7 +39,7 @@ LEVEL = {
     "data.resize": 6,
     "data.class_weights": 6,
     "data.format": 7,
-    "data.datasets.reading": 7,
+    "data.reading": 7,
     "data.synthetic": 7,
     "data.writing": 8,
     "data.datasets": 8,
@@ -60,7 +61,7 @@ COMMAND, LIST_OF_COMMANDS = 20, 21
 WITHOUT_TENSORFLOW = {
     *("", "console", "files", "taxonomy", "labels", "border", "upsampling", "crf"),
     *("tiles", "drawing", "addons", "augment", "losses", "metrics", "config"),
-    *("models", "data.sample", "data.datasets.reading"),
+    *("models", "data.sample", "data.reading"),
 }
 """Parts that run under every Keras backend, or without any."""
 

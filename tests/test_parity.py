@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasseg.data import pipeline, records
-from kerasseg.data.datasets.reading import images
 from kerasseg.data.format.example import decode_image
+from kerasseg.data.reading import image as images
 from kerasseg.data.sample import Sample
 from kerasseg.export.litert import conversion
 from kerasseg.export.saved_model import encoded, signatures

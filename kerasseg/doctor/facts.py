@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.images import READ_AGAIN, read_upright
-from kerasseg.data.datasets.reading.masks import class_ids, read_mask
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import READ_AGAIN, read_upright
+from kerasseg.data.reading.mask import class_ids, read_mask
 from kerasseg.doctor import edge_agreement, fingerprint
 from kerasseg.doctor.interpolation import in_between
 from kerasseg.doctor.mask_ids import MaskFormat, ids_of

@@ -1,6 +1,6 @@
 """Reads the class ids of a mask, and counts the values that are not class ids.
 
-`class_ids` of kerasseg.data.datasets.reading.masks, which `prepare` uses, refuses such
+`class_ids` of kerasseg.data.reading.mask, which `prepare` uses, refuses such
 a mask; `facts` keeps what it says.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasseg.data.datasets.reading.legend import Legend
-from kerasseg.data.datasets.reading.masks import MIDDLE
+from kerasseg.data.reading.legend import Legend
+from kerasseg.data.reading.mask import MIDDLE
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 UNKNOWN = -1

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.divide import check_share, divide
-from kerasseg.data.datasets.reading.legend import legend_of
-from kerasseg.data.datasets.reading.pairs import Matched, Pair, layout, match
 from kerasseg.data.format.description import Description
+from kerasseg.data.reading.divide import check_share, divide
+from kerasseg.data.reading.legend import legend_of
+from kerasseg.data.reading.pairs import Matched, Pair, layout, match
 from kerasseg.doctor.facts import Bytes, Entry
 from kerasseg.doctor.finding import Finding, error
 from kerasseg.doctor.mask_ids import MaskFormat

@@ -9,10 +9,10 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasseg.data import records
-from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.masks import read_mask
 from kerasseg.data.format.example import deserialise
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.mask import read_mask
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing.shards import check_and_serialise
 from kerasseg.taxonomy import Taxonomy

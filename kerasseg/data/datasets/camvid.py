@@ -13,8 +13,8 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import camvid_original, stem
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.mask import read_mask
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

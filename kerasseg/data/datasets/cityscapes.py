@@ -9,10 +9,10 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes_polygons import NAMES, label_ids
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.label_maps import lookup_table, to_classes
-from kerasseg.data.datasets.reading.masks import read_mask
-from kerasseg.data.datasets.reading.pairs import with_labels
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.label_maps import lookup_table, to_classes
+from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.reading.coco_json import CocoFile, read_coco
-from kerasseg.data.datasets.reading.coco_masks import mask_of
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.reading.coco_json import CocoFile, read_coco
+from kerasseg.data.reading.coco_masks import mask_of
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
-from kerasseg.data.datasets.reading.legend import read_legend
-from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
+from kerasseg.data.reading.legend import read_legend
+from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.divide import divide
-from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.reading.divide import divide
+from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

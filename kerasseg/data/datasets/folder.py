@@ -9,11 +9,11 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.reading.divide import check_share, divide
-from kerasseg.data.datasets.reading.images import read_image, size_of
-from kerasseg.data.datasets.reading.legend import Legend, legend_of
-from kerasseg.data.datasets.reading.masks import class_ids, read_mask
-from kerasseg.data.datasets.reading.pairs import IMAGES, Matched, Pair, layout, match
+from kerasseg.data.reading.divide import check_share, divide
+from kerasseg.data.reading.image import read_image, size_of
+from kerasseg.data.reading.legend import Legend, legend_of
+from kerasseg.data.reading.mask import class_ids, read_mask
+from kerasseg.data.reading.pairs import IMAGES, Matched, Pair, layout, match
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

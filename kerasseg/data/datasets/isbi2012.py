@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.divide import check_share
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.instances import components
-from kerasseg.data.datasets.reading.masks import read_mask
-from kerasseg.data.datasets.reading.pairs import with_labels
+from kerasseg.data.reading.divide import check_share
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.instances import components
+from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.pairs import with_labels
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

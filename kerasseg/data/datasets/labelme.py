@@ -12,10 +12,10 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.reading.divide import divide
-from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.labelme_shapes import rasterise
+from kerasseg.data.reading.divide import divide
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.labelme_shapes import rasterise
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.masks import read_mask
-from kerasseg.data.datasets.reading.pairs import Pair, existing, read_list
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.pairs import Pair, existing, read_list
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

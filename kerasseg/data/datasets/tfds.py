@@ -10,12 +10,12 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
-from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.legend import read_legend
-from kerasseg.data.datasets.reading.masks import read_mask
-from kerasseg.data.datasets.reading.optional_packages import require
-from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.legend import read_legend
+from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.divide import check_share, in_order_of_hash
+from kerasseg.data.reading.divide import check_share, in_order_of_hash
 from kerasseg.data.sample import Samples
 
 DIVIDED = ("train", "val")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.datasets.reading.images import read_image
-from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample
 
 

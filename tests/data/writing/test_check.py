@@ -9,9 +9,9 @@ import tensorflow as tf
 from data.test_fuzz import mutated
 from PIL import Image
 
-from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.images import read_image
 from kerasseg.data.format.example import decode_image
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import read_image
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.check import check_encoded, is_plain
 

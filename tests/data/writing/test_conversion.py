@@ -16,7 +16,7 @@ from PIL import Image
 
 from kerasseg.data import records
 from kerasseg.data.datasets import synthetic
-from kerasseg.data.datasets.reading.sequential_reader import SequentialReader
+from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Samples
 from kerasseg.data.writing.jobs import plan_jobs
 from kerasseg.data.writing.tiling import TiledSamples

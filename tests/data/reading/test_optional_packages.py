@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.datasets.reading import optional_packages
+from kerasseg.data.reading import optional_packages
 
 
 def test_a_missing_package_is_named_with_its_extra():

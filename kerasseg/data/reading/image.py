@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.sample import Decoded
 from kerasseg.files import exif
 

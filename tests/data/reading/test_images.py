@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasseg.data.datasets.reading.images import read_image, size_of
-from kerasseg.data.datasets.reading.masks import read_mask
+from kerasseg.data.reading.image import read_image, size_of
+from kerasseg.data.reading.mask import read_mask
 
 
 def picture(seed=0, size=(3, 4)):

@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.optional_packages import require
+from kerasseg.data.reading.optional_packages import require
 
 FARTHEST = 1e5
 """Polygons may leave the image, but not by so many pixels that drawing them hangs."""

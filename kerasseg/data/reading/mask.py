@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.reading.embedded_file import EmbeddedFile
-from kerasseg.data.datasets.reading.images import opened_image
-from kerasseg.data.datasets.reading.legend import Legend
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import opened_image
+from kerasseg.data.reading.legend import Legend
 from kerasseg.taxonomy import IGNORE
 
 MIDDLE = 127

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from kerasseg.data.datasets.reading.sequential_reader import KEPT, SequentialReader
+from kerasseg.data.reading.sequential_reader import KEPT, SequentialReader
 
 OPENED = []
 

@@ -1,0 +1,178 @@
+"""What an image of a data set is: its bands, the type of its numbers, their range.
+
+The records say it (`dataset.json`), a run and each exported file repeat it, and the
+first layers of a network are made from it. Needs NumPy only, so devices read it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from kerasseg import UserError
+
+TYPES = ("uint8", "uint16", "int16", "float32")
+"""The types of numbers that records hold."""
+RGB_BANDS = ("red", "green", "blue")
+GRAY_BANDS = ("gray",)
+
+
+@dataclass(frozen=True)
+class BandStatistics:
+    """The values of one band in the training split, without nodata.
+
+    low, high: the percentiles 0.5 and 99.5. deviation: standard deviation.
+    All are in the units of the data.
+    """
+
+    smallest: float
+    largest: float
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class InputRange:
+    """How the first layers of a network bring each band to the same range.
+
+    A value v of band b becomes (min(max(v, low[b]), high[b]) - mean[b]) / deviation[b].
+    The four tuples have one number for each band.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """Bands, type and statistics of the images of a data set. The default is RGB of 8
+    bits, as all records without an entry `image` hold.
+
+    bands: a name for each channel, in their order.
+    type: one of `TYPES`.
+    nodata: the value that means "nothing was measured here", in the files of the
+        source; None where there is none. Records hold 0 there, and ignore as the label.
+    statistics: one entry for each band; () where they were not counted (RGB of 8 bits).
+    display: the three bands (numbers from 0) that pictures show as red, green, blue.
+
+    Raises UserError when these do not fit together.
+    """
+
+    bands: tuple[str, ...] = RGB_BANDS
+    type: str = "uint8"
+    nodata: float | None = None
+    statistics: tuple[BandStatistics, ...] = ()
+    display: tuple[int, int, int] = (0, 1, 2)
+
+    def __post_init__(self) -> None:
+        if not self.bands or len(set(self.bands)) != len(self.bands):
+            raise UserError(
+                f"The bands of an image need different names, got {self.bands}."
+            )
+        if self.type not in TYPES:
+            raise UserError(
+                f"Images hold {', '.join(TYPES)}, not {self.type}. Convert them first."
+            )
+        if self.statistics and len(self.statistics) != self.channels:
+            raise UserError(
+                f"Expected statistics of {self.channels} bands, got "
+                f"{len(self.statistics)}."
+            )
+        if not all(0 <= band < self.channels for band in self.display):
+            raise UserError(
+                f"The bands to show are numbers from 0 to {self.channels - 1}, got "
+                f"{self.display}."
+            )
+
+    @classmethod
+    def of(
+        cls, bands: tuple[str, ...], type: str = "uint8", nodata: float | None = None
+    ) -> ImageFormat:
+        """The format of these bands; shown are red, green and blue where they have
+        these names, else the first three bands, or the first one as gray."""
+        if set(RGB_BANDS) <= set(bands):
+            red, green, blue = (bands.index(name) for name in RGB_BANDS)
+            return cls(bands, type, nodata, display=(red, green, blue))
+        shown = (0, 1, 2) if len(bands) >= 3 else (0, 0, 0)
+        return cls(bands, type, nodata, display=shown)
+
+    @property
+    def channels(self) -> int:
+        """C, the number of bands."""
+        return len(self.bands)
+
+    @property
+    def is_rgb8(self) -> bool:
+        """Whether images are ordinary pictures: red, green, blue of 8 bits."""
+        return self.bands == RGB_BANDS and self.type == "uint8"
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether 0..255 is the natural range: RGB or gray, of 8 bits."""
+        return self.type == "uint8" and self.bands in (RGB_BANDS, GRAY_BANDS)
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether there are bands red, green and blue, so that hue means something."""
+        return self.bands[:3] == RGB_BANDS
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The smallest and largest number of the type; infinite for float32."""
+        if self.type == "float32":
+            return -np.inf, np.inf
+        info = np.iinfo(self.type)
+        return float(info.min), float(info.max)
+
+    def same_kind(self, other: ImageFormat) -> bool:
+        """Whether images of both fit one network: the same bands and type."""
+        return (self.bands, self.type) == (other.bands, other.type)
+
+    def with_statistics(self, statistics: tuple[BandStatistics, ...]) -> ImageFormat:
+        """The same format with these statistics."""
+        return replace(self, statistics=tuple(statistics))
+
+    def __str__(self) -> str:
+        """For messages: "4 bands (red, green, blue, nir) of uint16"."""
+        count = "1 band" if self.channels == 1 else f"{self.channels} bands"
+        return f"{count} ({', '.join(self.bands)}) of {self.type}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists and numbers, as they stand in `dataset.json`."""
+        return {
+            "bands": list(self.bands),
+            "type": self.type,
+            "nodata": self.nodata,
+            "statistics": [asdict(band) for band in self.statistics],
+            "display": list(self.display),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any] | None) -> ImageFormat:
+        """The format that `to_json` wrote; None, as in old files, is RGB of 8 bits.
+
+        Raises KeyError or TypeError for values of another form, UserError for values
+        that do not fit together.
+        """
+        if values is None:
+            return RGB
+        red, green, blue = values["display"]
+        return cls(
+            tuple(values["bands"]),
+            values["type"],
+            values["nodata"],
+            tuple(BandStatistics(**band) for band in values["statistics"]),
+            (red, green, blue),
+        )
+
+
+RGB = ImageFormat()
+"""Ordinary pictures: red, green and blue of 8 bits."""
+GRAY = ImageFormat.of(GRAY_BANDS)
+"""Gray pictures of 8 bits, one band."""
