@@ -39,14 +39,45 @@ class BandStatistics:
 class InputRange:
     """How the first layers of a network bring each band to the same range.
 
-    A value v of band b becomes (min(max(v, low[b]), high[b]) - mean[b]) / deviation[b].
-    The four tuples have one number for each band.
+    A value v of band b becomes (min(max(v, low[b]), high[b]) - mean[b]) / deviation[b];
+    a band with deviation 0 says nothing and becomes 0. The four tuples have one number
+    for each band. low and high are infinite, all of them, where nothing is clipped.
+
+    picture: the network is to see low..high as it sees 0..255 of a picture, whatever
+        mean and deviation are.
+
+    Raises UserError when these do not fit together.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    picture: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = self.low, self.high, self.mean, self.deviation
+        if not self.low or len(set(map(len, numbers))) > 1:
+            raise UserError(
+                "A range needs low, high, mean and deviation of each band, got "
+                f"{', '.join(str(len(each)) for each in numbers)} of them."
+            )
+        limits = np.isfinite([self.low, self.high])
+        if not (limits.all() or not (limits.any() or self.picture)):
+            raise UserError(
+                "The limits of a range must be finite, or infinite for all bands; got "
+                f"{self.low} to {self.high}."
+            )
+        if not np.isfinite([self.mean, self.deviation]).all():
+            raise UserError(
+                f"Mean and deviation of a range must be finite, got {self.mean} and "
+                f"{self.deviation}."
+            )
+        if not np.all(np.less_equal(self.low, self.high)) or min(self.deviation) < 0:
+            raise UserError(
+                f"A range goes from low to high and its deviation is not negative, got "
+                f"{self.low} to {self.high}, deviation {self.deviation}."
+            )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ settings: the frozen dataclasses, with every default. recipe: TOML files and fla
 limits: what the types of the settings do not say.
 """
 
-from kerasseg.config.limits import check
+from kerasseg.config.limits import check, normalisation
 from kerasseg.config.recipe import default_name, options, parse, to_toml, values_of
 from kerasseg.config.settings import Config, Data, Fit, Model
 
@@ -15,6 +15,7 @@ __all__ = [
     "Model",
     "check",
     "default_name",
+    "normalisation",
     "options",
     "parse",
     "to_toml",

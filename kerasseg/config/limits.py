@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 from kerasseg import UserError
 from kerasseg.config.settings import Config, flags_of
@@ -32,6 +33,7 @@ def check(config: Config) -> None:
     for flag, value in positive.items():
         if value <= 0:
             raise UserError(f"{flag} must be above 0, got {value}.")
+    normalisation(config.data.normalise)
     if config.fit.devices < 0:
         raise UserError(f"--fit.devices must be 0 or more, got {config.fit.devices}.")
     if config.fit.border_weight < 0:
@@ -45,6 +47,36 @@ def check(config: Config) -> None:
             f"--fit.accumulate {config.fit.accumulate} does not divide --data.batch "
             f"{config.data.batch}: the batch is split into that many equal parts."
         )
+
+
+NORMALISATIONS = ("auto", "percentile", "zscore", "range", "none")
+"""The first words of --data.normalise."""
+
+
+def normalisation(words: Sequence[str]) -> tuple[str, float, float]:
+    """The word of --data.normalise, and LOW and HIGH of a range (0 and 0 of others).
+
+    Raises UserError for other words than those, and for a range that is not one.
+    """
+    name, *numbers = words or ("",)
+    if name not in NORMALISATIONS or (name != "range" and numbers):
+        raise UserError(
+            "--data.normalise must be auto, percentile, zscore, range LOW HIGH or "
+            f"none, got '{' '.join(words)}'."
+        )
+    if name != "range":
+        return name, 0.0, 0.0
+    try:
+        low, high = map(float, numbers)
+        # In float32, as the network computes.
+        if not (low < high and high - low < 3e38 and abs(low) + abs(high) < 3e38):
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            "--data.normalise range needs two numbers, the lower first, such as "
+            f"range 0 4095; got '{' '.join(words)}'."
+        ) from None
+    return name, low, high
 
 
 def _is_writable(text: str) -> bool:

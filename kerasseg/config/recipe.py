@@ -7,6 +7,7 @@ later wins, and one parser checks both.
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,11 @@ def _without_policies(flags: list[str]) -> tuple[list[str], list[str]]:
     return others, names
 
 
+def _is_number(text: str) -> bool:
+    """Whether a text is a number, which no flag can be mistaken for."""
+    return re.fullmatch(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", text) is not None
+
+
 def _table_of(path: Path) -> dict:
     if not path.is_file():
         raise UserError(f"No recipe {path}. See the folder pipelines/ for recipes.")
@@ -139,7 +145,7 @@ def _written_flags(table: dict, recipe: Path) -> Iterator[str]:
             continue
         yield flag
         for one in value:
-            if isinstance(one, str) and one.startswith("-"):
+            if isinstance(one, str) and one.startswith("-") and not _is_number(one):
                 raise UserError(
                     f"Recipe {recipe}: a text in {flag} must not begin with a dash, "
                     f"got '{one}'."

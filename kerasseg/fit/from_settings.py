@@ -6,12 +6,14 @@ in each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasseg import config
+from kerasseg import UserError, config
 from kerasseg.fit import devices
+from kerasseg.image_format import RGB, BandStatistics, ImageFormat, InputRange
 
 if TYPE_CHECKING:
     import keras
@@ -141,20 +143,79 @@ def optimizer_of(fit: config.Fit, steps: int) -> Guard:
     )
 
 
+def input_range_of(
+    image_format: ImageFormat, normalise: Sequence[str] = ("auto",)
+) -> InputRange | None:
+    """The range of a network's first layers by --data.normalise; None: no change.
+
+    Mean and deviation are those of the records, of all values. Where values are
+    clipped, both are brought to what clipped values can have: a mean between the
+    limits and half their distance as the largest deviation, so that a few huge numbers
+    do not make all others the same.
+
+    Raises UserError for wrong words, and where the records have no statistics to scale
+    by.
+    """
+    name, low, high = config.normalisation(normalise)
+    bands = image_format.channels
+    if name == "auto":
+        name = "none" if image_format.is_picture else "percentile"
+    if name == "none":
+        return None
+    if name == "range":
+        ends = (low,) * bands, (high,) * bands
+        return InputRange(*ends, ends[0], (high - low,) * bands, picture=True)
+    known = image_format.statistics
+    if not known:
+        raise UserError(
+            f"--data.normalise {name} needs the statistics of each band, and records "
+            f"of {image_format} have none. Use --data.normalise range LOW HIGH, or "
+            "none."
+        )
+    if name == "zscore":
+        infinite = (math.inf,) * bands
+        means = tuple(band.mean for band in known)
+        deviations = tuple(band.deviation for band in known)
+        return InputRange(tuple(-x for x in infinite), infinite, means, deviations)
+    return InputRange(*zip(*map(_clipped, known), strict=True))
+
+
+def _clipped(band: BandStatistics) -> tuple[float, float, float, float]:
+    """low, high, mean and deviation of a band that is clipped to its percentiles; to
+    its smallest and largest value where both percentiles are the same number."""
+    low, high = band.low, band.high
+    if low >= high:
+        low, high = band.smallest, band.largest
+    mean = min(max(band.mean, low), high)
+    return low, high, mean, min(band.deviation, (high - low) / 2)
+
+
 def network_of(
-    model: config.Model, classes: int, size: tuple[int, int], weights: bool = True
+    model: config.Model,
+    classes: int,
+    size: tuple[int, int],
+    weights: bool = True,
+    image_format: ImageFormat = RGB,
+    normalise: Sequence[str] = ("auto",),
 ) -> keras.Model:
     """The network for images of `size`; without `weights`, at random.
 
-    Raises UserError for unknown names and options, and where --model.start is another
-    network.
+    image_format, normalise: what the images are, and --data.normalise.
+
+    Raises UserError for unknown names and options, where --model.start is another
+    network, and as `input_range_of`.
     """
     from kerasseg.fit import warm_start
 
     options = config.options(model.options, "--model.options")
+    images: dict[str, Any] = {
+        "input_range": input_range_of(image_format, normalise),
+        "bands": image_format.bands,
+    }
+    given = model.name, classes, (*size, image_format.channels), options
     if not weights:
-        return warm_start.without_weights(model.name, classes, (*size, 3), options)
-    return warm_start.build(model.name, classes, (*size, 3), options, model.start)
+        return warm_start.without_weights(*given, **images)
+    return warm_start.build(*given, model.start, **images)
 
 
 def trainer_of(

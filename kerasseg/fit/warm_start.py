@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from kerasseg import UserError, models, runs
+from kerasseg.image_format import InputRange
 
 
 def build(
@@ -17,6 +19,8 @@ def build(
     shape: tuple[int, int, int],
     options: dict[str, Any],
     start: str = "",
+    input_range: InputRange | None = None,
+    bands: Sequence[str] = (),
 ) -> keras.Model:
     """`models.build`; with `start`, a run folder or .keras file, with its weights.
 
@@ -27,8 +31,8 @@ def build(
     another network.
     """
     if not start:
-        return models.build(name, classes, shape, **options)
-    network = without_weights(name, classes, shape, options)
+        return models.build(name, classes, shape, input_range, bands, **options)
+    network = without_weights(name, classes, shape, options, input_range, bands)
     source = runs.load(Path(start))
     ours, theirs = ([x for x in m.layers if x.weights] for m in (network, source))
     pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
@@ -48,7 +52,12 @@ def build(
 
 
 def without_weights(
-    name: str, classes: int, shape: tuple[int, int, int], options: dict[str, Any]
+    name: str,
+    classes: int,
+    shape: tuple[int, int, int],
+    options: dict[str, Any],
+    input_range: InputRange | None = None,
+    bands: Sequence[str] = (),
 ) -> keras.Model:
     """`models.build` at random, without ImageNet's weights: others will replace them.
 
@@ -57,7 +66,7 @@ def without_weights(
     if name in models.MODELS:
         known = inspect.signature(models.function(name)).parameters
         options = options | ({"weights": "none"} if "weights" in known else {})
-    return models.build(name, classes, shape, **options)
+    return models.build(name, classes, shape, input_range, bands, **options)
 
 
 def _shapes(layer) -> list:

@@ -1,5 +1,6 @@
 """Networks by name. `build` gives a functional `keras.Model` of stock layers: image
-(B, H, W, 3) RGB 0..255 in, float32 logits (B, H, W, C) out.
+(B, H, W, bands) in, RGB 0..255 or whatever range it was built for, and float32 logits
+(B, H, W, C) out.
 
 Keras is imported with the first network that is built, not with this package.
 """
@@ -7,7 +8,7 @@ Keras is imported with the first network that is built, not with this package.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from kerasseg import UserError
 
 if TYPE_CHECKING:
     import keras
+
+    from kerasseg.image_format import InputRange
 
 _NORMALISED = {"batch_norm": True, "dropout": 0.0}
 _GRID = {"multi_grid": (1, 2, 4)}
@@ -76,7 +79,12 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def build(
-    name: str, num_classes: int, input_shape: tuple[int, ...], **options: Any
+    name: str,
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    input_range: InputRange | None = None,
+    bands: Sequence[str] = (),
+    **options: Any,
 ) -> keras.Model:
     """The network called `name`.
 
@@ -85,15 +93,21 @@ def build(
         num_classes: C, at least 1.
         input_shape: (height, width, channels); U-Net, V-Net and the naive network also
             take volumes, (depth, height, width, channels).
+        input_range: how the first layers clip and scale each channel; None: images are
+            pictures of 0..255.
+        bands: names of the channels; with red, green and blue among them, pretrained
+            encoders see these in their colours. () is RGB for three channels, gray for
+            one, bands without names otherwise.
         options: the function's own, such as `filters=16`; see its docstring.
 
     Returns:
-        A functional model: image (B, H, W, channels), RGB 0..255, to float32 logits
-        (B, H, W, C) without softmax.
+        A functional model: image (B, H, W, channels), numbers as the data has them, to
+        float32 logits (B, H, W, C) without softmax.
 
     Raises:
-        UserError: for an unknown name or option, with those that are known, and for a
-            size that the network cannot take, with the nearest that it can.
+        UserError: for an unknown name or option, with those that are known, for a size
+            that the network cannot take, with the nearest that it can, and for a range
+            or names of another number of bands.
 
     >>> from kerasseg import models
     >>> models.build("naive", 3, (8, 10, 3), filters=4).output_shape
@@ -111,7 +125,10 @@ def build(
         )
     if num_classes < 1:
         raise UserError(f"num_classes must be at least 1, got {num_classes}.")
-    return network(num_classes, tuple(input_shape), **options)
+    from kerasseg.models.pieces import first_layers
+
+    with first_layers.images(input_shape[-1], input_range, bands):
+        return network(num_classes, tuple(input_shape), **options)
 
 
 def function(name: str) -> Callable[..., keras.Model]:

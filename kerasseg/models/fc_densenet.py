@@ -15,6 +15,7 @@ import keras
 from keras import layers, ops
 
 from kerasseg import UserError
+from kerasseg.models.pieces import first_layers
 from kerasseg.taxonomy import Tensor
 
 
@@ -70,7 +71,7 @@ def fc_densenet(
         return stack, layers.Concatenate()(new) if len(new) > 1 else new[0]
 
     image = keras.Input(input_shape, name="image")
-    stack = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
+    stack = first_layers.scaled(image, 1 / 127.5, -1)
     stack = _conv(first_filters, 3, "first")(stack)
     skips = []
     for number in range(depth):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from kerasseg.models.pieces import first_layers
+
 
 def naive(
     num_classes: int, input_shape: tuple[int, ...], depth: int = 3, filters: int = 64
@@ -26,7 +28,7 @@ def naive(
     """
     convolution = getattr(layers, f"Conv{len(input_shape) - 1}D")
     image = keras.Input(input_shape, name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
+    x = first_layers.scaled(image, 1 / 127.5, -1)
     for _ in range(depth):
         x = convolution(
             filters,

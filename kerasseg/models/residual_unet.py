@@ -14,6 +14,7 @@ import keras
 from keras import layers
 
 from kerasseg import UserError, upsampling
+from kerasseg.models.pieces import first_layers
 from kerasseg.taxonomy import Tensor
 
 MERGES = ("sum", "concat")
@@ -58,7 +59,7 @@ def residual_unet(
     bottleneck = partial(_bottleneck, dropout=dropout, momentum=momentum)
 
     image = keras.Input(input_shape, name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
+    x = first_layers.scaled(image, 1 / 127.5, -1)
     x = layers.Dropout(dropout)(_conv(x, filters, 3))
     skips = [x]
     for _ in range(2):

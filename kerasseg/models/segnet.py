@@ -13,6 +13,7 @@ from keras import layers
 
 from kerasseg.models.encoders.preprocessing import without_mean
 from kerasseg.models.encoders.vgg16 import BLOCKS, check_width, read_vgg16
+from kerasseg.models.pieces import first_layers
 from kerasseg.models.pieces.local_response_normalization import (
     local_response_normalization,
 )
@@ -106,7 +107,7 @@ def segnet_basic(
         return _conv(x, filters, 7, name, use_bias, batch_norm_momentum, relu)
 
     image = keras.Input(input_shape, name="image")
-    x = layers.Rescaling(1.0, dtype="float32")(image)
+    x = first_layers.scaled(image, 1.0, imagenet=True)
     x = local_response_normalization(x)
     pooled = []
     for number in range(1, 5):

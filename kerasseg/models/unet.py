@@ -16,6 +16,7 @@ from keras import layers, ops
 
 from kerasseg import UserError
 from kerasseg.models.encoders import encode
+from kerasseg.models.pieces import first_layers
 from kerasseg.taxonomy import Tensor
 
 PADDINGS = ("same", "valid", "reflect")
@@ -75,7 +76,7 @@ def unet(
 
     image = keras.Input(input_shape, name="image")
     if encoder == "none":
-        x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
+        x = first_layers.scaled(image, 1 / 127.5, -1)
         if stem > 1:
             x = _conv(x, filters, 2 * stem, padding, **norm, stride=stem)
         x, skips = _contract(x, block, filters, depth, dropout)

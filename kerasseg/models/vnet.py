@@ -15,6 +15,7 @@ import keras
 from keras import layers
 
 from kerasseg import UserError
+from kerasseg.models.pieces import first_layers
 from kerasseg.taxonomy import Tensor
 
 
@@ -40,7 +41,7 @@ def vnet(
     depth = len(convolutions) - 1
     _check_size(input_shape[:-1], depth)
     image = keras.Input(input_shape, name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")(image)
+    x = first_layers.scaled(image, 1 / 127.5, -1)
 
     skips = []
     for level, count in enumerate(convolutions):

@@ -3,6 +3,7 @@
 config.toml       every setting; `python -m kerasseg.train config.toml` repeats the run
 environment.json  versions, device, command
 taxonomy.json     class names and colours
+image_format.json bands of an image, type and range of their numbers
 network.keras     the best network by validation mIoU
 state.weights.h5  where training stands, while it is not finished
 health.json       what training saw: gradients, time spent waiting, dead classes
@@ -11,9 +12,18 @@ int8_ranges.json  ranges for int8, if `finetune_int8` made the run
 log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
 """
 
-from kerasseg.runs.folder import derive, discard, environment, lock, open_run, unlock
+from kerasseg.runs.folder import (
+    derive,
+    describe,
+    discard,
+    environment,
+    lock,
+    open_run,
+    unlock,
+)
 from kerasseg.runs.reading import (
     SHIPPED,
+    image_format,
     load,
     load_state,
     newest,
@@ -25,8 +35,10 @@ from kerasseg.runs.reading import (
 __all__ = [
     "SHIPPED",
     "derive",
+    "describe",
     "discard",
     "environment",
+    "image_format",
     "load",
     "load_state",
     "lock",

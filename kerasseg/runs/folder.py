@@ -16,7 +16,9 @@ import filelock
 from kerasseg import __version__
 from kerasseg.files import atomic
 from kerasseg.files.lock import try_lock
-from kerasseg.runs.reading import taxonomy
+from kerasseg.image_format import ImageFormat
+from kerasseg.runs.reading import image_format, taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from kerasseg.config import Config
@@ -49,6 +51,7 @@ BEFORE_FIRST_STEP = {
     "config.toml",
     "environment.json",
     "taxonomy.json",
+    "image_format.json",
     "records",
 }
 """What a run folder may hold before the first step of its training."""
@@ -72,8 +75,14 @@ def derive(run: Path, suffix: str, settings: Config) -> Path:
     config.check(settings)
     name = f"{run.resolve().name}-{suffix}"
     out, _ = open_run(run.parent, name, config.to_toml(settings))
-    atomic.write_json(out / "taxonomy.json", taxonomy(run).to_json())
+    describe(out, taxonomy(run), image_format(run))
     return out
+
+
+def describe(run: Path, classes: Taxonomy, images: ImageFormat) -> None:
+    """Writes what the network of a run takes and gives: its images and its classes."""
+    atomic.write_json(run / "taxonomy.json", classes.to_json())
+    atomic.write_json(run / "image_format.json", images.to_json())
 
 
 def environment() -> dict[str, Any]:

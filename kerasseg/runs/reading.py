@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError
 from kerasseg.files import untrusted
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -82,6 +83,24 @@ def taxonomy(path: str | Path) -> Taxonomy:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{file} does not hold names and colours of classes "
+            f"({type(error).__name__}: {error}). Copy it again from where the run was "
+            "trained."
+        ) from error
+
+
+def image_format(path: str | Path) -> ImageFormat:
+    """What the images of a run are; RGB of 8 bits where it has no image_format.json.
+
+    Raises UserError where that file is damaged.
+    """
+    file = Path(path) / "image_format.json"
+    if not file.is_file():
+        return RGB
+    try:
+        return ImageFormat.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"{file} does not say what the bands of an image are "
             f"({type(error).__name__}: {error}). Copy it again from where the run was "
             "trained."
         ) from error

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from kerasseg.models.encoders.strides import check_output_stride
 from kerasseg.models.encoders.weights import assign, read_applications
+from kerasseg.models.pieces.first_layers import scaled
 from kerasseg.taxonomy import Tensor
 
 # Mean and standard deviation of ImageNet (RGB, 0..1) that the weights want removed.
@@ -49,12 +50,13 @@ def densenet(
         )(x)
         return layers.ReLU(name=f"encoder_{name}relu")(x)
 
-    x = layers.Rescaling(
+    x = scaled(
+        image,
         [1 / (255 * deviation) for deviation in DEVIATION],
-        offset=[-m / d for m, d in zip(MEAN, DEVIATION, strict=True)],
-        dtype="float32",
+        [-m / d for m, d in zip(MEAN, DEVIATION, strict=True)],
+        imagenet=True,
         name="encoder_rescaling",
-    )(image)
+    )
     x = layers.ZeroPadding2D(3)(x)
     x = _conv(x, 64, 7, "conv1_conv", strides=2, padding="valid")
     x = batch_norm_relu(x, "conv1_")

@@ -24,6 +24,7 @@ from kerasseg.models.encoders.inverted_residual import (
     inverted_residual,
 )
 from kerasseg.models.encoders.strides import check_output_stride, places
+from kerasseg.models.pieces.first_layers import scaled
 from kerasseg.taxonomy import Tensor
 
 # repeats, kernel size, stride, expansion, filters
@@ -58,9 +59,7 @@ def efficientnet_lite(
     """
     check_output_stride(output_stride)
     # The weights were trained on (image - 127) / 128 (efficientnet_lite_builder.py).
-    x = layers.Rescaling(
-        1 / 128, offset=-127 / 128, dtype="float32", name="encoder_rescaling"
-    )(image)
+    x = scaled(image, 1 / 128, -127 / 128, imagenet=True, name="encoder_rescaling")
     x = layers.Conv2D(
         32, 3, strides=2, padding="same", use_bias=False, name="encoder_stem_conv"
     )(x)

@@ -1,9 +1,8 @@
-"""From RGB 0..255 to the numbers that an encoder's weights were trained with."""
+"""From an image to the numbers that an encoder's weights were trained with."""
 
 from __future__ import annotations
 
-from keras import layers
-
+from kerasseg.models.pieces.first_layers import scaled
 from kerasseg.taxonomy import Tensor
 
 MEAN = (123.68, 116.779, 103.939)
@@ -11,11 +10,8 @@ MEAN = (123.68, 116.779, 103.939)
 
 
 def to_one(image: Tensor) -> Tensor:
-    """(B, H, W, 3) RGB 0..255 to -1..1."""
-    scale = layers.Rescaling(
-        1 / 127.5, offset=-1, dtype="float32", name="encoder_rescaling"
-    )
-    return scale(image)
+    """(B, H, W, C) 0..255 to -1..1; other ranges as `scaled` says."""
+    return scaled(image, 1 / 127.5, -1, imagenet=True, name="encoder_rescaling")
 
 
 def without_mean(
@@ -23,6 +19,10 @@ def without_mean(
     mean: tuple[float, float, float] = MEAN,
     name: str | None = "encoder_rescaling",
 ) -> Tensor:
-    """(B, H, W, 3) RGB 0..255 less the mean pixel."""
+    """(B, H, W, C) 0..255 less the mean pixel; other ranges as `scaled` says.
+
+    Returns:
+        (B, H, W, C), or (B, H, W, 3 C) where the bands have no colours' names.
+    """
     offset = [-channel for channel in mean]
-    return layers.Rescaling(1.0, offset=offset, dtype="float32", name=name)(image)
+    return scaled(image, 1.0, offset, imagenet=True, name=name)
