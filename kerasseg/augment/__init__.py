@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerasseg import UserError
+from kerasseg.augment.applicable import applicable, refuse
 from kerasseg.augment.policies import NUMBERS, POLICIES, Policy
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Tensor
 
-__all__ = ["NUMBERS", "POLICIES", "Policy", "apply"]
+__all__ = ["NUMBERS", "POLICIES", "Policy", "applicable", "apply"]
 
 
 def apply(
@@ -22,36 +24,47 @@ def apply(
     policy: Policy,
     size: Sequence[int],
     instance: Tensor | None = None,
+    image_format: ImageFormat = RGB,
 ) -> tuple[Tensor, ...]:
     """Augments a batch; image and label always move by the same map of coordinates.
 
     Args:
-        image: (B, H, W, 3), 0..255, uint8 or float.
+        image: (B, H, W, C), of the format's type or float.
         label: (B, H, W) class ids.
         numbers: (B, NUMBERS) float32, uniform in [0, 1).
         policy: one of `POLICIES` or a `Policy` of your own.
         size: (height, width) of the result, pixels.
         instance: (B, H, W) object ids, 0 = none.
+        image_format: what the images are. Light is in grey levels for RGB and gray
+            pictures of 8 bits, else in units of each band's deviation
+            (`kerasseg.augment.levels`).
 
     Returns:
-        image float32 (B, h, w, 3) in 0..255, label int32 (B, h, w) and, when given,
-        instance int32 (B, h, w). Outside the source the label is 255, the instance 0.
-        Without transforms this is the centred crop, exactly.
+        image float32 (B, h, w, C), label int32 (B, h, w) and, when given, instance
+        int32 (B, h, w). Light leaves integers within the limits of their type; pixels
+        without data (0 in all bands, label 255) stay 0 where the images are no
+        pictures. Outside the source the label is 255, the instance 0. Without
+        transforms this is the centred crop, exactly.
 
     Raises:
-        UserError: when image or numbers have another shape.
+        UserError: when image or numbers have another shape, and when a part of the
+            policy means nothing for such images.
     """
     height, width = size
-    if image.shape[-1] != 3 or None in image.shape[1:3]:
+    channels = image_format.channels
+    if image.shape[-1] != channels or None in image.shape[1:3]:
         raise UserError(
-            "augment.apply expects images (B, H, W, 3) of known height and width, got "
-            f"{tuple(image.shape)}. Set the shape in the input pipeline."
+            f"augment.apply expects images (B, H, W, {channels}) of known height and "
+            f"width, got {tuple(image.shape)}. Set the shape in the input pipeline."
         )
     if tuple(numbers.shape[1:]) != (NUMBERS,):
         raise UserError(
             f"augment.apply expects {NUMBERS} uniform numbers per sample, (B, "
             f"{NUMBERS}), got {tuple(numbers.shape)}."
         )
+    refuse(policy, image_format)
     from kerasseg.augment.composition import augmented  # settings need no Keras
 
-    return augmented(image, label, instance, numbers, policy, (height, width))
+    return augmented(
+        image, label, instance, numbers, policy, (height, width), image_format
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from keras import ops
 
-from kerasseg.augment import geometry, mixing, photometry, weather
+from kerasseg.augment import geometry, mixing, other_bands, photometry, weather
 from kerasseg.augment.erasing import erasing
+from kerasseg.augment.levels import MEAN, Levels, fill_of
 from kerasseg.augment.policies import Policy
+from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import IGNORE, Tensor
 
 
@@ -17,18 +20,24 @@ def augmented(
     numbers: Tensor,
     policy: Policy,
     size: tuple[int, int],
+    image_format: ImageFormat,
 ) -> tuple[Tensor, ...]:
     """What `kerasseg.augment.apply` returns; its arguments, already checked."""
     image, label = ops.convert_to_tensor(image), ops.convert_to_tensor(label)
     numbers = ops.convert_to_tensor(numbers)
-    maps: mixing.Maps = _moved(image, label, instance, numbers, policy, size)
+    fill = fill_of(policy.fill, image_format)
+    maps: mixing.Maps = _moved(image, label, instance, numbers, policy, size, fill)
     for mixer in (mixing.cutmix, mixing.classmix, mixing.mosaic):
         if getattr(policy, mixer.__name__):
             maps = mixer(maps, numbers, policy)
     image, label, *instances = maps
-    image = _lit(image, numbers, policy)
+    if image_format.is_picture:
+        image = _lit(image, numbers, policy)
+    elif levels := Levels.of(image_format):  # without them light was refused
+        limits = image_format.limits
+        image = other_bands.lit(image, label, numbers, policy, levels, limits)
     if policy.erasing:
-        image, label = erasing(image, label, numbers, policy)
+        image, label = erasing(image, label, numbers, policy, fill)
     return image, label, *instances
 
 
@@ -39,16 +48,17 @@ def _moved(
     numbers: Tensor,
     policy: Policy,
     size: tuple[int, int],
+    fill: int | np.ndarray,
 ) -> mixing.Maps:
     if not policy.moves:
-        return _centred(image, label, instance, policy.fill, size)
+        return _centred(image, label, instance, fill, size)
     rows, columns = geometry.coordinates(numbers, policy, image.shape[1:3], size)
     return geometry.sample(
         image,
         label,
         rows,
         columns,
-        policy.fill,
+        fill,
         mixes=policy.resamples,
         instance=instance,
     )
@@ -58,7 +68,7 @@ def _centred(
     image: Tensor,
     label: Tensor,
     instance: Tensor | None,
-    fill: int,
+    fill: int | np.ndarray,
     size: tuple[int, int],
 ) -> mixing.Maps:
     """The centred crop, padded where the source is smaller."""
@@ -73,20 +83,26 @@ def _centred(
     if instance is not None:
         maps.append(ops.cast(instance[cut], "int32"))
     if pads:
-        maps[0] = ops.pad(maps[0], [*frame, [0, 0]], constant_values=fill)
+        maps[0] = geometry.padded(maps[0], [*frame, [0, 0]], fill)
         maps[1] = ops.pad(maps[1], frame, constant_values=IGNORE)
         maps[2:] = [ops.pad(i, frame) for i in maps[2:]]
     return maps
 
 
 def _lit(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """What happens to light on its way: scene, air, lens, sensor, coding."""
+    """What happens to a picture's light on its way: scene, air, lens, sensor, coding.
+
+    image: (B, h, w, 3 or 1) float32, 0..255.
+    """
+    grey = image.shape[-1] == 1
     colours = ("brightness", "contrast", "saturation", "hue", "cast")
     wanted = {
         weather.shadow: policy.shadow,
         weather.fog: policy.fog,
         weather.rain: policy.rain,
-        photometry.colour: any(getattr(policy, name) for name in colours),
+        photometry.exposure if grey else photometry.colour: any(
+            getattr(policy, name) for name in colours
+        ),
         photometry.gamma: policy.gamma != (1, 1),
         photometry.blur: policy.blur,
         photometry.noise: policy.noise,
@@ -95,4 +111,8 @@ def _lit(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     steps = [transform for transform, strength in wanted.items() if strength]
     for transform in steps:
         image = transform(image, numbers, policy)
-    return ops.clip(image, 0.0, 255.0) if steps else image
+    image = ops.clip(image, 0.0, 255.0) if steps else image
+    if policy.band_dropout:
+        mean = np.full(image.shape[-1], MEAN)
+        image = other_bands.dropout(image, numbers, policy, mean)
+    return image

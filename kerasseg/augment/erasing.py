@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
 from keras import ops
 
-from kerasseg.augment.pixel_grid import centres, per_sample
+from kerasseg.augment.pixel_grid import centres, constant, per_sample
 from kerasseg.augment.policies import Policy
 from kerasseg.augment.random_parameters import coin, slot
 from kerasseg.taxonomy import IGNORE, Tensor
 
 
 def erasing(
-    image: Tensor, label: Tensor, numbers: Tensor, policy: Policy
+    image: Tensor,
+    label: Tensor,
+    numbers: Tensor,
+    policy: Policy,
+    fill: float | np.ndarray,
 ) -> tuple[Tensor, Tensor]:
     """Fills a rectangle with grey and marks it as ignored (Zhong et al. 2020).
 
     Args:
-        image: (B, h, w, 3) float32, 0..255.
+        image: (B, h, w, C) float32.
         label: (B, h, w) int32 class ids.
         numbers: (B, NUMBERS), uniform in [0, 1).
-        policy: gives the probability and the grey.
+        policy: gives the probability.
+        fill: the grey, one number or (C,).
 
     Returns:
         Image and label, as they came in.
@@ -27,7 +33,8 @@ def erasing(
     hidden = rectangle(
         slot(numbers, "erasing"), policy.erasing, image.shape[1:3], 1 / 3
     )
-    image = ops.where(hidden[..., None], policy.fill, image)
+    grey = fill if np.ndim(fill) == 0 else constant(fill)
+    image = ops.where(hidden[..., None], grey, image)
     return image, ops.where(hidden, IGNORE, label)
 
 

@@ -8,7 +8,7 @@ perspective divides, elastic deformation is added first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from keras import ops
@@ -64,7 +64,7 @@ def sample(
     label: Tensor,
     rows: Tensor,
     columns: Tensor,
-    fill: int,
+    fill: int | np.ndarray,
     *,
     mixes: bool = True,
     instance: Tensor | None = None,
@@ -75,16 +75,16 @@ def sample(
     label is 255 and the instance 0 from half a pixel outside on.
 
     Args:
-        image: (B, H, W, 3), 0..255.
+        image: (B, H, W, C).
         label: (B, H, W) class ids.
         rows: (B, h, w) float32, source pixels; pixel centres are whole numbers.
         columns: (B, h, w) float32, likewise.
-        fill: grey outside the source, 0..255.
+        fill: grey outside the source, one number or (C,), of the image's type.
         mixes: False says that all positions are whole, so that one lookup is enough.
         instance: (B, H, W) object ids, 0 = none.
 
     Returns:
-        image (B, h, w, 3) float32, label (B, h, w) int32 and, when given, instance
+        image (B, h, w, C) float32, label (B, h, w) int32 and, when given, instance
         (B, h, w) int32.
     """
     image = _framed(image, fill)
@@ -242,7 +242,7 @@ def _centre(
     return centre
 
 
-def _framed(image: Tensor, fill: int) -> Tensor:
+def _framed(image: Tensor, fill: int | np.ndarray) -> Tensor:
     """The image in a ring of its own edge pixels and then `fill`.
 
     With it nothing has to be masked afterwards, which costs more than the frame.
@@ -252,7 +252,17 @@ def _framed(image: Tensor, fill: int) -> Tensor:
         last = ops.take(image, [image.shape[axis] - 1], axis=axis)
         image = ops.concatenate([first, image, last], axis=axis)
     frame = [[0, 0], [BEFORE - 1, BEHIND - 1], [BEFORE - 1, BEHIND - 1], [0, 0]]
-    return ops.pad(image, frame, constant_values=fill)
+    return padded(image, frame, fill)
+
+
+def padded(image: Tensor, frame: Sequence, fill: float | np.ndarray) -> Tensor:
+    """The image with a frame, four pairs of numbers of pixels; its grey is one number
+    or (C,)."""
+    if np.ndim(fill) == 0:
+        return ops.pad(image, frame, constant_values=fill)
+    inside = np.pad(np.ones((1, *image.shape[1:3], 1), bool), frame)
+    image = ops.pad(image, frame)
+    return ops.where(inside, image, ops.cast(fill, image.dtype))
 
 
 def _bilinear(

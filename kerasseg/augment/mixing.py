@@ -19,7 +19,7 @@ from kerasseg.augment.random_parameters import coin, slot, uniform
 from kerasseg.taxonomy import IGNORE, Tensor
 
 Maps = Sequence[Tensor]
-"""Image (B, h, w, 3), label (B, h, w) and perhaps instance (B, h, w)."""
+"""Image (B, h, w, C), label (B, h, w) and perhaps instance (B, h, w)."""
 
 
 def cutmix(maps: Maps, numbers: Tensor, policy: Policy) -> Maps:

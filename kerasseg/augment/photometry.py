@@ -3,9 +3,10 @@
 Everything linear in the colours (brightness, contrast, saturation, hue, colour cast)
 is one 3 x 3 matrix and one offset per sample.
 
-Each function takes an image (B, h, w, 3) float32, 0..255, the numbers (B, NUMBERS),
-uniform in [0, 1), and the policy with its ranges and probabilities; it returns an image
-like the first, not yet clipped to 0..255.
+Each function takes an image (B, h, w, C) float32 in grey levels, 0..255 for pictures,
+the numbers (B, NUMBERS), uniform in [0, 1), and the policy with its ranges and
+probabilities; it returns an image like the first, not yet clipped. `colour` and `jpeg`
+take RGB alone.
 """
 
 from __future__ import annotations
@@ -53,6 +54,29 @@ def colour(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     return image
 
 
+def exposure(
+    image: Tensor,
+    numbers: Tensor,
+    policy: Policy,
+    low: Tensor | float = 0.0,
+    high: Tensor | float = 255.0,
+) -> Tensor:
+    """Brightness and contrast of each band by itself, around the band's mean.
+
+    low, high: levels, one number or (C,); what lies beyond counts as these in the mean,
+    so that a few wild pixels do not decide it.
+    """
+    contrast, gain = (
+        (1 + around(single(numbers, name), getattr(policy, name)))[:, None, None, None]
+        for name in ("contrast", "brightness")
+    )
+    if not policy.contrast:
+        return gain * image
+    middle = ops.clip(image, low, high)
+    middle = ops.mean(middle, axis=(1, 2), keepdims=True)
+    return gain * (image + (contrast - 1) * (image - middle))
+
+
 def gamma(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """255 (x / 255)^gamma, with the ends 0 and 255 fixed."""
     exponent = log_uniform(single(numbers, "gamma"), *policy.gamma)[:, None, None, None]
@@ -75,25 +99,39 @@ def blur(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
 
 
 def noise(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """Adds nearly normal noise: one part common to the channels, one of colour.
+    """Adds nearly normal noise: one part common to the bands, one of each band.
 
     The four bytes of a hash of (sample, pixel) are four uniform deviates; sums and
-    differences of them are uncorrelated and close to normal.
+    differences of them are uncorrelated and close to normal. More than three bands take
+    further hashes.
     """
-    height, width = image.shape[1:3]
+    height, width, bands = image.shape[1:]
+    own = bands if bands > 1 else 0
+    hashes = -(-(1 + own) // 4)
     strength, seed = ops.split(slot(numbers, "noise"), 2, axis=1)
     std = policy.noise_std * amount(strength, policy.noise)[:, :, None]  # (B, 1, 1)
     pixel = ops.reshape(ops.arange(height * width, dtype="int32"), (1, -1))
     pixel = scramble(pixel) * np.int32(0x2C1B3C6D)
-    mixed = ops.bitwise_xor(pixel, scramble(integers(seed))) * np.int32(0x297A2D39)
-    mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 15)) * np.int32(0x1B56C4E9)
-    four = ops.cast(ops.view(mixed[..., None], dtype="int8"), "float32")  # (B, HW, 4)
+    # A drawn integer has 24 bits: the upper eight tell the hashes apart.
+    seeds = [integers(seed) + (i << 24) for i in range(hashes)]
+    bytes_ = [_four_bytes(pixel, scramble(s)) for s in seeds]
+    deviates = bytes_[0] if hashes == 1 else ops.concatenate(bytes_, axis=-1)
     one_byte = math.sqrt((256**2 - 1) / 12)
     signs = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
     parts = signs.T / (2 * one_byte)  # unit variance each
-    to_rgb = np.array([[1, 1, 1], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
-    deviates = ops.matmul(four, std * constant(parts @ to_rgb))
-    return image + ops.reshape(deviates, (-1, height, width, 3))
+    to_bands = np.zeros((4 * hashes, bands))
+    to_bands[0] = 1
+    to_bands[1 : 1 + own] = 0.5 * np.eye(own, bands)
+    mixing = np.kron(np.eye(hashes), parts) @ to_bands
+    deviates = ops.matmul(deviates, std * constant(mixing))
+    return image + ops.reshape(deviates, (-1, height, width, bands))
+
+
+def _four_bytes(pixel: Tensor, seed: Tensor) -> Tensor:
+    """(1, HW) and (B, 1) int32 -> (B, HW, 4) float32, -128..127."""
+    mixed = ops.bitwise_xor(pixel, seed) * np.int32(0x297A2D39)
+    mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 15)) * np.int32(0x1B56C4E9)
+    return ops.cast(ops.view(mixed[..., None], dtype="int8"), "float32")
 
 
 def jpeg(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:

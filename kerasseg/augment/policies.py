@@ -15,7 +15,11 @@ class Policy:
     """Ranges and probabilities of every transform; the defaults change nothing.
 
     Change single values with `dataclasses.replace(POLICIES["road"], hue=0.0)`.
-    A transform at its default costs no time. Images are 0..255.
+    A transform at its default costs no time.
+
+    Grey levels are those of pictures, 0..255. In images of other bands and types level
+    114 is a band's mean, and 57 levels are its standard deviation. What needs RGB of 8
+    bits says so.
 
     Raises:
         UserError: when `scale` or `gamma` is not a range of positive factors.
@@ -48,38 +52,44 @@ class Policy:
     elastic_spacing: int = 32
     """Distance of the fine nodes, crop pixels."""
     fill: int = 114
-    """Grey value, 0..255, outside the source (the label there is 255)."""
+    """Grey level outside the source (the label there is 255)."""
 
     brightness: float = 0.0
     """Gain by up to this share either way (0.3 = 0.7 to 1.3 times)."""
     contrast: float = 0.0
     """Stretch around the image's mean grey by up to this share either way."""
     saturation: float = 0.0
-    """Stretch of the colours around grey by up to this share either way."""
+    """Stretch of the colours around grey by up to this share either way. RGB only."""
     hue: float = 0.0
-    """Turn of all colours by up to this many degrees (YIQ plane) either way."""
+    """Turn of all colours by up to this many degrees (YIQ plane) either way.
+    RGB only."""
     cast: float = 0.0
-    """Gain of each single channel by up to this share either way (colour of light)."""
+    """Gain of each single channel by up to this share either way (colour of light).
+    RGB only."""
     gamma: tuple[float, float] = (1.0, 1.0)
-    """Exponent of the tone curve on 0..1, log-uniform; above 1 darkens."""
+    """Exponent of the tone curve, log-uniform; above 1 darkens. The curve's ends are 0
+    and 255, in other bands the percentiles 0.5 and 99.5."""
     blur: float = 0.0
     """Probability of a blur, up to a Gaussian of about 1 pixel."""
     noise: float = 0.0
     """Probability of noise."""
     noise_std: float = 8.0
-    """Largest standard deviation of the noise, levels; colour noise has half of it."""
+    """Largest standard deviation of the noise, levels; what differs between the bands
+    has half of it."""
     jpeg: float = 0.0
-    """Probability of JPEG-like coding losses in blocks of 8 x 8."""
+    """Probability of JPEG-like coding losses in blocks of 8 x 8. RGB only."""
     jpeg_quality: float = 25.0
     """Lowest JPEG quality (libjpeg's 1..100 scale); the best is 90."""
     shadow: float = 0.0
-    """Probability of a shadow: a wedge darkened to as little as 0.35."""
+    """Probability of a shadow: a wedge darkened to as little as 0.35. RGB only."""
     rain: float = 0.0
-    """Probability of rain streaks."""
+    """Probability of rain streaks. RGB only."""
     fog: float = 0.0
-    """Probability of haze that is thickest at a horizon."""
+    """Probability of haze that is thickest at a horizon. RGB only."""
     erasing: float = 0.0
     """Probability that a rectangle of up to 1/3 x 1/3 becomes grey and ignored."""
+    band_dropout: float = 0.0
+    """Probability that one band, any of them, becomes its mean (level 114)."""
 
     cutmix: float = 0.0
     """Probability that a rectangle comes from another sample of the batch."""

@@ -42,8 +42,10 @@ SLOTS = {
     "cutmix": 4,
     "classmix": 2,
     "mosaic": 3,
+    "band_dropout": 2,
 }
-"""How many numbers each transform owns, in the order of the vector."""
+"""How many numbers each transform owns, in the order of the vector. New ones go to the
+end, so that the numbers of the others stay the same."""
 
 _ENDS = np.cumsum(list(SLOTS.values()))
 _PLACES = {

@@ -9,11 +9,14 @@ import keras
 
 from kerasseg import augment
 from kerasseg.augment.policies import Policy
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Tensor
 
 
-def augmentation(policy: Policy, size: tuple[int, int]) -> Callable[..., tuple]:
-    """`augment.apply` for one policy and size (height, width).
+def augmentation(
+    policy: Policy, size: tuple[int, int], image_format: ImageFormat = RGB
+) -> Callable[..., tuple]:
+    """`augment.apply` for one policy, size (height, width) and kind of images.
 
     The function takes (image, label, numbers, instance=None) and gives the first two,
     and instance where there is one, at `size`.
@@ -24,7 +27,7 @@ def augmentation(policy: Policy, size: tuple[int, int]) -> Callable[..., tuple]:
     steps.
     """
     height, width = size
-    apply = functools.partial(_apply, policy, (height, width))
+    apply = functools.partial(_apply, policy, (height, width), image_format)
     if keras.backend.backend() != "tensorflow":
         return apply
     import tensorflow as tf
@@ -35,9 +38,10 @@ def augmentation(policy: Policy, size: tuple[int, int]) -> Callable[..., tuple]:
 def _apply(
     policy: Policy,
     size: tuple[int, int],
+    image_format: ImageFormat,
     image: Tensor,
     label: Tensor,
     numbers: Tensor,
     instance: Tensor | None = None,
 ) -> tuple:
-    return augment.apply(image, label, numbers, policy, size, instance)
+    return augment.apply(image, label, numbers, policy, size, instance, image_format)
