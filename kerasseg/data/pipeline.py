@@ -18,6 +18,7 @@ from kerasseg.border import connected_instances
 from kerasseg.data import records as _records
 from kerasseg.data.format.description import Description
 from kerasseg.data.resize import resize_image, resize_label
+from kerasseg.image_format import ImageFormat
 
 AHEAD = 2
 """Batches that are made while a step computes."""
@@ -41,7 +42,8 @@ def batches(
 ) -> tf.data.Dataset:
     """Batches of a split of records: dicts of tensors with static height and width.
 
-    image: uint8 (B, H, W, 3), 0..255; label: uint8 (B, H, W), 255 = ignore;
+    image: (B, H, W, C) of the bands and type of the records, so uint8 (B, H, W, 3) of
+    ordinary pictures; label: uint8 (B, H, W), 255 = ignore;
     numbers: float32 (B, numbers), uniform in [0, 1), drawn from (seed, running number
     of the sample), only with `training` and `numbers` > 0; instance: uint16 (B, H, W)
     with `instances` (of records without any: the connected pieces of each class but 0).
@@ -82,6 +84,7 @@ def batches(
         serialised = serialised.shard(hint, hint)
     decode = _decode(
         (height, width),
+        description.image_format,
         resizes=tuple(size) != (0, 0),
         instances=instances,
         stored=known.instances,
@@ -136,6 +139,7 @@ def _share_of_host(
 
 def _decode(
     size: tuple[int, int],
+    image_format: ImageFormat,
     *,
     resizes: bool,
     instances: bool,
@@ -147,12 +151,14 @@ def _decode(
     see `batches`. stored: whether the records hold instances."""
 
     def decode(number, serialised):
-        sample = _records.parse(serialised, instances=instances and stored)
+        sample = _records.parse(
+            serialised, instances=instances and stored, image_format=image_format
+        )
         image, label = sample["image"], sample["label"]
         if resizes:
             image, label = resize_image(image, size), resize_label(label, size)
         batch = {
-            "image": tf.ensure_shape(image, (*size, 3)),
+            "image": tf.ensure_shape(image, (*size, image_format.channels)),
             "label": tf.ensure_shape(label, size),
         }
         if instances:

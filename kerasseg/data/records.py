@@ -74,8 +74,8 @@ def shard_paths(path: str | Path, split: str) -> list[Path]:
 def read(path: str | Path, split: str) -> Iterator[Sample]:
     """Yields the samples of a split in the order in which they were written.
 
-    Each has image uint8 (H, W, 3), label uint8 (H, W) and, where the records have
-    object ids, instance uint16 (H, W).
+    Each has image (H, W, C) of the records' bands and type, label uint8 (H, W) and,
+    where the records have object ids, instance uint16 (H, W).
 
     Raises UserError as `shard_paths` does, and one that names the shard and the record
     where bytes are damaged.
@@ -86,7 +86,9 @@ def read(path: str | Path, split: str) -> Iterator[Sample]:
         serialised = iter(tf.data.TFRecordDataset(str(file)))
         for record in range(shard.samples):
             try:
-                sample = deserialise(next(serialised), known.instances)
+                sample = deserialise(
+                    next(serialised), known.instances, description.image_format
+                )
             except (tf.errors.OpError, StopIteration, UnicodeDecodeError) as error:
                 reason = getattr(error, "message", "no such record").splitlines()[0]
                 raise UserError(
@@ -123,7 +125,7 @@ def verify(path: str | Path, progress: bool = True) -> Description:
             expected.samples,
             **progress_options(progress),
         ):
-            check(sample, split, description.taxonomy)
+            check(sample, split, description.taxonomy, description.image_format)
     return description
 
 

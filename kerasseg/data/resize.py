@@ -10,14 +10,18 @@ from kerasseg.taxonomy import Tensor
 
 
 def resize_image(image: Tensor, size: Sequence[int] | Tensor) -> Tensor:
-    """(..., H, W, 3) pixels of any type -> (..., h, w, 3) uint8; size = (h, w).
+    """(..., H, W, C) pixels -> (..., h, w, C) of the same type; size = (h, w).
 
-    Bilinear at half-pixel centres, with antialiasing where it shrinks, rounded to whole
-    grey levels: a device that takes uint8 pixels then sees exactly what training saw.
+    Bilinear at half-pixel centres, with antialiasing where it shrinks. Whole numbers
+    are rounded, and stay within the limits of their type: a device that takes uint8
+    pixels then sees exactly what training saw. float32 stays as it is computed.
     """
+    kind = tf.as_dtype(image.dtype)
     image = tf.cast(image, tf.float32)
     image = tf.image.resize(image, size, method="bilinear", antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+    if kind.is_floating:
+        return tf.cast(image, kind)
+    return tf.cast(tf.clip_by_value(tf.round(image), kind.min, kind.max), kind)
 
 
 def resize_label(label: Tensor, size: Sequence[int] | Tensor) -> Tensor:

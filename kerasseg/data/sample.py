@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from kerasseg import UserError
+from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.taxonomy import IGNORE
 
 
 class Decoded(bytes):
@@ -16,7 +20,7 @@ class Decoded(bytes):
 
     @classmethod
     def to(cls, pixels: np.ndarray, encoded: bytes) -> Decoded:
-        """`encoded`, with `pixels` uint8 (H, W, 3), which becomes read-only."""
+        """`encoded`, with `pixels` (H, W, C), which becomes read-only."""
         decoded = cls(encoded)
         decoded.pixels = pixels
         pixels.flags.writeable = False
@@ -28,12 +32,15 @@ class Sample:
     """One image and its labels.
 
     id: unique within its split; for messages and for names of files made from it.
-    image: uint8 (H, W, 3) RGB.
+    image: (H, W, C) of the bands and type of its set, `Samples.image_format`: uint8
+        (H, W, 3) RGB, if nothing else is said.
     label: uint8 (H, W) class ids, 255 = ignore.
     instance: uint16 (H, W) object ids, 0 = none; or None.
     encoded: the source file's own JPEG or PNG bytes of `image`, kept as they are in
         records; empty where there is no such file.
     sequence: the drive, video or patient it comes from; "" where unknown.
+    valid: bool (H, W), False where nothing was measured (nodata, NaN, masked); None:
+        all of it is valid. What that does to image and label, `masked` says.
     """
 
     id: str
@@ -42,6 +49,22 @@ class Sample:
     instance: np.ndarray | None = None
     encoded: bytes = b""
     sequence: str = ""
+    valid: np.ndarray | None = None
+
+
+def masked(sample: Sample) -> Sample:
+    """The sample with 0 in all bands, ignore and no object where it is not valid."""
+    valid = sample.valid
+    if valid is None or valid.all():
+        return sample
+    instance = sample.instance
+    return replace(
+        sample,
+        image=np.where(valid[..., None], sample.image, sample.image.dtype.type(0)),
+        label=np.where(valid, sample.label, np.uint8(IGNORE)),
+        instance=None if instance is None else np.where(valid, instance, np.uint16(0)),
+        encoded=b"",
+    )
 
 
 @dataclass(frozen=True)
@@ -51,15 +74,33 @@ class Samples:
     sequence: the drive or video of an entry, known without reading it; None where the
         source does not tell.
     id: the id of an entry's sample, likewise.
+    image_format: bands and type of all images.
+    source: how the source was understood (rule of the masks, legend, pairs), as JSON
+        values; it goes to `dataset.json`. A text "line" in one of them is printed.
     """
 
     entries: Sequence[Any]
     read: Callable[[Any], Sample]
     sequence: Callable[[Any], str] | None = None
     id: Callable[[Any], str] | None = None
+    image_format: ImageFormat = RGB
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __iter__(self) -> Iterator[Sample]:
         return map(self.read, self.entries)
+
+
+def refuse_mixed(formats: Mapping[str, ImageFormat]) -> None:
+    """Raises UserError where images do not fit one network; formats: by whose they are,
+    as messages name them."""
+    (first, expected), *others = formats.items()
+    for name, found in others:
+        if not expected.same_kind(found):
+            raise UserError(
+                f"All images of a data set need the same bands and type: {first} has "
+                f"{expected}, {name} has {found}. Convert one of them, or write two "
+                "folders."
+            )

@@ -6,15 +6,22 @@ Needs neither TensorFlow nor an image library.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from kerasseg import UserError, __version__
 from kerasseg.files import remote
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
-FORMAT = 1
-"""Number of the format that this version writes and reads."""
+FORMAT_OF_RGB8, FORMAT = 1, 2
+"""Numbers of the formats that this version writes and reads.
+
+2 is for images of other bands or types than RGB of 8 bits: a version that knows format
+1 only would drop their fourth band, or their low bytes, without a word.
+"""
 FILE = "dataset.json"
 
 
@@ -80,6 +87,9 @@ class Description:
 
     path: the folder; its address (gs://...) where it is elsewhere.
     command: the one that wrote it, as typed; "" if none did.
+    image_format: bands, type and statistics of the images.
+    statistics_of: the split that the statistics were counted in; "" if none were.
+    source: how the source was understood, see `kerasseg.data.sample.Samples`.
     """
 
     path: Path | str
@@ -87,6 +97,9 @@ class Description:
     taxonomy: Taxonomy
     splits: dict[str, SplitDescription]
     command: str = ""
+    image_format: ImageFormat = RGB
+    statistics_of: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def split(self, name: str) -> SplitDescription:
         """The split of that name. Raises UserError that lists the splits there are."""
@@ -103,15 +116,25 @@ class Description:
         return {s.name for split in self.splits.values() for s in split.shards}
 
     def to_json(self) -> dict:
-        """What stands in `dataset.json`."""
-        return {
-            "format": FORMAT,
+        """What stands in `dataset.json`.
+
+        Of plain RGB there is no entry `image`: the file is what it always was.
+        """
+        values = {
+            "format": FORMAT_OF_RGB8 if self.image_format.is_rgb8 else FORMAT,
             "name": self.name,
             "taxonomy": self.taxonomy.to_json(),
             "splits": {name: asdict(split) for name, split in self.splits.items()},
             "written_by": f"kerasseg {__version__}",
             "command": self.command,
         }
+        if self.image_format != RGB:
+            values["image"] = self.image_format.to_json()
+        if self.statistics_of:
+            values["statistics_of"] = self.statistics_of
+        if self.source:
+            values["source"] = dict(self.source)
+        return values
 
 
 def describe(path: str | Path) -> Description:
@@ -135,10 +158,11 @@ def describe(path: str | Path) -> Description:
         )
     try:
         values = json.loads((path / FILE).read_text(encoding="utf-8"))
-        if values["format"] != FORMAT:
+        if values["format"] not in (FORMAT_OF_RGB8, FORMAT):
             raise UserError(
                 f"{path / FILE} has format {values['format']}, this version of "
-                f"kerasseg reads format {FORMAT}. Run python -m kerasseg.prepare again."
+                f"kerasseg reads formats {FORMAT_OF_RGB8} and {FORMAT}. Update it, or "
+                "run python -m kerasseg.prepare again."
             )
         return Description(
             path=path,
@@ -149,6 +173,9 @@ def describe(path: str | Path) -> Description:
                 for name, split in values["splits"].items()
             },
             command=str(values.get("command", "")),
+            image_format=_image_format(values),
+            statistics_of=str(values.get("statistics_of", "")),
+            source=dict(values.get("source", {})),
         )
     except UserError:
         raise
@@ -157,6 +184,13 @@ def describe(path: str | Path) -> Description:
             f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
             "records again with python -m kerasseg.prepare."
         ) from error
+
+
+def _image_format(values: dict) -> ImageFormat:
+    """Raises KeyError or TypeError where the entry `image` is missing or wrong."""
+    if values["format"] == FORMAT:
+        return ImageFormat.from_json(values["image"])
+    return ImageFormat.from_json(values.get("image"))
 
 
 def _describe_remote(path: str | Path) -> Description:

@@ -8,38 +8,80 @@ others do not see. `kerasseg.data.format.example` reads them.
 from __future__ import annotations
 
 import cv2
+import imagecodecs
 import numpy as np
 
 from kerasseg.data.format.tfrecord import example
 from kerasseg.data.sample import Sample
+from kerasseg.image_format import RGB, ImageFormat
 
 IMAGE = "image/encoded"
 LABEL = "image/segmentation/class/encoded"
 INSTANCE = "image/segmentation/instance/encoded"
 
 
-def serialise(sample: Sample) -> bytes:
+LEVEL = 3
+"""Of ZSTD; a higher one costs more time to write than it saves in size."""
+
+
+def is_picture_file(image_format: ImageFormat) -> bool:
+    """Whether images are stored as PNG, or as the source's own JPEG or PNG.
+
+    Those of other bands or types are raw: row by row, bands side by side, little
+    endian, under ZSTD.
+    """
+    return image_format.channels in (1, 3, 4) and image_format.type in (
+        "uint8",
+        "uint16",
+    )
+
+
+def serialise(sample: Sample, image_format: ImageFormat = RGB) -> bytes:
     """The sample as a `tf.train.Example`; the image as PNG where `encoded` is empty.
 
     The sample must have passed `kerasseg.data.writing.check`.
     """
-    encoded = sample.encoded or _png(cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR))
-    jpeg = encoded.startswith(b"\xff\xd8")
     height, width = sample.label.shape
+    kind, encoded = _image(sample, image_format)
     values = {
         IMAGE: encoded,
-        "image/format": b"jpeg" if jpeg else b"png",
+        "image/format": kind,
         "image/filename": sample.id.encode(),
         "image/height": height,
         "image/width": width,
-        "image/channels": 3,
+        "image/channels": image_format.channels,
         LABEL: _png(sample.label),
         "image/segmentation/class/format": b"png",
         "image/sequence": sample.sequence.encode(),
     }
+    if not image_format.is_rgb8:
+        values["image/type"] = image_format.type.encode()
     if sample.instance is not None:
         values[INSTANCE] = _png(sample.instance)
     return example(values)
+
+
+def _image(sample: Sample, image_format: ImageFormat) -> tuple[bytes, bytes]:
+    """What `image/format` says, and the bytes."""
+    if not is_picture_file(image_format):
+        # The frame notes its size. It needs no checksum: the record around it has one.
+        return b"raw", zstd(sample.image)
+    encoded = sample.encoded or _png(_blue_first(sample.image))
+    return (b"jpeg" if encoded.startswith(b"\xff\xd8") else b"png"), encoded
+
+
+def zstd(pixels: np.ndarray) -> bytes:
+    """The numbers of an array, little endian, as one frame of ZSTD."""
+    ordered = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
+    return bytes(imagecodecs.zstd_encode(ordered.tobytes(), LEVEL))
+
+
+def _blue_first(pixels: np.ndarray) -> np.ndarray:
+    """As OpenCV wants the bands."""
+    if pixels.shape[2] == 1:
+        return pixels
+    swap = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    return cv2.cvtColor(pixels, swap)
 
 
 def _png(pixels: np.ndarray) -> bytes:

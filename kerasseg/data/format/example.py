@@ -6,8 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL
+from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL, is_picture_file
 from kerasseg.data.sample import Sample
+from kerasseg.image_format import RGB, ImageFormat
 
 FEATURES = {
     IMAGE: tf.io.FixedLenFeature([], tf.string),
@@ -23,49 +24,80 @@ FEATURES = {
 }
 
 
-def parse(
-    serialised: tf.Tensor | bytes, *, instances: bool = False
-) -> dict[str, tf.Tensor]:
-    """One serialised record -> image uint8 (H, W, 3), label uint8 (H, W), id string.
+TYPE = {"image/type": tf.io.FixedLenFeature([], tf.string, "")}
+"""Only of images that are raw."""
 
-    With `instances` also instance uint16 (H, W). For use inside `tf.data`; the sizes
-    are unknown to the graph, so call `tf.ensure_shape` where they are known.
+
+def parse(
+    serialised: tf.Tensor | bytes,
+    *,
+    instances: bool = False,
+    image_format: ImageFormat = RGB,
+) -> dict[str, tf.Tensor]:
+    """One serialised record -> image (H, W, C), label uint8 (H, W), id string.
+
+    The image has the bands and type of `image_format`. With `instances` also instance
+    uint16 (H, W). For use inside `tf.data`; the sizes are unknown to the graph, so call
+    `tf.ensure_shape` where they are known.
 
     Raises tf.errors.OpError where the record or a picture in it cannot be read.
     """
-    return _decode(tf.io.parse_single_example(serialised, FEATURES), instances)
+    return _decode(_parsed(serialised, image_format), instances, image_format)
 
 
-def deserialise(serialised: tf.Tensor | bytes, instances: bool) -> Sample:
-    """The Sample of a serialised example; its `encoded` are the bytes in the record.
+def deserialise(
+    serialised: tf.Tensor | bytes, instances: bool, image_format: ImageFormat = RGB
+) -> Sample:
+    """The Sample of a serialised example; its `encoded` are the bytes in the record
+    where these are a JPEG or PNG.
 
     Raises tf.errors.OpError where the record or a picture in it cannot be read, and
     UnicodeDecodeError where a name is not UTF-8.
     """
-    example: dict = tf.io.parse_single_example(serialised, FEATURES)
-    decoded: dict[str, Any] = _decode(example, instances)
+    example: dict = _parsed(serialised, image_format)
+    decoded: dict[str, Any] = _decode(example, instances, image_format)
     return Sample(
         id=decoded["id"].numpy().decode(),
         image=decoded["image"].numpy(),
         label=decoded["label"].numpy(),
         instance=decoded["instance"].numpy() if instances else None,
-        encoded=example[IMAGE].numpy(),
+        encoded=example[IMAGE].numpy() if is_picture_file(image_format) else b"",
         sequence=example["image/sequence"].numpy().decode(),
     )
 
 
-def decode_image(encoded: tf.Tensor | bytes) -> tf.Tensor:
-    """The pixels of a JPEG or PNG as they are stored: uint8 (H, W, 3) RGB.
+def decode_image(
+    encoded: tf.Tensor | bytes, image_format: ImageFormat = RGB
+) -> tf.Tensor:
+    """The pixels of a JPEG or PNG as they are stored: (H, W, C) of 8 or 16 bits.
+
+    image_format: of 1, 3 or 4 bands; uint8 RGB, if nothing else is said.
 
     Raises tf.errors.InvalidArgumentError where it is damaged, or another kind of file.
     """
+    bands = image_format.channels
+    if image_format.type == "uint16":  # without dtype: the high bytes, in silence
+        return tf.io.decode_png(encoded, bands, dtype=tf.uint16)
+    if bands == 4:
+        return tf.io.decode_png(encoded, bands)
     # decode_jpeg reads PNG too; this DCT is bit-exact with PIL and OpenCV.
-    return tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE")
+    return tf.io.decode_jpeg(encoded, bands, dct_method="INTEGER_ACCURATE")
 
 
-def _decode(example: dict, instances: bool) -> dict[str, tf.Tensor]:
+def _parsed(serialised: tf.Tensor | bytes, image_format: ImageFormat) -> dict:
+    features = FEATURES if is_picture_file(image_format) else FEATURES | TYPE
+    return tf.io.parse_single_example(serialised, features)
+
+
+def _decode(
+    example: dict, instances: bool, image_format: ImageFormat
+) -> dict[str, tf.Tensor]:
+    if is_picture_file(image_format):
+        image = decode_image(example[IMAGE], image_format)
+    else:
+        image = _decode_raw(example, image_format)
     decoded = {
-        "image": decode_image(example[IMAGE]),
+        "image": image,
         "label": tf.io.decode_png(example[LABEL], channels=1)[..., 0],
         "id": example["image/filename"],
     }
@@ -73,3 +105,16 @@ def _decode(example: dict, instances: bool) -> dict[str, tf.Tensor]:
         instance = tf.io.decode_png(example[INSTANCE], channels=1, dtype=tf.uint16)
         decoded["instance"] = instance[..., 0]
     return decoded
+
+
+def _decode_raw(example: dict, image_format: ImageFormat) -> tf.Tensor:
+    """The reshape is what finds bytes that are too few, or of another number of bands;
+    the name of the type what it cannot."""
+    same = tf.debugging.assert_equal(
+        example["image/type"], image_format.type, "The image is of another type"
+    )
+    with tf.control_dependencies([same] if same is not None else []):
+        plain = tf.io.decode_compressed(example[IMAGE], "ZSTD")
+    size = example["image/height"], example["image/width"]
+    numbers = tf.io.decode_raw(plain, tf.as_dtype(image_format.type))
+    return tf.reshape(numbers, (*size, image_format.channels))

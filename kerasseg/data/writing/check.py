@@ -11,26 +11,35 @@ from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
+from kerasseg.data.format.encode import is_picture_file
 from kerasseg.data.sample import Decoded, Sample
 from kerasseg.files.exif import PNG
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
-def check(sample: Sample, split: str, taxonomy: Taxonomy) -> np.ndarray:
+def check(
+    sample: Sample,
+    split: str,
+    taxonomy: Taxonomy,
+    image_format: ImageFormat = RGB,
+) -> np.ndarray:
     """Counts the pixels of each id of the sample's label: int64 (256,).
 
     split: the name of the sample's split, for the message.
+    image_format: bands and type of all images of the set.
 
     Raises UserError that names the sample where its arrays do not have the types and
-    shapes that `Sample` gives, or a label id is neither a class nor 255 = ignore.
+    shapes that `Sample` gives, its image holds no numbers (NaN, infinity), or a label
+    id is neither a class nor 255 = ignore.
     """
 
     def wrong(text: str) -> UserError:
         return UserError(f"Sample '{sample.id}' of split '{split}': {text}")
 
     image, label = sample.image, sample.label
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise wrong(f"image must be uint8 (H, W, 3) RGB, is {_type_of(image)}.")
+    if reason := _wrong_image(image, image_format):
+        raise wrong(reason)
     if label.dtype != np.uint8 or label.ndim != 2:
         raise wrong(f"label must be uint8 (H, W) class ids, is {_type_of(label)}.")
     size = image.shape[:2]
@@ -47,7 +56,9 @@ def check(sample: Sample, split: str, taxonomy: Taxonomy) -> np.ndarray:
             f"{taxonomy.num_classes} classes: ids are 0 to {taxonomy.num_classes - 1}, "
             f"or {IGNORE} = ignore. Correct the mask, or the list of classes."
         )
-    instance = sample.instance
+    valid, instance = sample.valid, sample.instance
+    if valid is not None and (valid.dtype != bool or valid.shape != size):
+        raise wrong(f"valid must be bool {size} like the image, is {_type_of(valid)}.")
     if instance is not None and (instance.dtype != np.uint16 or instance.shape != size):
         raise wrong(
             f"instance must be uint16 {size} like the image, is {_type_of(instance)}."
@@ -55,7 +66,24 @@ def check(sample: Sample, split: str, taxonomy: Taxonomy) -> np.ndarray:
     return counts
 
 
-def check_encoded(sample: Sample, split: str) -> None:
+def _wrong_image(image: np.ndarray, image_format: ImageFormat) -> str:
+    kind, bands = image_format.type, image_format.channels
+    if image.dtype != kind or image.ndim != 3 or image.shape[2] != bands:
+        expected = f"{kind} (H, W, {bands})"
+        if image_format.is_rgb8:
+            return f"image must be {expected} RGB, is {_type_of(image)}."
+        return (
+            f"image must be {expected}, for the set has {image_format}; it is "
+            f"{_type_of(image)}. Bring all images to the same bands and type."
+        )
+    if kind == "float32" and not np.isfinite(image).all():
+        return (
+            "image holds NaN or infinity. Say with `valid` where nothing was measured."
+        )
+    return ""
+
+
+def check_encoded(sample: Sample, split: str, image_format: ImageFormat = RGB) -> None:
     """Checks that `sample.encoded`, where there is one, decodes to `sample.image`.
 
     A plain file that `read_image` decoded to this very array needs no second look; any
@@ -67,9 +95,12 @@ def check_encoded(sample: Sample, split: str) -> None:
     if not encoded:
         return
     if isinstance(encoded, Decoded) and encoded.pixels is sample.image:
-        if is_plain(encoded):
+        if is_plain(encoded) and _has_bands(encoded, image_format):
             return
-    reason = _wrong_size(sample) or _wrong_pixels(sample)
+    if not is_picture_file(image_format):
+        reason = f"are not kept for {image_format}. Leave them out."
+    else:
+        reason = _wrong_size(sample) or _wrong_pixels(sample, image_format)
     if reason:
         raise UserError(
             f"Sample '{sample.id}' of split '{split}': its encoded bytes {reason}"
@@ -90,14 +121,14 @@ def _wrong_size(sample: Sample) -> str:
     )
 
 
-def _wrong_pixels(sample: Sample) -> str:
+def _wrong_pixels(sample: Sample, image_format: ImageFormat) -> str:
     start_tensorflow()
     import tensorflow as tf
 
     from kerasseg.data.format.example import decode_image
 
     try:
-        pixels = decode_image(sample.encoded).numpy()
+        pixels = decode_image(sample.encoded, image_format).numpy()
     except tf.errors.OpError as error:
         reason = f"cannot be decoded ({error.message.splitlines()[0][:200]})"
     else:
@@ -133,6 +164,22 @@ CHUNKS = {
     *(b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"eXIf"),
 }
 """PNG chunks that do not change the pixels: not tRNS (transparency), acTL (films)."""
+
+
+COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
+"""Of PNG by the number of bands."""
+
+
+def _has_bands(encoded: bytes, image_format: ImageFormat) -> bool:
+    """Whether a plain file has this many bands and bits, so that no decoder has a
+    choice. Of 8-bit RGB all decoders are alike in what they make of others, too."""
+    if image_format.is_rgb8:
+        return True
+    bits, bands = 8 * np.dtype(image_format.type).itemsize, image_format.channels
+    if encoded.startswith(PNG):
+        return (encoded[24], encoded[25]) == (bits, COLOUR_TYPES.get(bands))
+    mode = Image.open(io.BytesIO(encoded)).mode  # of a JPEG; from its header alone
+    return (bits, mode) == (8, {1: "L", 3: "RGB"}.get(bands))
 
 
 def is_plain(encoded: bytes) -> bool:

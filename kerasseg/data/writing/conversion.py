@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +22,7 @@ from kerasseg.data.format.description import Shard, SplitDescription
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing import worker
-from kerasseg.data.writing.jobs import Job, Source, plan_jobs
+from kerasseg.data.writing.jobs import Job, Source, image_format_of, plan_jobs
 from kerasseg.data.writing.shards import (
     NOTES,
     check_and_serialise,
@@ -31,6 +32,7 @@ from kerasseg.data.writing.shards import (
 )
 from kerasseg.data.writing.source_fingerprint import UNPICKLABLE
 from kerasseg.data.writing.statistics import SplitStatistics
+from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 ENTRIES_PER_WORKER = 100
@@ -82,26 +84,39 @@ def write_jobs(
             _write_in_processes(pickled, jobs, folder, processes, shown, finished)
 
 
+@dataclass(frozen=True)
+class Written:
+    """A split that is written: its description, and what it counted."""
+
+    description: SplitDescription
+    statistics: SplitStatistics
+
+
 def describe_splits(
     source: Source, jobs: list[Job], folder: Path
-) -> dict[str, SplitDescription]:
+) -> dict[str, Written]:
     """What the shards of all jobs hold together, from their notes.
 
     Raises UserError for a split without samples.
     """
-    statistics = {split: SplitStatistics(split) for split in source.splits}
+    formats = {split: image_format_of(x) for split, x in source.splits.items()}
+    statistics = {
+        split: SplitStatistics(split, image_format=formats[split])
+        for split in source.splits
+    }
     shards: dict[str, list[Shard]] = {split: [] for split in source.splits}
     left_out: dict[str, list[str]] = {split: [] for split in source.splits}
     for job in jobs:
-        shard, part, reasons = read_note(folder, job)
+        shard, part, reasons = read_note(folder, job, formats[job.split])
         statistics[job.split].merge(part)
         shards[job.split].append(shard)
         left_out[job.split].extend(reasons)
+    classes = source.taxonomy.num_classes
     return {
-        split: statistics[split].describe(
-            shards[split], source.taxonomy.num_classes, left_out[split]
+        split: Written(
+            counted.describe(shards[split], classes, left_out[split]), counted
         )
-        for split in source.splits
+        for split, counted in statistics.items()
     }
 
 
@@ -110,9 +125,10 @@ def write_stream(
     split: str,
     folder: Path,
     taxonomy: Taxonomy,
+    image_format: ImageFormat,
     shards: int,
     progress: bool,
-) -> SplitDescription:
+) -> Written:
     """Writes samples that come one by one, nobody knows how many.
 
     They go to one file, which is then taken apart into shards of one length.
@@ -120,10 +136,13 @@ def write_stream(
     Raises UserError for a sample that cannot be used, or where there is none at all;
     OSError where writing fails.
     """
-    spool, statistics, starts = folder / f"{split}.part", SplitStatistics(split), [0]
+    spool, starts = folder / f"{split}.part", [0]
+    statistics = SplitStatistics(split, image_format=image_format)
     with Writer(spool) as writer:
-        for sample in tqdm(samples, split, **progress_options(progress)):
-            ((_, pixels, serialised),) = check_and_serialise([sample], split, taxonomy)
+        shown = tqdm(samples, split, **progress_options(progress))
+        for sample, pixels, serialised in check_and_serialise(
+            shown, split, taxonomy, image_format
+        ):
             statistics.add(sample, pixels)
             writer.write(serialised)
             starts.append(writer.size)
@@ -135,7 +154,7 @@ def write_stream(
                     file.write(opened.read(end - start))
     spool.unlink()
     parts = [shard_of_file(folder / job.name, job.end - job.begin) for job in jobs]
-    return statistics.describe(parts, taxonomy.num_classes)
+    return Written(statistics.describe(parts, taxonomy.num_classes), statistics)
 
 
 def progress_options(progress: bool) -> dict:

@@ -14,6 +14,7 @@ from kerasseg import UserError
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing.source_fingerprint import fingerprint_of_reading, paths_in
 from kerasseg.data.writing.tiling import TiledSamples
+from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 USUAL_SHARDS, ENTRIES_PER_SHARD = 8, 1000
@@ -105,6 +106,11 @@ def has_entries(samples: Split | Iterable[Sample]) -> TypeGuard[Split]:
     return isinstance(untiled, Samples)
 
 
+def image_format_of(samples: Split) -> ImageFormat:
+    """Bands and type of the images of a split."""
+    return _untiled(samples).image_format
+
+
 def entries_of(samples: Split) -> Sequence[Any]:
     """The entries of a split in its source."""
     return _untiled(samples).entries
@@ -112,7 +118,8 @@ def entries_of(samples: Split) -> Sequence[Any]:
 
 def subset(samples: Split, entries: Sequence[Any]) -> Split:
     """The samples of these entries alone."""
-    chosen = Samples(entries, _untiled(samples).read)
+    known = _untiled(samples)
+    chosen = Samples(entries, known.read, image_format=known.image_format)
     return (
         replace(samples, samples=chosen)
         if isinstance(samples, TiledSamples)

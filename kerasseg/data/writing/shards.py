@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,13 +18,20 @@ import numpy as np
 from kerasseg.data.format.description import Shard
 from kerasseg.data.format.encode import serialise
 from kerasseg.data.format.tfrecord import Writer
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, masked
 from kerasseg.data.writing.check import check, check_encoded
-from kerasseg.data.writing.jobs import Job, Source, entries_of, subset
+from kerasseg.data.writing.jobs import (
+    Job,
+    Source,
+    entries_of,
+    image_format_of,
+    subset,
+)
 from kerasseg.data.writing.source_fingerprint import fingerprint_of_entries
 from kerasseg.data.writing.statistics import SplitStatistics
 from kerasseg.files import atomic
 from kerasseg.files.sha256 import sha256_of
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 NOTES = "notes"
@@ -47,25 +54,26 @@ def write_shard(
     if _is_finished(folder, job, key, source.skip):
         advance(len(entries))
         return
-    statistics, left_out = SplitStatistics(job.split, job.name), []
+    image_format = image_format_of(samples)
+    statistics = SplitStatistics(job.split, job.name, image_format)
+    left_out: list[str] = []
     file = folder / job.name
     part = file.with_name(f"{job.name}.{os.getpid()}.part")
+
+    def checked(entry: object) -> Iterator[tuple[Sample, np.ndarray, bytes]]:
+        one = subset(samples, [entry])
+        return check_and_serialise(one, job.split, source.taxonomy, image_format)
+
     try:
         with Writer(part) as writer:
             for entry in entries:
-                try:
-                    # An entry counts as a whole: all its tiles or none.
-                    tiles = check_and_serialise(
-                        subset(samples, [entry]), job.split, source.taxonomy
-                    )
-                except Exception as error:
-                    if not source.skip:
-                        raise
-                    left_out.append(_reason(entry, error))
-                    tiles = []
-                for sample, pixels, serialised in tiles:
-                    statistics.add(sample, pixels)
-                    writer.write(serialised)
+                if source.skip:
+                    if reason := _write_whole(checked, entry, statistics, writer):
+                        left_out.append(reason)
+                else:
+                    for sample, pixels, serialised in checked(entry):
+                        statistics.add(sample, pixels)
+                        writer.write(serialised)
                 advance(1)
         part.replace(file)
         shard = Shard(
@@ -83,24 +91,50 @@ def write_shard(
 
 
 def check_and_serialise(
-    samples: Iterable[Sample], split: str, taxonomy: Taxonomy
-) -> list[tuple[Sample, np.ndarray, bytes]]:
+    samples: Iterable[Sample],
+    split: str,
+    taxonomy: Taxonomy,
+    image_format: ImageFormat = RGB,
+) -> Iterator[tuple[Sample, np.ndarray, bytes]]:
     """Each sample, the pixels of each id in its label (256,), and its tf.train.Example.
 
-    Raises UserError that names the sample which cannot be used.
+    What is not valid was masked. Raises UserError that names the sample which cannot be
+    used.
     """
-    checked = []
     for sample in samples:
-        pixels = check(sample, split, taxonomy)
-        check_encoded(sample, split)
-        checked.append((sample, pixels, serialise(sample)))
-    return checked
+        if sample.valid is not None and sample.valid.shape == sample.label.shape:
+            sample = masked(sample)
+        pixels = check(sample, split, taxonomy, image_format)
+        check_encoded(sample, split, image_format)
+        yield sample, pixels, serialise(sample, image_format)
 
 
-def read_note(folder: Path, job: Job) -> tuple[Shard, SplitStatistics, list[str]]:
+def _write_whole(
+    checked: Callable, entry: object, statistics: SplitStatistics, writer: Writer
+) -> str:
+    """Writes all samples of an entry (its tiles), or none; why none, or ""."""
+    counted = statistics.empty()
+    try:
+        serialised = []
+        for sample, pixels, one in checked(entry):
+            counted.add(sample, pixels)
+            serialised.append(one)
+    except Exception as error:
+        return _reason(entry, error)
+    statistics.merge(counted)
+    for one in serialised:
+        writer.write(one)
+    return ""
+
+
+def read_note(
+    folder: Path, job: Job, image_format: ImageFormat = RGB
+) -> tuple[Shard, SplitStatistics, list[str]]:
     """What a finished shard is and holds, and why entries were left out of it."""
     note = json.loads(_note_file(folder, job).read_text(encoding="utf-8"))
-    statistics = SplitStatistics.from_json(job.split, job.name, note["statistics"])
+    statistics = SplitStatistics.from_json(
+        job.split, job.name, note["statistics"], image_format
+    )
     return Shard(**note["shard"]), statistics, note["left_out"]
 
 

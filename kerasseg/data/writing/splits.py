@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from kerasseg import UserError
 from kerasseg.data.format.description import FILE, Description, describe, save
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Sample, Samples, refuse_mixed
 from kerasseg.data.writing.conversion import (
+    Written,
     describe_splits,
     prepare_folder,
     write_jobs,
     write_stream,
 )
-from kerasseg.data.writing.jobs import Job, Source, has_entries
+from kerasseg.data.writing.jobs import Job, Source, has_entries, image_format_of
 from kerasseg.data.writing.remote_records import existing_records, upload_records
 from kerasseg.data.writing.shards import NOTES
 from kerasseg.data.writing.tiling import TiledSamples
 from kerasseg.files import remote
 from kerasseg.files.lock import held
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
+TRAIN = "train"
+"""The split whose statistics count, for networks learn from it."""
 ASIDE = ".writing-"
 """How the name of the folder aside begins."""
 
@@ -38,7 +43,7 @@ def write(
 ) -> Description:
     """Writes one split of the records folder `out`.
 
-    samples: images uint8 (H, W, 3) with labels uint8 (H, W), see `Sample`.
+    samples: images (H, W, C) with labels uint8 (H, W), see `Sample`.
     options, and what it raises: those of `write_splits`.
     """
     return write_splits({split: samples}, out, taxonomy=taxonomy, **options)
@@ -56,6 +61,7 @@ def write_splits(
     command: str = "",
     engine: Callable[[Source, list[Job], Path], object] | None = None,
     progress: bool = True,
+    image_format: ImageFormat | None = None,
 ) -> Description:
     """Writes splits of the records folder `out`: all of them appear, or none.
 
@@ -63,8 +69,8 @@ def write_splits(
     that none has over 1000 entries; never more than there are), each of which holds a
     stretch of them. A split that is there already is replaced as a whole, others stay.
 
-    splits: name of each and its samples: images uint8 (H, W, 3) with labels uint8
-        (H, W), see `Sample`.
+    splits: name of each and its samples: images (H, W, C) with labels uint8 (H, W),
+        see `Sample`.
     taxonomy: the classes of the labels' ids.
     name: of the dataset; "" keeps the one it has, or takes that of the folder.
     workers: processes that write; 0 is one for each core, as far as it pays. The files
@@ -76,6 +82,8 @@ def write_splits(
     engine: something else than `workers` that calls `shards.write_shard` for each job
         (pipelines/distributed).
     progress: show a progress bar, where this is a terminal.
+    image_format: bands and type of the images of splits that are not `Samples`, which
+        say it themselves; None is RGB of 8 bits.
 
     What is finished lies in a folder ".writing-..." until all is. If the writing stops
     before, by an error or by a kill, the next call with the same splits goes on with
@@ -86,9 +94,9 @@ def write_splits(
     Returns the description of the records, which now also stands in `dataset.json`.
 
     Raises UserError that names the sample for a wrong size, type or class id or a
-    repeated id, for a split without samples, for another taxonomy than the other splits
-    have, for a folder `out` that holds something else than records, and where another
-    process is writing it; OSError for a full disk.
+    repeated id, for a split without samples, for another taxonomy or other bands than
+    the other splits have, for a folder `out` that holds something else than records,
+    and where another process is writing it; OSError for a full disk.
     """
     if not splits:
         raise UserError("Expected at least one split to write, got none.")
@@ -105,6 +113,12 @@ def write_splits(
                 f"Splits {', '.join(kept)} of {target} have other classes than the "
                 "samples to write. Choose another folder, or delete this one first."
             )
+        formats = {s: _image_format(x, image_format) for s, x in splits.items()}
+        refuse_mixed({f"split '{s}'": x for s, x in formats.items()})
+        if old and kept:
+            (first, *_), (split, *_) = kept, splits
+            asked = {f"split '{first}' of {target}": old.image_format}
+            refuse_mixed(asked | {f"split '{split}'": formats[split]})
         known = {s: x for s, x in splits.items() if has_entries(x)}
         source = Source.of(known, taxonomy, skip=on_error == "skip")
         jobs = source.jobs(shards)
@@ -115,7 +129,9 @@ def write_splits(
             )
         try:
             streams = {
-                split: write_stream(samples, split, folder, taxonomy, shards, progress)
+                split: write_stream(
+                    samples, split, folder, taxonomy, formats[split], shards, progress
+                )
                 for split, samples in splits.items()
                 if split not in source.splits
             }
@@ -124,9 +140,17 @@ def write_splits(
             else:
                 write_jobs(source, jobs, folder, workers, progress)
             written = describe_splits(source, jobs, folder) | streams
-            written = {split: written[split] for split in splits}
-            name = name or (old.name if old else Path(target).name)
-            description = Description(target, name, taxonomy, kept | written, command)
+            described = {split: written[split].description for split in splits}
+            source_of = _source(old if kept else None, splits)
+            description = Description(
+                target,
+                name or (old.name if old else Path(target).name),
+                taxonomy,
+                kept | described,
+                command,
+                *_counted(old if kept else None, kept, written, formats),
+                source_of,
+            )
             save(description, folder)
             if isinstance(target, str):
                 upload_records(folder, target, old, description, progress)
@@ -137,6 +161,44 @@ def write_splits(
             if not any((folder / NOTES).glob("*")):
                 shutil.rmtree(folder, ignore_errors=True)
     return description
+
+
+def _image_format(
+    samples: Samples | TiledSamples | Iterable[Sample], asked: ImageFormat | None
+) -> ImageFormat:
+    """What samples say, else what is asked for, else RGB; a nodata of NaN is none, for
+    NaN is never valid."""
+    found = image_format_of(samples) if has_entries(samples) else asked or RGB
+    nodata = found.nodata
+    return replace(found, nodata=None) if nodata != nodata else found
+
+
+def _counted(
+    old: Description | None,
+    kept: Iterable[str],
+    written: dict[str, Written],
+    formats: dict[str, ImageFormat],
+) -> tuple[ImageFormat, str]:
+    """The format of all images, and the split whose statistics are in it: train, else
+    the one that had them before, else the first."""
+    if old and (TRAIN in kept or (old.statistics_of in kept and TRAIN not in written)):
+        return old.image_format, old.statistics_of
+    split = TRAIN if TRAIN in written else next(iter(written))
+    statistics = written[split].statistics.of_bands()
+    return formats[split].with_statistics(statistics), split if statistics else ""
+
+
+def _source(
+    old: Description | None,
+    splits: dict[str, Samples | TiledSamples | Iterable[Sample]],
+) -> dict[str, Any]:
+    """How the sources were understood: of splits that stay, and of those written."""
+    found = dict(old.source) if old else {}
+    for samples in splits.values():
+        untiled = samples.samples if isinstance(samples, TiledSamples) else samples
+        if isinstance(untiled, Samples):
+            found.update(untiled.source)
+    return found
 
 
 def _folder_aside(out: Path | str) -> Path:

@@ -9,6 +9,8 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.format.description import Shard, SplitDescription
 from kerasseg.data.sample import Sample
+from kerasseg.data.writing.band_statistics import add_bands, counter
+from kerasseg.image_format import RGB, BandStatistics, ImageFormat
 from kerasseg.taxonomy import IGNORE
 
 
@@ -16,10 +18,15 @@ class SplitStatistics:
     """Ids, sizes and pixels of each class id of the samples of a split, or of a shard.
 
     shard: the name of the file that holds the samples, for messages; "" if unknown.
+    image_format: of the images, whose bands are counted, too, but for RGB of 8 bits.
     """
 
-    def __init__(self, split: str, shard: str = "") -> None:
-        self.split, self.shard = split, shard
+    def __init__(
+        self, split: str, shard: str = "", image_format: ImageFormat = RGB
+    ) -> None:
+        self.split, self.shard, self.image_format = split, shard, image_format
+        bands = () if image_format.is_rgb8 else image_format.bands
+        self.bands = [counter(image_format.type) for _ in bands]
         self.ids: dict[str, str] = {}
         """Id of each sample -> name of the shard that holds it."""
         self.sizes: set[tuple[int, int]] = set()
@@ -44,6 +51,8 @@ class SplitStatistics:
         self.pixels_of_images_with += present * sample.label.size
         height, width = sample.label.shape
         self.sizes.add((height, width))
+        if self.bands:
+            add_bands(self.bands, sample)
         self._add({sample.id: self.shard}, {sample.instance is not None: sample.id})
 
     def merge(self, other: SplitStatistics) -> None:
@@ -52,7 +61,26 @@ class SplitStatistics:
         self.images_with += other.images_with
         self.pixels_of_images_with += other.pixels_of_images_with
         self.sizes |= other.sizes
+        for band, more in zip(self.bands, other.bands, strict=True):
+            band.merge(more)  # type: ignore[arg-type]
         self._add(other.ids, other.instances)
+
+    def empty(self) -> SplitStatistics:
+        """Statistics of the same split and shard that have counted nothing."""
+        return SplitStatistics(self.split, self.shard, self.image_format)
+
+    def of_bands(self) -> tuple[BandStatistics, ...]:
+        """The values of each band; () of RGB of 8 bits, where they are not counted.
+
+        Raises UserError where no pixel is valid.
+        """
+        found = tuple(band.statistics() for band in self.bands)
+        if None in found:
+            raise UserError(
+                f"Split '{self.split}' has no valid pixel: all of it is nodata. Check "
+                "the value that means nodata, or choose other images."
+            )
+        return found  # type: ignore[return-value]
 
     def describe(
         self, shards: Iterable[Shard], classes: int, left_out: Iterable[str] = ()
@@ -85,6 +113,7 @@ class SplitStatistics:
 
     def to_json(self) -> dict:
         """Values for a JSON file, which `from_json` reads."""
+        bands = {"bands": [band.to_json() for band in self.bands]} if self.bands else {}
         return {
             "ids": list(self.ids),
             "sizes": sorted(self.sizes),
@@ -92,12 +121,18 @@ class SplitStatistics:
             "pixels": self.pixels.tolist(),
             "images_with": self.images_with.tolist(),
             "pixels_of_images_with": self.pixels_of_images_with.tolist(),
+            **bands,
         }
 
     @classmethod
-    def from_json(cls, split: str, shard: str, values: dict) -> SplitStatistics:
+    def from_json(
+        cls, split: str, shard: str, values: dict, image_format: ImageFormat = RGB
+    ) -> SplitStatistics:
         """The statistics that `to_json` gave for a shard."""
-        statistics = cls(split, shard)
+        statistics = cls(split, shard, image_format)
+        if statistics.bands:
+            type, bands = image_format.type, values["bands"]
+            statistics.bands = [counter(type, band) for band in bands]
         statistics.ids = dict.fromkeys(values["ids"], shard)
         statistics.sizes = {(height, width) for height, width in values["sizes"]}
         statistics.instances = dict(values["instances"])
