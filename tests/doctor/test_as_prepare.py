@@ -147,14 +147,6 @@ def lossy(folder):
     (folder / "masks/0.png").unlink()
 
 
-def turned_by_exif(folder):
-    tag = Image.Exif()
-    tag[0x0112] = 6
-    for kind in "images", "masks":
-        file = folder / kind / "0.png"
-        Image.open(file).save(file, exif=tag)
-
-
 def other_size(folder):
     Image.open(folder / "masks/0.png").crop((0, 0, 9, 9)).save(folder / "masks/0.png")
 
@@ -164,7 +156,7 @@ def cut_short(folder):
     file.write_bytes(file.read_bytes()[:-30])
 
 
-FOLDERS = (one_image, empty_val, two_of_one_name, lossy, turned_by_exif, other_size)
+FOLDERS = (one_image, empty_val, two_of_one_name, lossy, other_size)
 
 
 @pytest.mark.parametrize("plant", [*FOLDERS, cut_short])

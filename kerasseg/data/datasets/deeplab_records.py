@@ -57,7 +57,11 @@ def load(
     start_tensorflow()
     read = partial(_read, records=SequentialReader(_open), ignore=ignore)
     samples = {split: Samples(entries, read) for split, entries in splits.items()}
-    taxonomy = read_legend(Path(legend)).taxonomy() if legend else _survey(samples)
+    taxonomy = (
+        read_legend(Path(legend)).by_position().taxonomy()
+        if legend
+        else _survey(samples)
+    )
     return taxonomy, samples
 
 

@@ -90,7 +90,7 @@ def _complete(found: Matched, binary: bool) -> list[Pair]:
             "Save masks as PNG (only --binary masks may be JPEG)."
         )
     for image, mask in found.pairs:
-        size, mask_size = size_of(image), size_of(mask, upright=False)
+        size, mask_size = size_of(image), size_of(mask)
         if size != mask_size:
             raise UserError(
                 f"Mask {mask} has {_text(mask_size)}, its image {image} has "

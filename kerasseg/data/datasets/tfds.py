@@ -151,7 +151,7 @@ def _read(
 
 def _taxonomy(feature, splits: dict, first: int, legend: str) -> Taxonomy:
     if legend:
-        return read_legend(Path(legend)).taxonomy()
+        return read_legend(Path(legend)).by_position().taxonomy()
     if getattr(feature, "num_classes", None):
         return Taxonomy.named(feature.names[first:])
     used = {int(i) for s in splits.values() for x in s for i in np.unique(x.label)}

@@ -12,8 +12,8 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import opened_image
 from kerasseg.data.reading.legend import Legend
+from kerasseg.data.reading.mask_decoders import decode
 from kerasseg.taxonomy import IGNORE
 
 MIDDLE = 127
@@ -21,22 +21,16 @@ MIDDLE = 127
 
 
 def read_mask(file: Path | EmbeddedFile) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels of a mask as they are stored, and its palette.
+    """Pixels of a mask as they are stored, and its palette; for data sets of one kind.
 
     (H, W) numbers for gray and palette files (the indices, not their colours), with the
     palette as (n, 3) uint8 or None; (H, W, 3) uint8 for colours. Alpha is dropped.
-    EXIF orientation is not applied.
+    Turned upright as EXIF says.
 
     Raises UserError that names the file where it cannot be decoded.
     """
-    with opened_image(file, file.read_bytes()) as image:
-        if image.mode == "P":
-            palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-            return np.asarray(image), palette
-        if image.mode in ("RGBA", "RGBX", "LA", "PA", "CMYK", "YCbCr"):
-            image = image.convert("L" if image.mode == "LA" else "RGB")
-        pixels = np.asarray(image)
-    return pixels.astype(np.uint8) if pixels.dtype == bool else pixels, None
+    stored = decode(file)
+    return stored.pixels, stored.palette
 
 
 def marked(pixels: np.ndarray) -> np.ndarray:
