@@ -177,7 +177,8 @@ def input_range_of(
         means = tuple(band.mean for band in known)
         deviations = tuple(band.deviation for band in known)
         return InputRange(tuple(-x for x in infinite), infinite, means, deviations)
-    return InputRange(*zip(*map(_clipped, known), strict=True))
+    low, high, means, deviations = zip(*map(_clipped, known), strict=True)
+    return InputRange(low, high, means, deviations)
 
 
 def _clipped(band: BandStatistics) -> tuple[float, float, float, float]:

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tyro
 
@@ -39,6 +40,8 @@ class Models:
     """Height and width of the image, pixels; depth, height and width for volumes."""
     classes: int = 11
     """Number of classes."""
+    bands: int = 3
+    """Number of bands of the image."""
     names: tuple[str, ...] = ()
     """Networks to list; none: all."""
 
@@ -58,6 +61,8 @@ def main(argv: list[str]) -> None:
         )
     if asked.classes < 1:
         raise UserError(f"Expected --classes of at least 1, got {asked.classes}.")
+    if asked.bands < 1:
+        raise UserError(f"Expected --bands of at least 1, got {asked.bands}.")
     names = asked.names or tuple(MODELS)
     width = max(map(len, names))
     print(_line(COLUMNS, width))
@@ -75,14 +80,15 @@ def _row(name: str, asked: Models) -> tuple[str, ...]:
         from kerasseg.models.analysis import cost, receptive_field
 
         offline = "weights" in inspect.signature(function(name)).parameters
+    options: dict[str, Any] = {"weights": "none"} if offline else {}
     try:
         # No memory is taken for the weights: only their shapes count.
         with silenced(), keras.StatelessScope(initialize_variables=False):
             network = build(
                 name,
                 asked.classes,
-                (*asked.size, 3),
-                **({"weights": "none"} if offline else {}),
+                (*asked.size, asked.bands),
+                **options,
             )
     except ValueError as error:
         return (_short(str(error)),)

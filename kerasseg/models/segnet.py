@@ -13,6 +13,7 @@ from keras import layers
 
 from kerasseg.models.encoders.preprocessing import without_mean
 from kerasseg.models.encoders.vgg16 import BLOCKS, check_width, read_vgg16
+from kerasseg.models.encoders.weights import for_bands
 from kerasseg.models.pieces import first_layers
 from kerasseg.models.pieces.local_response_normalization import (
     local_response_normalization,
@@ -79,7 +80,9 @@ def segnet(
             x = layers.Dropout(dropout)(x)
     model = keras.Model(image, _logits(x, num_classes, 3), name="segnet")
     if weights != "none":
-        for name, (kernel, bias) in read_vgg16(weights).items():
+        arrays = read_vgg16(weights)
+        arrays["block1_conv1"] = for_bands(model, arrays["block1_conv1"])
+        for name, (kernel, bias) in arrays.items():
             layer = model.get_layer(f"encoder_{name}")
             layer.set_weights([kernel, bias] if use_bias else [kernel])
     return model

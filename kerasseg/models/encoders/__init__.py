@@ -4,8 +4,9 @@ The contract. An encoder is a function
 
     name(image, output_stride=32, weights="imagenet", batch_norm_momentum=0.99) -> dict
 
-- `image`: Keras tensor (B, H, W, 3), RGB 0..255. The first layer is the encoder's own
-  `Rescaling`, because each set of weights wants its own scaling.
+- `image`: Keras tensor (B, H, W, C), RGB 0..255 or what `first_layers.images` says. The
+  first layers are the encoder's own (`first_layers.scaled`), because each set of
+  weights wants its own scaling; its first kernel is fitted to the bands.
 - the result: {2: map, 4: map, 8: map, 16: map, 32: map}, last map of each stage. The
   keys are the strides the encoder has without dilation, so that 4 is always the stage
   a DeepLab decoder reads and 32 always the deepest. With `output_stride` 16 or 8 the
@@ -64,7 +65,7 @@ def encode(
 
     Args:
         name: a name of `ENCODERS`.
-        image: (B, H, W, 3), RGB 0..255.
+        image: (B, H, W, C), see above.
         arguments: output_stride, weights and batch_norm_momentum, in this order.
         options: the same by name, and the encoder's own, such as `width=0.5`. An option
             that is None is left out, so that the encoder's default holds.

@@ -24,6 +24,7 @@ from kerasseg.models.encoders.inverted_residual import (
     inverted_residual,
 )
 from kerasseg.models.encoders.strides import check_output_stride, places
+from kerasseg.models.encoders.weights import for_bands
 from kerasseg.models.pieces.first_layers import scaled
 from kerasseg.taxonomy import Tensor
 
@@ -125,6 +126,8 @@ def _load(encoder: keras.Model, number: int, weights: str) -> None:
             if array.ndim == 4:  # (out, in, rows, columns) -> Keras' order
                 depthwise = isinstance(layer, layers.DepthwiseConv2D)
                 array = array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+            if layer.name == "encoder_stem_conv":
+                (array,) = for_bands(encoder, [array])
             arrays.append(array)
         expected = [tuple(weight.shape) for weight in layer.weights]
         if [array.shape for array in arrays] != expected:

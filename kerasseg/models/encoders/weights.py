@@ -8,6 +8,10 @@ filled, whatever its strides and dilations.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +20,11 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.files import untrusted
+from kerasseg.models.pieces.first_layers import stem_kernel
 
 PREFIX = "encoder_"
+FIRST_KERNEL = "layers/conv2d/vars/0"
+"""Where a .weights.h5 file of an encoder has the kernel of its first convolution."""
 Arrays = dict[str, list[np.ndarray]]
 """Name of a layer -> its weights, in its order."""
 
@@ -64,10 +71,25 @@ def read_applications(
 
 
 def assign(encoder: keras.Model, arrays: Arrays) -> None:
-    """Fills every layer of the encoder from the arrays of its name."""
-    for layer in encoder.layers:
-        if layer.weights:
-            layer.set_weights(arrays[layer.name.removeprefix(PREFIX)])
+    """Fills every layer of the encoder from the arrays of its name; the first one by
+    `stem_kernel`."""
+    filled = [layer for layer in encoder.layers if layer.weights]
+    for layer in filled:
+        found = arrays[layer.name.removeprefix(PREFIX)]
+        layer.set_weights(for_bands(encoder, found) if layer is filled[0] else found)
+
+
+def for_bands(network: keras.Model, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """The weights of a first convolution as `stem_kernel` makes them for the network's
+    bands: its kernel, then whatever else it has."""
+    kernel, *others = arrays
+    bands, stem = network.input_shape[-1], stem_of(network)
+    return [stem_kernel(kernel, stem.kernel.shape[-2], bands), *others]
+
+
+def stem_of(network: keras.Model) -> keras.Layer:
+    """The first layer with weights."""
+    return next(layer for layer in network.layers if layer.weights)
 
 
 def load_own(encoder: keras.Model, name: str, weights: str) -> None:
@@ -89,11 +111,35 @@ def load_own(encoder: keras.Model, name: str, weights: str) -> None:
         )
     _check(weights, f'"none" (random) or the path of a file of the encoder {name}')
     try:
-        encoder.load_weights(weights)
+        with _for_bands_of(encoder, weights) as file:
+            encoder.load_weights(file)
     except Exception as error:
         raise UserError(
             f"Weights file {weights} does not fit the encoder {name}: {error}"
         ) from error
+
+
+@contextmanager
+def _for_bands_of(encoder: keras.Model, weights: str) -> Iterator[str]:
+    """The file itself, or a copy whose first kernel suits the encoder's bands."""
+    import h5py
+
+    with h5py.File(weights) as file:
+        # Keras numbers the layers of a class: the stem is the first Conv2D.
+        if FIRST_KERNEL not in file:
+            yield weights
+            return
+        kernel = file[FIRST_KERNEL][()]
+    (made,) = for_bands(encoder, [kernel])
+    if made is kernel:
+        yield weights
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copy(weights, Path(folder, "encoder.weights.h5"))
+        with h5py.File(copy, "r+") as file:
+            del file[FIRST_KERNEL]
+            file[FIRST_KERNEL] = made
+        yield str(copy)
 
 
 def _check(weights: str, expected: str) -> None:

@@ -13,7 +13,7 @@ from keras import layers
 
 from kerasseg.models.encoders.preprocessing import without_mean
 from kerasseg.models.encoders.vgg16 import check_width, read_vgg16, vgg16_block
-from kerasseg.models.encoders.weights import PREFIX, Arrays
+from kerasseg.models.encoders.weights import PREFIX, Arrays, for_bands
 from kerasseg.taxonomy import Tensor
 
 
@@ -123,7 +123,9 @@ def fill(model: keras.Model, arrays: Arrays) -> None:
     """
     for layer in model.layers:
         name = layer.name.removeprefix(PREFIX)
-        if name.startswith("block"):
+        if name == "block1_conv1":
+            layer.set_weights(for_bands(model, arrays[name]))
+        elif name.startswith("block"):
             layer.set_weights(arrays[name])
         if name.startswith(("fc6", "fc7")):
             kernel, bias = arrays["fc1" if name.startswith("fc6") else "fc2"]

@@ -148,13 +148,16 @@ def stem_kernel(kernel: np.ndarray, channels: int, bands: int) -> np.ndarray:
     gave.
 
     Args:
-        kernel: (rows, columns, 3, filters).
+        kernel: (rows, columns, 3, filters); one for another number of channels is
+            returned as it is.
         channels: that the layer takes: the bands, or three times as many.
         bands: of the image.
 
     Returns:
         (rows, columns, channels, filters).
     """
+    if kernel.shape[2] != 3:
+        return kernel
     names = _IMAGES.get().names(bands)
     if set(RGB_BANDS) <= set(names):
         made = np.zeros((*kernel.shape[:2], channels, kernel.shape[3]), kernel.dtype)
