@@ -226,14 +226,18 @@ def trainer_of(
     crop: tuple[int, int],
     steps: int,
     used: devices.Devices,
+    image_format: ImageFormat = RGB,
 ) -> Trainer:
     """A compiled Trainer with all its variables, so that a state can be loaded.
 
     build: function () -> network for `crop`; it runs on the training's devices and in
-    its precision. steps: of the whole training, for the schedule.
+    its precision. steps: of the whole training, for the schedule. image_format: what
+    the images are; a named policy loses the parts that mean nothing for them
+    (`kerasseg.augment.applicable`).
     """
     import keras
 
+    from kerasseg import augment
     from kerasseg.fit.trainer import Trainer
 
     fit, xla = settings.fit, uses_xla(settings.fit, used)
@@ -247,14 +251,15 @@ def trainer_of(
         trainer = Trainer(
             network,
             loss,
-            settings.augment,
+            augment.applicable(settings.augment, image_format)[0],
             crop,
             borders_of(fit),
             parts=fit.accumulate,
             remat=fit.remat,
+            image_format=image_format,
         )
         trainer.compile(optimizer=optimizer_of(fit, steps), jit_compile=xla)
-        _make_variables(trainer, crop)
+        _make_variables(trainer, crop, image_format.channels)
     return trainer
 
 
@@ -270,9 +275,10 @@ def judge_of(
     return judge
 
 
-def _make_variables(trainer: Trainer, crop: tuple[int, int]) -> None:
+def _make_variables(trainer: Trainer, crop: tuple[int, int], bands: int) -> None:
     import numpy as np
 
-    image, label = np.zeros((1, *crop, 3), np.uint8), np.zeros((1, *crop), np.uint8)
+    image = np.zeros((1, *crop, bands), np.uint8)
+    label = np.zeros((1, *crop), np.uint8)
     trainer({"image": image, "label": label}, training=False)
     trainer.optimizer.build(trainer.trainable_variables)

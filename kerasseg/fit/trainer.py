@@ -14,13 +14,14 @@ from kerasseg.fit import accumulate, replicas
 from kerasseg.fit.augmentation import augmentation
 from kerasseg.fit.last_batch import LastBatch
 from kerasseg.fit.rematerialise import rematerialised
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Tensor, one_hot
 
 
 class Trainer(keras.Model):
     """Trains and scores `network`; what is saved and exported is the network inside.
 
-    Takes batches of `kerasseg.data.pipeline`: image (B, H, W, 3) and label (B, H, W),
+    Takes batches of `kerasseg.data.pipeline`: image (B, H, W, D) and label (B, H, W),
     in training also numbers (B, augment.NUMBERS), from which the policy moves image and
     label, on the device, to `crop` (height, width). The loss is called with the one-hot
     target (B, h, w, C), all-zero where ignored, and the logits.
@@ -32,6 +33,7 @@ class Trainer(keras.Model):
     parts: equal parts that a batch is worked through in, see `kerasseg.fit.accumulate`.
     remat: whether activations are computed again in the backward pass, see
         `kerasseg.fit.rematerialise`.
+    image_format: what the images are; D is its number of bands.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Trainer(keras.Model):
         *,
         parts: int = 1,
         remat: bool = False,
+        image_format: ImageFormat = RGB,
         **options: Any,
     ):
         # Of its own type: mixed precision is the network's, not the augmentation's.
@@ -51,7 +54,7 @@ class Trainer(keras.Model):
         self.network = network
         self.network_in_training = rematerialised(network) if remat else network
         self.objective = loss
-        self.augment = augmentation(policy, crop)
+        self.augment = augmentation(policy, crop, image_format)
         self.borders = borders
         self.parts = parts
         self.num_classes = network.output_shape[-1]
