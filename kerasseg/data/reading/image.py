@@ -1,114 +1,303 @@
-"""Reads image files as arrays, exactly as the training pipeline will decode them."""
+"""Reads image files of any kind: the one reader of all commands.
+
+The first bytes tell the kind, never the name. Pixels keep their bands and the type of
+their numbers; JPEG and PNG are exactly what the training pipeline will decode.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from kerasseg import UserError
+from kerasseg.data.reading import (
+    dicom,
+    heic,
+    numpy_file,
+    opencv_formats,
+    picture_formats,
+    signatures,
+    tiff,
+)
 from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.number_types import both, in_kept_type, valid_pixels
+from kerasseg.data.reading.picture import (
+    READ_AGAIN,
+    Header,
+    Page,
+    Picture,
+    ReadOptions,
+    Source,
+    Stored,
+    damaged,
+    file_of,
+)
+from kerasseg.data.reading.picture_formats import opened_image
+from kerasseg.data.reading.signatures import SUFFIXES
 from kerasseg.data.sample import Decoded
 from kerasseg.files import exif
+from kerasseg.image_format import GRAY_BANDS, RGB_BANDS, ImageFormat
 
-HEADER = 1 << 18
-"""Bytes at the start of a file in which its EXIF block lies, if it has one."""
-READ_AGAIN = " Copy it again, or remove it from the dataset."
-"""The end of each message about a file that cannot be decoded."""
+__all__ = [
+    "READ_AGAIN",
+    "SUFFIXES",
+    "Header",
+    "Page",
+    "Picture",
+    "ReadOptions",
+    "Source",
+    "header",
+    "opened_image",
+    "pages_of",
+    "read",
+    "read_image",
+    "read_upright",
+    "size_of",
+]
+DEFAULT = ReadOptions()
 
 
-def read_image(file: Path | EmbeddedFile) -> tuple[np.ndarray, bytes]:
+def read(file: Source, options: ReadOptions = DEFAULT) -> Picture:
+    """The picture in a file, or in one page of it.
+
+    Raises UserError that names the file where it cannot be read, or can be understood
+    in several ways of which `options` chooses none.
+    """
+    whole = file_of(file)
+    head = _header(whole)
+    if isinstance(file, Page):
+        return _finished(_stored(whole, file.number), file, options)
+    if head.pages == 1:
+        return _finished(_stored(whole, 0), file, options)
+    _check_pages(head, file, options)
+    each = replace(options, bands=())
+    pages = [
+        _finished(_stored(whole, number), file, each) for number in range(head.pages)
+    ]
+    first, valid = pages[0], None
+    for page in pages:
+        valid = both(valid, page.valid)
+    joined = Picture(
+        np.concatenate([page.pixels for page in pages], -1),
+        _bands_of_pages(first.bands, head.pages),
+        first.nodata,
+        valid,
+        first.place,
+        turn=first.turn,
+        notes=tuple(dict.fromkeys(n for page in pages for n in page.notes)),
+    )
+    return _chosen(joined, file, options)
+
+
+def header(file: Source, options: ReadOptions = DEFAULT) -> Header:
+    """What `read` would give with these options, from the file's header alone.
+
+    `pages` is their number where `options.pages` is not "bands", and no error.
+
+    Raises UserError that names the file where the header cannot be read.
+    """
+    found = _header(file_of(file))
+    if options.alpha == "band" and found.alpha:
+        found = replace(found, bands=(*found.bands, "alpha"), alpha=False)
+    if isinstance(file, Page):
+        found = replace(found, pages=1)
+    elif options.pages == "bands" and found.pages > 1:
+        bands = _bands_of_pages(found.bands, found.pages)
+        found = replace(found, bands=bands, pages=1)
+    if options.bands:
+        found = replace(found, bands=_choice(found.bands, file, options))
+    return found
+
+
+def pages_of(file: Path | EmbeddedFile) -> tuple[Page, ...]:
+    """The pages of a file, each to be read as an image of its own."""
+    return tuple(Page(file, number) for number in range(_header(file).pages))
+
+
+def read_image(file: Source) -> tuple[np.ndarray, bytes]:
     """uint8 (H, W, 3) RGB pixels, upright, and the bytes to keep of the file.
 
-    The bytes are empty where `tf.io.decode_jpeg` would not give these pixels: for other
-    formats than JPEG and PNG, turned images, CMYK and 16 bits per channel.
+    For sets of ordinary pictures: gray ones become RGB, alpha is left out. The bytes
+    are empty where `tf.io.decode_jpeg` would not give these pixels: for other formats
+    than JPEG and PNG, and turned images.
 
-    Raises UserError that names the file where it cannot be decoded.
+    Raises UserError that names the file where it cannot be decoded, and where it holds
+    other bands or another type.
     """
-    pixels, _, encoded = _decode(file)
-    return pixels, Decoded.to(pixels, encoded) if encoded else b""
+    picture = read(file)
+    pixels = _rgb8(picture, file)
+    return pixels, Decoded.to(pixels, picture.encoded) if picture.encoded else b""
 
 
-def read_upright(file: Path | EmbeddedFile) -> tuple[np.ndarray, int]:
+def read_upright(file: Source) -> tuple[np.ndarray, int]:
     """The pixels of `read_image`, and the EXIF orientation (1..8) that turned them.
 
-    Raises UserError that names the file where it cannot be decoded.
+    Raises UserError as `read_image`.
     """
-    pixels, turn, _ = _decode(file)
-    return pixels, turn
+    picture = read(file)
+    return _rgb8(picture, file), picture.turn
 
 
-def size_of(file: Path, upright: bool = True) -> tuple[int, int]:
+def size_of(file: Source, upright: bool = True) -> tuple[int, int]:
     """Height and width in pixels, from the file's header alone.
 
     upright: as EXIF turns the image; False: as its pixels are stored.
 
     Raises UserError for a file that is not an image, FileNotFoundError for none.
     """
-    try:
-        with Image.open(file) as image, file.open("rb") as opened:
-            turned = upright and _orientation(image, opened.read(HEADER)) >= 5
-            width, height = image.size
-            return (width, height) if turned else (height, width)
-    except FileNotFoundError:
-        raise
-    except Exception as error:
+    found = header(file)
+    turned = found.turn >= 5 and not upright
+    return (found.width, found.height) if turned else (found.height, found.width)
+
+
+def _header(file: Path | EmbeddedFile) -> Header:
+    kind = _kind(file)
+    if kind == "tiff":
+        return tiff.header(file)
+    if kind == "png16":
+        return opencv_formats.png_header(file)
+    if kind == "dicom":
+        return dicom.header(file)
+    if kind == "heic":
+        return heic.header(file)
+    if kind in ("numpy", "npz"):
+        return numpy_file.header(file)
+    if _by_opencv(kind, file):
+        found = opencv_formats.other(file)
+        height, width = found.pixels.shape[:2]
+        alpha = found.alpha is not None
+        name = found.pixels.dtype.name
+        return Header(height, width, found.bands, name, alpha=alpha)
+    return picture_formats.header(file)
+
+
+def _stored(file: Path | EmbeddedFile, page: int) -> Stored:
+    kind = _kind(file)
+    if kind == "tiff":
+        return tiff.stored(file, page)
+    if kind == "png16":
+        return opencv_formats.png(file)
+    if kind == "dicom":
+        return dicom.stored(file, page)
+    if kind == "heic":
+        return heic.stored(file)
+    if kind in ("numpy", "npz"):
+        return numpy_file.stored(file)
+    if _by_opencv(kind, file):
+        return opencv_formats.other(file)
+    return picture_formats.stored(file, page)
+
+
+def _kind(file: Path | EmbeddedFile) -> str:
+    """One of the kinds that are read. Raises UserError for another one."""
+    if isinstance(file, EmbeddedFile):
+        head = file.content[: signatures.HEAD]
+    else:
+        with file.open("rb") as opened:
+            head = opened.read(signatures.HEAD)
+    if not head:
+        raise damaged(file, "it is empty")
+    kind = signatures.kind_of(head)
+    if not kind:
+        raise damaged(file, "its format is unknown")
+    if kind in signatures.OTHERS:
+        raise UserError(f"{file} {signatures.not_read(kind)}")
+    return kind
+
+
+def _by_opencv(kind: str, file: Path | EmbeddedFile) -> bool:
+    if kind == "avif":
+        return opencv_formats.is_deep_avif(file.read_bytes())
+    return kind == "jpeg2000"
+
+
+def _finished(stored: Stored, file: Source, options: ReadOptions) -> Picture:
+    """The picture of what a format's reader gave: types, alpha, validity, turning."""
+    valid = both(stored.valid, valid_pixels(stored.pixels, None))
+    pixels, notes = in_kept_type(stored.pixels, valid, file)
+    bands, encoded = stored.bands, stored.encoded
+    if stored.alpha is not None:
+        alpha, _ = in_kept_type(stored.alpha[..., None], None, file)
+        if options.alpha == "band":
+            pixels, bands = np.concatenate([pixels, alpha], -1), (*bands, "alpha")
+            encoded = b""
+        elif options.alpha == "valid":
+            valid = both(valid, alpha[..., 0] != 0)
+        elif not _opaque(alpha):
+            notes = (*notes, "alpha is left out (--alpha band or valid uses it)")
+    if stored.turn != 1:
+        pixels = exif.turned(pixels, stored.turn)
+        encoded = b""
+        if valid is not None:
+            valid = exif.turned(valid[..., None], stored.turn)[..., 0]
+    picture = Picture(
+        np.ascontiguousarray(pixels),
+        bands,
+        stored.nodata,
+        valid,
+        stored.place,
+        encoded if valid is None else b"",
+        stored.turn,
+        (*stored.notes, *notes),
+    )
+    return _chosen(picture, file, options)
+
+
+def _opaque(alpha: np.ndarray) -> bool:
+    most = 1 if alpha.dtype.kind == "f" else np.iinfo(alpha.dtype).max
+    return bool((alpha == most).all())
+
+
+def _chosen(picture: Picture, file: Source, options: ReadOptions) -> Picture:
+    """The picture with the bands that `options` names."""
+    if not options.bands:
+        return picture
+    bands = _choice(picture.bands, file, options)
+    pixels = np.ascontiguousarray(picture.pixels[..., list(options.bands)])
+    return replace(picture, pixels=pixels, bands=bands, encoded=b"")
+
+
+def _choice(
+    bands: tuple[str, ...], file: Source, options: ReadOptions
+) -> tuple[str, ...]:
+    if not all(0 <= band < len(bands) for band in options.bands):
+        asked = ", ".join(map(str, options.bands))
         raise UserError(
-            f"{file} is not an image file that can be read ({error})."
-        ) from error
+            f"{file} has {len(bands)} bands ({', '.join(bands)}), counted from 0, and "
+            f"--bands asks for {asked}. Choose others."
+        )
+    return tuple(bands[band] for band in options.bands)
 
 
-@contextlib.contextmanager
-def opened_image(file: Path | EmbeddedFile, encoded: bytes) -> Iterator[Image.Image]:
-    """The image in the bytes `encoded` of a file, with its pixels read.
-
-    Raises UserError that names the file for any error inside the block: PIL raises
-    OSError, SyntaxError, ValueError, struct.error, IndexError and more for damaged
-    files, and DecompressionBombError for more than 179 million pixels.
-    """
-    try:
-        image = Image.open(io.BytesIO(encoded))
-        image.load()
-        yield image
-    except Exception as error:
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "its format is unknown" if unknown else error
-        raise UserError(
-            f"{file} cannot be read as an image ({reason}).{READ_AGAIN}"
-        ) from error
+def _bands_of_pages(bands: tuple[str, ...], pages: int) -> tuple[str, ...]:
+    numbers = range(1, pages + 1)
+    if bands == GRAY_BANDS:
+        return tuple(f"band_{number}" for number in numbers)
+    return tuple(f"{name}_{number}" for number in numbers for name in bands)
 
 
-def _decode(file: Path | EmbeddedFile) -> tuple[np.ndarray, int, bytes]:
-    """Upright pixels, EXIF orientation, and the bytes that decode to these pixels."""
-    encoded = file.read_bytes()
-    with opened_image(file, encoded) as image:
-        turn = _orientation(image, encoded)
-        pixels = np.asarray(_eight_bits(image).convert("RGB"))
-        pixels = exif.turned(pixels, turn)
-        if image.format == "PNG":
-            kept = image.mode in ("RGB", "L") and encoded[24] == 8  # bits a channel
-        else:
-            kept = image.format == "JPEG" and image.mode in ("RGB", "L")
-    return pixels, turn, encoded if kept and turn == 1 else b""
+def _check_pages(head: Header, file: Source, options: ReadOptions) -> None:
+    if options.pages == "bands":
+        return
+    if options.pages == "samples":
+        raise UserError(f"{file} has {head.pages} pages: read them one by one.")
+    raise UserError(
+        f"{file} has {head.pages} pages. Say what they are: --pages samples (images of "
+        "their own) or --pages bands (bands of one image)."
+    )
 
 
-def _orientation(image: Image.Image, encoded: bytes) -> int:
-    """EXIF's 1..8 of an opened image: `kerasseg.files.exif` for JPEG and PNG, else PIL.
-
-    `tf.io.decode_jpeg` ignores it, viewers obey it.
-    """
-    if encoded.startswith((exif.JPEG, exif.PNG)):
-        return exif.orientation(encoded)
-    found = image.getexif().get(exif.ORIENTATION, 1)
-    return found if found in range(1, 9) else 1
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit gray brought to 8 bits by dropping the low byte, as PNG decoders do."""
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+def _rgb8(picture: Picture, file: Source) -> np.ndarray:
+    """uint8 (H, W, 3) of a picture of 8 bits, RGB or gray."""
+    pixels = picture.pixels
+    if pixels.dtype == np.uint8 and picture.bands == RGB_BANDS:
+        return pixels
+    if pixels.dtype == np.uint8 and picture.bands == GRAY_BANDS:
+        return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    held = ImageFormat.of(picture.bands, pixels.dtype.name)
+    raise UserError(
+        f"{file} has {held}; expected is an ordinary picture, RGB or gray of 8 bits. "
+        "python -m kerasseg.prepare folder reads other kinds as they are."
+    )

@@ -1,4 +1,4 @@
-"""Packages that only some datasets need: imported when one is read, not before."""
+"""Packages that only some files and datasets need: imported when one is read."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from types import ModuleType
 
 from kerasseg import UserError
 
+EXTRAS = {
+    "rasterio": "kerasseg[geo]",
+    "pyogrio": "kerasseg[geo]",
+    "pillow_heif": "kerasseg[heic]",
+    "pydicom": "kerasseg[dicom]",
+    "tifffile": "tifffile imagecodecs",
+    "imagecodecs": "imagecodecs",
+    "PIL": "pillow",
+}
+"""Module -> what to install for it; any other comes with `kerasseg[datasets]`."""
 
-def require(module: str) -> ModuleType:
-    """The imported module.
+
+def require(module: str, reason: object = "This dataset") -> ModuleType:
+    """The imported module. reason: the file or thing that needs it.
 
     Raises UserError that says what to install where it is missing.
     """
@@ -17,6 +28,12 @@ def require(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise UserError(
-            f"This dataset needs the package {module.split('.')[0]} ({error}). Install "
-            "it with: pip install 'kerasseg[datasets]'."
+            f"{reason} needs the package {module.split('.')[0]} ({error}). Install "
+            f"it with: {install(module)}."
         ) from error
+
+
+def install(module: str) -> str:
+    """The command that installs a module: "pip install 'kerasseg[heic]'"."""
+    wanted = EXTRAS.get(module.split(".")[0], "kerasseg[datasets]")
+    return f"pip install '{wanted}'" if "[" in wanted else f"pip install {wanted}"
