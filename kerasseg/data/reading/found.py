@@ -1,0 +1,186 @@
+"""Looks at a folder of images and masks: what belongs together, what does not fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from itertools import takewhile
+from pathlib import Path
+
+from kerasseg import UserError
+from kerasseg.data.reading.affixes import Rule
+from kerasseg.data.reading.folders import PictureFile, stem_of
+from kerasseg.data.reading.matching import Matched, Names, match
+from kerasseg.data.reading.names import nearest
+from kerasseg.data.reading.pair_flags import FilePair, Found, PairFlags
+from kerasseg.data.reading.pair_lists import ids_of, read_pair_lists
+from kerasseg.data.reading.roles import images_and_masks
+from kerasseg.data.reading.splits import SPLITS, list_files, listed
+
+ORDER = list(SPLITS)
+"""In which splits come."""
+
+
+def look(
+    src: Path, flags: PairFlags, endings: Collection[str], several: str = ""
+) -> Found:
+    """All images and masks below `src`, by their lists or folders and names.
+
+    endings: of pictures. several: see `matching.match`.
+
+    Raises UserError where folders do not tell which files are images and which are
+    masks, where there is none, and for wrong lists.
+    """
+    if not src.is_dir():
+        raise UserError(f"Folder {src} does not exist. Check the path.")
+    if flags.pairs:
+        return _of_lists(src, flags)
+    names = Names(flags.suffix, flags.strip)
+    images, masks, notes = images_and_masks(src, flags, names, endings)
+    matched = match(images, masks, names, endings, several)
+    found = Found(
+        src,
+        masks_alone=[m.path for m in matched.masks_alone],
+        clashes=[(one.path, other.path) for one, other in matched.clashes],
+        notes=notes,
+    )
+    samples = [(i, tuple(m.path for m in masks)) for i, masks in matched.pairs]
+    samples += [(image, ()) for image in matched.images_alone]
+    _say_pairs(found, matched)
+    found.hint = _hint(matched, names)
+    _into_splits(found, samples)
+    return found
+
+
+# ---- Splits ------------------------------------------------------------------------
+
+
+def _into_splits(
+    found: Found, samples: list[tuple[PictureFile, tuple[Path, ...]]]
+) -> None:
+    """Puts pairs and lone images into splits: by folders, else by list files."""
+    src = found.src
+    lists = list_files(_folders_above(src, [p.path for p, _ in samples[:1]]))
+    ids = {p.path: "/".join((*p.group, stem_of(p.path.name))) for p, _ in samples}
+    splits = {p.path: p.split for p, _ in samples}
+    said = {split for split in splits.values() if split}
+    outside = [p for p, masks in samples if said and not p.split and masks]
+    if outside:
+        raise UserError(
+            f"{outside[0].path} lies outside the folders of {', '.join(sorted(said))} "
+            f"({len(outside)} such pairs). Move them into one of these, or away."
+        )
+    lone = [p for p, _ in samples if said and not p.split]
+    if lone:
+        folder = lone[0].path.parent.relative_to(src)
+        found.notes.append(
+            f"Left aside, of no split and without masks: {len(lone)} images in {folder}"
+        )
+        samples = [(p, masks) for p, masks in samples if p.split]
+    if said:
+        found.by = "folders"
+        if lists:
+            names = ", ".join(str(f.relative_to(src)) for f in lists.values())
+            found.notes.append(f"Not used, as folders tell the splits: {names}.")
+    elif lists:
+        found.by = "lists"
+        by_id = listed(lists, [(ids[p.path], p.path) for p, _ in samples])
+        splits = {path: by_id.get(name, "") for path, name in ids.items()}
+        left = [path for path, split in splits.items() if not split]
+        samples = [(p, masks) for p, masks in samples if splits[p.path]]
+        if left or found.masks_alone:
+            found.notes.append(
+                f"In no list, left out: {len(left)} images and "
+                f"{len(found.masks_alone)} masks without one."
+            )
+            found.masks_alone = []
+    for picture, masks in samples:
+        pair = FilePair(picture.path, masks, ids[picture.path], "/".join(picture.group))
+        where = found.pairs if masks else found.alone
+        where.setdefault(splits[picture.path] or "train", []).append(pair)
+    if found.alone.get("test") and not found.pairs.get("test"):
+        count = len(found.alone.pop("test"))
+        found.notes.append(f"Left out: test, {count} images without any mask.")
+    found.pairs = {s: found.pairs[s] for s in ORDER if s in found.pairs}
+    found.alone = {s: found.alone[s] for s in ORDER if s in found.alone}
+    _say_splits(found, lists)
+
+
+def _folders_above(src: Path, images: list[Path]) -> list[Path]:
+    """The source's folder, and those between it and an image: a zip file's own."""
+    inner = [f for i in images for f in reversed(i.parents) if f.is_relative_to(src)]
+    return list(dict.fromkeys([src, *inner]))
+
+
+def _say_splits(found: Found, lists: dict[str, Path]) -> None:
+    counts = ", ".join(f"{s} {len(p)}" for s, p in found.pairs.items())
+    groups = {p.group for pairs in found.pairs.values() for p in pairs if p.group}
+    if found.by == "folders":
+        found.notes.append(f"Splits by folders: {counts}.")
+    elif found.by == "lists":
+        names = ", ".join(str(f.relative_to(found.src)) for f in lists.values())
+        found.notes.append(f"Splits by {names}: {counts}.")
+    if groups:
+        some = ", ".join(sorted(groups)[:3]) + (", ..." if len(groups) > 3 else "")
+        found.notes.append(f"Folders that are groups of images, no splits: {some}.")
+
+
+def _of_lists(src: Path, flags: PairFlags) -> Found:
+    """The pairs that the lists of `--pairs` name."""
+    lines = read_pair_lists(src, flags.pairs)
+    found = Found(src, by="pairs" if any(line[0] for line in lines) else "")
+    names = ids_of(src, [line[1] for line in lines])
+    for name, (split, image, mask, _) in zip(names, lines, strict=True):
+        pair = FilePair(image, (mask,) if mask else (), name, name.rpartition("/")[0])
+        where = found.pairs if mask else found.alone
+        where.setdefault(split or "train", []).append(pair)
+    used = Counter(p.masks for pairs in found.pairs.values() for p in pairs)
+    shared = [masks for masks, count in used.items() if count > 1]
+    if shared:
+        found.notes.append(
+            f"{len(shared)} masks have several images, such as {shared[0][0].name} "
+            f"with {used[shared[0]]}."
+        )
+    counts = ", ".join(f"{s} {len(p)}" for s, p in found.pairs.items())
+    found.notes.append(f"Pairs of {', '.join(flags.pairs)}: {counts}.")
+    return found
+
+
+# ---- What is said ------------------------------------------------------------------
+
+
+def _say_pairs(found: Found, matched: Matched) -> None:
+    if not matched.pairs:
+        return
+    image, masks = matched.pairs[0]
+    shown = [str(file.path.relative_to(found.src)) for file in (image, *masks)]
+    rule = f"; {matched.rule}" if matched.rule != Rule() else ""
+    loose = "; folders did not count" if matched.loose else ""
+    found.notes.insert(
+        0, f"Pairs: {len(matched.pairs)}, such as {' + '.join(shown)}{rule}{loose}."
+    )
+
+
+def _hint(matched: Matched, names: Names) -> str:
+    """The nearest name for the first image or mask alone, and flags that would help."""
+    if not (matched.images_alone and matched.masks_alone):
+        return ""
+    image = matched.images_alone[0]
+    stems = {m.path.name: names.stem(m) for m in matched.masks_alone}
+    close = nearest(names.stem(image), stems.values())
+    if not close:
+        return ""
+    file = next(name for name, stem in stems.items() if stem == close)
+    said = f" The nearest name is {file}"
+    one, other = names.stem(image), close
+    alike = (a == b for a, b in zip(one, other, strict=False))
+    same = sum(takewhile(bool, alike))
+    ends = one[same:], other[same:]
+    if same and not ends[0] and all(s.endswith(ends[1]) for s in stems.values()):
+        return f"{said}: say --suffix {ends[1]}."
+    strips = [end for end in ends if end]
+    lone = [names.stem(i) for i in matched.images_alone]
+    enough = same and all(stem.endswith(ends[0]) for stem in lone)
+    if enough and all(stem.endswith(ends[1]) for stem in stems.values()):
+        return f"{said}: say --strip {' '.join(strips)}."
+    return f"{said}."

@@ -1,0 +1,129 @@
+"""Tells which pictures below a folder are images and which are masks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from kerasseg import UserError
+from kerasseg.data.reading.folders import PictureFile, Role, Tree, look_through
+from kerasseg.data.reading.matching import Names, by_pattern, parted
+from kerasseg.data.reading.pair_flags import PairFlags
+
+
+def images_and_masks(
+    src: Path, flags: PairFlags, names: Names, endings: Collection[str]
+) -> tuple[list[PictureFile], list[PictureFile], list[str]]:
+    """Images, masks, and notes about pictures that are neither.
+
+    Raises UserError where folders and names do not tell them, or there is none.
+    """
+    if "*" in flags.images + flags.masks:
+        if not ("*" in flags.images and "*" in flags.masks):
+            raise UserError("Give both --images and --masks as patterns, or neither.")
+        tree = look_through(src, endings, ".", ".")
+        images, masks = by_pattern(src, tree.pictures, flags.images, flags.masks)
+        for flag, files in (("--images", images), ("--masks", masks)):
+            if not files:
+                pattern = flags.images if flag == "--images" else flags.masks
+                raise UserError(f"No file in {src} fits {flag} '{pattern}'.")
+        return images, masks, _aside(src, tree.pictures, [*images, *masks])
+    tree = look_through(src, endings, flags.images, flags.masks)
+    images = _of_role(src, tree, "images", flags.images)
+    masks = _of_role(src, tree, "masks", flags.masks)
+    rest = [p for p in tree.pictures if not p.role]
+    if masks and not images and not flags.images:
+        images = rest
+    elif images and not masks and not flags.masks and not rest:
+        common = parted(images, names, endings)
+        images, masks = common or (images, [])
+    elif not images and not masks:
+        common = parted(rest, names, endings)
+        images, masks = common or (rest, [])
+    if images and masks:
+        return images, masks, _aside(src, tree.pictures, [*images, *masks])
+    raise UserError(_nothing(src, tree, images, masks, flags))
+
+
+def _of_role(src: Path, tree: Tree, role: Role, given: str) -> list[PictureFile]:
+    """The pictures in the folders of images or masks; those of the plainest name.
+
+    Raises UserError where several names fit alike.
+    """
+    files = [p for p in tree.pictures if p.role == role]
+    if given or not files:
+        return files
+    exact = [p for p in files if p.exact]
+    files = exact or files
+    usual = [p for p in files if p.name == role]
+    files = usual or files
+    several = sorted({p.name for p in files})
+    if len(several) > 1:
+        folders = [next(p.path.parent for p in files if p.name == n) for n in several]
+        places = " and ".join(str(f.relative_to(src)) for f in folders[:2])
+        raise UserError(
+            f"{src} holds {places}, which both may be the {role}. Name the right one "
+            f"with --{role}."
+        )
+    return files
+
+
+def _aside(
+    src: Path, pictures: Sequence[PictureFile], used: Sequence[PictureFile]
+) -> list[str]:
+    taken = {p.path for p in used}
+    left = Counter(
+        str(p.path.parent.relative_to(src)) for p in pictures if p.path not in taken
+    )
+    if not left:
+        return []
+    places = ", ".join(f"{n} in {folder}" for folder, n in list(left.items())[:4])
+    return [f"Left aside, neither images nor masks: {places}."]
+
+
+def _nothing(
+    src: Path,
+    tree: Tree,
+    images: Sequence[PictureFile],
+    masks: Sequence[PictureFile],
+    flags: PairFlags,
+) -> str:
+    """Why there are no pairs, and what would help."""
+    others: Counter[str] = Counter()
+    for counts in tree.others.values():
+        others += counts
+    tools = {
+        ".txt": "YOLO's polygons (prepare yolo)",
+        ".json": "annotations of a tool (prepare auto finds which)",
+        ".xml": "annotations of a tool (prepare auto finds which)",
+        ".parquet": "a Hugging Face data set (prepare huggingface)",
+        ".mat": "MATLAB labels (prepare sbd reads those of SBD)",
+        ".nii.gz": "NIfTI volumes, which are not read (save the slices as PNG or TIFF)",
+        ".nii": "NIfTI volumes, which are not read (save the slices as PNG or TIFF)",
+    }
+    most = max(tools, key=lambda ending: others[ending])
+    tool = others[most] >= max(1, len(images) // 2)
+    other = f" Are the {most} files {tools[most]}?" if tool else ""
+    asked = f" named {flags.images}" if flags.images else ""
+    if not images:
+        known = ", ".join(f"*{e}" for e, _ in others.most_common(3) if e)
+        holds = f"; it holds {known}" if known else ""
+        return (
+            f"There is no image{asked} in {src}: neither images/ nor train/images/, "
+            f"nor pictures beside their masks{holds}. Name the folders with --images "
+            f"and --masks.{other}"
+        )
+    place = images[0].path.parent
+    if flags.masks:
+        return (
+            f"There are images in {place}, but no folder {flags.masks} of masks with "
+            f"pictures in {src}.{other} Check --masks."
+        )
+    if tool:
+        return f"There are images in {place}, but no pictures of masks.{other}"
+    return (
+        f"There are images in {place}, but no folder of masks (masks, labels, ...) "
+        "beside. Name it with --masks; files of one folder are told by patterns: "
+        "--images '*.jpg' --masks '*.png'."
+    )
