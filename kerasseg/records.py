@@ -29,8 +29,10 @@ def main(argv: list[str]) -> None:
     asked = tyro.cli(Settings, args=argv, prog="python -m kerasseg.records")
     start_tensorflow()
     from kerasseg.data import records
+    from kerasseg.data.format.description import images_line
 
     description = records.verify(asked.records)
+    print(images_line(description.image_format))
     for split, known in description.splits.items():
         megabytes = sum(shard.bytes for shard in known.shards) / 1e6
         left_out = f", {len(known.left_out)} left out" if known.left_out else ""

@@ -205,6 +205,14 @@ def _describe_remote(path: str | Path) -> Description:
     return replace(describe(folder), path=url)
 
 
+def images_line(image_format: ImageFormat) -> str:
+    """ "images: 4 bands (red, green, blue, nir) of uint16, nodata 0"."""
+    nodata = image_format.nodata
+    return f"images: {image_format}" + (
+        "" if nodata is None else f", nodata {nodata:g}"
+    )
+
+
 def how_to_rewrite(description: Description) -> str:
     """A sentence that says what to do where records are damaged."""
     usual = f"python -m kerasseg.prepare NAME SRC {description.path}"

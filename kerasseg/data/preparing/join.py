@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Decoded, Sample, Samples, refuse_mixed
+from kerasseg.image_format import GRAY, RGB
 from kerasseg.taxonomy import Taxonomy
 
 Source = tuple[Taxonomy, dict[str, Samples]]
@@ -48,10 +49,13 @@ def join(sources: list[tuple[str, Source]]) -> Source:
                 f"{taxonomy.num_classes}). Add --taxonomy road, or write them to two "
                 "folders."
             )
+    sources = _of_one_kind(sources)
     times, seen = Counter(name for name, _ in sources), Counter()
     entries: dict[str, list] = {}
     reads: dict[str, dict[str, Callable]] = {}
     ids: dict[str, dict[str, Callable | None]] = {}
+    understood: dict[str, Any] = {}
+    formats = []
     for name, (_, splits) in sources:
         seen[name] += 1
         key = f"{name}{seen[name]}" if times[name] > 1 else name
@@ -60,14 +64,61 @@ def join(sources: list[tuple[str, Source]]) -> Source:
             entries.setdefault(split, []).extend((key, e) for e in samples.entries)
             reads.setdefault(split, {})[key] = samples.read
             ids.setdefault(split, {})[key] = samples.id
+            formats.append(samples.image_format)
+            if samples.source:
+                understood.setdefault(key, {}).update(samples.source)
     return taxonomy, {
         split: Samples(
             entries[split],
             partial(_read, reads[split]),
             id=_joined_id(ids[split]),
+            image_format=formats[0],
+            source=understood,
         )
         for split in sorted(entries, key=lambda split: ORDER.get(split, len(ORDER)))
     }
+
+
+def _of_one_kind(sources: list[tuple[str, Source]]) -> list[tuple[str, Source]]:
+    """The sources, gray pictures as RGB where others are RGB.
+
+    Raises UserError where bands or types differ otherwise.
+    """
+    formats = [x.image_format for _, (_, s) in sources for x in s.values()]
+    if any(x.is_rgb8 for x in formats) and any(x.same_kind(GRAY) for x in formats):
+        sources = [
+            (name, (taxonomy, {split: _coloured(x) for split, x in splits.items()}))
+            for name, (taxonomy, splits) in sources
+        ]
+    refuse_mixed(
+        {
+            f"{name} (source {number}, {split})": samples.image_format
+            for number, (name, (_, splits)) in enumerate(sources, 1)
+            for split, samples in splits.items()
+        }
+    )
+    return sources
+
+
+def _coloured(samples: Samples) -> Samples:
+    """The samples as RGB, if they are gray."""
+    if not samples.image_format.same_kind(GRAY):
+        return samples
+    line = "gray images became RGB, three equal bands, like those they are joined with"
+    return replace(
+        samples,
+        read=partial(_read_coloured, samples.read),
+        image_format=replace(RGB, nodata=samples.image_format.nodata),
+        source={**samples.source, "gray": {"line": line}},
+    )
+
+
+def _read_coloured(read: Callable[[Any], Sample], entry: Any) -> Sample:
+    sample = read(entry)
+    image, encoded = np.repeat(sample.image, 3, axis=2), sample.encoded
+    if isinstance(encoded, Decoded) and encoded.pixels is sample.image:
+        encoded = Decoded.to(image, encoded)
+    return replace(sample, image=image, encoded=encoded)
 
 
 def _read_mapped(

@@ -5,20 +5,25 @@ What `python -m kerasseg.prepare` does once its command line is understood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
-from kerasseg.data.format.description import Description
+from kerasseg.data.format.description import Description, images_line
 from kerasseg.data.preparing import AND, road
 from kerasseg.data.preparing.join import Source, join, map_classes
-from kerasseg.data.sample import Sample, Samples
-from kerasseg.data.writing.splits import write_splits
+from kerasseg.data.sample import Sample, Samples, masked
+from kerasseg.data.writing.splits import TRAIN, write_splits
 from kerasseg.data.writing.tiling import TiledSamples
+
+WHOLLY = 1 - 1e-4
+"""A share of 1, but for rounding."""
 
 
 def prepare(
@@ -45,6 +50,8 @@ def prepare(
 
     Raises UserError for wrong numbers, for sources that cannot be read or joined, and
     for an `out` that holds something else.
+
+    Says before it writes what images are, and how the sources were understood.
     """
     for flag, pair in (("--size", size), ("--cut", cut)):
         if tuple(pair) != (0, 0) and min(pair) < 1:
@@ -60,6 +67,7 @@ def prepare(
             split: replace(s, read=partial(_resized, s.read, size))
             for split, s in splits.items()
         }
+    print("\n".join(understanding(splits)), flush=True)
     written: dict[str, Samples | TiledSamples | Iterable[Sample]] = dict(splits)
     if tuple(cut) != (0, 0):
         written = {split: TiledSamples(s, cut) for split, s in splits.items()}
@@ -77,11 +85,32 @@ def prepare(
     print(summary(description))
 
 
+def understanding(splits: dict[str, Samples]) -> list[str]:
+    """Lines for the terminal: what images are, and each text "line" in the sources."""
+    lines = [images_line(samples.image_format) for samples in splits.values()][:1]
+    for samples in splits.values():
+        lines += _lines(samples.source)
+    return list(dict.fromkeys(lines))
+
+
+def _lines(values: Any) -> list[str]:
+    if not isinstance(values, Mapping):
+        return []
+    own = [values["line"]] if isinstance(values.get("line"), str) else []
+    return own + [line for value in values.values() for line in _lines(value)]
+
+
 def summary(description: Description) -> str:
     """Lines for the terminal: samples, sizes and files of each split, and what was
     left out."""
     classes = description.taxonomy.num_classes
     lines = [f"{description.path}: {classes} classes"]
+    counted = description.statistics_of
+    if counted and counted != TRAIN:
+        lines.append(
+            f"  The values of the bands were counted in '{counted}', for there is no "
+            f"split '{TRAIN}'."
+        )
     for split, counts in description.splits.items():
         pixels = (
             f"{counts.height} x {counts.width}" if counts.height else "several sizes"
@@ -114,11 +143,16 @@ def _resized(
     sample = read(entry)
     if sample.label.shape == tuple(size):
         return sample
-    instance = sample.instance
-    return Sample(
-        sample.id,
-        resize_image(sample.image, size).numpy(),
-        resize_label(sample.label, size).numpy(),
-        None if instance is None else resize_label(instance, size).numpy(),
-        sequence=sample.sequence,
+    sample = masked(sample)
+    valid, instance = sample.valid, sample.instance
+    if valid is not None:  # only where no pixel that is not takes part
+        share = resize_image(valid[..., None].astype(np.float32), size).numpy()
+        valid = share[..., 0] > WHOLLY
+    return replace(
+        sample,
+        image=resize_image(sample.image, size).numpy(),
+        label=resize_label(sample.label, size).numpy(),
+        instance=None if instance is None else resize_label(instance, size).numpy(),
+        encoded=b"",
+        valid=valid,
     )

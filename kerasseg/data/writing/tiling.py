@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-import cv2
 import numpy as np
 
 from kerasseg.data.sample import Sample
@@ -31,37 +31,49 @@ class TiledSamples:
 
 
 def _tiles(sample: Sample, size: tuple[int, int]) -> Iterator[Sample]:
+    """One tile is copied at a time: the image may fill most of the memory."""
     if sample.label.shape == tuple(size):
         yield sample
         return
     height, width = size
-    below, right = (
-        max(0, want - have) for want, have in zip(size, sample.label.shape, strict=True)
-    )
-
-    def padded(pixels: np.ndarray, border: int, value: int = 0) -> np.ndarray:
-        if not below and not right:
-            return pixels
-        return cv2.copyMakeBorder(pixels, 0, below, 0, right, border, value=(value,))
-
-    image = padded(sample.image, cv2.BORDER_REFLECT)
-    label = padded(sample.label, cv2.BORDER_CONSTANT, IGNORE)
-    instance = sample.instance
-    if instance is not None:
-        instance = padded(instance, cv2.BORDER_CONSTANT)
-    for top in _starts(label.shape[0], height):
-        for left in _starts(label.shape[1], width):
+    for top in _starts(sample.label.shape[0], height):
+        for left in _starts(sample.label.shape[1], width):
             part = np.s_[top : top + height, left : left + width]
-            yield Sample(
-                f"{sample.id}-{top}-{left}",
-                np.ascontiguousarray(image[part]),
-                np.ascontiguousarray(label[part]),
-                None if instance is None else np.ascontiguousarray(instance[part]),
+            yield replace(
+                sample,
+                id=f"{sample.id}-{top}-{left}",
+                image=_mirrored(sample.image[part], size),
+                label=_padded(sample.label[part], size, IGNORE),
+                instance=None
+                if sample.instance is None
+                else _padded(sample.instance[part], size, 0),
+                valid=None
+                if sample.valid is None
+                else _mirrored(sample.valid[part], size),
+                encoded=b"",
                 sequence=sample.sequence or sample.id,
             )
+
+
+def _mirrored(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A copy of that size; what it is too small is mirrored, the border itself too."""
+    return _grown(pixels, size, mode="symmetric")
+
+
+def _padded(pixels: np.ndarray, size: tuple[int, int], value: int) -> np.ndarray:
+    return _grown(pixels, size, mode="constant", constant_values=value)
+
+
+def _grown(pixels: np.ndarray, size: tuple[int, int], **how: Any) -> np.ndarray:
+    if pixels.shape[:2] == tuple(size):
+        return pixels.copy()
+    below, right = (
+        want - have for want, have in zip(size, pixels.shape[:2], strict=True)
+    )
+    return np.pad(pixels, [(0, below), (0, right), (0, 0)][: pixels.ndim], **how)
 
 
 def _starts(length: int, tile: int) -> list[int]:
     """Where tiles begin, so that all of `length` is covered and none sticks out."""
     count = -(-length // tile)
-    return [min(number * tile, length - tile) for number in range(count)]
+    return [max(0, min(number * tile, length - tile)) for number in range(count)]
