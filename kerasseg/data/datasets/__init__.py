@@ -26,18 +26,22 @@ DATASETS = {
     "carvana": "cars of the Carvana challenge, GIF masks or run lengths",
     "cityscapes": "Cityscapes, fine or coarse labels, 19 classes",
     "coco": "COCO instances: polygons and run lengths painted to class ids",
+    "coco_panoptic": "COCO panoptic: PNG files of segment ids and their JSON",
     "coco_stuff": "COCO-Stuff: label maps, or stuff_*.json with run lengths",
     "deeplab_records": "TFRecord files of DeepLab and the TensorFlow Model Garden",
     "dsb2018": "nuclei of the 2018 Data Science Bowl, masks or run lengths",
     "dstl": "DSTL satellite images, 16-bit TIFF and polygons in WKT",
     "folder": "a folder of images and masks, in gray ids, palette or colours",
     "isbi2012": "membranes of neurons in electron micrographs, TIFF stacks or PNG",
+    "label_studio": "JSON exports of Label Studio: polygons, brushes, ellipses",
     "labelme": "JSON files drawn with labelme, all its types of shapes",
     "mapillary": "Mapillary Vistas v1.2 and v2.0, classes of its config file",
     "pascal_voc": "PASCAL VOC segmentation, 20 classes and background",
     "sbd": "Semantic Boundaries Dataset (MAT files); with VOC also trainaug",
     "synthetic": "drawn road scenes, made here: no source needed",
     "tfds:NAME": "a dataset of tensorflow-datasets, by its NAME there",
+    "via": "JSON, projects and CSV of the VGG Image Annotator (VIA) 1 and 2",
+    "yolo": "YOLO segmentation of Ultralytics: data.yaml and text files of polygons",
 }
 """Name of each adapter and what it reads."""
 

@@ -1,110 +1,178 @@
 """COCO instance annotations: polygons and run lengths painted to one class map.
 
-Lin et al. 2014; instances_train2017.json and the many tools that export this format.
+Lin et al. 2014; instances_train2017.json and the many tools that export this format:
+Roboflow, CVAT, Label Studio, labelme2coco, datumaro, FiftyOne.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import stem
+from kerasseg.data.reading.coco_files import annotation_files, image_places
 from kerasseg.data.reading.coco_json import CocoFile, read_coco
 from kerasseg.data.reading.coco_masks import mask_of
-from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.polygons import (
+    BACKGROUND,
+    Boxes,
+    Drawing,
+    Painted,
+    box,
+    box_rule,
+    class_ids,
+    opened,
+    painted,
+)
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
-
-@dataclass(frozen=True)
-class Entry:
-    """An image of `source`, its height and width there, and JSON texts of its
-    annotations."""
-
-    source: Path
-    image: Path
-    size: tuple[int, int]
-    annotations: tuple[str, ...]
+Ids = dict[Path, dict[Any, int]]
+"""Class id of each category id, for each file."""
 
 
-def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
+def load(
+    src: Path,
+    /,
+    *,
+    crowd: Literal["auto", "object", "ignore"] = "auto",
+    boxes: Boxes = "ask",
+) -> tuple[Taxonomy, dict[str, Samples]]:
     """COCO: annotations/instances_train2017.json, train2017/*.jpg, and val2017.
 
-    A split is named without the year. Images may also be in images/train2017/ or
-    images/. Class 0 is the background, the others are the categories by their ids
-    (80 in COCO). Painting: first crowds, as 255 = ignore; then objects from the largest
+    Also as Roboflow (train/_annotations.coco.json beside the images, valid/, test/),
+    CVAT (instances_default.json, images/), Label Studio (result.json, images/),
+    labelme2coco, datumaro and FiftyOne write it, or one JSON file as SRC. Images are
+    looked for by the path that the file names, then by the end of that path.
+
+    Class 0 is the background, the others are the categories by their ids (80 in
+    COCO). Painting: first crowds, as 255 = ignore; then objects from the largest
     to the smallest, so that small ones stay visible where masks overlap; of one size,
     in the order of the file. Samples have object ids: the position of the object among
     the image's annotations that are not crowds.
 
-    Tried on miniatures of this layout only, not on the real files.
-
     Args:
-        src: Folder that holds annotations/ and the folders of images.
+        src: Folder that holds annotations/ and the folders of images; or a JSON file.
+        crowd: Annotations with iscrowd = 1. auto: 255 = ignore, as in COCO; where most
+            annotations have it, as with brushes of CVAT and RectLabel, objects.
+        boxes: Objects that have a box and no outline. ask: 255 = ignore inside the box,
+            but refused where all are boxes. object: the box is filled. background:
+            they are left out.
 
     Raises:
         UserError: files that are missing or are not laid out like this.
     """
     require("pycocotools.mask")
     src = Path(src)
-    files = sorted(src.glob("annotations/instances_*.json"))
-    if not files:
-        raise UserError(
-            f"{src} has no annotations/instances_*.json. Name the folder above "
-            "annotations/, and rename the file of a split to instances_train.json."
-        )
-    splits: dict[str, list[Entry]] = {}
-    known: dict[int, str] = {}
-    for file in files:
-        folder = file.stem.removeprefix("instances_")
-        split = re.sub(r"\d{4}$", "", folder) or folder
-        if split in splits:
+    files = annotation_files(src)
+    found = {split: read_coco(file) for split, file in files.items()}
+    taxonomy, ids, notes = _classes(files, found)
+    counts: Counter[str] = sum((f.counts for f in found.values()), Counter())
+    crowds_are, crowd_note = _crowd_rule(crowd, counts)
+    boxes_are, box_note = box_rule(
+        boxes, counts["boxes"], counts["objects"], "ignore", src
+    )
+    read = partial(_read, ids=ids, crowd=crowds_are, boxes=boxes_are)
+    splits = {}
+    empty = 0
+    for split, file in files.items():
+        drawings = _drawings(file, split, src, found[split])
+        empty += sum(not drawing.shapes for drawing in drawings)
+        splits[split] = Samples(drawings, read, id=_id)
+    if empty:
+        notes.append(f"{empty} images without annotations are background")
+    notes += [crowd_note, box_note]
+    source = {"objects": {"line": "; ".join(filter(None, notes))}} if any(notes) else {}
+    return taxonomy, {
+        split: Samples(s.entries, read, id=_id, source=source)
+        for split, s in splits.items()
+    }
+
+
+def _id(drawing: Drawing) -> str:
+    return drawing.id
+
+
+def _classes(
+    files: dict[str, Path], found: dict[str, CocoFile]
+) -> tuple[Taxonomy, Ids, list[str]]:
+    """The classes, the class id of each category of each file, and what to say."""
+    used = {category for f in found.values() for category in f.used}
+    names: dict[Path, dict[Any, str]] = {}
+    notes: list[str] = []
+    first = next(iter(files.values()))
+    for split, file in files.items():
+        content = found[split]
+        if not content.images or not content.categories:
             raise UserError(
-                f"{file}: there is another file for the split {split}. Move away the "
-                "year that you do not want."
+                f"{file} names no images or no categories. Export it again."
             )
-        splits[split], categories = _entries(src, folder, file)
-        if known not in ({}, categories):
+        _check_listed(content, file)
+        notes += _check_names(content, file, used)
+        names[file] = {
+            number: name
+            for number, name in sorted(content.categories.items(), key=_in_order)
+            if number in used or not _spare(number, name)
+        }
+        left = content.categories.keys() - names[file].keys()
+        notes += [
+            f"category {n} '{content.categories[n]}' has no object and is left out"
+            for n in left
+        ]
+        if set(names[file].values()) != set(names[first].values()):
             raise UserError(
-                f"{file} has other categories than {files[0]}. Export both with the "
+                f"{file} has other categories than {first}. Export both with the "
                 "same categories, or move one of them away."
             )
-        known = categories
-    read = partial(_read, ids={n: i for i, n in enumerate(sorted(known), 1)})
-    names = [known[i] for i in sorted(known)]
-    colours = ((0, 0, 0), *Taxonomy.named(names).colours)
-    taxonomy = Taxonomy(("background", *names), colours)
-    return taxonomy, {split: Samples(e, read, id=stem) for split, e in splits.items()}
+    taxonomy, ids = class_ids(names[first].values())
+    zero = [n for n in ids if n.casefold() in BACKGROUND]
+    notes += [f"category '{name}' is the background, class 0" for name in zero]
+    return (
+        taxonomy,
+        {file: {n: ids[name] for n, name in of.items()} for file, of in names.items()},
+        list(dict.fromkeys(notes)),
+    )
 
 
-def _entries(src: Path, folder: str, file: Path) -> tuple[list[Entry], dict[int, str]]:
-    """Entries of a file, and the name of each of its categories."""
-    found = read_coco(file)
-    if not found.images or not found.categories:
-        raise UserError(f"{file} names no images or no categories. Export it again.")
-    _check_listed(found, file)
-    places = [src / folder, src / "images" / folder, src / "images"]
-    place = next((p for p in places if p.is_dir()), None)
-    if place is None:
-        raise UserError(
-            f"{file}: there is no folder {places[0]}. Put its images there."
-        )
-    entries = []
-    for number, image in found.images.items():
-        path, size = place / image["file_name"], (image["height"], image["width"])
-        if not path.is_file():
-            raise UserError(f"{file} names {path}, which does not exist. Put it there.")
-        entries.append(
-            Entry(file, path, size, tuple(found.annotations.get(number, ())))
-        )
-    return entries, found.categories
+def _in_order(category: tuple[Any, str]) -> tuple[bool, Any]:
+    """By id; ids that are texts after numbers."""
+    return isinstance(category[0], str), category[0]
+
+
+def _spare(number: Any, name: str) -> bool:
+    """What tools write as a category without objects: the name of a Roboflow project,
+    labelme's background."""
+    return number == 0 or name.casefold() in BACKGROUND
+
+
+def _check_names(content: CocoFile, file: Path, used: set) -> list[str]:
+    """Categories of equal names are one class, if also their supercategories are
+    equal; says so."""
+    notes = []
+    seen: dict[str, Any] = {}
+    for number, name in content.categories.items():
+        if number not in used and _spare(number, name):
+            continue
+        other = seen.setdefault(name, number)
+        if other == number:
+            continue
+        parents = content.parents[other], content.parents[number]
+        if parents[0] != parents[1]:
+            raise UserError(
+                f"{file}: categories {other} and {number} are both called '{name}' "
+                f"(of '{parents[0]}' and '{parents[1]}'). Rename one of them there; "
+                "equal names with equal supercategories become one class."
+            )
+        notes.append(f"categories {other} and {number}, both '{name}', are one class")
+    return notes
 
 
 def _check_listed(found: CocoFile, file: Path) -> None:
@@ -118,35 +186,88 @@ def _check_listed(found: CocoFile, file: Path) -> None:
         for number in found.annotations.keys() - found.images.keys()
     ]
     if strange:
-        raise UserError(f"{file}: {strange[0]} is not listed. Export it again.")
+        more = f" ({len(strange)} such ids)" if len(strange) > 1 else ""
+        raise UserError(f"{file}: {strange[0]} is not listed{more}. Export it again.")
 
 
-def _read(entry: Entry, ids: dict[int, int]) -> Sample:
-    image, encoded = read_image(entry.image)
-    size = image.shape[:2]
-    if size != entry.size:
+def _crowd_rule(crowd: str, counts: Counter[str]) -> tuple[str, str]:
+    """What crowds become, and the words that say so."""
+    crowds, objects = counts["crowds"], counts["objects"]
+    if not crowds:
+        return "ignore", ""
+    most = 2 * crowds > objects
+    rule = crowd if crowd != "auto" else "object" if most else "ignore"
+    become = "objects" if rule == "object" else "255 = ignore"
+    other = "ignore" if rule == "object" else "object"
+    return rule, (
+        f"{crowds} of {objects} annotations have iscrowd = 1: they are {become} "
+        f"(--crowd {other} changes it)"
+    )
+
+
+def _drawings(file: Path, split: str, src: Path, found: CocoFile) -> list[Drawing]:
+    """The images of a file, with their annotations."""
+    folders, root, named = image_places(file, src)
+    images = NamedImages(folders, root, named)
+    paths, missing = [], []
+    for image in found.images.values():
+        path = images.find(str(image.get("file_name", "")))
+        paths.append(path or Path())
+        if path is None:
+            missing.append(str(image.get("file_name")))
+    if missing:
+        more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
         raise UserError(
-            f"{entry.image} has {size} pixels (height, width), {entry.source} says "
-            f"{entry.size}. Put the image back that was annotated."
+            f"{file} names {folders[0] / missing[0]}, which does not exist{more}. Put "
+            "it there."
         )
-    label, instance = np.zeros(size, np.uint8), np.zeros(size, np.uint16)
-    objects = []
-    for annotation in map(json.loads, entry.annotations):
-        mask = _mask(annotation, entry)
-        if annotation.get("iscrowd"):
-            label[mask] = IGNORE
-        else:
-            objects.append((len(objects) + 1, ids[annotation["category_id"]], mask))
-    for number, class_id, mask in sorted(objects, key=lambda o: -int(o[2].sum())):
-        label[mask], instance[mask] = class_id, number
-    return Sample(entry.image.stem, image, label, instance, encoded=encoded)
+    return [
+        Drawing(
+            name,
+            path,
+            file,
+            (int(image.get("height") or 0), int(image.get("width") or 0)),
+            tuple(found.annotations.get(number, ())),
+        )
+        for name, path, (number, image) in zip(
+            sample_ids(paths), paths, found.images.items(), strict=True
+        )
+    ]
 
 
-def _mask(annotation: dict, entry: Entry) -> np.ndarray:
+def _read(drawing: Drawing, ids: Ids, crowd: str, boxes: Boxes) -> Sample:
+    image, encoded = opened(drawing)
+    masks = _masks(drawing, image.shape[:2], ids[drawing.source], crowd, boxes)
+    return painted(drawing, image, encoded, masks, small_on_top=True)
+
+
+def _masks(
+    drawing: Drawing,
+    size: tuple[int, int],
+    ids: dict[Any, int],
+    crowd: str,
+    boxes: Boxes,
+) -> Iterator[Painted]:
+    for annotation in map(json.loads, drawing.shapes):
+        class_id = ids[annotation["category_id"]]
+        if "segmentation" not in annotation:
+            if "bbox" in annotation and boxes != "background":
+                mask = _mask(annotation, drawing, size)
+                yield (class_id if boxes == "object" else IGNORE), mask
+            continue
+        if annotation.get("iscrowd") and crowd == "ignore":
+            class_id = IGNORE
+        yield class_id, _mask(annotation, drawing, size)
+
+
+def _mask(annotation: dict, drawing: Drawing, size: tuple[int, int]) -> np.ndarray:
     try:
-        return mask_of(annotation["segmentation"], entry.size)
+        if "segmentation" not in annotation:
+            left, top, width, height = map(float, annotation["bbox"])
+            return box(left, top, width, height, size)
+        return mask_of(annotation["segmentation"], size)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(
-            f"{entry.source}: annotation {annotation['id']} of {entry.image.name} "
-            f"cannot be decoded ({error}). Correct or remove it."
+            f"{drawing.source}: annotation {annotation.get('id')} of "
+            f"{drawing.image.name} cannot be decoded ({error}). Correct or remove it."
         ) from error

@@ -26,13 +26,15 @@ NUMBERS = re.compile(rb"(?:[P-o]{0,6}[0-O])*")
 def mask_of(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
     """(H, W) bool of a list of polygons x, y, x, y, ..., or of {"size", "counts"}.
 
-    size: (H, W) of the image. counts: run lengths down the columns, beginning with
-    zeros; a list of numbers, or COCO's text.
+    One polygon without the list around it, and polygons of pairs [x, y], are read too;
+    empty polygons beside others count for nothing. size: (H, W) of the image. counts:
+    run lengths down the columns, beginning with zeros; a list of numbers, or COCO's
+    text.
 
     Raises UserError for what does not fit `size`, or where pycocotools is missing.
     """
     coco = require("pycocotools.mask")
-    if not segmentation:
+    if not has_outline(segmentation):
         raise UserError("it has no segmentation, perhaps only a box")
     if isinstance(segmentation, list):
         encoded = coco.merge(coco.frPyObjects(_polygons(segmentation), *size))
@@ -41,14 +43,27 @@ def mask_of(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
     return coco.decode(encoded).astype(bool)
 
 
-def _polygons(polygons: list[list[float]]) -> list[list[float]]:
-    for polygon in polygons:
+def has_outline(segmentation: object) -> bool:
+    """Whether a segmentation says anything: it may also be missing, NaN or [[]]."""
+    if isinstance(segmentation, list):
+        return any(part != [] for part in segmentation)
+    return isinstance(segmentation, dict) and bool(segmentation)
+
+
+def _polygons(polygons: list) -> list[list[float]]:
+    if all(isinstance(number, (int, float)) for number in polygons):
+        polygons = [polygons]
+    checked = []
+    for polygon in filter(len, polygons):
         corners = np.asarray(polygon, float)
+        if corners.ndim == 2 and corners.shape[1] == 2:
+            corners = corners.ravel()
         if corners.ndim != 1 or corners.size < 6 or corners.size % 2:
             raise UserError("a polygon is x, y, x, y, ... of at least 3 points")
         if not (np.abs(corners) < FARTHEST).all():
-            raise UserError("a polygon leaves the image too far")
-    return polygons
+            raise UserError("a polygon has NaN in it, or leaves the image too far")
+        checked.append(corners.tolist())
+    return checked
 
 
 def _runs(segmentation: dict, size: tuple[int, int], coco: ModuleType) -> dict:
@@ -57,7 +72,10 @@ def _runs(segmentation: dict, size: tuple[int, int], coco: ModuleType) -> dict:
         raise UserError(f"its run lengths are for {segmentation['size']} pixels")
     counts = segmentation["counts"]
     if isinstance(counts, list):
-        runs = np.array(counts, np.int64)
+        runs = np.array(counts, np.float64)  # some tools write 3.0 for 3
+        if (runs % 1).any():
+            raise UserError("its run lengths are not whole numbers")
+        runs = runs.astype(np.int64)
         if runs.min(initial=0) < 0 or runs.sum() != size[0] * size[1]:
             raise UserError(f"its run lengths are not those of {size} pixels")
         return coco.frPyObjects({"size": size, "counts": runs.tolist()}, *size)

@@ -1,0 +1,188 @@
+"""Label Studio's JSON exports: polygons, brushes, rectangles and ellipses.
+
+labelstud.io/guide/export: coordinates are percent of the image's width and height.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from kerasseg import UserError
+from kerasseg.data.reading.label_studio_brush import brush_mask
+from kerasseg.data.reading.label_studio_tasks import (
+    HASHED,
+    Task,
+    file_name,
+    read_tasks,
+)
+from kerasseg.data.reading.named_images import NamedImages, sample_ids
+from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.polygons import (
+    Boxes,
+    Drawing,
+    Painted,
+    box_rule,
+    class_ids,
+    ellipse,
+    opened,
+    painted,
+    polygon,
+)
+from kerasseg.data.sample import Sample, Samples
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+
+def load(
+    src: Path,
+    /,
+    *,
+    images: str = "",
+    image: str = "",
+    annotator: str = "",
+    boxes: Boxes = "ask",
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """Label Studio: the JSON export, and the images below the same folder.
+
+    Images are found by the end of their path, without the hash that Label Studio puts
+    before the name if need be. Class 0 is the background, the others are the labels by
+    alphabet. Regions are painted in their order: later ones cover earlier ones. Samples
+    have object ids: the position of the region. Tasks without an annotation and
+    cancelled annotations are left out, and counted; an annotation without a region
+    is background. All is one split, train.
+
+    Args:
+        src: The JSON file, or a folder that holds it.
+        images: Folder of the images, if they are not below that of the file.
+        image: The key of a task's data that is the image, where there are several.
+        annotator: Whose annotation counts where a task has several: an address or
+            number of completed_by, or first or last by time.
+        boxes: Rectangles. ask: filled as objects, but refused where all regions are
+            rectangles. ignore: 255 inside. background: they are left out.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
+    """
+    require("pycocotools.mask")
+    src = Path(src)
+    file, tasks, left_out = read_tasks(src, image, annotator)
+    labels = sorted({region.label for task in tasks for region in task.regions})
+    if not labels:
+        raise UserError(f"{file} has no region with a label. Draw some first.")
+    taxonomy, ids = class_ids(labels)
+    kinds = Counter(region.kind for task in tasks for region in task.regions)
+    rule, note = box_rule(
+        boxes, kinds["rectangle"], sum(kinds.values()), "object", file
+    )
+    notes = [
+        f"{count} {what} are left out" for what, count in left_out.items() if count
+    ]
+    notes += [note] if note else []
+    source = {"objects": {"line": "; ".join(notes)}} if notes else {}
+    folder = Path(images) if images else file.parent
+    read = partial(_read, ids=ids, boxes=rule)
+    drawings = _drawings(file, folder, tasks)
+    return taxonomy, {"train": Samples(drawings, read, id=_id, source=source)}
+
+
+def _id(drawing: Drawing) -> str:
+    return drawing.id
+
+
+def _drawings(file: Path, folder: Path, tasks: list[Task]) -> list[Drawing]:
+    if not folder.is_dir():
+        raise UserError(f"--images {folder} is not a folder. Check the path.")
+    images = NamedImages([folder, folder / "images"], folder)
+    paths = []
+    for task in tasks:
+        name = file_name(task.image)
+        path = images.find(name)
+        if path is None:
+            path = images.find(HASHED.sub("", name.rsplit("/", 1)[-1], count=1))
+        if path is None:
+            raise UserError(
+                f"{file}: task {task.number} names the image {task.image}; no file in "
+                f"{folder} is called {name.rsplit('/', 1)[-1]}. Put it there, or name "
+                "its folder with --images."
+            )
+        paths.append(path)
+    drawings = []
+    for name, path, task in zip(sample_ids(paths), paths, tasks, strict=True):
+        sizes = {region.size for region in task.regions}
+        if len(sizes) > 1:
+            raise UserError(
+                f"{file}: regions of task {task.number} are of images of several sizes "
+                f"{sorted(sizes)}. Label the task again."
+            )
+        size = sizes.pop() if sizes else (0, 0)
+        shapes = tuple(json.dumps(asdict(region)) for region in task.regions)
+        drawings.append(Drawing(name, path, file, size, shapes))
+    return drawings
+
+
+def _read(drawing: Drawing, ids: dict[str, int], boxes: Boxes) -> Sample:
+    image, encoded = opened(drawing)
+    masks = _masks(drawing, image.shape[:2], ids, boxes)
+    return painted(drawing, image, encoded, masks, small_on_top=False)
+
+
+def _masks(
+    drawing: Drawing, size: tuple[int, int], ids: dict[str, int], boxes: Boxes
+) -> Iterator[Painted]:
+    for number, region in enumerate(map(json.loads, drawing.shapes), 1):
+        class_id = ids[region["label"]]
+        if region["kind"] == "rectangle" and boxes != "object":
+            if boxes == "background":
+                continue
+            class_id = IGNORE
+        try:
+            yield class_id, _mask(region["kind"], region["value"], size)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise UserError(
+                f"{drawing.source}: region {number} ({region['label']}) of "
+                f"{drawing.image.name} cannot be drawn ({error}). Draw it again."
+            ) from error
+
+
+def _mask(kind: str, value: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+    """Percent to pixels, and drawn."""
+    height, width = size
+    if kind == "brush":
+        return brush_mask(value["rle"], size)
+    if kind == "bitmask":
+        return _bitmap(value["imageDataURL"], size)
+    scale = np.array([width, height]) / 100
+    if kind == "polygon":
+        return polygon(np.asarray(value["points"], float) * scale, size)
+    corner = np.array([value["x"], value["y"]]) * scale
+    degrees = float(value.get("rotation") or 0)
+    if kind == "ellipse":
+        radii = np.array([value["radiusX"], value["radiusY"]]) * scale
+        return ellipse((corner[0], corner[1]), (radii[0], radii[1]), degrees, size)
+    # A rectangle is turned clockwise around its upper left corner.
+    w, h = np.array([value["width"], value["height"]]) * scale
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = np.array([[cosine, sine], [-sine, cosine]])
+    return polygon(np.array([[0, 0], [w, 0], [w, h], [0, h]]) @ turn + corner, size)
+
+
+def _bitmap(url: str, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool of a PNG as data:image/png;base64,...: where alpha, or gray without
+    alpha, is above 0."""
+    content = base64.b64decode(url.partition("base64,")[2])
+    with Image.open(io.BytesIO(content)) as bitmap:
+        alpha = "A" in bitmap.getbands()
+        pixels = np.asarray(bitmap.getchannel("A") if alpha else bitmap.convert("L"))
+    if pixels.shape != size:
+        raise UserError(f"its mask has {pixels.shape} pixels, not {size}")
+    return pixels > 0

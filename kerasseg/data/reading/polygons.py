@@ -1,0 +1,182 @@
+"""Shapes that annotation tools draw, as masks; and masks painted to one class map.
+
+One rule for polygons of all tools but labelme: that of COCO's own maskApi.c. A pixel
+(x, y) covers [x, x+1) x [y, y+1), so the box 1, 1, 3, 3 is four pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kerasseg import UserError
+from kerasseg.data.reading.coco_masks import mask_of
+from kerasseg.data.reading.image import read_image
+from kerasseg.data.sample import Sample
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+Boxes = Literal["ask", "object", "ignore", "background"]
+"""What an object that has only a box becomes: its box as an object, as 255, nothing."""
+
+BACKGROUND = ("background", "_background_")
+"""Names of classes, in any case, that mean class 0."""
+IGNORED = ("__ignore__", "_ignore_")
+"""Those that mean 255 = ignore."""
+
+Painted = tuple[int, np.ndarray]
+"""A class id and the (H, W) bool pixels of one object."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An image and what is drawn on it.
+
+    id: of the sample. image: its file. source: the annotation file. size: (H, W) that
+    the source says, (0, 0) where it says nothing. shapes: one JSON text an object, in
+    the order of the source; texts stay small where there are millions.
+    """
+
+    id: str
+    image: Path
+    source: Path
+    size: tuple[int, int] = (0, 0)
+    shapes: tuple[str, ...] = ()
+
+
+def opened(drawing: Drawing) -> tuple[np.ndarray, bytes]:
+    """The pixels (H, W, 3) and the encoded bytes of the image of a drawing.
+
+    Raises UserError where its size is not that on which was drawn.
+    """
+    image, encoded = read_image(drawing.image)
+    size = image.shape[:2]
+    if drawing.size not in ((0, 0), size):
+        raise UserError(
+            f"{drawing.image} has {size} pixels (height, width), {drawing.source} says "
+            f"{drawing.size}. Put the image back that was annotated."
+        )
+    return image, encoded
+
+
+def painted(
+    drawing: Drawing,
+    image: np.ndarray,
+    encoded: bytes,
+    masks: Iterable[Painted],
+    small_on_top: bool,
+) -> Sample:
+    """The sample of a drawing.
+
+    masks: in the order of the source. Those of class 255 lie below all others.
+    small_on_top: paints from the largest to the smallest; of one size, and otherwise,
+        in the order of the source, so that later ones cover earlier ones.
+
+    Object ids are the positions among the objects of classes 1 to 254.
+    """
+    size = image.shape[:2]
+    label, instance = np.zeros(size, np.uint8), np.zeros(size, np.uint16)
+    objects, count = [], 0
+    for class_id, mask in masks:
+        if class_id == IGNORE:
+            label[mask] = IGNORE
+        else:
+            count += class_id > 0
+            objects.append((count if class_id else 0, class_id, mask))
+    if count > np.iinfo(np.uint16).max:
+        raise UserError(
+            f"{drawing.source} has {count} objects in {drawing.image.name}, ids end at "
+            "65535. Cut the image into smaller ones."
+        )
+    if small_on_top:
+        objects.sort(key=lambda o: -int(o[2].sum()))
+    for number, class_id, mask in objects:
+        label[mask], instance[mask] = class_id, number
+    return Sample(drawing.id, image, label, instance, encoded=encoded)
+
+
+def polygon(points: ArrayLike, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool of a polygon; points: x, y pairs in pixels.
+
+    Raises UserError for fewer than 3 points, NaN, and points far outside.
+    """
+    return mask_of([np.asarray(points, float).ravel().tolist()], size)
+
+
+def box(
+    left: float, top: float, width: float, height: float, size: tuple[int, int]
+) -> np.ndarray:
+    """(H, W) bool of an upright rectangle, in pixels."""
+    right, bottom = left + width, top + height
+    return polygon([left, top, right, top, right, bottom, left, bottom], size)
+
+
+def ellipse(
+    centre: tuple[float, float],
+    radii: tuple[float, float],
+    degrees: float,
+    size: tuple[int, int],
+) -> np.ndarray:
+    """(H, W) bool of the pixels whose centres lie inside; degrees: turned clockwise."""
+    if not np.isfinite([*centre, *radii, degrees]).all() or min(radii) <= 0:
+        raise UserError(f"an ellipse at {centre} cannot have the radii {radii}")
+    y, x = np.ogrid[: size[0], : size[1]]
+    x, y = x + 0.5 - centre[0], y + 0.5 - centre[1]
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    along, across = x * cosine + y * sine, y * cosine - x * sine
+    return (along / radii[0]) ** 2 + (across / radii[1]) ** 2 <= 1
+
+
+def class_ids(names: Iterable[str]) -> tuple[Taxonomy, dict[str, int]]:
+    """Background and the names as classes, in their order; and the id of each name.
+
+    A name that means the background or ignore (`BACKGROUND`, `IGNORED`) is no class.
+
+    Raises UserError for more classes than there are ids.
+    """
+    ids: dict[str, int] = {}
+    classes: list[str] = []
+    for name in names:
+        if name.casefold() in BACKGROUND:
+            ids[name] = 0
+        elif name.casefold() in IGNORED:
+            ids[name] = IGNORE
+        elif name not in ids:
+            classes.append(name)
+            ids[name] = len(classes)
+    colours = Taxonomy.named(classes).colours if classes else ()
+    return Taxonomy(("background", *classes), ((0, 0, 0), *colours)), ids
+
+
+def box_rule(
+    boxes: Boxes, alone: int, objects: int, usual: Boxes, source: Path
+) -> tuple[Boxes, str]:
+    """What to do with boxes, and the words that say so ("" without any).
+
+    boxes: as asked for; "ask" is `usual`. alone: objects that are only boxes, of
+    `objects` in all.
+
+    Raises UserError where all are boxes and nothing was asked for.
+    """
+    if not alone:
+        return usual, ""
+    if boxes == "ask" and alone == objects:
+        raise UserError(
+            f"{source} has {alone} objects, all of them boxes: they do not say which "
+            "pixels are the object. Draw outlines, or say --boxes object to take each "
+            "box as the object."
+        )
+    rule = usual if boxes == "ask" else boxes
+    become = {
+        "object": "are filled as objects",
+        "ignore": "are 255 = ignore",
+        "background": "are left out: background",
+    }[rule]
+    return rule, (
+        f"{alone} of {objects} objects have only a box: their boxes {become} (--boxes "
+        "object|ignore|background)"
+    )
