@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from kerasseg import UserError
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Tensor
 
 Kernel = Callable[[Tensor], Tensor]
@@ -28,6 +29,7 @@ def dense_crf(
     iterations: int = 10,
     from_logits: bool = False,
     exact: bool = False,
+    image_format: ImageFormat = RGB,
 ) -> np.ndarray:
     """Sharpens one prediction along the edges of its image, by mean field.
 
@@ -46,18 +48,26 @@ def dense_crf(
     approximation: on a CamVid frame of 60 x 80 both choose the same class in 99.4 % of
     the pixels, but single probabilities differ by up to 0.85.
 
+    Colours I of other images than RGB of 8 bits: values between a band's percentiles
+    0.5 and 99.5, where 57 units are its standard deviation, as in ImageNet's pictures;
+    8-bit gray keeps its levels. Squared differences are the mean over the bands times
+    three, so that a gray image equals its copy in three bands. Of more than three bands
+    their three principal components are compared: in more dimensions the lattice has no
+    two pixels in one place.
+
     Args:
         probabilities: (H, W, C), or logits with `from_logits`.
-        image: (H, W, 3) RGB, 0..255.
+        image: (H, W, D) in the numbers of the data.
         w1: weight of the bilateral part.
         sa: its standard deviation of positions, pixels.
-        sb: its standard deviation of colours, 0..255.
+        sb: its standard deviation of colours, levels of 0..255.
         w2: weight of the Gaussian part.
         sg: its standard deviation of positions, pixels.
         iterations: of the mean field.
         from_logits: whether logits are given.
         exact: True computes the bilateral part over all pairs of pixels, up to 16384
             pixels.
+        image_format: what the image is. Without statistics those of the image are used.
 
     Returns:
         (H, W, C) float32 probabilities.
@@ -69,7 +79,7 @@ def dense_crf(
     probabilities = ops.convert_to_tensor(probabilities, "float32")
     image = ops.convert_to_numpy(image).astype(np.float64)
     shape = tuple(probabilities.shape)
-    _check(shape, image.shape, exact)
+    _check(shape, image.shape, exact, image_format.channels)
     if from_logits:
         unary = ops.log_softmax(probabilities, axis=-1)
     else:
@@ -77,7 +87,7 @@ def dense_crf(
     unary = ops.reshape(unary, (-1, shape[-1]))  # (H*W, C)
     kernels: list[tuple[float, Kernel]] = []
     if w1:
-        features = _features(image, sa, sb)
+        features = _features(_colours(image, image_format), sa, sb)
         bilateral = _all_pairs(features) if exact else _permutohedral(features)
         kernels.append((w1, _symmetric(bilateral, len(features))))
     if w2:
@@ -97,11 +107,41 @@ def _symmetric(kernel: Kernel, points: int) -> Kernel:
 
 
 def _features(image: np.ndarray, sa: float, sb: float) -> np.ndarray:
-    """(H*W, 5): position and colour in units of their standard deviations."""
+    """(H*W, 2 + D): position and colour in units of their standard deviations."""
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width]
     position = np.stack([x, y], axis=-1) / sa
-    return np.concatenate([position, image / sb], axis=-1).reshape(-1, 5)
+    features = np.concatenate([position, image / sb], axis=-1)
+    return features.reshape(height * width, -1)
+
+
+def _colours(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
+    """(H, W, at most 3), with distances as between colours of 0..255."""
+    if image_format.is_rgb8:
+        return image
+    count = image_format.channels
+    if not image_format.is_picture:
+        low, high, deviation = _statistics(image, image_format)
+        per_unit = np.divide(57.0, deviation, out=np.zeros(count), where=deviation > 0)
+        image = (np.clip(image, low, high) - low) * per_unit
+    image = image * np.sqrt(3 / count)
+    if count <= 3:
+        return image
+    flat = image.reshape(-1, count)
+    flat = flat - flat.mean(0)
+    _, axes = np.linalg.eigh(flat.T @ flat)  # rising
+    return (flat @ axes[:, -3:]).reshape(*image.shape[:2], 3)
+
+
+def _statistics(image: np.ndarray, image_format: ImageFormat) -> np.ndarray:
+    """(3, D): the percentiles 0.5 and 99.5 and the deviation of each band."""
+    if image_format.statistics:
+        bands = image_format.statistics
+        return np.array([(b.low, b.high, b.deviation) for b in bands]).T
+    pixels = image.reshape(-1, image.shape[-1])
+    measured = pixels[np.any(pixels != 0, axis=-1)]
+    pixels = measured if len(measured) else pixels
+    return np.stack([*np.percentile(pixels, [0.5, 99.5], axis=0), pixels.std(0)])
 
 
 def _gaussian(size: tuple[int, int], sigma: float) -> Kernel:
@@ -237,10 +277,12 @@ def _find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.where(keys[place] == wanted, place, len(keys)).astype(np.int32)
 
 
-def _check(shape: tuple[int, ...], image: tuple[int, ...], exact: bool) -> None:
-    if len(shape) != 3 or image != (*shape[:2], 3):
+def _check(
+    shape: tuple[int, ...], image: tuple[int, ...], exact: bool, bands: int
+) -> None:
+    if len(shape) != 3 or image != (*shape[:2], bands):
         raise UserError(
-            "Expected probabilities (H, W, C) and an image (H, W, 3), got "
+            f"Expected probabilities (H, W, C) and an image (H, W, {bands}), got "
             f"{shape} and {image}."
         )
     if exact and shape[0] * shape[1] > EXACT_LIMIT:

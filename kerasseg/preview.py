@@ -12,7 +12,7 @@ from pathlib import Path
 import tyro
 
 from kerasseg import UserError
-from kerasseg.augment.policies import NUMBERS, POLICIES
+from kerasseg.augment import NUMBERS, POLICIES
 from kerasseg.console import command, start_tensorflow
 from kerasseg.files import atomic
 
@@ -26,7 +26,8 @@ class Preview:
     out: tyro.conf.Positional[Path]
     """PNG file to write."""
     policy: str = "road"
-    """Name of the policy; "none" shows the plain samples."""
+    """Name of the policy; "none" shows the plain samples. Parts that need RGB of 8 bits
+    are left out of it for other images, and named."""
     split: str = "train"
     """Split of the records."""
     count: int = 12
@@ -37,6 +38,9 @@ class Preview:
     """Height and width of the result, pixels; 0 0: as large as the image."""
     seed: int = 0
     """Another seed, other samples and other numbers."""
+    bands: str = ""
+    """The bands to show as red, green and blue, by name or number from 1 (nir,red,green
+    or 4,1,2), or a single one as gray; empty: those that the records name."""
 
 
 @command
@@ -52,45 +56,53 @@ def main(argv: list[str]) -> None:
             f"--count {asked.count} --crop {asked.crop[0]} {asked.crop[1]}."
         )
     start_tensorflow()
-    sheet = draw(asked)
+    sheet, note = draw(asked)
     atomic.write_bytes(asked.out, sheet)
+    if note:
+        print(note)
     print(f"{asked.count} samples under policy '{asked.policy}': {asked.out}")
 
 
-def draw(asked: Preview) -> bytes:
-    """The contact sheet as PNG: two samples a row, each beside its label."""
-    import numpy as np
+def draw(asked: Preview) -> tuple[bytes, str]:
+    """The contact sheet as PNG: two samples a row, each beside its label; and what was
+    left out of the policy, or ""."""
     from keras import ops
 
     from kerasseg import augment
     from kerasseg.data import pipeline, records
-    from kerasseg.drawing import pictures
+    from kerasseg.drawing import bands, pictures
 
-    taxonomy = records.describe(asked.records).taxonomy
-    batch = next(
-        iter(
-            pipeline.batches(
-                asked.records,
-                asked.split,
-                batch_size=asked.count,
-                size=asked.size,
-                training=True,
-                numbers=NUMBERS,
-                seed=asked.seed,
-            )
-        )
+    described = records.describe(asked.records)
+    image_format = described.image_format
+    chosen = bands.chosen_bands(asked.bands, image_format)
+    policy, note = augment.applicable(POLICIES[asked.policy], image_format)
+    batches = pipeline.batches(
+        asked.records,
+        asked.split,
+        batch_size=asked.count,
+        size=asked.size,
+        training=True,
+        numbers=NUMBERS,
+        seed=asked.seed,
     )
+    batch = next(iter(batches))
     crop = asked.crop if 0 not in asked.crop else batch["image"].shape[1:3]
     images, labels = augment.apply(
-        batch["image"], batch["label"], batch["numbers"], POLICIES[asked.policy], crop
+        batch["image"],
+        batch["label"],
+        batch["numbers"],
+        policy,
+        crop,
+        image_format=image_format,
     )
-    images = np.round(ops.convert_to_numpy(images)).astype("uint8")
-    labels = ops.convert_to_numpy(labels)
+    images, labels = ops.convert_to_numpy(images), ops.convert_to_numpy(labels)
     cells = []
     for image, label in zip(images, labels, strict=True):
-        cells += [image, pictures.overlay(image, label, taxonomy, alpha=0.6)]
+        drawn = bands.shown(image, image_format, chosen)
+        overlay = pictures.overlay(drawn, label, described.taxonomy, alpha=0.6)
+        cells += [drawn, overlay]
     rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
-    return pictures.png(pictures.contact_sheet(rows, width=1600))
+    return pictures.png(pictures.contact_sheet(rows, width=1600)), note
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasseg import crf
+from kerasseg.image_format import GRAY, BandStatistics, ImageFormat
 
 pytestmark = pytest.mark.agnostic
 
@@ -148,3 +149,44 @@ def test_too_fine_a_lattice_is_refused(rng):
     image = rng.integers(0, 255, (4, 5, 3))
     with pytest.raises(ValueError, match="enlarge"):
         crf.dense_crf(np.full((4, 5, 2), 0.5), image, sa=1e-3, sb=1e-3)
+
+
+def test_gray_is_sharpened_as_its_copy_in_three_bands(rng):
+    image = rng.integers(0, 60, (9, 12, 1))
+    given = softmax(rng.normal(size=(9, 12, 4)))
+    expected = crf.dense_crf(given, np.repeat(image, 3, -1), sb=13, exact=True)
+    result = crf.dense_crf(given, image, sb=13, exact=True, image_format=GRAY)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("counted", [True, False])
+def test_any_bands_in_any_unit_sharpen_along_their_edges(golden, bands, counted):
+    """Uneven units and a few wild values; the label is made of the image's classes."""
+    label, given = golden["label"], golden["probabilities"]
+    rng = np.random.default_rng(3)
+    image = rng.normal(label[..., None] * 3.0, 0.2, (*label.shape, bands))
+    image[0, :3] += 1e4
+    names = tuple(f"b{i}" for i in range(bands))
+    results = []
+    for gain, offset in ((1.0, 0.0), (250.0, -1000.0)):
+        data, image_format = gain * image + offset, ImageFormat.of(names, "float32")
+        if counted:
+            low, high = np.percentile(data, [0.5, 99.0], axis=(0, 1))
+            of = zip(low, high, data.clip(low, high).std((0, 1)), strict=True)
+            image_format = image_format.with_statistics(
+                tuple(BandStatistics(0.0, 0.0, 0.0, s, a, b) for a, b, s in of)
+            )
+        results.append(
+            crf.dense_crf(given, data, sb=13, iterations=5, image_format=image_format)
+        )
+    np.testing.assert_allclose(results[1], results[0], atol=2e-3)
+    before = (given.argmax(-1) == label).mean()
+    if counted:  # wild values hide the deviation of an image of its own
+        assert (results[0].argmax(-1) == label).mean() > max(0.95, before)
+
+
+def test_bands_that_are_not_there_are_named():
+    four = ImageFormat.of(("a", "b", "c", "d"), "uint16")
+    with pytest.raises(ValueError, match=r"\(H, W, 4\)"):
+        crf.dense_crf(np.full((4, 5, 2), 0.5), np.zeros((4, 5, 3)), image_format=four)

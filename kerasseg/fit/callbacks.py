@@ -11,10 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasseg.drawing import pictures
+from kerasseg.drawing import bands, pictures
 from kerasseg.files import atomic
 from kerasseg.fit import replicas
 from kerasseg.frameworks.private_hooks import moving_averages
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
 
@@ -126,13 +127,19 @@ class Log(keras.callbacks.Callback):
 
 
 def preview(
-    network: keras.Model, batches: Any, taxonomy: Taxonomy, count: int = 4
+    network: keras.Model,
+    batches: Any,
+    taxonomy: Taxonomy,
+    count: int = 4,
+    image_format: ImageFormat = RGB,
 ) -> Callable[[], np.ndarray]:
     """Function () -> contact sheet, uint8 RGB (H, W, 3), of the first `count` images of
-    the batches: image, truth and what the network predicts now."""
+    the batches: image, truth and what the network predicts now. Of images of other
+    bands than RGB the sheet shows the display bands."""
     batch = next(iter(batches.take(1)))
     images = np.asarray(batch["image"])[:count]
     labels = np.asarray(batch["label"])[:count]
+    drawn = [bands.shown(image, image_format) for image in images]
 
     def sheet():
         logits = network(images.astype("float32"), training=False)
@@ -143,7 +150,7 @@ def preview(
                 pictures.overlay(image, true, taxonomy),
                 pictures.overlay(image, ids, taxonomy),
             ]
-            for image, true, ids in zip(images, labels, predicted, strict=True)
+            for image, true, ids in zip(drawn, labels, predicted, strict=True)
         ]
         return pictures.contact_sheet(rows, ["image", "truth", "prediction"], 900)
 
