@@ -26,6 +26,7 @@ from kerasseg.export.run import Export, calibration_images, export_run
 from kerasseg.files import atomic
 from kerasseg.fit import from_settings
 from kerasseg.fit.devices import Devices
+from kerasseg.image_format import ImageFormat
 
 if TYPE_CHECKING:
     import keras
@@ -75,21 +76,23 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     import keras
 
     from kerasseg.data import pipeline
+    from kerasseg.data import records as shards
     from kerasseg.export.litert.fake_quantisation import FILE
     from kerasseg.inference.class_maps import network_size
 
-    network = runs.load(run)
+    network, image_format = runs.load(run), runs.image_format(run)
     data, records = settings.data, settings.data.records
+    runs.require_kind(run, records, shards.describe(records).image_format)
     size = network_size(network)
     val = pipeline.batches(records, data.val, batch_size=data.batch, size=size)
     images = calibration_images(records, data.train, size, asked.calibration)
-    before = _scores(network, images, val)
+    before = _scores(network, images, val, image_format)
     print(_line(run, before, before[0]["miou"]))
 
     # ---- Fine-tune the copy that computes as int8 will -----------------------------
     keras.utils.set_random_seed(settings.seed)
     out = runs.derive(run, "int8", settings)
-    ranges = _train(network, tuned, asked.epochs, val, out, used)
+    ranges = _train(network, image_format, tuned, asked.epochs, val, out, used)
     atomic.write_json(out / FILE, ranges)
     with atomic.replacing(out / "network.keras") as aside:
         network.save(aside)
@@ -142,7 +145,13 @@ def settings_of_finetuning(settings: config.Config, rate: float) -> config.Confi
 
 
 def _train(
-    network: Any, settings: config.Config, epochs: int, val, out: Path, used: Devices
+    network: Any,
+    image_format: ImageFormat,
+    settings: config.Config,
+    epochs: int,
+    val,
+    out: Path,
+    used: Devices,
 ) -> dict[str, list[float]]:
     """Fine-tunes; `network` then has the weights of the best epoch. Its ranges."""
     from kerasseg.data import records as shards
@@ -161,12 +170,16 @@ def _train(
         if crop == size:
             return whole
         classes = network.output_shape[-1]
-        small = from_settings.network_of(settings.model, classes, crop, weights=False)
+        small = from_settings.network_of(
+            settings.model, classes, crop, False, image_format, data.normalise
+        )
         small.set_weights(network.get_weights())
         return quantised(small)
 
     total = steps * epochs
-    trainer = from_settings.trainer_of(settings, build, loss, crop, total, used)
+    trainer = from_settings.trainer_of(
+        settings, build, loss, crop, total, used, image_format
+    )
     best = _best(from_settings.judge_of(settings, whole, loss, used), val, network)
     print(f"Fine-tuning: {epochs} epochs of {steps} steps, into {out}")
     trainer.fit(
@@ -206,14 +219,20 @@ def _best(judge: Trainer, val, network: Any) -> Any:
     return Best()
 
 
-def _scores(network: keras.Model, images, val) -> list[dict]:
+def _scores(network: keras.Model, images, val, image_format: ImageFormat) -> list[dict]:
     """The gate's rows of a network and of its int8 file."""
     from kerasseg.export import gate
     from kerasseg.export.litert import conversion
 
     with tempfile.TemporaryDirectory() as folder:
-        file = conversion.write(network, Path(folder, "int8.tflite"), "int8", images)
-        return gate.check(network, {"int8": file}, val)
+        file = conversion.write(
+            network,
+            Path(folder, "int8.tflite"),
+            "int8",
+            images,
+            image_format=image_format,
+        )
+        return gate.check(network, {"int8": file}, val, image_format=image_format)
 
 
 def _line(run: Path, rows: list[dict], reference: float) -> str:

@@ -5,6 +5,7 @@ With no argument: synthetic road scenes, a small U-Net, scored and exported.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import subprocess
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from kerasseg import config, runs
 from kerasseg.console import command
-from kerasseg.files import atomic
-from kerasseg.fit import default_records, from_settings
+from kerasseg.fit import default_records, from_settings, trainable
 from kerasseg.fit.devices import Devices, is_first_process
+from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class TrainingData:
     """Height and width of a training crop, pixels."""
     steps: int
     """Steps of an epoch."""
+    image_format: ImageFormat
+    """Bands, type and statistics of the images."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def train(settings: config.Config, run: Path | None) -> None:
 
 def _data(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     """The records, drawn now where there are none; the run gets their classes."""
+    from kerasseg import augment
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
 
@@ -112,13 +116,18 @@ def _data(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     described = shards.describe(records)
     for split in (data.train, data.val):
         shards.shard_paths(records, split)
+    images = described.image_format
+    warnings = trainable.check(described, data.train, data.val)
+    _, left_out = augment.applicable(settings.augment, images)
     if used.writes:
-        atomic.write_json(run / "taxonomy.json", described.taxonomy.to_json())
+        runs.describe(run, described.taxonomy, images)
+        for line in [*warnings, *([left_out] if left_out else [])]:
+            print(line)
     known = described.split(data.train)
     size = pipeline.size_of(described, data.train, data.size)
     crop = from_settings.crop_of(data, size)
     steps = from_settings.steps_of(data, known)
-    return TrainingData(records, described.taxonomy, known, size, crop, steps)
+    return TrainingData(records, described.taxonomy, known, size, crop, steps, images)
 
 
 def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Networks:
@@ -127,17 +136,26 @@ def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Net
     # 2. those of the network that --model.start names;
     # 3. ImageNet's, in encoders that have them (--model.options weights=none: not);
     # 4. random ones, from --seed.
-    classes = data.taxonomy.num_classes
+    images, classes = data.image_format, data.taxonomy.num_classes
     loss = from_settings.loss_of(settings.fit, data.split)
+    network_of = functools.partial(
+        from_settings.network_of,
+        settings.model,
+        classes,
+        image_format=images,
+        normalise=settings.data.normalise,
+    )
 
     def build() -> keras.Model:
-        network = from_settings.network_of(settings.model, classes, data.crop)
+        network = network_of(data.crop)
         xla = from_settings.uses_xla(settings.fit, used)
         return used.as_trained_here(network, xla)
 
     total = data.steps * settings.fit.epochs
-    trainer = from_settings.trainer_of(settings, build, loss, data.crop, total, used)
-    whole = from_settings.network_of(settings.model, classes, data.size, weights=False)
+    trainer = from_settings.trainer_of(
+        settings, build, loss, data.crop, total, used, images
+    )
+    whole = network_of(data.size, weights=False)
     return Networks(trainer, from_settings.judge_of(settings, whole, loss, used))
 
 
@@ -164,7 +182,9 @@ def _summary(
         f"{settings.model.name}: {parameters:,} parameters, "
         f"{data.taxonomy.num_classes} classes; {data.split.samples} images of "
         f"{height}x{width}, crops {crop[0]}x{crop[1]}; "
-        f"{epochs} epochs of {data.steps} steps"
+        f"{epochs} epochs of {data.steps} steps\n"
+        f"Images of {data.image_format}: "
+        f"{from_settings.normalisation_in_words(data.image_format, settings.data)}"
     )
     if done:
         text += f"\nGoing on after step {done} of {data.steps * epochs}"
@@ -201,7 +221,9 @@ def _hooks(
     samples = from_settings.sample_ids_of(settings, data.records)
     hooks: list = [not_finite.StopAtNotFinite(_state(run), samples)]
     if used.writes:
-        picture = callbacks.preview(judge.network, val, data.taxonomy)  # reads a batch
+        picture = callbacks.preview(  # reads a batch
+            judge.network, val, data.taxonomy, image_format=data.image_format
+        )
         hooks += [
             callbacks.Validation(judge, val, run / "network.keras", best),
             checkpoint.SaveCheckpoint(_state(run), fit.save_every),

@@ -177,8 +177,27 @@ def input_range_of(
         means = tuple(band.mean for band in known)
         deviations = tuple(band.deviation for band in known)
         return InputRange(tuple(-x for x in infinite), infinite, means, deviations)
-    low, high, means, deviations = zip(*map(_clipped, known), strict=True)
-    return InputRange(low, high, means, deviations)
+    numbers = zip(*map(_clipped, known), strict=True)
+    lows, highs, means, deviations = numbers
+    return InputRange(lows, highs, means, deviations)
+
+
+def normalisation_in_words(image_format: ImageFormat, data: config.Data) -> str:
+    """What the first layers do, for the lines that a training begins with."""
+    found = input_range_of(image_format, data.normalise)
+    if not found:
+        return "numbers as they are"
+    if found.picture:
+        return f"{found.low[0]:g} to {found.high[0]:g} seen as 0 to 255"
+    what = "scaled by mean and deviation of each band"
+    if math.isfinite(found.low[0]):
+        what = f"clipped to the percentiles 0.5 and 99.5 and {what}"
+    empty = [
+        name
+        for name, deviation in zip(image_format.bands, found.deviation, strict=True)
+        if not deviation
+    ]
+    return what + (f"; always the same: {', '.join(empty)}" if empty else "")
 
 
 def _clipped(band: BandStatistics) -> tuple[float, float, float, float]:
@@ -259,7 +278,7 @@ def trainer_of(
             image_format=image_format,
         )
         trainer.compile(optimizer=optimizer_of(fit, steps), jit_compile=xla)
-        _make_variables(trainer, crop, image_format.channels)
+        _make_variables(trainer, crop, image_format)
     return trainer
 
 
@@ -275,10 +294,12 @@ def judge_of(
     return judge
 
 
-def _make_variables(trainer: Trainer, crop: tuple[int, int], bands: int) -> None:
+def _make_variables(
+    trainer: Trainer, crop: tuple[int, int], image_format: ImageFormat
+) -> None:
     import numpy as np
 
-    image = np.zeros((1, *crop, bands), np.uint8)
+    image = np.zeros((1, *crop, image_format.channels), image_format.type)
     label = np.zeros((1, *crop), np.uint8)
     trainer({"image": image, "label": label}, training=False)
     trainer.optimizer.build(trainer.trainable_variables)

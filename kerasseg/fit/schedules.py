@@ -22,7 +22,10 @@ def schedule(
     if name == "poly":
         return poly(rate, steps)
     if name == "warmup_cosine":
-        return warmup_cosine(rate, steps, math.ceil(warmup * steps))
+        if not 0 <= warmup < 1:
+            raise UserError(f"--fit.warmup must be in [0, 1), got {warmup}.")
+        # Of a single step none is left for a rise.
+        return warmup_cosine(rate, steps, min(math.ceil(warmup * steps), steps - 1))
     known = "constant, poly, warmup_cosine"
     raise UserError(f"Unknown schedule '{name}'. Known: {known}.")
 

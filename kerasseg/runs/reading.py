@@ -25,7 +25,8 @@ SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_SOURCES
 def load(path: str | Path) -> Any:
     """The best network of a run, or a `.keras` file: a keras.Model.
 
-    It takes images (B, H, W, 3), RGB 0..255, and gives logits (B, H, W, C).
+    It takes images (B, H, W, bands) in the units of its data (`image_format`) and gives
+    logits (B, H, W, C).
 
     Raises UserError when there is none, when the file is damaged, and when it holds
     code or names anything else than stock layers (`kerasseg.files.untrusted`): such a
@@ -104,6 +105,17 @@ def image_format(path: str | Path) -> ImageFormat:
             f"({type(error).__name__}: {error}). Copy it again from where the run was "
             "trained."
         ) from error
+
+
+def require_kind(run: Path, records: str | Path, found: ImageFormat) -> None:
+    """Raises UserError where records hold images of other bands or another type than
+    the network of a run takes."""
+    known = image_format(run)
+    if not known.same_kind(found):
+        raise UserError(
+            f"Run {run} takes {known}; the records {records} hold {found}. Prepare "
+            "them with the same bands and type, or choose other records."
+        )
 
 
 def settings(path: str | Path) -> Config:

@@ -10,8 +10,9 @@ import numpy as np
 
 from kerasseg import UserError, runs
 from kerasseg.console import start_tensorflow
-from kerasseg.drawing import pictures, plots
+from kerasseg.drawing import bands, pictures, plots
 from kerasseg.files import atomic
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def evaluate(
     with split, samples, size (height and width, pixels) and matrix (the confusion
     matrix, rows true).
 
-    Raises UserError when the classes of run and records differ, when the split is
-    unknown or empty, when batch is below 1, and when trimap is not 0 or a finite number
-    of pixels above it.
+    Raises UserError when the classes, bands or types of run and records differ, when
+    the split is unknown or empty, when batch is below 1, and when trimap is not 0 or a
+    finite number of pixels above it.
     """
     if batch < 1:
         raise UserError(f"--batch must be above 0, got {batch}.")
@@ -61,6 +62,8 @@ def evaluate(
             f"records {records} have {', '.join(described.taxonomy.names)}. Prepare "
             "the records with the run's taxonomy."
         )
+    images = runs.image_format(run)
+    runs.require_kind(run, records, described.image_format)
     size = network_size(network)
     known = described.split(split)
     same = (known.height, known.width) == size
@@ -71,7 +74,9 @@ def evaluate(
         size=(0, 0) if same else size,
         instances=known.instances,
     )
-    counts, sheets = score(network, dataset, taxonomy, flip, crf, trimap)
+    counts, sheets = score(
+        network, dataset, taxonomy, flip, crf, trimap, image_format=images
+    )
     total = counts.matrices.sum(axis=0)
     result = {"split": split, "samples": len(counts.matrices), "size": list(size)}
     result |= {"trimap_pixels": trimap} if trimap else {}
@@ -95,8 +100,11 @@ def score(
     crf: bool = False,
     trimap: float = 0.0,
     shown: int = 6,
+    image_format: ImageFormat = RGB,
 ) -> tuple[SplitScores, dict[str, np.ndarray]]:
     """Runs a network over batches of `kerasseg.data.pipeline`; options as `evaluate`.
+
+    image_format: what the images are; sheets show its display bands.
 
     Returns the counts of every image, and contact sheets, uint8 RGB (H, W, 3):
     "examples", and "worst" with the images of the lowest mIoU, `shown` images each.
@@ -120,7 +128,9 @@ def score(
             if crf:
                 from kerasseg.crf import dense_crf
 
-                probabilities = dense_crf(probabilities, image)
+                probabilities = dense_crf(
+                    probabilities, image, image_format=image_format
+                )
             ids = np.argmax(probabilities, axis=-1).astype(np.uint8)
             counts.add(label, ids, probabilities, instance)
             quality = float(metrics.scores(counts.matrices[-1])["miou"])
@@ -133,9 +143,9 @@ def score(
                 worst = sorted([*worst, sample], key=lambda item: item[:2])[:shown]
     if not kept:
         raise UserError("Nothing to score: the split has no samples.")
-    sheets = {"examples": _sheet(kept[:shown], taxonomy)}
+    sheets = {"examples": _sheet(kept[:shown], taxonomy, image_format)}
     if worst:
-        sheets["worst"] = _sheet(worst, taxonomy)
+        sheets["worst"] = _sheet(worst, taxonomy, image_format)
     return counts, sheets
 
 
@@ -165,9 +175,10 @@ def table(result: dict[str, Any], names: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _sheet(samples, taxonomy) -> np.ndarray:
+def _sheet(samples, taxonomy, image_format) -> np.ndarray:
     rows, titles = [], []
-    for quality, number, image, label, ids in samples:
+    for quality, number, pixels, label, ids in samples:
+        image = bands.shown(pixels, image_format)
         truth = pictures.overlay(image, label, taxonomy)
         seen = pictures.overlay(image, ids, taxonomy)
         rows.append([image, truth, seen, pictures.error_map(label, ids)])

@@ -44,13 +44,6 @@ class Images:
     input_range: InputRange | None = None
     bands: tuple[str, ...] = ()
 
-    def names(self, channels: int) -> tuple[str, ...]:
-        """The names of `channels` bands."""
-        if self.bands:
-            return self.bands
-        known = {3: RGB_BANDS, 1: GRAY_BANDS}
-        return known.get(channels, tuple(f"band_{n + 1}" for n in range(channels)))
-
 
 _PICTURES = Images()
 _IMAGES: ContextVar[Images] = ContextVar("images", default=_PICTURES)
@@ -84,6 +77,18 @@ def images(
         yield
     finally:
         _IMAGES.reset(token)
+
+
+def names_of(bands: Sequence[str], shape: Sequence[int]) -> tuple[str, ...]:
+    """The names of the bands of an image (..., bands), also where none are given.
+
+    >>> names_of((), (64, 64, 1)), names_of((), (64, 64, 2))
+    (('gray',), ('band_1', 'band_2'))
+    """
+    if bands:
+        return tuple(bands)
+    known = {3: RGB_BANDS, 1: GRAY_BANDS}
+    return known.get(shape[-1], tuple(f"band_{n + 1}" for n in range(shape[-1])))
 
 
 def scaled(
@@ -132,7 +137,7 @@ def scaled(
         image, *_ = _clipped(image, found)
         scale = (255 * np.asarray(scale)).tolist()
     if np.ndim(scale) or np.ndim(offset):
-        names = source.names(channels)
+        names = names_of(source.bands, image.shape)
         scale, offset = (_by_colour(n, names) for n in (scale, offset))
         if len(scale) > channels:
             image = layers.Concatenate(dtype="float32")([image] * 3)
@@ -158,7 +163,7 @@ def stem_kernel(kernel: np.ndarray, channels: int, bands: int) -> np.ndarray:
     """
     if kernel.shape[2] != 3:
         return kernel
-    names = _IMAGES.get().names(bands)
+    names = names_of(_IMAGES.get().bands, (bands,))
     if set(RGB_BANDS) <= set(names):
         made = np.zeros((*kernel.shape[:2], channels, kernel.shape[3]), kernel.dtype)
         for colour, name in enumerate(RGB_BANDS):

@@ -1,0 +1,55 @@
+"""Whether the labels of records can teach and judge anything at all."""
+
+from __future__ import annotations
+
+from kerasseg import UserError
+from kerasseg.data.format.description import Description
+
+
+def check(records: Description, train: str, val: str) -> list[str]:
+    """Looks at the counts of the two splits before the first step.
+
+    Returns:
+        A line of warning for classes that one of the splits never has.
+
+    Raises:
+        UserError: where there is one class only, or a split has no labelled pixel, or
+            those of one class only: a network that always says it would score 1.0.
+    """
+    names, path = records.taxonomy.names, records.path
+    if len(names) < 2:
+        raise UserError(
+            f"Records {path} have one class, '{names[0]}', and nothing to tell it from."
+            " Is the background missing, or stored as ignore? Look at the masks with "
+            "python -m kerasseg.doctor, and prepare again with two classes or more."
+        )
+    seen = {name: _seen(records, name) for name in dict.fromkeys((train, val))}
+    for split, classes in seen.items():
+        if not classes:
+            raise UserError(
+                f"The split '{split}' of {path} has no labelled pixel: all are ignored."
+                " Look at its masks with python -m kerasseg.doctor, and prepare again."
+            )
+        if len(classes) == 1:
+            raise UserError(
+                f"All labelled pixels of the split '{split}' of {path} are of the class"
+                f" '{names[classes[0]]}', and there is nothing to tell it from. Look at"
+                " its masks with python -m kerasseg.doctor, or divide the images anew."
+            )
+    lines = []
+    for split, other, so in (
+        (val, train, "their scores will not be known"),
+        (train, val, "they cannot be learnt"),
+    ):
+        missing = [names[c] for c in seen[other] if c not in seen[split]]
+        if missing:
+            lines.append(
+                f"Warning: the split '{split}' never has {', '.join(missing)}, which "
+                f"'{other}' has: {so}."
+            )
+    return lines
+
+
+def _seen(records: Description, split: str) -> list[int]:
+    """The classes that have pixels."""
+    return [c for c, count in enumerate(records.split(split).pixels) if count]
