@@ -4,7 +4,7 @@ import functools
 import inspect
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, fields, make_dataclass
+from dataclasses import dataclass, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,8 @@ from kerasseg import UserError
 from kerasseg.console import command
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.preparing import AND
+from kerasseg.data.preparing.classes import ClassChoice, choose, refuse_one_class
+from kerasseg.data.preparing.division import OWN, Division, check, divide
 from kerasseg.files import remote
 from kerasseg.taxonomy import Taxonomy
 
@@ -49,17 +51,6 @@ def run(argv: list[str], command: str, engine: Callable | None = None) -> None:
         command,
         engine,
     )
-
-
-@dataclass(frozen=True)
-class Division:
-    """How train and val are divided: options of a source that does not do so itself."""
-
-    split_by: Literal["source", "sequence"] = "source"
-    """sequence: divides train and val anew; frames of a drive or video stay in one."""
-    val_share: float = 0.2
-    """Share of the samples for val, by sequence. Also divides a source that has no val;
-    0: never."""
 
 
 @dataclass(frozen=True)
@@ -107,28 +98,43 @@ def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
         (part[0], *_parse_source(part[0], part[1:], last=part is parts[-1]))
         for part in parts
     ]
-    return [(name, load) for name, load, _ in parsed], parsed[-1][2]
+    target = parsed[-1][2]
+    return [(name, functools.partial(load, target)) for name, load, _ in parsed], target
+
+
+FROM_OTHERS = {"val_share", "on_error"}
+"""What `load` of an adapter may take that is no flag of its own: it is given what
+`Division` and `Target` say."""
 
 
 def _parse_source(name: str, flags: list[str], last: bool) -> tuple[Callable, Any]:
-    """A function that loads the source, and of the last source its Target, else None.
+    """A function of the Target that loads the source; of the last source its Target,
+    else None.
 
-    A source is asked for what `load` of its adapter takes, then for its Division.
+    A source is asked for what `load` of its adapter takes, then for its Division and
+    its ClassChoice.
     """
     load = adapter(name)
+    signature = inspect.signature(load)
+    taken = FROM_OTHERS & set(signature.parameters)
 
     @functools.wraps(load)  # tyro reads the options off the signature of `load`
     def later(*args: Any, **options: Any) -> Callable:
         return functools.partial(_loaded, load, *args, **options)
+
+    own = [p for p in signature.parameters.values() if p.name not in FROM_OTHERS]
+    later.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
 
     def flat(
         kind: Any, **options: Any
     ) -> Any:  # flags without the name of their group before them
         return Annotated[kind, tyro.conf.arg(name="", **options)]
 
-    asked: dict[str, Any] = {"source": flat(Callable, constructor=later)}
-    if "val_share" not in inspect.signature(load).parameters:
-        asked["division"] = flat(Division)
+    asked: dict[str, Any] = {
+        "source": flat(Callable, constructor=later),
+        "division": flat(Division),
+        "classes": flat(ClassChoice),
+    }
     if last:
         asked["target"] = flat(Target)
     answers = tyro.cli(
@@ -138,9 +144,9 @@ def _parse_source(name: str, flags: list[str], last: bool) -> tuple[Callable, An
         description=(inspect.getdoc(load) or "").split("Args:")[0].rstrip(),
         config=(tyro.conf.FlagCreatePairsOff,),
     )
-    source = answers.source
-    if "division" in asked:
-        source = functools.partial(_divided, name, source, answers.division)
+    source = functools.partial(
+        _as_asked, name, answers.source, taken, answers.division, answers.classes
+    )
     return source, answers.target if last else None
 
 
@@ -153,15 +159,34 @@ def _loaded(load: Callable, *args: Any, **options: Any) -> tuple[Taxonomy, dict]
     return load(*map(local, args), **{k: local(v) for k, v in options.items()})
 
 
-def _divided(name: str, load: Callable, division: Division) -> tuple[Taxonomy, dict]:
-    """What `load` gives, with train and val divided by sequence if need be."""
-    from kerasseg.data.preparing.by_sequence import divide_by_sequence
+def _as_asked(
+    name: str,
+    load: Callable,
+    taken: set[str],
+    division: Division,
+    choice: ClassChoice,
+    target: Target,
+) -> tuple[Taxonomy, dict]:
+    """What `load` gives, with the classes that are chosen and divided as asked.
 
-    taxonomy, splits = load()
-    without_val = "train" in splits and "val" not in splits
-    divisible = without_val and splits["train"].sequence is not None
-    if division.split_by == "sequence" or (divisible and division.val_share):
-        splits = divide_by_sequence(splits, division.val_share, name)
+    taken: which of `FROM_OTHERS` it takes.
+    """
+    check(division)
+    options: dict[str, Any] = {}
+    if "on_error" in taken:
+        options["on_error"] = target.on_error
+    if "val_share" in taken:
+        if division.anew:
+            options["val_share"] = 0.0
+        elif division.val_share != OWN:
+            options["val_share"] = division.val_share
+            division = replace(division, val_share=OWN)
+    taxonomy, splits = load(**options)
+    if division.anew or "val_share" not in taken:
+        splits = divide(splits, division, name)
+    taxonomy, splits = choose(taxonomy, splits, choice)
+    if target.taxonomy == "own":
+        refuse_one_class(name, taxonomy, choice)
     return taxonomy, splits
 
 

@@ -1,13 +1,10 @@
-"""Train and val by sequence; several sources as one."""
+"""Several sources as one, and classes mapped."""
 
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from kerasseg.data.preparing.by_sequence import divide_by_sequence
 from kerasseg.data.preparing.join import join, map_classes
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
@@ -28,46 +25,6 @@ def frames(**lengths):
     entries = [f"{name}_{i}" for name, n in lengths.items() for i in range(n)]
     return Samples(entries, read, sequence)
 
-
-@settings(deadline=None, max_examples=25)
-@given(st.lists(st.integers(1, 40), min_size=2, max_size=9), st.floats(0.01, 0.99))
-def test_sequences_stay_together(lengths, share):
-    samples = frames(**{f"s{i}": n for i, n in enumerate(lengths)})
-    splits = divide_by_sequence({"train": samples}, share)
-    train, val = splits["train"].entries, splits["val"].entries
-    assert sorted([*train, *val]) == sorted(samples.entries)
-    assert not {sequence(e) for e in train} & {sequence(e) for e in val}
-    missed = abs(len(val) - share * sum(lengths))
-    assert missed <= max(lengths)
-
-
-def test_train_and_val_are_pooled_and_test_is_kept():
-    splits = {"train": frames(a=8, b=1), "val": frames(c=1), "test": frames(d=3)}
-    divided = divide_by_sequence(splits, 0.1)
-    assert {split: len(samples) for split, samples in divided.items()} == {
-        "train": 9,
-        "val": 1,
-        "test": 3,
-    }
-    assert divided == divide_by_sequence(splits, 0.1)
-    assert list(divide_by_sequence(splits, 0)) == ["train", "test"]
-
-
-def test_one_long_sequence_does_not_take_all():
-    divided = divide_by_sequence({"train": frames(a=100, b=90)}, 0.1)
-    assert {sequence(e) for e in divided["val"].entries} == {"b"}
-
-
-def test_what_cannot_be_divided():
-    with pytest.raises(ValueError, match=r"ulm has one sequence \(a\) and cannot"):
-        divide_by_sequence({"train": frames(a=3)}, 0.2, "ulm")
-    with pytest.raises(ValueError, match="ulm does not tell which frames"):
-        divide_by_sequence({"train": Samples(["a"], read)}, 0.2, "ulm")
-    with pytest.raises(ValueError, match="--val-share must be at least 0"):
-        divide_by_sequence({"train": frames(a=3)}, 1.0)
-
-
-# --- several sources ------------------------------------------------------------------
 
 TWO = Taxonomy.named(["one", "two"])
 

@@ -1,0 +1,157 @@
+"""Chooses classes of a source: some kept, some left to ignore, some made one.
+
+Works on any source, by a table from old ids to new ones. Object ids stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kerasseg import UserError
+from kerasseg.data.preparing.join import map_classes
+from kerasseg.data.reading.names import nearest
+from kerasseg.data.sample import Samples
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+REST = "*"
+"""In --merge: all classes that are named nowhere else."""
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """Which classes are written. Merging comes first, so that --keep and --drop may
+    name a class that it makes."""
+
+    merge: tuple[str, ...] = ()
+    """Classes to make one of: --merge NEW=A,B,C; NEW='*': all that are named nowhere
+    else, as in --merge rest='*' --keep rest car."""
+    keep: tuple[str, ...] = ()
+    """Classes to write; pixels of all others are ignored."""
+    drop: tuple[str, ...] = ()
+    """Classes whose pixels are ignored."""
+
+
+def choose(
+    taxonomy: Taxonomy, splits: dict[str, Samples], choice: ClassChoice
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """The source with the classes that are chosen, in the order it has them.
+
+    A merged class stands where the first of its parts stood, in the colour of the one
+    that is named first.
+
+    Raises UserError for names that are no class, and for flags that do not fit.
+    """
+    if choice == ClassChoice():
+        return taxonomy, splits
+    chosen, table, line = lookup_table(taxonomy, choice)
+    _, mapped = map_classes((taxonomy, splits), table, chosen)
+    return chosen, {
+        split: replace(samples, source={**samples.source, "classes": {"line": line}})
+        for split, samples in mapped.items()
+    }
+
+
+def lookup_table(
+    taxonomy: Taxonomy, choice: ClassChoice
+) -> tuple[Taxonomy, np.ndarray, str]:
+    """The classes, (256,) uint8 new id of each old one, and what is said of it.
+
+    Raises UserError as `choose` does.
+    """
+    merged = _merged(taxonomy.names, choice)
+    new_name = {part: new for new, parts in merged.items() for part in parts}
+    names = list(dict.fromkeys(new_name.get(name, name) for name in taxonomy.names))
+    if choice.keep and choice.drop:
+        raise UserError("--keep and --drop say the same in two ways. Give one of them.")
+    for flag, asked in ("--keep", choice.keep), ("--drop", choice.drop):
+        for name in asked:
+            _known(name, names, flag)
+    if choice.keep:
+        left = [name for name in names if name in choice.keep]
+    else:
+        left = [name for name in names if name not in choice.drop]
+    ignored = [name for name in names if name not in left]
+    if not left:
+        raise UserError("--drop leaves no class. Leave two or more.")
+    table = np.full(256, IGNORE, np.uint8)
+    for old, name in enumerate(taxonomy.names):
+        if new_name.get(name, name) in left:
+            table[old] = left.index(new_name.get(name, name))
+    colours = dict(zip(taxonomy.names, taxonomy.colours, strict=True))
+    colours |= {new: colours[parts[0]] for new, parts in merged.items()}
+    said = [f"{new} is {', '.join(parts)}" for new, parts in merged.items()]
+    said += [f"ignored are {_some(ignored)}"] if ignored else []
+    line = f"Classes: {len(left)} of {taxonomy.num_classes}; {'; '.join(said)}."
+    chosen = Taxonomy(tuple(left), tuple(colours[name] for name in left))
+    return chosen, table, line
+
+
+def _merged(names: Sequence[str], choice: ClassChoice) -> dict[str, list[str]]:
+    """The parts of each new class."""
+    merged: dict[str, list[str]] = {}
+    of: dict[str, str] = {}
+    rest = ""
+    for text in choice.merge:
+        new, equals, parts = text.partition("=")
+        listed = [part.strip() for part in parts.split(",") if part.strip()]
+        new = new.strip()
+        if not (new and equals and listed):
+            raise UserError(f"Expected --merge NEW=A,B,C, got '{text}'.")
+        if new in merged or new == rest:
+            raise UserError(f"--merge makes {new} twice. Write all its parts at once.")
+        if listed == [REST]:
+            rest = new
+            continue
+        for part in listed:
+            _known(part, names, "--merge")
+            if part in of:
+                raise UserError(f"--merge puts {part} into {of[part]} and into {new}.")
+            of[part] = new
+        merged[new] = list(dict.fromkeys(listed))
+    if rest:
+        used = set(of) | {name for name in (*choice.keep, *choice.drop) if name != rest}
+        merged[rest] = [name for name in names if name not in used]
+        if not merged[rest]:
+            raise UserError(f"--merge {rest}='*': every class is named elsewhere.")
+    for new, parts in merged.items():
+        if new in names and new not in parts and new not in of:
+            raise UserError(
+                f"--merge {new}=...: {new} is a class already. Name it among the "
+                f"parts ({new}={new},{','.join(parts)}), or choose another name."
+            )
+    return merged
+
+
+def _known(name: str, names: Sequence[str], flag: str) -> None:
+    if name in names:
+        return
+    close = nearest(name, names)
+    hint = f" The nearest is {close}." if close else f" Classes: {_some(names)}."
+    raise UserError(f"{flag} {name}: no class is called that.{hint}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (
+        f" and {len(names) - 12}" if len(names) > 12 else ""
+    )
+
+
+def refuse_one_class(name: str, taxonomy: Taxonomy, choice: ClassChoice) -> None:
+    """Raises UserError, with the cause, for a source that ends with one class."""
+    if taxonomy.num_classes > 1:
+        return
+    only = taxonomy.names[0]
+    cause = (
+        "--keep, --drop and --merge leave no other. Keep one more, or make the others "
+        "one with --merge rest='*'"
+        if choice != ClassChoice()
+        else "Every pixel of its masks means this one, or is ignored. If masks hold 0 "
+        "and 255, probabilities or transparency, say so (--binary, --threshold, "
+        "--alpha); if black means background, name it in the legend"
+    )
+    raise UserError(
+        f"{name} ends with one class, {only}: there is nothing to learn. {cause}."
+    )
