@@ -188,9 +188,10 @@ def describe(path: str | Path) -> Description:
 
 def _image_format(values: dict) -> ImageFormat:
     """Raises KeyError or TypeError where the entry `image` is missing or wrong."""
-    if values["format"] == FORMAT:
-        return ImageFormat.from_json(values["image"])
-    return ImageFormat.from_json(values.get("image"))
+    image = values.get("image")
+    if image is None and values["format"] == FORMAT:
+        raise KeyError("image")
+    return ImageFormat.from_json(image)
 
 
 def _describe_remote(path: str | Path) -> Description:

@@ -110,10 +110,11 @@ def _decode(
 def _decode_raw(example: dict, image_format: ImageFormat) -> tf.Tensor:
     """The reshape is what finds bytes that are too few, or of another number of bands;
     the name of the type what it cannot."""
-    same = tf.debugging.assert_equal(
-        example["image/type"], image_format.type, "The image is of another type"
+    same = tf.debugging.Assert(
+        example["image/type"] == image_format.type,
+        [f"its image is not of {image_format.type}, but of", example["image/type"]],
     )
-    with tf.control_dependencies([same] if same is not None else []):
+    with tf.control_dependencies([] if same is None else [same]):
         plain = tf.io.decode_compressed(example[IMAGE], "ZSTD")
     size = example["image/height"], example["image/width"]
     numbers = tf.io.decode_raw(plain, tf.as_dtype(image_format.type))
