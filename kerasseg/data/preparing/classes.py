@@ -95,8 +95,8 @@ def _merged(names: Sequence[str], choice: ClassChoice) -> dict[str, list[str]]:
     of: dict[str, str] = {}
     rest = ""
     for text in choice.merge:
-        new, equals, parts = text.partition("=")
-        listed = [part.strip() for part in parts.split(",") if part.strip()]
+        new, equals, after = text.partition("=")
+        listed = [part.strip() for part in after.split(",") if part.strip()]
         new = new.strip()
         if not (new and equals and listed):
             raise UserError(f"Expected --merge NEW=A,B,C, got '{text}'.")

@@ -204,7 +204,8 @@ def _group(
                 "--split-by sequence; its own splits are taken then. Or name groups "
                 "with --group-by."
             )
-        return lambda split, e: pools[split].sequence(e), "sequences"
+        sequences = {s: x.sequence for s, x in pools.items() if x.sequence}
+        return lambda split, e: sequences[split](e), "sequences"
     return lambda split, e: id_of(pools[split], e), "images"
 
 

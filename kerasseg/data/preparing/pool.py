@@ -36,19 +36,18 @@ def pooled(
     first = next(iter(pools.values()))
     if len(pools) == 1:
         return replace(first, entries=[entry for _, entry in entries])
-    known = all(samples.id for samples in pools.values())
-    used = [{id_of(x, e) for e in x.entries} for x in pools.values() if known]
-    prefix = bool(used) and bool(used[0] & used[1])
-    told = all(samples.sequence for samples in pools.values())
+    ids = {s: x.id for s, x in pools.items() if x.id}
+    sequences = {s: x.sequence for s, x in pools.items() if x.sequence}
+    known = len(ids) == len(pools)
+    used = [{ids[s](e) for e in x.entries} for s, x in pools.items() if known]
+    prefix = known and bool(set.intersection(*used))
     return replace(
         first,
         entries=entries,
         read=partial(_read, {s: x.read for s, x in pools.items()}, prefix),
-        id=partial(_name, {s: x.id for s, x in pools.items()}, prefix)
-        if known
-        else None,
-        sequence=partial(_name, {s: x.sequence for s, x in pools.items()}, False)
-        if told
+        id=partial(_name, ids, prefix) if known else None,
+        sequence=partial(_name, sequences, False)
+        if len(sequences) == len(pools)
         else None,
     )
 

@@ -44,7 +44,7 @@ def split_of(name: str) -> str:
     return "" if word in SHORT else NAMES.get(word, "")
 
 
-def named(splits: dict[str, object]) -> dict[str, str]:
+def named(splits: Iterable[str]) -> dict[str, str]:
     """Our name of each split of a source: train, val and test, else its own.
 
     A source with one split of another name (CVAT's "default") is all train.
