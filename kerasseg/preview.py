@@ -73,8 +73,7 @@ def draw(asked: Preview) -> tuple[bytes, str]:
     from kerasseg.drawing import bands, pictures
 
     described = records.describe(asked.records)
-    image_format = described.image_format
-    chosen = bands.chosen_bands(asked.bands, image_format)
+    image_format = bands.displaying(asked.bands, described.image_format)
     policy, note = augment.applicable(POLICIES[asked.policy], image_format)
     batches = pipeline.batches(
         asked.records,
@@ -98,7 +97,7 @@ def draw(asked: Preview) -> tuple[bytes, str]:
     images, labels = ops.convert_to_numpy(images), ops.convert_to_numpy(labels)
     cells = []
     for image, label in zip(images, labels, strict=True):
-        drawn = bands.shown(image, image_format, chosen)
+        drawn = bands.shown(image, image_format)
         overlay = pictures.overlay(drawn, label, described.taxonomy, alpha=0.6)
         cells += [drawn, overlay]
     rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]

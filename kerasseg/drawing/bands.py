@@ -5,6 +5,8 @@ Only what people look at is made here; networks get the numbers as they are.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -17,20 +19,15 @@ ENOUGH = 1_000_000
 """Pixels from which the percentiles of a picture of its own are counted."""
 
 
-def shown(
-    image: ArrayLike,
-    image_format: ImageFormat = RGB,
-    bands: tuple[int, int, int] | None = None,
-) -> np.ndarray:
-    """An image as a picture: uint8 RGB (H, W, 3).
+def shown(image: ArrayLike, image_format: ImageFormat = RGB) -> np.ndarray:
+    """An image as a picture, its three bands to display: uint8 RGB (H, W, 3).
 
-    RGB and gray of 8 bits keep their values; RGB is the same array. Of other images
-    three bands are shown, each from black at its percentile 0.5 to white at 99.5. The
-    percentiles are the data set's, or the image's own where there are no statistics,
-    without pixels that are 0 in all bands (no data).
+    RGB and gray of 8 bits keep their values; RGB is the same array. Bands of other
+    images go from black at the percentile 0.5 to white at 99.5. The percentiles are the
+    data set's, or the image's own where there are no statistics, without pixels that
+    are 0 in all bands (no data).
 
     image: (H, W, C) in the numbers of the data; augmented ones may be float.
-    bands: numbers from 0, for red, green and blue; default `image_format.display`.
 
     Raises UserError for an image that has not the format's bands.
     """
@@ -40,9 +37,9 @@ def shown(
             f"Expected an image (H, W, {image_format.channels}) of {image_format}, got "
             f"{image.shape}."
         )
-    if image_format.is_rgb8 and bands is None:
-        return image if image.dtype == np.uint8 else _bytes(image)
-    bands = bands or image_format.display
+    bands = image_format.display
+    if image_format.is_rgb8 and bands == RGB.display:
+        return _bytes(image)
     chosen = image[..., list(bands)]
     if image_format.is_picture:
         return _bytes(chosen)
@@ -51,25 +48,26 @@ def shown(
     return _bytes((chosen - low) * (255 / (high - low)))
 
 
-def chosen_bands(text: str, image_format: ImageFormat) -> tuple[int, int, int] | None:
-    """The bands that --bands names: "nir,red,green", "4,1,2" or a single one as gray.
+def displaying(text: str, image_format: ImageFormat) -> ImageFormat:
+    """The format with other bands to display, as --bands names them: "nir,red,green",
+    "4,1,2", or a single one as gray. "" changes nothing.
 
-    Numbers count from 1, as GDAL and QGIS count. A name that is a number is a name.
-    Returns numbers from 0; None for "", so for the bands that the format shows.
+    Numbers count from 1, as those of GDAL and QGIS do. A name that is a number is a
+    name.
 
     Raises UserError for bands that are not there and for any count but one or three.
     """
     if not text.strip():
-        return None
+        return image_format
     words = [word.strip() for word in text.split(",")]
     if len(words) not in (1, 3):
         raise UserError(
-            f"--bands: expected one band, or three for red, green and blue with commas "
+            "--bands: expected one band, or three for red, green and blue with commas "
             f"between, got '{text}'. The images have {image_format}."
         )
     numbers = [_number(word, image_format) for word in words]
     red, green, blue = numbers * (3 // len(numbers))
-    return red, green, blue
+    return replace(image_format, display=(red, green, blue))
 
 
 def _number(word: str, image_format: ImageFormat) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasseg import UserError
-from kerasseg.drawing.bands import chosen_bands, shown
+from kerasseg.drawing.bands import displaying, shown
 from kerasseg.image_format import GRAY, RGB, BandStatistics, ImageFormat
 
 FOUR = ImageFormat.of(("blue", "green", "red", "nir"), "uint16")
@@ -17,7 +17,7 @@ def test_pictures_keep_their_values(rng):
     assert np.array_equal(gray, np.repeat(image[..., :1], 3, -1))
     moved = shown(image.astype("float32") + 0.4, RGB)
     assert moved.dtype == np.uint8 and np.array_equal(moved, image)
-    red = shown(image, RGB, (0, 0, 0))
+    red = shown(image, displaying("red", RGB))
     assert np.array_equal(red, np.repeat(image[..., :1], 3, -1))
 
 
@@ -27,7 +27,7 @@ def test_bands_are_stretched_by_the_percentiles_of_the_records():
     image = np.tile(np.uint16([0, 100, 202, 810]), (2, 2, 1))
     # red is band 2: (202 - 200) / 2; green (100 - 100) / 2; blue 0.
     assert shown(image, image_format)[0, 0].tolist() == [1, 0, 0]
-    assert shown(image, image_format, (3, 3, 3))[0, 0].tolist() == [255] * 3
+    assert shown(image, displaying("nir", image_format))[0, 0].tolist() == [255] * 3
     assert shown(image + np.uint16(51), image_format)[0, 0].tolist() == [26, 26, 26]
 
 
@@ -56,12 +56,12 @@ def test_not_finite_constant_and_empty_images_are_drawn():
 
 def test_bands_are_chosen_by_name_or_by_number_from_1():
     assert FOUR.display == (2, 1, 0)
-    assert chosen_bands("", FOUR) is None
-    assert chosen_bands("NIR, red,green", FOUR) == (3, 2, 1)
-    assert chosen_bands("4,3,2", FOUR) == (3, 2, 1)
-    assert chosen_bands("nir", FOUR) == (3, 3, 3)
+    assert displaying("", FOUR) is FOUR
+    assert displaying("NIR, red,green", FOUR).display == (3, 2, 1)
+    assert displaying("4,3,2", FOUR).display == (3, 2, 1)
+    assert displaying("nir", FOUR).display == (3, 3, 3)
     named = ImageFormat.of(("8", "4", "3"), "uint16")
-    assert chosen_bands("4,3,8", named) == (1, 2, 0)
+    assert displaying("4,3,8", named).display == (1, 2, 0)
     for wrong, message in (
         ("red,nir", "one band, or three"),
         ("0", "no band '0'.*from 1 to 4"),
@@ -69,6 +69,6 @@ def test_bands_are_chosen_by_name_or_by_number_from_1():
         ("swir,red,green", r"no band 'swir'. The images have 4 bands \(blue"),
     ):
         with pytest.raises(UserError, match=message):
-            chosen_bands(wrong, FOUR)
+            displaying(wrong, FOUR)
     with pytest.raises(UserError, match=r"\(H, W, 4\).*got \(5, 5, 3\)"):
         shown(np.zeros((5, 5, 3), "uint16"), FOUR)
