@@ -11,6 +11,7 @@ def test_right_records_and_damaged_ones(shared_records, tmp_path, capsys):
     folder = shutil.copytree(shared_records, tmp_path / "r")
     records.main(["verify", str(folder)])
     shown = capsys.readouterr().out
+    assert "images: 3 bands (red, green, blue) of uint8" in shown
     assert "train: 10 samples in 8 shards" in shown and "val: 5 samples" in shown
     shard = next(folder.glob("val-00002*"))
     stored = bytearray(shard.read_bytes())

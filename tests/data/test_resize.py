@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasseg.data.resize import resize_image, resize_label
+from kerasseg.inference.litert import stretched
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
@@ -32,3 +34,26 @@ def test_shrinking_averages_over_the_pixels_it_drops():
     # At the left and right edge half of the triangle filter is cut off.
     assert (small[:, 1:-1] == 100).all()
     assert np.abs(small.astype(int) - 100).max() <= 5
+
+
+@pytest.mark.parametrize("type", ["uint16", "int16", "float32"])
+def test_any_type_stays_and_devices_see_the_same(type, rng):
+    for bands, size, target in (1, (9, 14), (9, 14)), (5, (31, 8), (7, 33)):
+        image = (rng.standard_normal((*size, bands)) * 2e4).astype(type)
+        got = resize_image(image, target).numpy()
+        assert got.dtype == type and got.shape == (*target, bands)
+        assert got.min() >= image.min() and got.max() <= image.max()
+        if size == target:
+            np.testing.assert_array_equal(got, image)
+        np.testing.assert_array_equal(stretched(image, *target), got)
+
+
+def test_whole_numbers_are_rounded_and_floats_are_not():
+    # By hand, as above: 0, 0.25, 0.75 and 1 of the way from one to the other.
+    for type, pair, expected in (
+        ("uint16", (65533, 65535), [65533, 65534, 65534, 65535]),  # .5 to the even one
+        ("int16", (-32768, 32767), [-32768, -16384, 16383, 32767]),
+        ("float32", (-1.5, 0.5), [-1.5, -1.0, 0.0, 0.5]),
+    ):
+        image = np.array(pair, type).reshape(1, 2, 1)
+        assert resize_image(image, (1, 4)).numpy().ravel().tolist() == expected

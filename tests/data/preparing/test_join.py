@@ -1,65 +1,50 @@
-"""Several sources as one, and classes mapped."""
-
-import pickle
+"""Sources of other bands and types: joined where they fit, named where they do not."""
 
 import numpy as np
 import pytest
 
-from kerasseg.data.preparing.join import join, map_classes
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.preparing.join import join
+from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.image_format import GRAY, RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
-
-def read(entry):
-    label = np.full((2, 3), len(entry) % 2, np.uint8)
-    image = np.zeros((2, 3, 3), np.uint8)
-    instance = np.ones((2, 3), np.uint16)
-    return Sample(entry, image, label, instance, sequence=sequence(entry))
+TAXONOMY = Taxonomy.numbered(2)
+FOUR = ImageFormat.of(("red", "green", "blue", "nir"), "uint16", nodata=0)
 
 
-def sequence(entry):
-    return entry.partition("_")[0]
+def source(image_format, encoded=b"", **options):
+    image = np.arange(6 * image_format.channels).reshape(2, 3, -1)
+    image = image.astype(image_format.type)
+    kept = Decoded.to(image, encoded)
+
+    def read(number):
+        return Sample(f"s{number}", image, np.zeros((2, 3), np.uint8), encoded=kept)
+
+    return TAXONOMY, {"train": Samples([0], read, image_format=image_format, **options)}
 
 
-def frames(**lengths):
-    entries = [f"{name}_{i}" for name, n in lengths.items() for i in range(n)]
-    return Samples(entries, read, sequence)
+def test_sources_of_one_kind_keep_it_and_what_they_understood():
+    _, splits = join(
+        [("a", source(FOUR, source={"masks": {"line": "x"}})), ("b", source(FOUR))]
+    )
+    train = splits["train"]
+    assert train.image_format == FOUR
+    assert train.source == {"a": {"masks": {"line": "x"}}}
+    assert [s.image.shape for s in train] == [(2, 3, 4)] * 2
 
 
-TWO = Taxonomy.named(["one", "two"])
+def test_other_kinds_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"a \(source 1, train\) has 4 bands.*b \(so"):
+        join([("a", source(FOUR)), ("b", source(RGB))])
+    with pytest.raises(ValueError, match=r"1 band \(gray\) of uint8.*of uint16"):
+        join([("a", source(GRAY)), ("b", source(FOUR))])
 
 
-def test_join():
-    one = (TWO, {"train": frames(a=2), "val": frames(b=1)})
-    other = (TWO, {"test": frames(c=1), "train": frames(a=1)})
-    taxonomy, splits = join([("camvid", one), ("tfds:x", other)])
-    assert taxonomy == TWO
-    assert list(splits) == ["train", "val", "test"]
-    samples = list(pickle.loads(pickle.dumps(splits["train"])))
-    assert [s.id for s in samples] == ["camvid-a_0", "camvid-a_1", "tfds-x-a_0"]
-    assert [s.sequence for s in samples] == ["camvid-a", "camvid-a", "tfds-x-a"]
-    assert samples[0].instance is None
-    _, splits = join([("camvid", one), ("camvid", one)])
-    assert [s.id for s in splits["val"]] == ["camvid1-b_0", "camvid2-b_0"]
-
-
-def test_one_source_stays_as_it_is():
-    source = (TWO, {"train": frames(a=2)})
-    assert join([("camvid", source)]) == source
-
-
-def test_other_classes_do_not_join():
-    other = (Taxonomy.named(["one", "too"]), {"train": frames(a=1)})
-    source = (TWO, {"train": frames(a=2)})
-    with pytest.raises(
-        ValueError, match=r"b has other classes than a \(2 and 2\). Add"
-    ):
-        join([("a", source), ("b", other)])
-
-
-def test_mapped():
-    table = np.full(256, 255, np.uint8)
-    table[1] = 7
-    _, splits = map_classes((TWO, {"train": frames(a=1, bb=1)}), table, TWO)
-    assert [np.unique(s.label).tolist() for s in splits["train"]] == [[7], [255]]
-    assert splits["train"].sequence is sequence
+def test_gray_beside_rgb_becomes_rgb_and_says_so():
+    _, splits = join([("a", source(GRAY, b"png")), ("b", source(RGB))])
+    gray, colour = splits["train"]
+    assert splits["train"].image_format == RGB
+    assert gray.image.shape == colour.image.shape == (2, 3, 3)
+    assert (gray.image == gray.image[..., :1]).all()
+    assert gray.encoded == b"png" and gray.encoded.pixels is gray.image
+    assert "gray images became RGB" in splits["train"].source["a"]["gray"]["line"]

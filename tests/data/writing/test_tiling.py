@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg.data.sample import Sample
+from kerasseg.data.sample import Sample, masked
 from kerasseg.data.writing.tiling import TiledSamples
 
 
@@ -49,3 +49,38 @@ def test_pieces_cover_every_pixel_and_invent_none(height, width, h, w):
 def test_the_last_piece_moves_inwards(length, starts):
     ids = [piece.id for piece in TiledSamples([sample(32, length, False)], (32, 32))]
     assert ids == (["a"] if length == 32 else [f"a-0-{start}" for start in starts])
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 7))
+def test_any_bands_and_types_and_what_is_not_valid(height, width, bands):
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((height, width, bands)).astype(np.float32)
+    valid = rng.random((height, width)) < 0.5
+    label = np.zeros((height, width), np.uint8)
+    whole = masked(Sample("a", image, label, encoded=b"x", valid=valid))
+    for piece in map(masked, TiledSamples([whole], (5, 4))):
+        if piece.id == "a":
+            continue
+        top, left = map(int, piece.id.split("-")[1:])
+        there = np.s_[top : top + 5, left : left + 4]
+        high, wide = valid[there].shape
+        np.testing.assert_array_equal(piece.image[:high, :wide], whole.image[there])
+        np.testing.assert_array_equal(piece.label[:high, :wide], whole.label[there])
+        np.testing.assert_array_equal(piece.valid[:high, :wide], valid[there])
+        assert piece.image.dtype == np.float32 and not piece.encoded
+
+
+def test_a_huge_image_is_not_copied_as_a_whole():
+    class Watched(np.ndarray):
+        largest = 0
+
+        def copy(self, *args):
+            Watched.largest = max(Watched.largest, self.size)
+            return super().copy(*args)
+
+    image = np.broadcast_to(np.uint16(7), (40_000, 50_000, 8)).view(Watched)
+    label = np.broadcast_to(np.uint8(1), (40_000, 50_000))
+    tiles = iter(TiledSamples([Sample("a", image, label)], (64, 64)))
+    assert next(tiles).image.shape == (64, 64, 8)
+    assert 0 < Watched.largest <= 64 * 64 * 8
