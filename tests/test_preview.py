@@ -7,6 +7,7 @@ import pytest
 from kerasseg import preview
 from kerasseg.data import records
 from kerasseg.data.sample import Sample
+from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -29,3 +30,30 @@ def test_preview_draws_pairs_and_names_an_unknown_policy(tmp_path, rng, capsys):
     with pytest.raises(SystemExit):
         preview.main([*flags, "--policy", "raod"])
     assert "'raod'. Known: none, flip, road, cells" in capsys.readouterr().err
+
+
+def test_preview_of_other_bands_says_what_it_leaves_out(tmp_path, rng, capsys):
+    four = ImageFormat.of(("blue", "green", "red", "nir"), "uint16")
+    samples = [
+        Sample(
+            id=str(i),
+            image=rng.integers(300, 900, (18, 24, 4)).astype("uint16"),
+            label=np.full((18, 24), i, "uint8"),
+        )
+        for i in range(2)
+    ]
+    folder, out = tmp_path / "records", tmp_path / "sheet.png"
+    taxonomy = Taxonomy.numbered(3)
+    records.write(samples, folder, "train", taxonomy=taxonomy, image_format=four)
+    flags = [str(folder), str(out), "--count", "2"]
+    preview.main([*flags, "--bands", "nir,red,green"])
+    coloured = cv2.imread(str(out))
+    preview.main([*flags, "--bands", "4"])
+    gray = cv2.imread(str(out))[40:300, 20:400]  # the first sample, without its label
+    assert gray.std() > 10 and np.ptp(gray, -1).max() == 0
+    assert np.ptp(coloured, -1).max() > 30
+    said = capsys.readouterr().out
+    assert "Policy 'road' without saturation, hue and cast" in said
+    with pytest.raises(SystemExit):
+        preview.main([*flags, "--bands", "swir"])
+    assert "--bands: no band 'swir'" in capsys.readouterr().err
