@@ -4,16 +4,16 @@ Without --run and --litert it uses the road-scene network that comes with kerass
 
 For each picture it writes NAME.png (the stored bytes are the ids, as large as the
 picture) and NAME_overlay.jpg with a legend, and for all of them contact_sheet.jpg; for
-a video or a camera NAME_overlay.mp4 with the frame rate. --litert needs ai-edge-litert,
-NumPy and OpenCV only, so it also runs on a small device.
+a video or a camera NAME_overlay.mp4 with the frame rate. Subfolders stay subfolders.
+--litert needs ai-edge-litert, NumPy, OpenCV and Pillow only, so it also runs on a small
+device.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
-import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -22,16 +22,22 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError, runs
-from kerasseg.console import command, silenced, start_tensorflow
+from kerasseg.console import command, start_tensorflow
+from kerasseg.data.reading.left_out import LeftOut
+from kerasseg.drawing import bands
 from kerasseg.files import atomic
+from kerasseg.image_format import ImageFormat
 from kerasseg.inference import inputs
+from kerasseg.inference.network_input import network_input
 from kerasseg.taxonomy import Taxonomy
 
 Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""uint8 RGB image (H, W, 3) -> uint8 ids (H, W)."""
+"""Image (H, W, C) of the network's bands and type -> uint8 ids (H, W)."""
 
 SHEET = 24
 """The largest number of pictures on the contact sheet."""
+ENDINGS = (".png", "_overlay.jpg", "_overlay.mp4")
+"""What is added to the name of a source for its results."""
 
 
 @command
@@ -39,28 +45,43 @@ def main(argv: list[str]) -> None:
     asked = _parser().parse_args(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
-    sources = [source for word in asked.inputs for source in inputs.inputs_of(word)]
+    asked_for = inputs.inputs_of(asked.inputs, asked.out)
     if not asked.run and not asked.litert:
         _choose_network(asked)
-    segment, taxonomy = _litert(asked) if asked.litert else _network(asked)
+    segment, taxonomy, image_format = (_litert if asked.litert else _network)(asked)
+    image_format = bands.displaying(asked.bands, image_format)
     sheet: list[tuple[str, np.ndarray, np.ndarray]] = []
-    failed: list[str] = []
-    for source, name in zip(sources, inputs.names(sources), strict=True):
-        target = asked.out / name
+    left_out, notes, done = LeftOut(), Counter[str](), 0
+    for file, reason in asked_for.left_out:
+        left_out.add(file, UserError(f"{file} {reason}"))
+    sources, places = asked_for.sources, asked_for.places
+    if asked.pages == "samples":
+        sources, places = inputs.page_by_page(sources, places)
+    targets = inputs.targets(sources, places, asked.out)
+    results = [t.with_name(t.name + ending) for t in targets for ending in ENDINGS]
+    inputs.refuse_replacing(sources, [*results, asked.out / "contact_sheet.jpg"])
+    for source, target in zip(sources, targets, strict=True):
         try:
             if isinstance(source, int) or inputs.is_video(source):
-                _video(source, target, segment, taxonomy, asked)
-            else:
-                drawn = _picture(source, target, segment, taxonomy, asked)
-                sheet = [*sheet, drawn] if len(sheet) < SHEET else sheet
-        except UserError as error:
-            failed.append(str(error))
-            print(f"Left out: {error}", file=sys.stderr)
+                _video(source, target, segment, taxonomy, image_format, asked)
+                done += 1
+                continue
+            pixels, left = network_input(source, image_format, asked.pages)
+        except (UserError, OSError) as error:
+            left_out.add(source, error)
+            continue
+        notes.update(left)
+        drawn = _picture(source, pixels, target, segment, taxonomy, image_format, asked)
+        sheet = [*sheet, drawn] if len(sheet) < SHEET else sheet
+        done += 1
     if sheet and not asked.litert:
         _contact_sheet(sheet, asked.out / "contact_sheet.jpg")
-    print(f"{len(sources) - len(failed)} of {len(sources)} predicted into {asked.out}")
-    if failed:
-        raise UserError(f"{len(failed)} of {len(sources)} inputs left out: {failed[0]}")
+    for note, count in notes.items():
+        print(f"{count} of {done}: {note}")
+    end = f"{done} predicted into {asked.out}"
+    if left_out:
+        raise UserError(f"{end}, {left_out}")
+    print(end)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,6 +111,20 @@ def _parser() -> argparse.ArgumentParser:
         "--tiles",
         action="store_true",
         help="cut pictures larger than the network into tiles, do not shrink them",
+    )
+    add(
+        "--pages",
+        choices=("ask", "samples", "bands"),
+        default="ask",
+        help="what the pages of a TIFF, GIF or DICOM file are: pictures of their own "
+        "(samples), or bands of one picture",
+    )
+    add(
+        "--bands",
+        default="",
+        metavar="R,G,B",
+        help="the bands that overlays show as red, green and blue, by name or number "
+        "from 1, or a single one as gray",
     )
     add(
         "--overlap",
@@ -136,7 +171,7 @@ def _choose_network(asked: argparse.Namespace) -> None:
     print(f"Network: {asked.run or asked.litert} (another one: --run or --litert)")
 
 
-def _litert(asked: argparse.Namespace) -> tuple[Segment, Taxonomy]:
+def _litert(asked: argparse.Namespace) -> tuple[Segment, Taxonomy, ImageFormat]:
     from kerasseg.inference import litert
 
     if asked.crf:
@@ -144,10 +179,10 @@ def _litert(asked: argparse.Namespace) -> tuple[Segment, Taxonomy]:
     model = litert.Model(asked.litert, asked.threads)
     overlap = _overlap(asked, (model.height, model.width))
 
-    def segment(image):
-        return model.segment(image, overlap, asked.flip)
+    def segment(pixels):
+        return model.segment(pixels, overlap, asked.flip)
 
-    return segment, model.taxonomy
+    return segment, model.taxonomy, model.image_format
 
 
 def _overlap(asked: argparse.Namespace, size: tuple[int, int]) -> int:
@@ -163,11 +198,12 @@ def _overlap(asked: argparse.Namespace, size: tuple[int, int]) -> int:
     return overlap
 
 
-def _network(asked: argparse.Namespace) -> tuple[Segment, Taxonomy]:
+def _network(asked: argparse.Namespace) -> tuple[Segment, Taxonomy, ImageFormat]:
     run = Path(asked.run)
     start_tensorflow()
     network = runs.load(run)
-    taxonomy = runs.taxonomy(run if run.is_dir() else run.parent)
+    folder = run if run.is_dir() else run.parent
+    taxonomy, image_format = runs.taxonomy(folder), runs.image_format(folder)
 
     from kerasseg.inference.class_maps import network_size, segmenter
 
@@ -177,32 +213,35 @@ def _network(asked: argparse.Namespace) -> tuple[Segment, Taxonomy]:
             f"{network.output_shape[-1]}. taxonomy.json belongs to another network."
         )
     overlap = _overlap(asked, network_size(network))
-    return segmenter(network, overlap, asked.flip, asked.crf), taxonomy
+    segment = segmenter(network, overlap, asked.flip, asked.crf, image_format)
+    return segment, taxonomy, image_format
 
 
 def _picture(
-    file: Path,
+    source: inputs.Source,
+    pixels: np.ndarray,
     target: Path,
     segment: Segment,
     taxonomy: Taxonomy,
+    image_format: ImageFormat,
     asked: argparse.Namespace,
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """Writes the label map and the overlay; returns name, picture and overlay."""
     from kerasseg.drawing import pictures, video_frames
 
-    image = inputs.read_rgb(file)
-    label = segment(image)
-    if asked.litert:  # without Pillow and matplotlib
-        drawn = video_frames.overlay(image, label, taxonomy, asked.alpha)
+    label = segment(pixels)
+    seen = bands.shown(pixels, image_format)
+    if asked.litert:  # without matplotlib
+        drawn = video_frames.overlay(seen, label, taxonomy, asked.alpha)
         shown = video_frames.captioned(drawn, taxonomy, label)
         data = cv2.imencode(".png", label)[1].tobytes()
     else:
-        drawn = pictures.overlay(image, label, taxonomy, asked.alpha)
+        drawn = pictures.overlay(seen, label, taxonomy, asked.alpha)
         shown = pictures.with_legend(drawn, taxonomy, label)
         data = pictures.label_png(label, taxonomy)
     atomic.write_bytes(target.with_name(f"{target.name}.png"), data)
     _write_jpeg(target.with_name(f"{target.name}_overlay.jpg"), shown)
-    return file.name, image, drawn
+    return Path(str(source)).name, seen, drawn
 
 
 def _video(
@@ -210,49 +249,17 @@ def _video(
     target: Path,
     segment: Segment,
     taxonomy: Taxonomy,
+    image_format: ImageFormat,
     asked: argparse.Namespace,
 ) -> None:
-    """Segments frame by frame until the end, --frames, q in the window, or Ctrl-C."""
-    from kerasseg.drawing import video_frames
+    from kerasseg.inference import video
 
-    with silenced():  # the message for a missing camera comes below, in one line
-        video = cv2.VideoCapture(source if isinstance(source, int) else str(source))
-    rate = video.get(cv2.CAP_PROP_FPS) or 25.0
-    good, frame = video.read()
-    if not good:
-        what = f"camera {source}" if isinstance(source, int) else source
+    if not image_format.is_rgb8:
         raise UserError(
-            f"{what}: no frame can be read. Is it there, a video, and whole?"
+            f"{source} is a video, RGB of 8 bits; the network takes {image_format}."
         )
-    target = target.with_name(f"{target.name}_overlay.mp4")
-    done, began, speed = 0, time.perf_counter(), 0.0
-    with atomic.replacing(target) as aside:
-        size = frame.shape[1], frame.shape[0]
-        # The name must end in .mp4 for the container to be chosen.
-        codec = cv2.VideoWriter.fourcc(*"mp4v")
-        writer = cv2.VideoWriter(str(aside), codec, rate, size)
-        try:
-            while good and (not asked.frames or done < asked.frames):
-                start = time.perf_counter()
-                image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-                label = segment(image)
-                drawn = video_frames.overlay(image, label, taxonomy, asked.alpha)
-                drawn = video_frames.captioned(drawn, taxonomy, label, speed)
-                shown = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
-                writer.write(shown)
-                if asked.show and video_frames.show(target.stem, shown):
-                    break
-                done += 1
-                now = 1 / (time.perf_counter() - start)
-                speed = now if done < 3 else 0.9 * speed + 0.1 * now
-                good, frame = video.read()
-        except KeyboardInterrupt:
-            print()  # What was seen until now is kept.
-        finally:
-            writer.release()
-            video.release()
-    seconds = max(time.perf_counter() - began, 1e-9)
-    print(f"{target}: {done} frames, {done / seconds:.1f} a second")
+    options = asked.alpha, asked.frames, asked.show
+    video.write_overlay(source, target, segment, taxonomy, *options)
 
 
 def _contact_sheet(
@@ -263,7 +270,7 @@ def _contact_sheet(
     rows, titles = [], []
     for start in range(0, len(drawn), 2):
         pair = drawn[start : start + 2]
-        rows.append([one for _, image, shown in pair for one in (image, shown)])
+        rows.append([one for _, seen, shown in pair for one in (seen, shown)])
         titles.append([text for name, _, _ in pair for text in (name, "")])
     _write_jpeg(target, pictures.contact_sheet(rows, titles, 1600))
 

@@ -263,9 +263,9 @@ def _choice(
     bands: tuple[str, ...], file: Source, options: ReadOptions
 ) -> tuple[str, ...]:
     if not all(0 <= band < len(bands) for band in options.bands):
-        asked = ", ".join(map(str, options.bands))
+        asked = ", ".join(str(band + 1) for band in options.bands)
         raise UserError(
-            f"{file} has {len(bands)} bands ({', '.join(bands)}), counted from 0, and "
+            f"{file} has {len(bands)} bands ({', '.join(bands)}), counted from 1, and "
             f"--bands asks for {asked}. Choose others."
         )
     return tuple(bands[band] for band in options.bands)

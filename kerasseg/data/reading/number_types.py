@@ -67,9 +67,8 @@ def in_kept_type(
 def valid_pixels(pixels: np.ndarray, nodata: float | None) -> np.ndarray | None:
     """(H, W) bool of (H, W, C): False where nothing was measured; None for nowhere.
 
-    NaN and infinity in any band are invalid. So is the nodata value: in all bands (the
-    rule of GDAL's masks) where it is 0 or the type is unsigned, so that it is a colour
-    of single bands too; in any band elsewhere, as -9999.
+    Invalid are NaN and infinity in any band, and the nodata value in all bands, which
+    is the rule of GDAL's masks: 0 and 255 are colours of single bands too.
     """
     valid = None
     if pixels.dtype.kind == "f":
@@ -79,9 +78,7 @@ def valid_pixels(pixels: np.ndarray, nodata: float | None) -> np.ndarray | None:
     if nodata is not None and not np.isnan(nodata):
         with np.errstate(over="ignore"):
             value = pixels.dtype.type(nodata) if pixels.dtype.kind == "f" else nodata
-        found = pixels == value
-        often = pixels.dtype.kind in "bu" or nodata == 0
-        found = found.all(-1) if often else found.any(-1)
+        found = (pixels == value).all(-1)
         if found.any():
             valid = ~found if valid is None else valid & ~found
     return valid

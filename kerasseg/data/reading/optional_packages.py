@@ -19,17 +19,26 @@ EXTRAS = {
 """Module -> what to install for it; any other comes with `kerasseg[datasets]`."""
 
 
+class MissingPackage(UserError):
+    """A package is missing. command: what installs it."""
+
+    def __init__(self, text: str, command: str) -> None:
+        super().__init__(text)
+        self.command = command
+
+
 def require(module: str, reason: object = "This dataset") -> ModuleType:
     """The imported module. reason: the file or thing that needs it.
 
-    Raises UserError that says what to install where it is missing.
+    Raises MissingPackage where it is missing.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UserError(
+        raise MissingPackage(
             f"{reason} needs the package {module.split('.')[0]} ({error}). Install "
-            f"it with: {install(module)}."
+            f"it with: {install(module)}.",
+            install(module),
         ) from error
 
 

@@ -1,0 +1,45 @@
+"""A picture file as a network of some image format takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kerasseg.data.reading import image
+from kerasseg.data.reading.fitted import fitted
+from kerasseg.image_format import RGB, ImageFormat
+
+Pages = Literal["ask", "samples", "bands"]
+"""What the pages of a file are, see `image.ReadOptions`."""
+
+
+def network_input(
+    source: Path | image.Page, image_format: ImageFormat = RGB, pages: Pages = "ask"
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(H, W, C) of the format's bands and type, and what of the file was left out.
+
+    Bit for bit what records hold of the same file.
+
+    Raises UserError for a file that cannot be read, or has other bands or another type.
+    """
+    picture = image.read(source, options_for(source, image_format, pages))
+    return fitted(picture, image_format, source), picture.notes
+
+
+def options_for(
+    source: Path | image.Page, image_format: ImageFormat, pages: Pages = "ask"
+) -> image.ReadOptions:
+    """How a picture is read for a network of this format.
+
+    Alpha is a band where the network's last band has that name. Pages are bands where
+    that alone gives the network's number of bands.
+    """
+    alpha: Literal["drop", "band"] = "drop"
+    if image_format.bands[-1] == "alpha":
+        alpha = "band"
+    head = image.header(source)
+    fit = head.pages > 1 and head.pages * len(head.bands) == image_format.channels
+    bands = pages == "bands" or (pages == "ask" and fit)
+    return image.ReadOptions(alpha=alpha, pages="bands" if bands else "ask")
