@@ -95,13 +95,17 @@ def read_legend(file: Path) -> Legend:
     """
     if not file.is_file():
         raise UserError(f"Legend {file} does not exist. Check --legend.")
-    found = _entries(file, _text(file))
+    found = _entries(file, text_of(file))
     if not found:
         raise UserError(f"Legend {file} is empty. Write one class name a line.")
     return _legend(found, file)
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """The text of a legend or a table.
+
+    Raises UserError where it is not UTF-8 (or UTF-16 with its mark).
+    """
     data = file.read_bytes()
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16")

@@ -80,8 +80,10 @@ def _plain(cell: str) -> str:
     return re.sub(r"[\s_\-.]+", "", cell).casefold()
 
 
-def _role(cell: str) -> str:
-    return next((role for role, names in HEADINGS.items() if _plain(cell) in names), "")
+def role(cell: str) -> str:
+    """What a heading says that a column holds: "id", "name", ...; "" for others."""
+    plain = _plain(cell)
+    return next((kind for kind, words in HEADINGS.items() if plain in words), "")
 
 
 def _of_columns(rows: list[Row], file: object) -> list[Entry]:
@@ -126,7 +128,7 @@ def _of_columns(rows: list[Row], file: object) -> list[Entry]:
 def _heading(rows: list[Row]) -> tuple[list[str], list[Row]]:
     """The first row where it is a heading, else [], and the rows below it."""
     (_, first), rest = rows[0], rows[1:]
-    known = [_role(cell) for cell in first]
+    known = [role(cell) for cell in first]
     numbers = any(whole(cell) is not None or colour_of(cell) for cell in first)
     if numbers or not rest:
         return [], rows
@@ -143,16 +145,15 @@ def _named(heading: list[str], columns: list[list[str]]) -> dict[str, int]:
     """The columns of a heading by role. "class" is an id where it holds numbers."""
     roles: dict[str, int] = {}
     for i, cell in enumerate(heading[: len(columns)]):
-        role = _role(cell)
+        kind = role(cell)
         numbers = all(whole(c) is not None for c in columns[i])
-        if role == "name" and numbers:
-            role = "id"
-        if role == "id" and not numbers:
-            role = "name" if all(columns[i]) else ""
-        if role and role not in roles:
-            roles[role] = i
-        elif role == "name" and _plain(cell) in ("name", "classname", "labelname"):
-            roles[role] = i
+        if kind == "name" and numbers:
+            kind = "id"
+        if kind == "id" and not numbers:
+            kind = "name" if all(columns[i]) else ""
+        better = kind == "name" and _plain(cell) in ("name", "classname", "labelname")
+        if kind and (kind not in roles or better):
+            roles[kind] = i
     if not {"r", "g", "b"} <= roles.keys():
         roles = {r: i for r, i in roles.items() if r not in "rgb"}
     return roles
@@ -185,8 +186,8 @@ def _unnamed(
 
 
 def _entry(number: int, cells: list[str], roles: dict[str, int]) -> Entry:
-    def cell(role: str) -> str:
-        place = roles.get(role, len(cells))
+    def cell(kind: str) -> str:
+        place = roles.get(kind, len(cells))
         return cells[place] if place < len(cells) else ""
 
     colour = colour_of(cell("colour")) if "colour" in roles else None
@@ -205,7 +206,7 @@ def _entry(number: int, cells: list[str], roles: dict[str, int]) -> Entry:
 def _without_heading(lines: Sequence[tuple[int, str]]) -> Sequence[tuple[int, str]]:
     """Lines of words without a first one such as "name" or "class_name"."""
     words = re.split(r"[\s,;]+", lines[0][1].strip())
-    roles = [_role(word) for word in words]
+    roles = [role(word) for word in words]
     if len(lines) > 1 and (roles == ["name"] or (len(words) > 1 and all(roles))):
         return lines[1:]
     return lines

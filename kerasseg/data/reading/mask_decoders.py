@@ -82,9 +82,10 @@ def _array(pixels: np.ndarray) -> Stored:
 def _picture(encoded: bytes) -> Stored:
     """PNG, GIF, BMP, JPEG, WebP and what else Pillow opens."""
     with Image.open(io.BytesIO(encoded)) as image:
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        frames = int(getattr(image, "n_frames", 1))
+        if frames > 1 and image.format != "MPO":
             raise UserError(
-                f"has {image.n_frames} frames. Save each mask as a file of its own."
+                f"has {frames} frames. Save each mask as a file of its own."
             )
         if image.format == "PNG" and encoded[24] == 16 and encoded[25] in (2, 4, 6):
             stored = _png16(encoded)

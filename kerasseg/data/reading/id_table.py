@@ -1,0 +1,175 @@
+"""Which id in mask files is which class, for masks that hold numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kerasseg import UserError
+from kerasseg.data.reading.class_table import (
+    ClassTable,
+    limited,
+    listed,
+    percent,
+    share,
+)
+from kerasseg.data.reading.legend import Legend
+from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.mask_map import MaskMap
+from kerasseg.data.reading.mask_survey import Seen
+from kerasseg.data.reading.unknown_value import UnknownValueError
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+VOIDS = (254, 65535, 65534, 32767)
+"""Numbers that tools use for void, beside 255 and negative ones."""
+
+
+def id_table(
+    seen: Mapping[int, Seen],
+    legend: Legend,
+    flags: MaskFlags,
+    mapping: MaskMap | None,
+    colours: Mapping[int, tuple[int, int, int]] | None = None,
+) -> ClassTable:
+    """The class of each number: by --map, by the legend, or the number itself.
+
+    seen: the numbers that occur. colours: of a palette, for classes without a legend.
+
+    Raises UserError for numbers that no class has, and where they can be understood in
+    two ways; it names a flag that settles it.
+    """
+    ignored = set(flags.ignore)
+    if mapping is not None:
+        codes = mapping.of_ids(legend)
+        return _closed(
+            seen, codes, mapping.taxonomy(legend), ignored, f"{mapping.file} maps"
+        )
+    if legend.names:
+        return _by_legend(seen, legend, ignored)
+    return _by_number(seen, flags, colours or {})
+
+
+def _closed(
+    seen: Mapping[int, Seen],
+    codes: Mapping[int, int],
+    taxonomy: Taxonomy,
+    ignored: set[int],
+    source: str,
+) -> ClassTable:
+    """The table where all ids that may occur are named."""
+    table = {IGNORE: IGNORE} | dict(codes) | dict.fromkeys(ignored, IGNORE)
+    unknown = [v for v in seen if v not in table]
+    if unknown:
+        first = unknown[0]
+        where = f"{seen[first].files} masks" if seen[first].files > 1 else "1 mask"
+        raise UnknownValueError(
+            f"Mask {seen[first].first} holds id {first} ({where}, "
+            f"{percent(share(seen, unknown))} of the pixels; unknown ids: "
+            f"{listed(unknown)}); {source} {listed(sorted(codes))}. Add a line for it, "
+            f"or say --ignore {first} if it is void.",
+            unknown,
+        )
+    return ClassTable(taxonomy, table)
+
+
+def _by_legend(
+    seen: Mapping[int, Seen], legend: Legend, ignored: set[int]
+) -> ClassTable:
+    stored = legend.stored_ids()
+    notes: tuple[str, ...] = ()
+    ignored = ignored | set(legend.ignored_ids)
+    used = [v for v in seen if v not in ignored and v != IGNORE]
+    beyond = [v for v in used if v not in stored]
+    if beyond and not legend.ids and 0 in ignored and used[-1] <= len(stored):
+        # As many names as ids from 1 on: no other reading has a name for each.
+        stored = tuple(range(1, len(stored) + 1))
+        notes = (f"The first name, '{legend.names[0]}', is id 1: id 0 is ignored.",)
+    kept = [i for i, value in enumerate(stored) if value not in ignored]
+    if not kept:
+        raise UserError(f"--ignore leaves no class of {legend.file}. Ignore fewer ids.")
+    whole = legend.taxonomy()
+    taxonomy = Taxonomy(
+        tuple(whole.names[i] for i in kept), tuple(whole.colours[i] for i in kept)
+    )
+    codes = {stored[i]: class_id for class_id, i in enumerate(kept)}
+    source = f"{legend.file or 'the legend'} names"
+    return ClassTable(
+        taxonomy, _closed(seen, codes, taxonomy, ignored, source).codes, notes
+    )
+
+
+def _by_number(
+    seen: Mapping[int, Seen],
+    flags: MaskFlags,
+    colours: Mapping[int, tuple[int, int, int]],
+) -> ClassTable:
+    ignored = set(flags.ignore) | {IGNORE}
+    used = [v for v in seen if v not in ignored]
+    if not used:
+        return ClassTable(Taxonomy.numbered(1), dict.fromkeys(ignored, IGNORE))
+    wrong = [v for v in used if v < 0 or v > IGNORE]
+    if wrong:
+        _settle_wide(seen, used, wrong, flags)
+    if flags.compact:
+        stored = used
+    else:
+        stored = [v for v in range(used[-1] + 1) if v not in ignored]
+        if len(used) < len(stored) / 2:
+            alone = [used[-1]] if seen[used[-1]].files == 1 else []
+            raise UnknownValueError(_gaps(seen, used), alone)
+    limited(len(stored))
+    names = [f"class_{v}" for v in stored]
+    plain = Taxonomy.named(names)
+    taxonomy = Taxonomy(
+        plain.names,
+        tuple(colours.get(v, c) for v, c in zip(stored, plain.colours, strict=True)),
+    )
+    codes = {v: i for i, v in enumerate(stored)}
+    absent = [v for v in stored if v not in seen]
+    notes = (f"No mask holds {listed(absent)}.",) if absent else ()
+    return ClassTable(taxonomy, codes | dict.fromkeys(ignored, IGNORE), notes)
+
+
+def _settle_wide(
+    seen: Mapping[int, Seen], used: list[int], wrong: list[int], flags: MaskFlags
+) -> None:
+    """Raises UserError for ids below 0 or above 255, unless --compact settles them."""
+    void = [v for v in wrong if v < 0 or v in VOIDS]
+    if flags.compact and not void:
+        if IGNORE in seen and IGNORE not in flags.ignore:
+            raise UserError(
+                f"Mask {seen[IGNORE].first} holds 255, which means ignore, and others "
+                f"hold {wrong[-1]}: say --ignore 255 if it is void here too, or give "
+                "every id a class with --map FILE."
+            )
+        return
+    rest = [v for v in used if v not in (void or wrong)]
+    more = ""
+    if not void or [v for v in rest if v > IGNORE]:
+        more = " Ids above 255 are most often instance ids: convert them to class ids; "
+        more += "if they are classes, say --compact, or name them with --map FILE."
+    cure = f" If {listed(void)} is void, say --ignore {' '.join(map(str, void))}."
+    raise UserError(
+        f"Mask {seen[wrong[0]].first}: It holds ids {used[0]} to {used[-1]} "
+        f"({listed(used)}); class ids are 0 to 254, and 255 = ignore."
+        f"{cure if void else ''}{more}"
+    )
+
+
+def _gaps(seen: Mapping[int, Seen], used: list[int]) -> str:
+    """What to do about ids with gaps: only cures that work."""
+    says = (
+        f"The masks hold ids {listed(used)}: gray levels rather than class ids 0, 1, "
+    )
+    says += "2, ... "
+    last = used[-1]
+    if len(used) == 2 and used[0] == 0:
+        says += f"If they are background and foreground, say --binary. If {last} is "
+        return f"{says}void, say --ignore {last}."
+    dense = used[:-1] and len(used) - 1 >= (used[-2] + 1) / 2
+    if last in VOIDS and dense:
+        return f"{says}If {last} is void, say --ignore {last}."
+    if dense and seen[last].files == 1:
+        says += f"Only {seen[last].first} holds {last}: correct it. "
+    says += f"If they are {len(used)} classes, say --compact (they become 0 to "
+    says += f"{len(used) - 1}), or name them with --map FILE: lines '{used[0]},name', "
+    return f"{says}'{used[1]},name', ..." if len(used) > 1 else f"{says}..."

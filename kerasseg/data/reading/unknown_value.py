@@ -1,0 +1,16 @@
+"""An error about values in masks that have no class: it says which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kerasseg import UserError
+
+
+class UnknownValueError(UserError):
+    """values: numbers or packed colours without a class. Masks that hold them may be
+    left out, where that is asked for."""
+
+    def __init__(self, message: str, values: Sequence[int]) -> None:
+        super().__init__(message)
+        self.values = tuple(values)
