@@ -6,18 +6,21 @@ build_data.py; official/vision, segmentation_input.py), which are also ours.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.reading.legend import read_legend
 from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
+from kerasseg.files.exif import PNG
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SHARD = re.compile(r"(?P<split>.+?)-\d+-of-\d+")
@@ -98,6 +101,11 @@ def _read(entry: tuple[Path, int], records: SequentialReader, ignore: int) -> Sa
             "again, or check that it holds image/encoded and "
             "image/segmentation/class/encoded."
         ) from error
+    if reason := _lost(sample.encoded):
+        raise UserError(
+            f"{file}, record {number}: its image is a PNG {reason} Save it as PNG of 8 "
+            "bits, or read the images themselves with prepare folder."
+        )
     name = PurePosixPath(sample.id.replace("\\", "/"))
     name = name.with_suffix("") if name.suffix.lower() in IMAGES else name
     label = np.where(sample.label == ignore, np.uint8(IGNORE), sample.label)
@@ -108,6 +116,18 @@ def _read(entry: tuple[Path, int], records: SequentialReader, ignore: int) -> Sa
         encoded=sample.encoded,
         sequence=sample.sequence,
     )
+
+
+def _lost(encoded: bytes) -> str:
+    """What of a PNG is more than RGB of 8 bits, so that decoding would drop it; ""."""
+    if not encoded.startswith(PNG):
+        return ""
+    bits, colours = encoded[24], encoded[25]
+    if bits == 16:
+        return "of 16 bits, whose low bytes would be lost."
+    if colours & 4 and Image.open(io.BytesIO(encoded)).getextrema()[-1][0] < 255:
+        return "with an alpha channel that hides pixels, which would be lost."
+    return ""
 
 
 def _survey(splits: dict[str, Samples]) -> Taxonomy:

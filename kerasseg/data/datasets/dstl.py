@@ -17,9 +17,11 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.datasets import dstl_bands
 from kerasseg.data.reading.divide import divide
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.sample import Sample, Samples
+from kerasseg.image_format import RGB
 from kerasseg.taxonomy import Taxonomy
 
 NAMES = (
@@ -44,10 +46,13 @@ POLYGONS, GRID = "train_wkt_v4.csv", "grid_sizes.csv"
 
 @dataclass(frozen=True)
 class Entry:
-    """An image, its extent in the units of the polygons, and WKT of each class."""
+    """An image, its extent in the units of the polygons, and WKT of each class.
+
+    images: its file; of `all` the three of `dstl_bands.FILES`.
+    """
 
     id: str
-    image: Path
+    images: tuple[Path, ...]
     extent: tuple[float, float]
     polygons: dict[int, str]
 
@@ -56,9 +61,10 @@ def load(
     src: Path,
     /,
     *,
-    image: Literal["three_band", "A", "M", "P"] = "three_band",
+    image: Literal["three_band", "A", "M", "P", "all"] = "three_band",
     bands: tuple[int, int, int] = (0, 1, 2),
     percentiles: tuple[float, float] = (2, 98),
+    grid: Literal["three_band", "M"] = "three_band",
     val_share: float = 0.2,
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """DSTL: three_band/ID.tif, sixteen_band/ID_M.tif, train_wkt_v4.csv, grid_sizes.csv.
@@ -66,24 +72,27 @@ def load(
     Polygons overlap; a pixel gets one class: crops are painted first, then trees,
     waterways, standing water, tracks, roads, structures, buildings, large and small
     vehicles, and later classes cover earlier ones. Each band is brought to 8 bits on
-    its own: linear between two percentiles of the image, clipped outside.
+    its own: linear between two percentiles of the image, clipped outside. `--image all`
+    keeps the 16-bit numbers of all 19 bands.
 
     Tried on miniatures of this layout only, not on the real files.
 
     Args:
         src: Folder that holds train_wkt_v4.csv.
-        image: three_band (red, green, blue), or A, M or P of sixteen_band.
+        image: three_band (red, green, blue), or A, M or P of sixteen_band; all: the 3
+            bands and the 16 of M and A on one grid, as they are.
         bands: Which bands become red, green and blue, counted from 0; natural colours
             are 0 1 2 in three_band and 4 2 1 in M.
         percentiles: Percentiles of a band that become 0 and 255.
+        grid: With --image all: whose pixels the others are resampled to. three_band is
+            3350 x 3400, four times M's; add --cut.
         val_share: Share of the places to validate on, by the hash of their number: the
             first of ID; tiles of one place stay together.
 
     Raises:
         UserError: files that are missing or are not laid out like this.
     """
-    for module in ("shapely", "tifffile"):
-        require(module)
+    require("shapely")
     low, high = percentiles
     if not 0 <= low < high <= 100 or min(bands) < 0:
         raise UserError(
@@ -92,9 +101,19 @@ def load(
         )
     src = Path(src)
     splits = divide(_entries(src, image), val_share, _place)
-    read = partial(_read, bands=bands, percentiles=percentiles)
+    every = image == "all"
+    read = (
+        partial(_read_all, grid=grid)
+        if every
+        else partial(_read, bands=bands, percentiles=percentiles)
+    )
     return TAXONOMY, {
-        split: Samples(entries, read, sequence=_place)
+        split: Samples(
+            entries,
+            read,
+            sequence=_place,
+            image_format=dstl_bands.ALL if every else RGB,
+        )
         for split, entries in splits.items()
     }
 
@@ -106,18 +125,26 @@ def _entries(src: Path, image: str) -> list[Entry]:
         if not kind.isdigit() or not 1 <= int(kind) < len(NAMES):
             raise UserError(f"{src / POLYGONS}: ClassType is 1 to 10, got '{kind}'.")
         polygons.setdefault(name, {})[int(kind)] = text
+    kinds = [*dstl_bands.FILES] if image == "all" else [image]
     entries = []
     for name in sorted(polygons):
-        sixteen = f"sixteen_band/{name}_{image}.tif"
-        file = src / (f"{image}/{name}.tif" if image == "three_band" else sixteen)
-        if not file.is_file():
-            raise UserError(
-                f"{src / POLYGONS} names {name}, but {file} does not exist. Unpack it."
-            )
+        files = tuple(_file(src, name, kind) for kind in kinds)
+        for file in files:
+            if not file.is_file():
+                raise UserError(
+                    f"{src / POLYGONS} names {name}, but {file} does not exist. Unpack "
+                    "it."
+                )
         if name not in extents:
             raise UserError(f"{src / GRID} has no line for {name}. Copy it again.")
-        entries.append(Entry(name, file, extents[name], polygons[name]))
+        entries.append(Entry(name, files, extents[name], polygons[name]))
     return entries
+
+
+def _file(src: Path, name: str, kind: str) -> Path:
+    if kind == "three_band":
+        return src / f"{kind}/{name}.tif"
+    return src / f"sixteen_band/{name}_{kind}.tif"
 
 
 def _rows(file: Path) -> Iterator[list[str]]:
@@ -136,21 +163,17 @@ def _place(entry: Entry) -> str:
     return entry.id.split("_")[0]
 
 
+def _read_all(entry: Entry, grid: str) -> Sample:
+    image = dstl_bands.on_one_grid(entry.images, grid)
+    return Sample(entry.id, image, _label(entry, image.shape), sequence=_place(entry))
+
+
 def _read(entry: Entry, bands, percentiles) -> Sample:
-    tifffile = require("tifffile")
-    try:
-        raw = tifffile.imread(entry.image)
-    except Exception as error:  # damaged files raise struct.error, IndexError, ...
-        raise UserError(
-            f"{entry.image} cannot be read as TIFF ({error}). Unpack it again."
-        ) from error
-    if raw.ndim == 3 and raw.shape[0] == min(raw.shape):
-        raw = np.moveaxis(raw, 0, -1)  # stored band after band
-    raw = raw if raw.ndim == 3 else raw[..., None]
+    raw = dstl_bands.raw_bands(entry.images[0])
     if max(bands) >= raw.shape[-1]:
         raise UserError(
-            f"{entry.image} has {raw.shape[-1]} bands, --bands asks for {bands}. They "
-            "are counted from 0."
+            f"{entry.images[0]} has {raw.shape[-1]} bands, --bands asks for {bands}. "
+            "They are counted from 0."
         )
     image = np.stack([_eight_bits(raw[..., b], percentiles) for b in bands], -1)
     return Sample(entry.id, image, _label(entry, raw.shape), sequence=_place(entry))

@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import tensorflow as tf
 from pictures import IDS, ids, load, picture, refuses
@@ -112,3 +113,24 @@ def test_faults_are_named(tmp_path):
     for damaged in whole[:-1], whole[:-40], whole + b"more", b"<html>no records</html>":
         file.write_bytes(damaged)
         refuses(r"00001.tfrecord is cut, or no TFRecord", "deeplab_records", tmp_path)
+
+
+def test_more_than_eight_bits_and_alpha_are_not_dropped_in_silence(tmp_path):
+    deep = cv2.imencode(".png", picture().astype(np.uint16) * 257)[1].tobytes()
+    clear = np.dstack([picture(), np.full(picture().shape[:2], 255, np.uint8)])
+    hidden = clear.copy()
+    hidden[0, 0, 3] = 0
+    for number, (data, message) in enumerate(
+        [
+            (deep, "of 16 bits, whose low bytes would be lost"),
+            (encoded(hidden, "PNG"), "with an alpha channel that hides pixels"),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        file = folder / "train-00000-of-00001.tfrecord"
+        write(file, deeplab("a") | {"image/encoded": data})
+        refuses(f"{file.name}, record 0: .*{message}", "deeplab_records", folder)
+    write(file, deeplab("a") | {"image/encoded": encoded(clear, "PNG")})
+    (sample,) = load("deeplab_records", folder)[1]["train"]
+    np.testing.assert_array_equal(sample.image, picture())

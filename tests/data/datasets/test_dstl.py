@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pictures import load, refuses
 
-from kerasseg.data.datasets import dstl
+from kerasseg.data.datasets import adapter, dstl
 
 tifffile = pytest.importorskip("tifffile")
 pytest.importorskip("shapely")
@@ -127,7 +127,7 @@ def test_dstl_faults(tmp_path):
         r"ClassType 1 of 6010_1_2 is not readable WKT", "dstl", tmp_path, val_share=0
     )
     (tmp_path / "three_band/6010_1_2.tif").write_bytes(b"II*")
-    refuses(r"6010_1_2.tif cannot be read as TIFF", "dstl", tmp_path, val_share=0)
+    refuses(r"6010_1_2.tif cannot be read", "dstl", tmp_path, val_share=0)
     refuses(
         "--percentiles are two rising numbers", "dstl", tmp_path, percentiles=(98, 2)
     )
@@ -141,3 +141,31 @@ def test_dstl_faults(tmp_path):
         "I,C,M\n6010_1_2,11,MULTIPOLYGON EMPTY\n"
     )
     refuses(r"ClassType is 1 to 10, got '11'", "dstl", tmp_path)
+
+
+def test_dstl_all_bands_on_one_grid_in_their_own_numbers(tmp_path):
+    raw = make(tmp_path, {1: wkt([ring(12, 4, 15, 6)])})["6010_1_2"]
+    m = np.repeat(np.arange(100, 900, 100, np.uint16), 5 * 10).reshape(8, 5, 10)
+    a = np.repeat(np.arange(3, 11, dtype=np.uint16), 1 * 2).reshape(8, 1, 2)
+    for kind, bands in ("M", m), ("A", a):
+        file = tmp_path / f"sixteen_band/6010_1_2_{kind}.tif"
+        tifffile.imwrite(file, bands, photometric="minisblack")
+    options = {"val_share": 0, "image": "all"}
+    splits = adapter("dstl")(tmp_path, **options)[1]
+    said = splits["train"].image_format
+    assert said.channels == 19 and said.type == "uint16"
+    assert said.bands[:4] == ("red", "green", "blue", "m_coastal")
+    (sample,) = splits["train"]
+    assert sample.image.dtype == np.uint16 and sample.image.shape == (H, W, 19)
+    np.testing.assert_array_equal(sample.image[..., :3], np.moveaxis(raw, 0, -1))
+    assert (sample.image[..., 3:11] == m[:, 0, 0]).all()
+    assert (sample.image[..., 11:] == a[:, 0, 0]).all()
+    assert sample.label[5, 13] == 1
+    (sample,) = adapter("dstl")(tmp_path, **options, grid="M")[1]["train"]
+    assert sample.image.shape == (5, 10, 19) and sample.label.shape == (5, 10)
+    assert (sample.image[..., 3:11] == m[:, 0, 0]).all()
+    assert sample.image[..., 0].mean() == pytest.approx(raw[0].mean(), rel=0.1)
+    tifffile.imwrite(file, a[:4], photometric="minisblack")
+    refuses(
+        r"6010_1_2_A.tif has 4 bands of uint16, expected 8", "dstl", tmp_path, **options
+    )
