@@ -113,7 +113,8 @@ def noise(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     pixel = ops.reshape(ops.arange(height * width, dtype="int32"), (1, -1))
     pixel = scramble(pixel) * np.int32(0x2C1B3C6D)
     # A drawn integer has 24 bits: the upper eight tell the hashes apart.
-    seeds = [integers(seed) + (i << 24) for i in range(hashes)]
+    drawn = integers(seed)
+    seeds = [drawn, *(drawn + (i << 24) for i in range(1, hashes))]
     bytes_ = [_four_bytes(pixel, scramble(s)) for s in seeds]
     deviates = bytes_[0] if hashes == 1 else ops.concatenate(bytes_, axis=-1)
     one_byte = math.sqrt((256**2 - 1) / 12)
