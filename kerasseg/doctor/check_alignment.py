@@ -101,6 +101,6 @@ def _mates(bad: list[Facts], masks: MaskFormat) -> list[tuple[Facts, Facts]]:
 
 
 def _arrays(facts: Facts, masks: MaskFormat) -> tuple[np.ndarray, np.ndarray]:
-    image, _, pixels, palette = decode(facts.entry, facts.entry.read())
-    ids, _ = ids_of(pixels, palette, masks)
+    image, _, mask = decode(facts.entry, facts.entry.read())
+    ids, _ = ids_of(mask, masks)
     return image, ids.astype(np.float32)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from kerasseg.data.reading.unknown_value import UnknownValueError
 from kerasseg.doctor.facts import Facts
 from kerasseg.doctor.finding import Finding, error, images, warning
 from kerasseg.doctor.mask_ids import UNKNOWN
@@ -26,6 +29,9 @@ def encoding(survey: Survey) -> list[Finding]:
     known = survey.masks.by_colour
     if coloured and not known:
         return [_colours(coloured, len(good))]
+    refusal = survey.masks.refusal
+    if refusal is not None and not isinstance(refusal, UnknownValueError):
+        return [_refused(str(refusal), good)]
     used = survey.totals(good)
     ids = survey.known(good)
     if IGNORE in used and ids <= {0}:
@@ -33,14 +39,18 @@ def encoding(survey: Survey) -> list[Finding]:
         says += "but class 0."
         fix = "If 255 is the object, say --binary (here and to prepare folder)."
         return [error("encoding", says, fix, good)]
-    if survey.masks.classes or not ids or coloured:
+    if survey.masks.classes or survey.masks.rule or not ids or coloured:
         return []
     # Gaps: CamVid's 12 ids, the 19 trainIds and the 34 labelIds use every id or almost.
     if len(ids) < (max(ids) + 1) / 2:
         some = ", ".join(map(str, sorted(ids)[:8]))
         says = f"The masks hold {len(ids)} values, {some}{', ...' * (len(ids) > 8)}: "
         says += "gray levels rather than class ids 0, 1, 2, ..."
-        fix = "Renumber them, or name all classes, one a line, in classes.txt."
+        if refusal is not None:
+            return [error("encoding", says, _refused(str(refusal), good).fix, good)]
+        fix = (
+            "Renumber them: --compact of prepare folder does, --ignore leaves out void."
+        )
         return [error("encoding", says, fix, good)]
     return []
 
@@ -84,8 +94,10 @@ def outside(survey: Survey) -> list[Finding]:
         fix = "Correct the masks or the list of classes."
         if max(ids) > IGNORE:
             fix += " Ids above 255 are most often instance ids: convert to class ids."
-        elif ids == [highest]:
-            fix += f" If {highest} is void, write it as 255."
+        elif len(ids) <= 3:
+            void = " ".join(map(str, ids))
+            fix += f" If {some} is void, say --ignore {void} (here and to prepare "
+            fix += "folder)."
         found.append(error("range", says, fix, wrong))
     coloured = [f for f in good if f.unknown and survey.masks.by_colour]
     if coloured:
@@ -93,7 +105,8 @@ def outside(survey: Survey) -> list[Finding]:
         some = ", ".join(str(c) for c in worst.colours[:3])
         says = f"{images(coloured, len(good))} hold colours that the legend does not "
         says += f"name, up to {worst.unknown} in one mask, such as {some}."
-        fix = "Add the colours to the legend."
+        fix = "Add the colours to the legend; those that are void: --ignore-colour "
+        fix += f"{' '.join(map(str, worst.colours[0]))} (here and to prepare folder)."
         if worst.unknown > highest + 8:
             fix = "So many colours come of smoothing or JPEG: export the masks again, "
             fix += "resized by nearest neighbour, as PNG."
@@ -103,8 +116,11 @@ def outside(survey: Survey) -> list[Finding]:
     if refused:
         says = f"{images(refused, len(good))}: prepare would not read the mask. "
         says += refused[0].refused
-        fix = "Correct these masks: export them again as 8-bit PNG of class ids."
+        fix = "Correct these masks: export them again as PNG of class ids."
         found.append(error("range", says, fix, refused))
+    refusal = survey.masks.refusal
+    if refusal is not None and not found:
+        found.append(_refused(str(refusal), good))
     return found
 
 
@@ -132,6 +148,18 @@ def interpolated(survey: Survey) -> list[Finding]:
         says += "than 127 counts as object."
         found.append(warning("interpolated", says, fix, gray))
     return found
+
+
+CURES = "Say|If|Add|Save|Export|Leave|Name|Ids above|So many|Only|Correct|Write|Check"
+"""With what sentences begin that say what to do."""
+
+
+def _refused(message: str, good: list[Facts]) -> Finding:
+    """What `prepare` says of the masks, and what to do about it."""
+    parts = re.split(rf"\.\s+(?=(?:{CURES})\b)", message, maxsplit=1)
+    fix = parts[1] if len(parts) > 1 else "See docs/labels.md, what a mask may be."
+    says = f"prepare would not read the masks: {parts[0].rstrip('.')}."
+    return error("encoding", says, fix, good)
 
 
 def _colours(coloured: list[Facts], total: int) -> Finding:

@@ -10,13 +10,13 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.image import READ_AGAIN, read_upright
-from kerasseg.data.reading.mask import class_ids, read_mask
+from kerasseg.data.reading.mask_layers import MaskFile
 from kerasseg.doctor import edge_agreement, fingerprint
 from kerasseg.doctor.interpolation import in_between
-from kerasseg.doctor.mask_ids import MaskFormat, ids_of
+from kerasseg.doctor.mask_ids import Mask, MaskFormat, understood
 
-Bytes = tuple[bytes, bytes]
-"""The files of an image and of its mask."""
+Bytes = tuple[bytes, bytes | MaskFile]
+"""The files of an image and of its mask; a mask of several files as it is."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -84,14 +84,16 @@ BLANK = 1.0
 nuclei images has 2.4 gray levels."""
 
 
-def decode(entry: Entry, data: Bytes) -> tuple:
-    """Image upright, its EXIF orientation, pixels of the mask, and its palette or None.
+def decode(entry: Entry, data: Bytes) -> tuple[np.ndarray, int, Mask]:
+    """Image upright, its EXIF orientation, and its mask.
 
     Raises UserError that names the file, as `prepare` would.
     """
     image, orientation = read_upright(EmbeddedFile(f"image {entry.image}", data[0]))
-    pixels, palette = read_mask(EmbeddedFile(f"mask {entry.mask}", data[1]))
-    return image, orientation, pixels, palette
+    file = data[1]
+    if isinstance(file, bytes):
+        file = EmbeddedFile(f"mask {entry.mask}", file)
+    return image, orientation, Mask.read(file)
 
 
 def facts_of(
@@ -99,10 +101,11 @@ def facts_of(
 ) -> tuple[Facts, np.ndarray | None]:
     """The facts of a pair, and its `edge_agreement.agreement`, to be summed."""
     try:
-        image, orientation, pixels, palette = decode(entry, read())
+        image, orientation, mask = decode(entry, read())
+        ids, colours, refused = understood(mask, masks)
     except (OSError, UserError) as error:
         return Facts(entry, str(error).removesuffix(READ_AGAIN)), None
-    ids, colours = ids_of(pixels, palette, masks)
+    pixels = ids if mask.stored is None else mask.stored.pixels
     used, counts = _counted(ids)
     between, kinds = in_between(ids)
     sums, margin, turn = None, float("nan"), ""
@@ -115,7 +118,7 @@ def facts_of(
     size = image.shape[:2]
     facts = Facts(
         entry,
-        refused=_refused(pixels, palette, masks),
+        refused=refused,
         stored=size[::-1] if orientation >= 5 else size,
         size=size,
         mask_size=ids.shape,
@@ -136,14 +139,6 @@ def facts_of(
         thumbnail=fingerprint.thumbnail(image),
     )
     return facts, sums
-
-
-def _refused(pixels: np.ndarray, palette: np.ndarray | None, masks: MaskFormat) -> str:
-    try:
-        class_ids(pixels, palette, masks.legend, masks.binary)
-    except UserError as error:
-        return str(error)
-    return ""
 
 
 def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

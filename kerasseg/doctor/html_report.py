@@ -11,7 +11,7 @@ from kerasseg.doctor.checks import CHECKS
 from kerasseg.doctor.class_balance import Balance, recipe
 from kerasseg.doctor.facts import Facts, decode
 from kerasseg.doctor.finding import Finding
-from kerasseg.doctor.mask_ids import UNKNOWN, ids_of
+from kerasseg.doctor.mask_ids import ids_of
 from kerasseg.doctor.survey import Survey
 from kerasseg.doctor.terminal_report import verdict
 from kerasseg.drawing import html, pictures
@@ -126,12 +126,12 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
     """The image and its overlay; the mask by itself where it does not fit over it."""
     nothing = [np.full((60, 90, 3), 216, np.uint8)] * 2
     try:
-        image, _, pixels, palette = decode(facts.entry, facts.entry.read())
+        image, _, mask = decode(facts.entry, facts.entry.read())
     except (OSError, ValueError):
         return nothing
-    if pixels.ndim == 3 and facts.unknown:
-        return [_small(image), _small(pixels)]
-    ids, _ = ids_of(pixels, palette, survey.masks)
+    if mask.stored is not None and mask.stored.pixels.ndim == 3 and facts.unknown:
+        return [_small(image), _small(mask.stored.pixels)]
+    ids, _ = ids_of(mask, survey.masks)
     classes = survey.classes
     image, ids = _small(image), _small(ids.astype(np.float32)).astype(np.int32)
     if ids.shape != image.shape[:2]:
@@ -139,7 +139,7 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
     else:
         image_under = image
     shown = _shown(classes)
-    outside = (ids == UNKNOWN) | ((ids >= classes.num_classes) & (ids != IGNORE))
+    outside = (ids < 0) | ((ids >= classes.num_classes) & (ids != IGNORE))
     label = np.where(outside, shown.num_classes - 1, ids)
     return [image, pictures.overlay(image_under, label, shown)]
 

@@ -1,7 +1,7 @@
 """Reads the class ids of a mask, and counts the values that are not class ids.
 
-`class_ids` of kerasseg.data.reading.mask, which `prepare` uses, refuses such
-a mask; `facts` keeps what it says.
+What `prepare` would write, `label_of` says by the rule of the data set. Where there is
+no rule, or a mask does not fit it, ids are read as well as can be, to find the fault.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasseg.data.reading.legend import Legend
-from kerasseg.data.reading.mask import MIDDLE
+from kerasseg import UserError
+from kerasseg.data.reading.mask_decoders import Stored
+from kerasseg.data.reading.mask_labels import Rule, label_of, label_of_stored
+from kerasseg.data.reading.mask_layers import Layers, MaskFile, stored
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 UNKNOWN = -1
 """Id of a pixel whose colour names no class."""
+MIDDLE = 127
+"""Gray level above which a pixel of a binary mask is foreground."""
+LARGEST = 1 << 30
+"""Ids are cut to this, so that they fit 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -23,28 +29,62 @@ class MaskFormat:
     """How the masks of a source are to be understood.
 
     classes: None where nothing names them. by_colour: colours stand for the classes.
-    binary: 0 is background, 255 foreground.
+    binary: two values, background and foreground. rule: by which `prepare` reads them.
+    refusal: why it would not; then there is no rule.
     """
 
     classes: Taxonomy | None = None
     by_colour: bool = False
     binary: bool = False
-
-    @property
-    def legend(self) -> Legend:
-        """The same for `class_ids`."""
-        if self.classes is None:
-            return Legend()
-        return Legend(self.classes.names, self.classes.colours * self.by_colour)
+    rule: Rule | None = None
+    refusal: UserError | None = None
 
 
-def ids_of(
-    pixels: np.ndarray, palette: np.ndarray | None, masks: MaskFormat
-) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
+@dataclass(frozen=True)
+class Mask:
+    """A mask that has been read. stored: what its file holds; None for `Layers`."""
+
+    file: MaskFile
+    stored: Stored | None
+
+    @classmethod
+    def read(cls, file: MaskFile) -> Mask:
+        """Raises UserError that names a file which cannot be decoded."""
+        return cls(file, None if isinstance(file, Layers) else stored(file))
+
+
+def ids_of(mask: Mask, masks: MaskFormat) -> tuple[np.ndarray, list]:
     """(H, W) int32 ids, `UNKNOWN` where no class has the colour, and those colours.
 
-    The colours are (R, G, B), most frequent first. pixels, palette: of `read_mask`.
+    The colours are (R, G, B), most frequent first.
     """
+    return understood(mask, masks)[:2]
+
+
+def understood(
+    mask: Mask, masks: MaskFormat
+) -> tuple[np.ndarray, list[tuple[int, int, int]], str]:
+    """The same, and why `prepare` would not read this mask; "" if it would."""
+    refused = ""
+    if masks.rule is not None:
+        try:
+            if mask.stored is None or isinstance(mask.file, Layers):
+                label = label_of(mask.file, masks.rule)
+            else:
+                label = label_of_stored(mask.stored, mask.file, masks.rule)
+            return label.astype(np.int32), [], ""
+        except UserError as error:
+            refused = str(error)
+    if mask.stored is None:
+        raise UserError(refused or f"{mask.file} is one layer of several.")
+    ids, colours = _as_well_as_can_be(mask.stored, masks)
+    return ids, colours, refused
+
+
+def _as_well_as_can_be(
+    found: Stored, masks: MaskFormat
+) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
+    pixels, palette = found.pixels, found.palette
     colours = np.zeros((256, 3), np.uint8)
     if palette is not None:
         colours[: len(palette)] = palette[:256]
@@ -55,19 +95,21 @@ def ids_of(
     if palette is not None and masks.by_colour:
         ids, _ = _by_colour(colours[None], masks.classes)
         table = ids[0]
-        table[IGNORE] = IGNORE  # index 255 stays ignore, as `prepare folder` has it
+        table[IGNORE] = IGNORE  # index 255 stays ignore
         out = table[pixels]
         used = np.unique(pixels[out == UNKNOWN])
         return out, [_rgb(colours[i]) for i in used]
     if pixels.ndim == 3:
+        if pixels.shape[-1] != 3:
+            return np.full(pixels.shape[:2], LARGEST, np.int32), []
         if masks.by_colour:
             return _by_colour(pixels, masks.classes)
         if (pixels == pixels[..., :1]).all():
             return pixels[..., 0].astype(np.int32), []  # gray ids, saved as RGB
         return _by_colour(pixels, None)
     if pixels.dtype.kind == "f":  # what is no number becomes an id that nothing has
-        pixels = np.nan_to_num(pixels, nan=-2, posinf=1 << 20, neginf=-2)
-    return pixels.astype(np.int32), []
+        pixels = np.nan_to_num(pixels, nan=-2, posinf=LARGEST, neginf=-LARGEST)
+    return np.clip(pixels, -LARGEST, LARGEST).astype(np.int32), []
 
 
 def _by_colour(

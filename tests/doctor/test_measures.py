@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.mask_decoders import Stored
 from kerasseg.data.synthetic import scene
 from kerasseg.doctor import edge_agreement, fingerprint
 from kerasseg.doctor.class_balance import balance
 from kerasseg.doctor.edge_agreement import agreement
 from kerasseg.doctor.facts import Entry, Facts
 from kerasseg.doctor.interpolation import in_between
-from kerasseg.doctor.mask_ids import UNKNOWN, MaskFormat, ids_of
+from kerasseg.doctor.mask_ids import UNKNOWN, Mask, MaskFormat, ids_of
 from kerasseg.labels.borders import borders
 from kerasseg.taxonomy import Taxonomy
 
@@ -65,18 +67,22 @@ def test_fingerprints():
     assert fingerprint.digest(image) != fingerprint.digest(image.reshape(128, 96, 3))
 
 
+def mask(pixels, palette=None):
+    return Mask(EmbeddedFile("a mask", b""), Stored(pixels, palette))
+
+
 def test_ids_of_colours_palette_and_binary():
     classes = Taxonomy(("a", "b"), ((255, 0, 0), (0, 0, 255)))
     rgb = np.array([[[255, 0, 0], [0, 0, 255], [0, 0, 0], [1, 2, 3]]], np.uint8)
-    ids, unknown = ids_of(rgb, None, MaskFormat(classes, by_colour=True))
+    ids, unknown = ids_of(mask(rgb), MaskFormat(classes, by_colour=True))
     assert ids.tolist() == [[0, 1, 255, UNKNOWN]] and unknown == [(1, 2, 3)]
     palette = np.array([[0, 0, 255], [255, 0, 0], [9, 9, 9]], np.uint8)
     indices = np.array([[0, 1, 2, 255]], np.uint8)
-    ids, unknown = ids_of(indices, palette, MaskFormat(classes, by_colour=True))
+    ids, unknown = ids_of(mask(indices, palette), MaskFormat(classes, by_colour=True))
     assert ids.tolist() == [[1, 0, UNKNOWN, 255]] and unknown == [(9, 9, 9)]
-    assert ids_of(indices, palette, MaskFormat())[0].tolist() == [[0, 1, 2, 255]]
+    assert ids_of(mask(indices, palette), MaskFormat())[0].tolist() == [[0, 1, 2, 255]]
     gray = np.array([[0, 100, 200, 255]])
-    assert ids_of(gray, None, MaskFormat(binary=True))[0].tolist() == [[0, 0, 1, 1]]
+    assert ids_of(mask(gray), MaskFormat(binary=True))[0].tolist() == [[0, 0, 1, 1]]
 
 
 def test_balance_by_hand():

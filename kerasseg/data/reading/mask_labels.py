@@ -94,6 +94,8 @@ def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
         return (found.alpha > rule.foreground.above).astype(np.uint8)
     if rule.kind == "values":
         return _of_values(found, rule)
+    if found.pixels.ndim == 3:
+        _require_colours(found.pixels, file, rule)
     invalid = _invalid(found, rule)
     pixels = colours_of(found, file) if rule.kind == "colours" else numbers_of(found)
     if invalid is not None:
@@ -118,6 +120,17 @@ def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
             "changed while it was read. Start again."
         )
     return ids
+
+
+def _require_colours(pixels: np.ndarray, file: File | Page, rule: Rule) -> None:
+    """Raises UserError for other than 8-bit RGB, and for colours where ids belong."""
+    if pixels.shape[-1] != 3 or pixels.dtype != np.uint8:
+        raise UserError(
+            f"Mask {file} has {pixels.shape[-1]} channels of {pixels.dtype}, others "
+            "have not. Export it again."
+        )
+    if rule.kind != "colours" and (pixels != pixels[..., :1]).any():
+        raise UserError(f"Mask {file} holds colours, others hold ids. Export it again.")
 
 
 def numbers_of(found: Stored) -> np.ndarray:

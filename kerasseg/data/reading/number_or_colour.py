@@ -85,12 +85,14 @@ def _permuted(palettes: Sequence[Look]) -> bool:
     )
     if moved and not _doubled(palettes):
         return True
-    index, earlier, other = differs
+    number, earlier, later = differs
+    one_colour, other_colour = (
+        unpacked(max(look.palette[number], 0)) for look in (earlier, later)
+    )
     raise UserError(
-        f"Palette index {index} is {unpacked(max(earlier.palette[index], 0))} in "
-        f"{earlier.file} and {unpacked(max(other.palette[index], 0))} in {other.file}. Say "
-        "--read-as ids if equal indices are one class, or --read-as colours if equal "
-        "colours are."
+        f"Palette index {number} is {one_colour} in {earlier.file} and {other_colour} "
+        f"in {later.file}. Say --read-as ids if equal indices are one class, or "
+        "--read-as colours if equal colours are."
     )
 
 
