@@ -7,7 +7,6 @@ later wins, and one parser checks both.
 from __future__ import annotations
 
 import dataclasses
-import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,7 +124,11 @@ def _without_policies(flags: list[str]) -> tuple[list[str], list[str]]:
 
 def _is_number(text: str) -> bool:
     """Whether a text is a number, which no flag can be mistaken for."""
-    return re.fullmatch(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", text) is not None
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _table_of(path: Path) -> dict:

@@ -57,3 +57,16 @@ def test_schedules_by_name():
 def test_warmup_must_fit(warmup):
     with pytest.raises(ValueError, match="warmup"):
         schedules.warmup_cosine(0.1, steps=100, warmup=warmup)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_training_of_few_steps_has_the_default_warmup(steps):
+    """Two images in batches of 16, one epoch: a single step, at the full rate."""
+    schedule = schedules.schedule("warmup_cosine", 0.4, steps, 0.05)
+    assert max(rates(schedule, range(steps))) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_warmup_that_is_no_share_is_refused(share):
+    with pytest.raises(ValueError, match=r"--fit\.warmup must be in \[0, 1\)"):
+        schedules.schedule("warmup_cosine", 0.4, 10, share)

@@ -138,8 +138,11 @@ def scaled(
         scale = (255 * np.asarray(scale)).tolist()
     if np.ndim(scale) or np.ndim(offset):
         names = names_of(source.bands, image.shape)
-        scale, offset = (_by_colour(n, names) for n in (scale, offset))
-        if len(scale) > channels:
+        scale, offset = (
+            numbers if isinstance(numbers, int | float) else _by_colour(numbers, names)
+            for numbers in (scale, offset)
+        )
+        if max(np.size(scale), np.size(offset)) > channels:
             image = layers.Concatenate(dtype="float32")([image] * 3)
     return _rescaling(scale, offset, name)(image)
 
@@ -202,14 +205,13 @@ def _clipped(
     return share, found.low, width
 
 
-def _by_colour(numbers: float | Sequence[float], names: tuple[str, ...]) -> list[float]:
+def _by_colour(colours: Sequence[float], names: tuple[str, ...]) -> list[float]:
     """One number for each channel behind `scaled`, from one for each colour."""
-    colours = np.broadcast_to(np.asarray(numbers, float), 3)
     if set(RGB_BANDS) <= set(names):
-        known = dict(zip(RGB_BANDS, colours.tolist(), strict=True))
+        known = dict(zip(RGB_BANDS, colours, strict=True))
         return [known.get(name, float(np.mean(colours))) for name in names]
     if len(names) == 3:
-        return colours.tolist()
+        return list(colours)
     return np.repeat(colours, len(names)).tolist()
 
 
