@@ -12,14 +12,18 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from kerasseg.console import command
+from kerasseg.data.reading.mask_flags import MaskFlags
 
 if TYPE_CHECKING:
     from kerasseg.doctor.pair_source import Source
+
+
+PLAIN = MaskFlags()
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,12 @@ class Doctor:
     """Records, or a folder of images and masks as for `prepare folder`."""
     out: Path = Path("doctor.html")
     """HTML page to write."""
-    images: str = "images"
-    """Name of the folders of images."""
-    masks: str = "masks"
-    """Name of the folders of masks."""
-    legend: str = ""
-    """File of class names, if it is not classes.txt or legend.txt in the folder."""
-    binary: bool = False
-    """Masks are 0 (background) and 255 (foreground)."""
+    images: str = ""
+    """Name of the folders of images, or a pattern; "" finds the usual ones."""
+    masks: str = ""
+    """Name of the folders of masks, likewise."""
+    mask_flags: Annotated[MaskFlags, tyro.conf.arg(name="")] = PLAIN
+    """What the masks of a folder mean, as for `prepare folder`."""
     val_share: float = 0.2
     """Share that `prepare folder` would choose for val, if there is no such folder."""
     skip: tuple[str, ...] = ()
@@ -97,9 +99,8 @@ def _source(asked: Doctor) -> Source:
         asked.source,
         asked.images,
         asked.masks,
-        asked.legend,
-        asked.binary,
-        asked.val_share,
+        val_share=asked.val_share,
+        mask_flags=asked.mask_flags,
     )
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError
+from kerasseg.data.datasets.folder_files import mask_of
 from kerasseg.data.format.description import Description
-from kerasseg.data.reading.divide import check_share, divide
-from kerasseg.data.reading.legend import legend_of
-from kerasseg.data.reading.pairs import Matched, Pair, layout, match
+from kerasseg.data.reading.divide import check_share
+from kerasseg.data.reading.found import divided, look
+from kerasseg.data.reading.image import SUFFIXES
+from kerasseg.data.reading.legend import Legend, legend_of
+from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.mask_rule import LeftOut, MaskFile, rule_for
+from kerasseg.data.reading.matching import LOSSY
+from kerasseg.data.reading.pair_flags import FilePair, Found, PairFlags
 from kerasseg.doctor.facts import Bytes, Entry
 from kerasseg.doctor.finding import Finding, error
 from kerasseg.doctor.mask_ids import MaskFormat
@@ -35,13 +41,18 @@ class Source:
 
 def of_folder(
     src: Path,
-    images: str = "images",
-    masks: str = "masks",
+    images: str = "",
+    masks: str = "",
     legend: str = "",
     binary: bool = False,
     val_share: float = 0.2,
+    flags: PairFlags | None = None,
+    mask_flags: MaskFlags | None = None,
 ) -> Source:
     """A folder in a layout of `kerasseg.prepare folder`, split as that would split it.
+
+    flags: more about names and lists of pairs; images and masks go before.
+    mask_flags: what the masks mean; legend and binary go before.
 
     Unlike that adapter it goes on after a file that does not fit, and says so in the
     findings.
@@ -49,68 +60,81 @@ def of_folder(
     Raises UserError if there is no such layout, no pair at all, or a wrong legend.
     """
     check_share(val_share)
+    mask_flags = mask_flags or MaskFlags()
+    legend, binary = legend or mask_flags.legend, binary or mask_flags.binary
+    mask_flags = replace(mask_flags, legend=legend, binary=binary)
     known = legend_of(src, legend, binary)
-    findings: list[Finding] = []
-    splits = {}
-    for split, folders in layout(src, images, masks).items():
-        found = match(*folders)
-        findings += _unmatched(src, found, binary)
-        splits[split] = _usable(found, binary)
-    if not any(splits.values()):
-        raise UserError(
-            f"No image in {src} has a mask of the same name. Expected {images}/x.jpg "
-            f"beside {masks}/x.png; name the folders with --images and --masks."
-        )
+    lossless = not binary and mask_flags.threshold is None
+    flags = replace(flags or PairFlags(), images=images, masks=masks)
+    found = look(src, flags, SUFFIXES)
+    findings = _unmatched(src, found, flags, not lossless)
+    splits = {
+        split: [pair for pair in pairs if not lossless or not _lossy(pair)]
+        for split, pairs in found.pairs.items()
+    }
+    if flags.negatives == "background":
+        for split, pairs in found.alone.items():
+            splits.setdefault(split, []).extend(pairs)
+    if not any(found.pairs.values()):
+        raise UserError(f"No image in {src} has a mask of the same name.{found.hint}")
     if "train" in splits and "val" not in splits:
         try:
-            splits |= divide(splits["train"], val_share, lambda pair: pair[0].stem)
+            splits |= divided(splits["train"], val_share, [])
         except UserError as reason:  # too few images
             fix = "Add images, or say --val-share 0 here and to prepare folder."
             findings.append(error("pairs", str(reason), fix))
     entries = [
         Entry(
             split,
-            image.stem,
-            str(image.relative_to(src)),
-            str(mask.relative_to(src)),
-            partial(_bytes, image, mask),
+            pair.id,
+            str(pair.image.relative_to(src)),
+            str(pair.masks[0].relative_to(src)),
+            partial(_bytes, pair.image, mask_of(pair, mask_flags.per_class)),
         )
         for split, pairs in splits.items()
-        for image, mask in pairs
+        for pair in pairs
+        if pair.masks
     ]
-    understood = MaskFormat(
-        known.taxonomy() if known.names else None, bool(known.colours), binary
-    )
-    pairs = ((entry, entry.read) for entry in entries)
-    return Source(src, understood, len(entries), pairs, findings)
+    files = [
+        mask_of(pair, mask_flags.per_class)
+        for pairs in splits.values()
+        for pair in pairs
+        if pair.masks
+    ]
+    understood = _understood(files, mask_flags, known)
+    listed = ((entry, entry.read) for entry in entries)
+    return Source(src, understood, len(entries), listed, findings)
 
 
-def _usable(found: Matched, binary: bool) -> list[Pair]:
-    if binary:
-        return found.pairs
-    return [pair for pair in found.pairs if pair[1] not in found.lossy]
+def _lossy(pair: FilePair) -> bool:
+    return any(mask.suffix.lower() in LOSSY for mask in pair.masks)
 
 
-def _unmatched(src: Path, found: Matched, binary: bool) -> list[Finding]:
+def _unmatched(
+    src: Path, found: Found, flags: PairFlags, binary: bool
+) -> list[Finding]:
     """A finding for each reason for which `prepare folder` would stop."""
-    doubled = [file for _, file in found.same_stem]
-    missing = "Add what is missing, or remove them; names must be equal up to the last "
-    missing += "dot."
-    empty = [] if found.pairs or found.images_alone else [found.images]
+    pairs = [pair for pairs in found.pairs.values() for pair in pairs]
+    alone = [pair.image for pairs in found.alone.values() for pair in pairs]
+    missing = f"Add what is missing, or remove them.{found.hint}"
     faults = (
-        (found.images_alone, "Images without a mask", missing),
+        (
+            [] if flags.negatives == "background" else alone,
+            "Images without a mask",
+            f"{missing} Where such images show nothing: --negatives background.",
+        ),
         (found.masks_alone, "Masks without an image", missing),
         (
-            doubled,
+            [file for _, file in found.clashes],
             "Files that share their name with another",
             "Rename or remove them: a mask is found by its image's name.",
         ),
         (
-            [] if binary else found.lossy,
+            [] if binary else [pair.masks[0] for pair in pairs if _lossy(pair)],
             "Masks that are JPEG, which changes ids and colours",
             "Export the masks again, as PNG.",
         ),
-        (empty, "Folders without an image", "Add images, or remove the folder."),
+        (found.empty, "Folders without an image", "Add images, or remove the folder."),
     )
     return [
         error("pairs", _some(src, files, what), fix)
@@ -124,8 +148,20 @@ def _some(src: Path, found: list[Path], what: str) -> str:
     return f"{what}: {len(found)} ({names}{', ...' if len(found) > 3 else ''})."
 
 
-def _bytes(image: Path, mask: Path) -> Bytes:
-    return image.read_bytes(), mask.read_bytes()
+def _bytes(image: Path, mask: MaskFile) -> Bytes:
+    return image.read_bytes(), mask.read_bytes() if isinstance(mask, Path) else mask
+
+
+def _understood(files: list[MaskFile], flags: MaskFlags, legend: Legend) -> MaskFormat:
+    """The rule by which `prepare` reads the masks, or why it would not."""
+    left_out: LeftOut = []  # single files, which become findings when they are read
+    try:
+        rule = rule_for(files, flags, legend, left_out)
+        return MaskFormat(rule.taxonomy, rule.kind == "colours", flags.binary, rule)
+    except UserError as refusal:
+        classes = legend.taxonomy() if legend.names else None
+        said = refusal if files else None
+        return MaskFormat(classes, bool(legend.colours), flags.binary, refusal=said)
 
 
 def of_records(path: Path) -> Source:

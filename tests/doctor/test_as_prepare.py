@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from kerasseg.data.datasets import adapter
+from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.pair_flags import FilePair
 from kerasseg.doctor import checks, pair_source
 from kerasseg.doctor.mask_ids import MaskFormat, ids_of
 from kerasseg.doctor.survey import survey
@@ -78,7 +80,7 @@ def save(folder, draw, ending, legend=""):
 def refused_by_prepare(folder, **options):
     """Why `prepare folder` would not read the folder; "" if it would."""
     try:
-        taxonomy, splits = adapter("folder")(folder, **options)
+        taxonomy, splits = adapter("folder")(folder, masks=MaskFlags(**options))
         for sample in [s for samples in splits.values() for s in samples]:
             outside = (sample.label >= taxonomy.num_classes) & (sample.label != IGNORE)
             if outside.any() or sample.label.shape != sample.image.shape[:2]:
@@ -118,11 +120,11 @@ def test_same_verdict(tmp_path, kind, legend, binary):
 def assert_same_ids(entry, data, masks: MaskFormat, read):
     from kerasseg.doctor.facts import decode
 
-    _, _, pixels, palette = decode(entry, data)
-    ids, unknown = ids_of(pixels, palette, masks)
+    ids, unknown = ids_of(decode(entry, data)[2], masks)
     assert not unknown
     images = entry.read.args  # the two files
-    np.testing.assert_array_equal(ids, read(images).label)
+    pair = FilePair(images[0], images[1:], entry.id)
+    np.testing.assert_array_equal(ids, read(pair).label)
 
 
 def one_image(folder):

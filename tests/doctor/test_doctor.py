@@ -56,7 +56,7 @@ def test_errors_fail_unless_skipped(folder, capsys):
     ("flags", "words"),
     [
         (["--skip", "alinment"], "Unknown check 'alinment'.*alignment"),
-        (["--images", "pictures"], "neither pictures/"),
+        (["--images", "pictures"], "no image named pictures"),
         (["--legend", "no.txt"], "Legend no.txt does not exist"),
     ],
 )

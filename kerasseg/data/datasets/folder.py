@@ -2,142 +2,216 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+import tyro
 
 from kerasseg import UserError
-from kerasseg.data.datasets import stem
-from kerasseg.data.reading.divide import check_share, divide
-from kerasseg.data.reading.image import read_image, size_of
-from kerasseg.data.reading.legend import Legend, legend_of
-from kerasseg.data.reading.mask import class_ids, read_mask
-from kerasseg.data.reading.pairs import IMAGES, Matched, Pair, layout, match
-from kerasseg.data.sample import Sample, Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.data.datasets.folder_files import (
+    ImageFlags,
+    check_size,
+    fit,
+    image_of,
+    kind_of_most,
+    mask_of,
+    names,
+    paged,
+    refuse_other_size,
+)
+from kerasseg.data.reading.divide import check_share
+from kerasseg.data.reading.fitted import fitted, format_of, valid_of
+from kerasseg.data.reading.found import divided, group_of, id_of, look
+from kerasseg.data.reading.image import SUFFIXES, read
+from kerasseg.data.reading.legend import FILES, Legend, legend_of
+from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.mask_labels import Rule, label_of
+from kerasseg.data.reading.mask_rule import LeftOut, rule_for
+from kerasseg.data.reading.pair_flags import FilePair, Found, PairFlags
+from kerasseg.data.reading.pairs import find_pairs
+from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import Taxonomy
+
+Splits = dict[str, list[FilePair]]
+PAIRS, MASKS, IMAGES = PairFlags(), MaskFlags(), ImageFlags()
+"""What is taken where nothing is said."""
 
 
 def load(
     src: Path,
     /,
     *,
-    images: str = "images",
-    masks: str = "masks",
-    legend: str = "",
-    binary: bool = False,
+    pairs: Annotated[PairFlags, tyro.conf.arg(name="")] = PAIRS,
+    masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
+    images: Annotated[ImageFlags, tyro.conf.arg(name="")] = IMAGES,
     val_share: float = 0.2,
+    on_error: Literal["stop", "skip"] = "stop",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
-    """A folder of images and masks of the same name, whatever made them.
+    """A folder of images and masks, whatever made them and however it is laid out.
 
-    Layouts: images/x.jpg + masks/x.png; images/train/x.jpg + masks/train/x.png;
-    train/images/x.jpg + train/masks/x.png (and val, test).
-    Masks hold class ids (gray, or the indices of a palette; 255 = ignore), or colours
-    that classes.txt names. One class a line: "name", "name R G B" or "R G B name"; if
-    it gives colours, palette and RGB masks are read by colour (black = ignore, unless a
-    class is black).
-    Without a folder val, images are chosen for it by the hash of their names. Frames of
-    one video must not be divided like this: make the folder val yourself.
+    images/x.jpg + masks/x.png; images/train/x.jpg + masks/train/x.png; train/images/
+    + train/masks/; train/ + train_labels/; x.jpg beside x_mask.png. Folders of other
+    names inside these are groups of images. Splits are told by folders (train,
+    valid, dev, test, ...), else by lists (train.txt), else val is chosen by the hash of
+    names. Masks hold class ids, colours, two values, alpha, or a layer for each class.
+    What was understood is printed. More: docs/labels.md.
 
     Args:
         src: Folder of the dataset, SRC.
-        images: Name of the folders of images.
-        masks: Name of the folders of masks.
-        legend: File of class names, if it is not classes.txt or legend.txt in src.
-        binary: Masks are 0 (background) and 255 (foreground), smoothed or not.
-        val_share: Share of the images to validate on, where there is no folder val.
+        pairs: Where images and masks are.
+        masks: What the masks mean.
+        images: How images are read.
+        val_share: Share of the images to validate on, where there is no split val.
+        on_error: "skip" leaves out what cannot be used.
 
     Raises:
-        UserError: files that are missing or are not laid out like this.
+        UserError: files that do not fit together, or that two rules could explain.
     """
     src = Path(src)
     check_share(val_share)
-    splits = {
-        split: _complete(match(*folders), binary)
-        for split, folders in layout(src, images, masks).items()
-    }
-    known = legend_of(src, legend, binary)
-    taxonomy = _survey([p for s in splits.values() for p in s], known, binary)
+    several = masks.per_class if masks.per_class in ("suffix", "folders") else ""
+    skip = on_error == "skip"
+    find = look if skip else find_pairs
+    found = find(src, pairs, SUFFIXES, several)
+    splits = _entries(found, pairs, skip)
+    if images.pages == "samples":
+        splits = {split: paged(entries) for split, entries in splits.items()}
+    everything = [entry for entries in splits.values() for entry in entries]
+    image_format, said = _format(everything, images, skip)
+    with_mask = [entry for entry in everything if entry.masks]
+    if images.mask_fit == "exact" and not skip:
+        for entry in with_mask:
+            check_size(entry, images.options)
+    known = _legend(src, masks, everything)
+    left_out: LeftOut = []
+    files = [mask_of(entry, masks.per_class) for entry in with_mask]
+    rule = rule_for(files, masks, known, left_out if skip else None)
+    background = _background(rule) if pairs.negatives == "background" else None
     if "train" in splits and "val" not in splits:
-        splits |= divide(splits["train"], val_share, lambda pair: pair[0].stem)
-    read = partial(_read, legend=known, binary=binary)
-    return taxonomy, {
-        split: Samples(pairs, read, id=stem) for split, pairs in splits.items()
+        splits |= divided(splits["train"], val_share, found.notes)
+    source = {
+        "images": {"line": "; ".join(said)} if said else {},
+        "masks": {**rule.to_json(), "line": str(rule)},
+        "pairs": {"line": "\n".join(found.notes)},
+    }
+    read_entry = partial(
+        _read,
+        images=images,
+        image_format=image_format,
+        masks=masks,
+        rule=rule,
+        background=background,
+    )
+    grouped = all(entry.group for entry in everything)
+    return rule.taxonomy, {
+        split: Samples(
+            entries,
+            read_entry,
+            group_of if grouped else None,
+            id_of,
+            image_format,
+            {key: value for key, value in source.items() if value},
+        )
+        for split, entries in splits.items()
     }
 
 
-def _complete(found: Matched, binary: bool) -> list[Pair]:
-    """The pairs of two folders, in which every file must have its place."""
-    if found.same_stem:
-        one, other = found.same_stem[0]
-        raise UserError(f"{one} and {other} have one name. Rename one of them.")
-    for alone, text in (
-        (found.images_alone, f"Image {{}} has no mask of that name in {found.masks}"),
-        (found.masks_alone, f"Mask {{}} has no image of that name in {found.images}"),
-    ):
-        if alone:
-            more = f" ({len(alone)} such files)" if len(alone) > 1 else ""
+def _entries(found: Found, flags: PairFlags, skip: bool) -> Splits:
+    """The pairs of each split; with them images without a mask, where these count."""
+    alone = [pair.image for pairs in found.alone.values() for pair in pairs]
+    if alone and flags.negatives == "background":
+        found.notes.append(f"Without a mask, all background: {len(alone)} images.")
+    if skip:
+        twice = [file for pair in found.clashes for file in pair]
+        for files, why in (
+            (found.masks_alone, "masks without an image"),
+            (twice, "files that share a name"),
+        ):
+            if files:
+                found.notes.append(f"Left out, {why}: {names(files)}.")
+    counted = bool(alone) and (skip or flags.negatives == "background")
+    splits: Splits = {}
+    for pairs in (found.pairs, found.alone if counted else {}):
+        for split, entries in pairs.items():
+            splits.setdefault(split, []).extend(entries)
+    if not any(entry.masks for entries in splits.values() for entry in entries):
+        raise UserError(f"No image in {found.src} has a mask.{found.hint}")
+    return {s: sorted(e, key=lambda entry: str(entry.image)) for s, e in splits.items()}
+
+
+def _format(
+    entries: list[FilePair], flags: ImageFlags, skip: bool
+) -> tuple[ImageFormat, tuple[str, ...]]:
+    if skip:
+        return kind_of_most(entries, flags.options)
+    return format_of(map(image_of, entries), flags.options)
+
+
+def _legend(src: Path, flags: MaskFlags, entries: Iterable[FilePair]) -> Legend:
+    """The legend that is named, or that lies in the source's folder or above images.
+
+    Raises UserError where two of these differ.
+    """
+    file = flags.legend
+    if file and not Path(file).is_file() and (src / file).is_file():
+        file = str(src / file)
+    if not file and not any((src / name).is_file() for name in FILES):
+        inner = {folder for e in entries for folder in e.image.parents}
+        inner = {folder for folder in inner if folder.is_relative_to(src)}
+        known = sorted(f / n for f in inner for n in FILES if (f / n).is_file())
+        if len({legend.read_bytes() for legend in known}) > 1:
             raise UserError(
-                f"{text.format(alone[0])}{more}. Add it, or remove the file."
+                f"{known[0]} and {known[1]} differ. Name the right one with --legend."
             )
-    if not found.pairs:
-        raise UserError(
-            f"There is no image in {found.images} ({', '.join(sorted(IMAGES))})."
-        )
-    if found.lossy and not binary:
-        raise UserError(
-            f"Mask {found.lossy[0]} is a JPEG, which changes class ids and colours. "
-            "Save masks as PNG (only --binary masks may be JPEG)."
-        )
-    for image, mask in found.pairs:
-        size, mask_size = size_of(image), size_of(mask)
-        if size != mask_size:
-            raise UserError(
-                f"Mask {mask} has {_text(mask_size)}, its image {image} has "
-                f"{_text(size)}. Masks must be as large as their images."
-            )
-    return found.pairs
+        file = str(known[0]) if known else ""
+    return legend_of(src, file, flags.binary)
 
 
-def _survey(pairs: list[Pair], legend: Legend, binary: bool) -> Taxonomy:
-    """Looks through all masks before anything is written; the classes they need."""
-    used: set[int] = set()
-    for _, mask in pairs:
-        used |= set(np.unique(_ids(mask, legend, binary)).tolist())
-    if used <= {0, IGNORE} and IGNORE in used:
-        raise UserError(
-            f"The masks in {pairs[0][1].parent} hold only 0 and 255, and 255 means "
-            "ignore. If 255 is the object, say --binary."
-        )
-    if legend.names:
-        return legend.taxonomy()
-    classes = max(used - {IGNORE}) + 1 if used - {IGNORE} else 1
-    if len(used - {IGNORE}) < classes / 2:
-        ids = ", ".join(str(i) for i in sorted(used)[:10])
-        raise UserError(
-            f"The masks hold ids {ids}: gray levels rather than class ids 0, 1, 2, ... "
-            "Renumber them, or name all classes, one a line, in classes.txt."
-        )
-    _, palette = read_mask(pairs[0][1])
-    numbered = Taxonomy.numbered(classes)
-    if palette is None or len(palette) < classes:
-        return numbered
-    return Taxonomy(numbered.names, tuple(map(tuple, palette[:classes].tolist())))
+def _background(rule: Rule) -> int:
+    """The class of images that show nothing."""
+    folded = [name.casefold() for name in rule.taxonomy.names]
+    for name in ("background", "_background_", "class_0", "bg"):
+        if name in folded:
+            return folded.index(name)
+    raise UserError(
+        f"--negatives background needs a class background; the classes are "
+        f"{names(rule.taxonomy.names)}. Name it so in the legend."
+    )
 
 
-def _ids(file: Path, legend: Legend, binary: bool) -> np.ndarray:
-    """(H, W) uint8 class ids of a mask file."""
-    pixels, palette = read_mask(file)
-    try:
-        return class_ids(pixels, palette, legend, binary)
-    except UserError as error:
-        raise UserError(f"Mask {file}: {error}") from error
-
-
-def _read(pair: Pair, legend: Legend, binary: bool) -> Sample:
-    image, encoded = read_image(pair[0])
-    return Sample(pair[0].stem, image, _ids(pair[1], legend, binary), encoded=encoded)
-
-
-def _text(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]} pixels (height x width)"
+def _read(
+    entry: FilePair,
+    images: ImageFlags,
+    image_format: ImageFormat,
+    masks: MaskFlags,
+    rule: Rule,
+    background: int | None,
+) -> Sample:
+    if not entry.masks and background is None:
+        raise UserError(f"Image {entry.image} has no mask of that name.")
+    file = image_of(entry)
+    picture = read(file, images.options)
+    pixels = fitted(picture, image_format, file)
+    valid = valid_of(picture, image_format)
+    size = pixels.shape[:2]
+    if entry.masks:
+        mask = mask_of(entry, masks.per_class)
+        label = fit(label_of(mask, rule), size, images.mask_fit)
+        refuse_other_size(mask, label.shape, entry.image, size)
+    else:
+        label = np.full(size, background, np.uint8)
+    encoded = picture.encoded
+    if encoded and valid is None:
+        encoded = Decoded.to(pixels, encoded)
+    return Sample(
+        entry.id,
+        pixels,
+        label,
+        encoded=encoded if valid is None else b"",
+        sequence=entry.group,
+        valid=valid,
+    )

@@ -54,10 +54,11 @@ class PictureFile:
 @dataclass
 class Tree:
     """What lies below a folder: pictures, and for each folder the other files' endings
-    with their number."""
+    with their number. splits: a folder of each split that folders are named after."""
 
     pictures: list[PictureFile] = field(default_factory=list)
     others: dict[Path, Counter[str]] = field(default_factory=dict)
+    splits: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,16 @@ def look_through(src: Path, endings: Collection[str], images: str, masks: str) -
         other = Counter(ending_of(n) for n in kept if ending_of(n) not in endings)
         if other:
             tree.others[here] = other
+        if split := word_of(here.name).split if here != src else "":
+            tree.splits.setdefault(split, here)
         if pictures:
             parts = here.relative_to(src).parts
             meaning = _meaning(parts, given, here)
             tree.pictures += [
                 PictureFile(here / n, *meaning, stem=stem_of(n)) for n in pictures
             ]
-    return Tree(_without_common_parents(tree.pictures), tree.others)
+    tree.pictures = _without_common_parents(tree.pictures)
+    return tree
 
 
 def ending_of(name: str) -> str:

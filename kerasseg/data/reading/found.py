@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.reading.affixes import Rule
+from kerasseg.data.reading.divide import divide
 from kerasseg.data.reading.folders import PictureFile, stem_of
 from kerasseg.data.reading.matching import Matched, Names, match
 from kerasseg.data.reading.names import nearest
@@ -36,13 +37,14 @@ def look(
     if flags.pairs:
         return _of_lists(src, flags)
     names = Names(flags.suffix, flags.strip)
-    images, masks, notes = images_and_masks(src, flags, names, endings)
-    matched = match(images, masks, names, endings, several)
+    roles = images_and_masks(src, flags, names, endings)
+    matched = match(roles.images, roles.masks, names, endings, several)
     found = Found(
         src,
         masks_alone=[m.path for m in matched.masks_alone],
         clashes=[(one.path, other.path) for one, other in matched.clashes],
-        notes=notes,
+        notes=roles.notes,
+        empty=roles.empty,
     )
     samples = [(i, tuple(m.path for m in masks)) for i, masks in matched.pairs]
     samples += [(image, ()) for image in matched.images_alone]
@@ -184,3 +186,43 @@ def _hint(matched: Matched, names: Names) -> str:
     if enough and all(stem.endswith(ends[1]) for stem in stems.values()):
         return f"{said}: say --strip {' '.join(strips)}."
     return f"{said}."
+
+
+# ---- Train and val -----------------------------------------------------------------
+
+
+def divided(
+    entries: list[FilePair], share: float, notes: list[str]
+) -> dict[str, list[FilePair]]:
+    """Train and val of the pairs of a source without val; says so in `notes`.
+
+    Pages of a stack stay together, and so do the images of a folder where there are
+    five folders or more, and none has a larger part of the images than val.
+
+    Raises UserError for too few images.
+    """
+    if not share:
+        return {"train": entries}
+    stacks = any(entry.page >= 0 for entry in entries)
+    sizes = Counter(map(group_of, entries))
+    enough = all(sizes) and len(sizes) >= max(5, 1 / share)
+    folders = enough and max(sizes.values()) <= share * len(entries)
+    name = group_of if stacks or folders else id_of
+    splits = divide(entries, share, name)
+    what = "stacks" if stacks else "folders" if folders else "images"
+    count, all_of_them = (len(set(map(name, e))) for e in (splits["val"], entries))
+    notes.append(
+        f"Val: {count} of {all_of_them} {what}, chosen by the hash of their names "
+        f"(--val-share {share:g})."
+    )
+    return splits
+
+
+def id_of(pair: FilePair) -> str:
+    """The name of its sample."""
+    return pair.id
+
+
+def group_of(pair: FilePair) -> str:
+    """The folder or stack that it is one of; "" for none."""
+    return pair.group

@@ -47,8 +47,8 @@ class Found:
 
     pairs: of each split, sorted; without splits all is train. alone: images without a
     mask, likewise. masks_alone: masks without an image. clashes: two files that one
-    name stands for. by: what told the splits, "folders", "lists", "pairs" or "".
-    notes: what was found, in lines for the user. hint: what may help where something
+    name stands for. empty: folders of train or val without an image. by: what told
+    the splits, "folders", "lists", "pairs" or "". notes: what was found, in lines for the user. hint: what may help where something
     does not fit.
     """
 
@@ -57,6 +57,7 @@ class Found:
     alone: dict[str, list[FilePair]] = field(default_factory=dict)
     masks_alone: list[Path] = field(default_factory=list)
     clashes: list[tuple[Path, Path]] = field(default_factory=list)
+    empty: list[Path] = field(default_factory=list)
     by: str = ""
     notes: list[str] = field(default_factory=list)
     hint: str = ""

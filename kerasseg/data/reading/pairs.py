@@ -1,90 +1,58 @@
-"""Finds the mask file of each image, by name and folder.
+"""Finds the mask of each image, and its split.
 
-`match` looks through two folders and says what does not fit, without stopping: the
-adapter `folder` refuses the first such file, the doctor reports them all.
+`find_pairs` is for folders of any names: it refuses the first file that does not fit,
+where `found.look` only says so. `with_labels` is for data sets whose layout is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from kerasseg import UserError
+from kerasseg.data.reading.found import look
+from kerasseg.data.reading.pair_flags import Found, PairFlags
 
 Pair = tuple[Path, Path]
 """Image and mask."""
-
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
-MASKS = {*IMAGES, ".gif"} - {".jpg", ".jpeg"}
-"""Endings of lossless files."""
-SPLITS = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
-"""What folders of splits are called elsewhere, and here."""
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 
 
-@dataclass(frozen=True)
-class Matched:
-    """What two folders hold.
+def find_pairs(
+    src: Path, flags: PairFlags, endings: Collection[str] = IMAGES, several: str = ""
+) -> Found:
+    """What `look` finds, in which everything has its place.
 
-    pairs: image and mask of equal stems, sorted by stem.
-    images_alone, masks_alone: files without a partner.
-    same_stem: two files of one folder that one name would stand for.
-    lossy: masks that are JPEG files, which changes ids and colours.
+    Images without a mask stay in `alone` where `flags.negatives` takes them.
+
+    Raises UserError for a file that does not fit, and where there is no pair.
     """
-
-    images: Path
-    masks: Path
-    pairs: list[Pair]
-    images_alone: list[Path]
-    masks_alone: list[Path]
-    same_stem: list[tuple[Path, Path]]
-    lossy: list[Path]
-
-
-def layout(src: Path, images: str, masks: str) -> dict[str, tuple[Path, Path]]:
-    """Folders of images and masks of each split: train/images or images/train.
-
-    images, masks: names of these folders. Without splits all is train.
-
-    Raises UserError where there is no such layout.
-    """
-    if not src.is_dir():
-        raise UserError(f"Folder {src} does not exist. Check the path.")
-    if (src / images).is_dir():
-        names = _folders(src / images)
-        found = {n: (src / images / n, src / masks / n) for n in names}
-        found = found or {"train": (src / images, src / masks)}
-    else:
-        names = [n for n in _folders(src) if (src / n / images).is_dir()]
-        found = {n: (src / n / images, src / n / masks) for n in names}
-    if not found:
+    found = look(src, flags, endings, several)
+    if found.clashes:
+        one, other = found.clashes[0]
         raise UserError(
-            f"{src} has neither {images}/ nor train/{images}/. Name the folders of "
-            "images and masks with --images and --masks."
+            f"{one} and {other} have one name. Rename or remove one of them; for "
+            "several masks of one image see --per-class."
         )
-    for image_folder, mask_folder in found.values():
-        if not mask_folder.is_dir():
-            raise UserError(
-                f"There are images in {image_folder}, but no folder {mask_folder}. "
-                "Name the folder of masks with --masks, or move away what has no masks."
-            )
-    return {SPLITS.get(name, name): folders for name, folders in found.items()}
-
-
-def match(images: Path, masks: Path) -> Matched:
-    """Brings the files of two folders together by their names without the ending."""
-    image_files, doubled_images = _by_stem(images, IMAGES)
-    mask_files, doubled_masks = _by_stem(masks, IMAGES | MASKS)
-    both = sorted(image_files.keys() & mask_files.keys())
-    return Matched(
-        images,
-        masks,
-        [(image_files[stem], mask_files[stem]) for stem in both],
-        [image_files[s] for s in image_files if s not in mask_files],
-        [mask_files[s] for s in mask_files if s not in image_files],
-        [*doubled_images, *doubled_masks],
-        [f for f in mask_files.values() if f.suffix.lower() not in MASKS],
-    )
+    if found.empty:
+        raise UserError(
+            f"There is no image in {found.empty[0]}. Add some, or remove the folder."
+        )
+    alone = [pair.image for pairs in found.alone.values() for pair in pairs]
+    if alone and flags.negatives == "refuse":
+        raise UserError(
+            f"Image {alone[0]} has no mask of that name{_more(alone)}.{found.hint} Add "
+            "it, remove the image, or say --negatives background where such images "
+            "show nothing (--on-error skip leaves them out)."
+        )
+    if found.masks_alone:
+        raise UserError(
+            f"Mask {found.masks_alone[0]} has no image of that name"
+            f"{_more(found.masks_alone)}.{found.hint} Add it, or remove the file."
+        )
+    if not any(found.pairs.values()):
+        raise UserError(f"No image in {src} has a mask. See docs/labels.md, Pairs.")
+    return found
 
 
 def with_labels(images: Iterable[Path], label_of: Callable[[Path], Path]) -> list[Pair]:
@@ -129,25 +97,5 @@ def existing(pairs: list[Pair], lists: Path) -> list[Pair]:
     return pairs
 
 
-def _folders(folder: Path) -> list[str]:
-    return sorted(
-        f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")
-    )
-
-
-def _by_stem(
-    folder: Path, endings: set[str]
-) -> tuple[dict[str, Path], list[tuple[Path, Path]]]:
-    """The files of a folder by stem, and pairs of files that have the same one."""
-    files: dict[str, Path] = {}
-    doubled = []
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() not in endings or file.name.startswith("."):
-            continue
-        if file.is_dir():
-            continue
-        if file.stem in files:
-            doubled.append((files[file.stem], file))
-        else:
-            files[file.stem] = file
-    return files, doubled
+def _more(files: Sequence[Path]) -> str:
+    return f" ({len(files)} such files)" if len(files) > 1 else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kerasseg import UserError
@@ -12,10 +13,21 @@ from kerasseg.data.reading.matching import Names, by_pattern, parted
 from kerasseg.data.reading.pair_flags import PairFlags
 
 
+@dataclass
+class Roles:
+    """Images and masks; notes about pictures that are neither; empty: folders that are
+    called after a split and have no image in them."""
+
+    images: list[PictureFile]
+    masks: list[PictureFile]
+    notes: list[str]
+    empty: list[Path] = field(default_factory=list)
+
+
 def images_and_masks(
     src: Path, flags: PairFlags, names: Names, endings: Collection[str]
-) -> tuple[list[PictureFile], list[PictureFile], list[str]]:
-    """Images, masks, and notes about pictures that are neither.
+) -> Roles:
+    """Which pictures are images and which are masks.
 
     Raises UserError where folders and names do not tell them, or there is none.
     """
@@ -28,7 +40,7 @@ def images_and_masks(
             if not files:
                 pattern = flags.images if flag == "--images" else flags.masks
                 raise UserError(f"No file in {src} fits {flag} '{pattern}'.")
-        return images, masks, _aside(src, tree.pictures, [*images, *masks])
+        return Roles(images, masks, _aside(src, tree.pictures, [*images, *masks]))
     tree = look_through(src, endings, flags.images, flags.masks)
     images = _of_role(src, tree, "images", flags.images)
     masks = _of_role(src, tree, "masks", flags.masks)
@@ -42,7 +54,12 @@ def images_and_masks(
         common = parted(rest, names, endings)
         images, masks = common or (rest, [])
     if images and masks:
-        return images, masks, _aside(src, tree.pictures, [*images, *masks])
+        notes = _aside(src, tree.pictures, [*images, *masks])
+        full = {image.split for image in images}
+        empty = [
+            tree.splits[s] for s in ("train", "val") if s in tree.splits.keys() - full
+        ]
+        return Roles(images, masks, notes, empty)
     raise UserError(_nothing(src, tree, images, masks, flags))
 
 

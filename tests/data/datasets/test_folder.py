@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pictures import IDS, ids, load, pair, picture, refuses, save
 
+from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.taxonomy import Taxonomy
 
 COLOURS = ((0, 0, 255), (0, 255, 0), (255, 128, 0))
@@ -57,7 +58,8 @@ def test_folder_mask_formats(tmp_path, kind):
     pair(tmp_path, "a", pixels=pixels, palette=palette)
     if legend:
         (tmp_path / "classes.txt").write_text(f"# classes\n\n{legend}")
-    taxonomy, splits = load("folder", tmp_path, val_share=0)
+    flags = MaskFlags(ignore_colour=((0, 0, 0),) if kind == "RGB" else ())
+    taxonomy, splits = load("folder", tmp_path, val_share=0, masks=flags)
     np.testing.assert_array_equal(splits["train"][0].label, IDS)
     assert splits["train"][0].label.dtype == np.uint8
     if legend:
@@ -73,7 +75,8 @@ def test_folder_binary(tmp_path, suffix):
     save(tmp_path / "images/a.jpg", picture(0, (16, 16)))
     save(tmp_path / f"masks/a.{suffix}", bright)
     refuses(r"only 0 and 255.*--binary|is a JPEG", "folder", tmp_path, val_share=0)
-    taxonomy, splits = load("folder", tmp_path, val_share=0, binary=True)
+    flags = MaskFlags(binary=True)
+    taxonomy, splits = load("folder", tmp_path, val_share=0, masks=flags)
     assert taxonomy.names == ("background", "foreground")
     np.testing.assert_array_equal(splits["train"][0].label, bright // 255)
 
@@ -122,7 +125,7 @@ FAULTS = {
     "same": (text("classes.txt", "a 1 2 3\nb 1 2 3\n"), "names two classes"),
     "range": (text("classes.txt", "a 1 2 300\n"), "line 1: colours are 0 to 255"),
     "empty": (text("classes.txt", "\n"), "is empty"),
-    "damaged": (text("masks/b.png", "?"), "b.png is not an image"),
+    "damaged": (text("masks/b.png", "?"), "b.png cannot be read as an image"),
 }
 
 
@@ -137,14 +140,13 @@ def test_folder_faults_are_named(tmp_path, fault):
 
 def test_folder_unknown_colour_names_the_file(tmp_path):
     pair(tmp_path, "a", pixels=coloured(IDS))
-    (tmp_path / "classes.txt").write_text("sky 0 0 255\nroad 0 255 0\n")
+    lines = "sky 0 0 255\nroad 0 255 0\nvoid 0 0 0\n"
+    (tmp_path / "classes.txt").write_text(lines)
     refuses(r"a.png: Colour \(255, 128, 0\) is not a cl", "folder", tmp_path)
 
 
 def test_folder_that_is_none(tmp_path):
     refuses("nowhere does not exist", "folder", tmp_path / "nowhere")
     refuses("neither images/ nor train/images/", "folder", tmp_path)
-    (tmp_path / "images").mkdir()
-    refuses(r"no folder .*masks", "folder", tmp_path)
-    (tmp_path / "masks").mkdir()
-    refuses("There is no image in", "folder", tmp_path)
+    save(tmp_path / "images/a.png", picture())
+    refuses(r"no folder of masks .*--masks", "folder", tmp_path)
