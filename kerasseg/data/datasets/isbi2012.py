@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.data.reading.divide import check_share
-from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.image import Page, header, read, read_image
 from kerasseg.data.reading.instances import components
 from kerasseg.data.reading.mask import read_mask
 from kerasseg.data.reading.pairs import with_labels
@@ -91,13 +90,7 @@ def _pages(src: Path) -> list[int]:
 def _count(file: Path) -> int:
     if not file.is_file():
         raise UserError(f"{file} does not exist. Put it beside the other stack.")
-    try:
-        with Image.open(file) as stack:
-            return getattr(stack, "n_frames", 1)
-    except Exception as error:  # damaged tags make PIL raise anything
-        raise UserError(
-            f"{file} is not a TIFF stack that can be read ({error}). Copy it again."
-        ) from error
+    return header(file).pages
 
 
 def _read_page(src: Path, number: int) -> Sample:
@@ -110,15 +103,9 @@ def _read_page(src: Path, number: int) -> Sample:
 
 
 def _page(file: Path, number: int) -> np.ndarray:
-    try:
-        with Image.open(file) as stack:
-            stack.seek(number)
-            pixels = np.asarray(stack)
-    except Exception as error:  # damaged tags make PIL raise anything
-        raise UserError(
-            f"{file} is damaged at slice {number} ({error}). Copy it again."
-        ) from error
-    return pixels * np.uint8(CELL) if pixels.dtype == bool else pixels
+    """(H, W) of a slice, (H, W, C) of one of several bands."""
+    pixels = read(Page(file, number)).pixels
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
 
 
 def _files(src: Path) -> list[tuple[Path, Path]]:

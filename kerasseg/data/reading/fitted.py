@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.image import DEFAULT, header
+from kerasseg.data.reading.image import DEFAULT, check_pages, header
 from kerasseg.data.reading.number_types import both, valid_pixels
-from kerasseg.data.reading.picture import Header, Picture, ReadOptions, Source
+from kerasseg.data.reading.picture import Picture, ReadOptions, Source
 from kerasseg.image_format import GRAY, GRAY_BANDS, RGB, RGB_BANDS, ImageFormat
 
 
@@ -65,7 +65,7 @@ def format_of(
     with_alpha = 0
     for file in files:
         found = header(file, options)
-        _check_pages(found, file, options)
+        check_pages(found, file, options)
         key = _merged(tuple(first), (found.bands, found.type))
         where, count = first.get(key, (file, 0))
         first[key] = where, count + 1
@@ -119,14 +119,6 @@ def _merged(known: tuple[tuple, ...], found: tuple) -> tuple:
 
 def _is_number(name: str) -> bool:
     return name.startswith("band_") and name[5:].isdecimal()
-
-
-def _check_pages(found: Header, file: Source, options: ReadOptions) -> None:
-    if found.pages > 1 and options.pages == "ask":
-        raise UserError(
-            f"{file} has {found.pages} pages. Say what they are: --pages samples "
-            "(images of their own) or --pages bands (bands of one image)."
-        )
 
 
 def _cure(own: ImageFormat, wanted: ImageFormat) -> str:

@@ -12,16 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading import (
-    dicom,
-    heic,
-    numpy_file,
-    opencv_formats,
-    picture_formats,
-    signatures,
-    tiff,
-)
 from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.formats import header_of, stored_of
 from kerasseg.data.reading.number_types import both, in_kept_type, valid_pixels
 from kerasseg.data.reading.picture import (
     READ_AGAIN,
@@ -31,7 +23,6 @@ from kerasseg.data.reading.picture import (
     ReadOptions,
     Source,
     Stored,
-    damaged,
     file_of,
 )
 from kerasseg.data.reading.picture_formats import opened_image
@@ -48,6 +39,7 @@ __all__ = [
     "Picture",
     "ReadOptions",
     "Source",
+    "check_pages",
     "header",
     "opened_image",
     "pages_of",
@@ -66,15 +58,16 @@ def read(file: Source, options: ReadOptions = DEFAULT) -> Picture:
     in several ways of which `options` chooses none.
     """
     whole = file_of(file)
-    head = _header(whole)
+    head = header_of(whole)
     if isinstance(file, Page):
-        return _finished(_stored(whole, file.number), file, options)
+        return _finished(stored_of(whole, file.number, head), file, options)
     if head.pages == 1:
-        return _finished(_stored(whole, 0), file, options)
-    _check_pages(head, file, options)
+        return _finished(stored_of(whole, 0, head), file, options)
+    check_pages(head, file, options)
     each = replace(options, bands=())
     pages = [
-        _finished(_stored(whole, number), file, each) for number in range(head.pages)
+        _finished(stored_of(whole, number, head), file, each)
+        for number in range(head.pages)
     ]
     first, valid = pages[0], None
     for page in pages:
@@ -98,7 +91,7 @@ def header(file: Source, options: ReadOptions = DEFAULT) -> Header:
 
     Raises UserError that names the file where the header cannot be read.
     """
-    found = _header(file_of(file))
+    found = header_of(file_of(file))
     if options.alpha == "band" and found.alpha:
         found = replace(found, bands=(*found.bands, "alpha"), alpha=False)
     if isinstance(file, Page):
@@ -113,7 +106,19 @@ def header(file: Source, options: ReadOptions = DEFAULT) -> Header:
 
 def pages_of(file: Path | EmbeddedFile) -> tuple[Page, ...]:
     """The pages of a file, each to be read as an image of its own."""
-    return tuple(Page(file, number) for number in range(_header(file).pages))
+    return tuple(Page(file, number) for number in range(header_of(file).pages))
+
+
+def check_pages(head: Header, file: Source, options: ReadOptions) -> None:
+    """Raises UserError for a file of several pages of which nothing was said."""
+    if head.pages > 1 and options.pages != "bands":
+        asked = "read them one by one (pages_of)."
+        if options.pages == "ask":
+            asked = (
+                "say what they are: --pages samples (images of their own) or --pages "
+                "bands (bands of one image)."
+            )
+        raise UserError(f"{file} has {head.pages} pages: {asked}")
 
 
 def read_image(file: Source) -> tuple[np.ndarray, bytes]:
@@ -150,67 +155,6 @@ def size_of(file: Source, upright: bool = True) -> tuple[int, int]:
     found = header(file)
     turned = found.turn >= 5 and not upright
     return (found.width, found.height) if turned else (found.height, found.width)
-
-
-def _header(file: Path | EmbeddedFile) -> Header:
-    kind = _kind(file)
-    if kind == "tiff":
-        return tiff.header(file)
-    if kind == "png16":
-        return opencv_formats.png_header(file)
-    if kind == "dicom":
-        return dicom.header(file)
-    if kind == "heic":
-        return heic.header(file)
-    if kind in ("numpy", "npz"):
-        return numpy_file.header(file)
-    if _by_opencv(kind, file):
-        found = opencv_formats.other(file)
-        height, width = found.pixels.shape[:2]
-        alpha = found.alpha is not None
-        name = found.pixels.dtype.name
-        return Header(height, width, found.bands, name, alpha=alpha)
-    return picture_formats.header(file)
-
-
-def _stored(file: Path | EmbeddedFile, page: int) -> Stored:
-    kind = _kind(file)
-    if kind == "tiff":
-        return tiff.stored(file, page)
-    if kind == "png16":
-        return opencv_formats.png(file)
-    if kind == "dicom":
-        return dicom.stored(file, page)
-    if kind == "heic":
-        return heic.stored(file)
-    if kind in ("numpy", "npz"):
-        return numpy_file.stored(file)
-    if _by_opencv(kind, file):
-        return opencv_formats.other(file)
-    return picture_formats.stored(file, page)
-
-
-def _kind(file: Path | EmbeddedFile) -> str:
-    """One of the kinds that are read. Raises UserError for another one."""
-    if isinstance(file, EmbeddedFile):
-        head = file.content[: signatures.HEAD]
-    else:
-        with file.open("rb") as opened:
-            head = opened.read(signatures.HEAD)
-    if not head:
-        raise damaged(file, "it is empty")
-    kind = signatures.kind_of(head)
-    if not kind:
-        raise damaged(file, "its format is unknown")
-    if kind in signatures.OTHERS:
-        raise UserError(f"{file} {signatures.not_read(kind)}")
-    return kind
-
-
-def _by_opencv(kind: str, file: Path | EmbeddedFile) -> bool:
-    if kind == "avif":
-        return opencv_formats.is_deep_avif(file.read_bytes())
-    return kind == "jpeg2000"
 
 
 def _finished(stored: Stored, file: Source, options: ReadOptions) -> Picture:
@@ -276,17 +220,6 @@ def _bands_of_pages(bands: tuple[str, ...], pages: int) -> tuple[str, ...]:
     if bands == GRAY_BANDS:
         return tuple(f"band_{number}" for number in numbers)
     return tuple(f"{name}_{number}" for number in numbers for name in bands)
-
-
-def _check_pages(head: Header, file: Source, options: ReadOptions) -> None:
-    if options.pages == "bands":
-        return
-    if options.pages == "samples":
-        raise UserError(f"{file} has {head.pages} pages: read them one by one.")
-    raise UserError(
-        f"{file} has {head.pages} pages. Say what they are: --pages samples (images of "
-        "their own) or --pages bands (bands of one image)."
-    )
 
 
 def _rgb8(picture: Picture, file: Source) -> np.ndarray:

@@ -26,6 +26,7 @@ from kerasseg.image_format import GRAY_BANDS, RGB_BANDS
 HEADER = 1 << 18
 """Bytes at the start of a file in which its EXIF block lies, if it has one."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "PPM", "AVIF")
+MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK")
 GRAY_MODES = ("1", "L", "LA", "La")
 LARGEST = 1 << 30
 """Pixels of an image that is read as a whole; larger ones are read in windows."""
@@ -47,6 +48,8 @@ def stored(file: Path | EmbeddedFile, page: int) -> Stored:
     """The pixels of a page of a file of these kinds."""
     with _opened(file, pixels=True, page=page) as (image, encoded):
         turn = _orientation(image, encoded)
+        if image.mode not in MODES:
+            raise ValueError(f"pixels of kind {image.mode} are not read here")
         gray, alpha = _is_gray(image), None
         if image.has_transparency_data:
             both = np.asarray(image.convert("LA" if gray else "RGBA"))
@@ -68,6 +71,11 @@ def stored(file: Path | EmbeddedFile, page: int) -> Stored:
             turn=turn,
             notes=notes,
         )
+
+
+def orientation_of(file: Path | EmbeddedFile) -> int:
+    """EXIF's 1..8 of a file of these kinds, also where the file itself says it."""
+    return header(file).turn
 
 
 @contextlib.contextmanager

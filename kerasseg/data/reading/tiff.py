@@ -31,13 +31,15 @@ class _Images:
     """The images of a file: pages that are neither smaller copies nor masks.
 
     pages: of one size and type. names: the channels that metadata give the pages, where
-    it says that they are channels. mask: validity of the first page, or None.
+    it says that they are channels. mask: validity of the first page, or None. bytes:
+    size of the file.
     """
 
     pages: list[Any]
     mask: Any | None
     are_bands: bool
     names: tuple[str, ...]
+    bytes: int
 
 
 def header(file: Path | EmbeddedFile) -> Header:
@@ -84,6 +86,9 @@ def stored(file: Path | EmbeddedFile, number: int) -> Stored:
 def _page(page: Any, images: _Images, file: object) -> Stored:
     layout = tiff_bands.layout_of(page, file)
     check_size(page.imagelength, page.imagewidth)
+    ends = zip(page.dataoffsets, page.databytecounts, strict=True)
+    if max((start + size for start, size in ends), default=0) > images.bytes:
+        raise ValueError("it is cut short")  # JPEG in TIFF would be decoded in part
     data = _samples(page)
     alpha = None
     if layout.alpha is not None:
@@ -160,7 +165,8 @@ def _images(tiff: Any, file: object) -> _Images:
     named = tiff.is_ome or tiff.is_imagej or tiff.is_shaped
     are_bands = len(images) > 1 and further == "C" and bool(named)
     names = tiff_bands.channel_names(tiff) if are_bands else ()
-    return _Images(images, masks[0] if masks else None, are_bands, names)
+    mask = masks[0] if masks else None
+    return _Images(images, mask, are_bands, names, tiff.filehandle.size)
 
 
 def _axes(series: Any) -> list[tuple[str, int]]:

@@ -84,7 +84,7 @@ def test_wrong_stacks(tmp_path):
     stack(labels, CELLS[:11])
     refuses(r"has 12 slices, train-labels.tif has 11", "isbi2012", tmp_path)
     labels.write_bytes(b"no TIFF")
-    refuses(r"train-labels.tif is not a TIFF stack", "isbi2012", tmp_path)
+    refuses(r"train-labels.tif cannot be read", "isbi2012", tmp_path)
     stack(labels, CELLS)
     volume.write_bytes(volume.read_bytes()[: volume.stat().st_size // 2])
     refuses(r"train-volume.tif", "isbi2012", tmp_path)

@@ -20,7 +20,6 @@ def test_a_missing_package_is_named_with_its_extra():
     [
         ("coco", "pycocotools"),
         ("dstl", "shapely"),
-        ("dstl", "tifffile"),
         ("sbd", "scipy"),
         ("tfds:x", "tensorflow_datasets"),
     ],

@@ -1,0 +1,91 @@
+"""Which library reads which kind of image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from kerasseg import UserError
+from kerasseg.data.reading import (
+    dicom,
+    heic,
+    numpy_file,
+    opencv_formats,
+    picture_formats,
+    signatures,
+    tiff,
+)
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.picture import Header, Stored, damaged
+
+
+def header_of(file: Path | EmbeddedFile) -> Header:
+    """The header of a file, whatever it is called.
+
+    Raises UserError for a file that cannot be read or is of a kind that is not read.
+    """
+    kind = _kind(file)
+    if kind in HEADERS:
+        return HEADERS[kind](file)
+    if kind == "avif" and opencv_formats.is_deep_avif(file):
+        return replace(picture_formats.header(file), type="uint16")
+    if kind == "pnm":
+        return opencv_formats.pnm_header(file) or picture_formats.header(file)
+    return picture_formats.header(file)
+
+
+def stored_of(file: Path | EmbeddedFile, page: int, head: Header) -> Stored:
+    """The pixels of a page (from 0) of a file; head: what `header_of` says of it.
+
+    Raises UserError as `header_of`.
+    """
+    kind = _kind(file)
+    if kind == "tiff":
+        return tiff.stored(file, page)
+    if kind == "dicom":
+        return dicom.stored(file, page)
+    if kind in READERS:
+        return READERS[kind](file)
+    if kind == "avif" and head.type == "uint16":
+        return opencv_formats.avif(file)
+    if kind == "pnm" and opencv_formats.pnm_header(file):
+        return opencv_formats.pnm(file)
+    if kind == "png" and opencv_formats.is_large_png(file):
+        return opencv_formats.png(file)
+    return picture_formats.stored(file, page)
+
+
+HEADERS: dict[str, Callable[[Path | EmbeddedFile], Header]] = {
+    "tiff": tiff.header,
+    "png16": opencv_formats.png_header,
+    "jpeg2000": opencv_formats.jpeg2000_header,
+    "dicom": dicom.header,
+    "heic": heic.header,
+    "numpy": numpy_file.header,
+    "npz": numpy_file.header,
+}
+READERS: dict[str, Callable[[Path | EmbeddedFile], Stored]] = {
+    "png16": opencv_formats.png,
+    "jpeg2000": opencv_formats.jpeg2000,
+    "heic": heic.stored,
+    "numpy": numpy_file.stored,
+    "npz": numpy_file.stored,
+}
+
+
+def _kind(file: Path | EmbeddedFile) -> str:
+    """One of the kinds that are read. Raises UserError for another one."""
+    if isinstance(file, EmbeddedFile):
+        head = file.content[: signatures.HEAD]
+    else:
+        with file.open("rb") as opened:
+            head = opened.read(signatures.HEAD)
+    if not head:
+        raise damaged(file, "it is empty")
+    kind = signatures.kind_of(head)
+    if not kind:
+        raise damaged(file, "its format is unknown")
+    if kind in signatures.OTHERS:
+        raise UserError(f"{file} {signatures.not_read(kind)}")
+    return kind
