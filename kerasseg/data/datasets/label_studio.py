@@ -27,11 +27,11 @@ from kerasseg.data.reading.label_studio_tasks import (
     read_tasks,
 )
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
-from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.polygons import (
     Boxes,
     Drawing,
     Painted,
+    box,
     box_rule,
     class_ids,
     ellipse,
@@ -73,7 +73,6 @@ def load(
     Raises:
         UserError: files that are missing or are not laid out like this.
     """
-    require("pycocotools.mask")
     src = Path(src)
     file, tasks, left_out = read_tasks(src, image, annotator)
     labels = sorted({region.label for task in tasks for region in task.regions})
@@ -169,8 +168,10 @@ def _mask(kind: str, value: dict[str, Any], size: tuple[int, int]) -> np.ndarray
     if kind == "ellipse":
         radii = np.array([value["radiusX"], value["radiusY"]]) * scale
         return ellipse((corner[0], corner[1]), (radii[0], radii[1]), degrees, size)
-    # A rectangle is turned clockwise around its upper left corner.
     w, h = np.array([value["width"], value["height"]]) * scale
+    if not degrees:
+        return box(corner[0], corner[1], w, h, size)
+    # A rectangle is turned clockwise around its upper left corner.
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     turn = np.array([[cosine, sine], [-sine, cosine]])
     return polygon(np.array([[0, 0], [w, 0], [w, h], [0, h]]) @ turn + corner, size)

@@ -16,7 +16,6 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
-from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.polygons import (
     Boxes,
     Drawing,
@@ -51,9 +50,10 @@ def load(
 
     The images are beside the file or below SRC. Splits are train/ and val/ with a file
     each; one file is all train. Class 0 is the background, the others are the values of
-    one region attribute, by alphabet; regions without any attribute are the class
-    "object". Regions are painted in the order of the file: later ones cover earlier
-    ones. Samples have object ids: the position of the region in the image.
+    one region attribute, by alphabet, and a region without a value is 255 = ignore;
+    where no region has an attribute, all are the class "object". Regions are painted in
+    the order of the file: later ones cover earlier ones. Samples have object ids: the
+    position of the region in the image.
 
     Args:
         src: Folder that holds the file and the images; or the file.
@@ -69,13 +69,14 @@ def load(
     Raises:
         UserError: files that are missing or are not laid out like this.
     """
-    require("pycocotools.mask")
     src = Path(src)
     files = via_files(src)
     found = {split: read_via(file) for split, file in files.items()}
-    name, classes = _classes(files, found, attribute)
+    name, classes, unnamed = _classes(files, found, attribute)
     taxonomy, ids = class_ids(classes)
     notes = [f"classes are the values of '{name}'"] if name else []
+    if unnamed:
+        notes.append(f"{unnamed} regions without a value of it are 255 = ignore")
     counts = Counter(
         str(shape["name"])
         for images in found.values()
@@ -105,8 +106,8 @@ def _id(drawing: Drawing) -> str:
 
 def _classes(
     files: dict[str, Path], found: dict[str, list[ViaImage]], attribute: str
-) -> tuple[str, list[str]]:
-    """The attribute that is the class, "" for none; and its values."""
+) -> tuple[str, list[str], int]:
+    """The attribute that is the class, "" for none; its values; regions without."""
     keys: Counter[str] = Counter()
     regions = []
     for split, images in found.items():
@@ -114,7 +115,7 @@ def _classes(
             for number, (_, attributes) in enumerate(image.regions, 1):
                 where = f"{files[split]}: region {number} of {image.name}"
                 regions.append((where, attributes))
-                keys.update(k for k, v in attributes.items() if _value(v, where))
+                keys.update(k for k, v in attributes.items() if v not in ("", None, {}))
     if not regions:
         raise UserError(f"{next(iter(files.values()))} has no region. Draw some.")
     if attribute and not keys[attribute]:
@@ -129,14 +130,9 @@ def _classes(
         )
     name = attribute or next(iter(keys), "")
     if not name:
-        return "", [OBJECT]
-    without = [where for where, a in regions if not _value(a.get(name), where)]
-    if without:
-        raise UserError(
-            f"{without[0]} has no value of '{name}' ({len(without)} such regions). "
-            "Give it one in VIA, or delete the region."
-        )
-    return name, sorted({_value(a[name], where) for where, a in regions})
+        return "", [OBJECT], 0
+    values = [_value(a.get(name), where) for where, a in regions]
+    return name, sorted({v for v in values if v}), values.count("")
 
 
 def _value(value: Any, where: str) -> str:
@@ -230,8 +226,8 @@ def _masks(
     for number, (shape, attributes) in enumerate(map(json.loads, drawing.shapes), 1):
         kind = shape["name"]
         where = f"{drawing.source}: region {number} of {drawing.image.name}"
-        name = _value(attributes[attribute], where) if attribute else OBJECT
-        class_id = ids[name]
+        name = _value(attributes.get(attribute), where) if attribute else OBJECT
+        class_id = ids.get(name, IGNORE)
         if kind == "point" or (kind in LINES and not lines):
             continue
         if kind == "rect" and boxes != "object":

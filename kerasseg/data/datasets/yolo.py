@@ -15,7 +15,6 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.named_images import sample_ids
-from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.polygons import (
     Boxes,
     Drawing,
@@ -53,7 +52,6 @@ def load(src: Path, /, *, boxes: Boxes = "ask") -> tuple[Taxonomy, dict[str, Sam
     Raises:
         UserError: files that are missing or are not laid out like this.
     """
-    require("pycocotools.mask")
     src = Path(src)
     file, settings = yaml_of(src)
     names = names_of(settings, file, src)

@@ -1,7 +1,10 @@
 """Shapes that annotation tools draw, as masks; and masks painted to one class map.
 
-One rule for polygons of all tools but labelme: that of COCO's own maskApi.c. A pixel
-(x, y) covers [x, x+1) x [y, y+1), so the box 1, 1, 3, 3 is four pixels.
+One rule for polygons, that of Ultralytics and of most scripts around these tools: each
+corner is in the pixel that holds it, and the pixels of the outline belong to the
+object (OpenCV's fillPoly on whole numbers; labelme draws so too, with PIL). COCO has
+its own rule, `coco_masks`. Boxes and ellipses are the pixels whose centres are inside;
+pixel (x, y) covers [x, x+1) x [y, y+1).
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.data.reading.coco_masks import mask_of
+from kerasseg.data.reading.coco_masks import FARTHEST
 from kerasseg.data.reading.image import read_image
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -104,15 +108,31 @@ def polygon(points: ArrayLike, size: tuple[int, int]) -> np.ndarray:
 
     Raises UserError for fewer than 3 points, NaN, and points far outside.
     """
-    return mask_of([np.asarray(points, float).ravel().tolist()], size)
+    corners = np.asarray(points, float)
+    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+        raise UserError("a polygon has at least 3 points x, y")
+    if not (np.abs(corners) < FARTHEST).all():
+        raise UserError("it has NaN in it, or leaves the image too far")
+    canvas = np.zeros(size, np.uint8)
+    cv2.fillPoly(canvas, [corners.astype(np.int32)], (1,))
+    return canvas.astype(bool)
 
 
 def box(
     left: float, top: float, width: float, height: float, size: tuple[int, int]
 ) -> np.ndarray:
-    """(H, W) bool of an upright rectangle, in pixels."""
-    right, bottom = left + width, top + height
-    return polygon([left, top, right, top, right, bottom, left, bottom], size)
+    """(H, W) bool of an upright rectangle, in pixels.
+
+    Raises UserError for numbers that are not finite.
+    """
+    edges = np.array([left, top, left + width, top + height], float)
+    if not np.isfinite(edges).all():
+        raise UserError("a box has NaN or Inf in it")
+    limits = [size[1], size[0], size[1], size[0]]
+    x0, y0, x1, y1 = np.clip(np.ceil(edges - 0.5), 0, limits).astype(int)
+    mask = np.zeros(size, bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
 
 
 def ellipse(

@@ -14,7 +14,11 @@ from kerasseg.data.reading.named_images import split_in
 from kerasseg.data.reading.names import is_junk
 from kerasseg.data.reading.splits import named, split_of
 
-LAYOUTS = ("*.json", "*.csv", "*/*.json", "*/*.csv")
+LAYOUTS = (
+    *("via_region_data.json", "*/via_region_data.json"),
+    *("*.json", "*.csv", "*/*.json", "*/*.csv"),
+)
+"""Patterns of files; the first of these that fit are taken."""
 NOT_VIA = (
     "has no regions of VIA 1 or 2. Export the annotations in VIA as JSON or CSV, or "
     "save the project"
