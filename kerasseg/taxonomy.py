@@ -24,7 +24,7 @@ class Taxonomy:
     Whatever a source used for "void", on disk here it is always `IGNORE` (255).
 
     Args:
-        names: 1 to 255 different class names.
+        names: 1 to 255 different class names; blanks around them are cut off.
         colours: RGB, 0..255, one for each class.
 
     Raises:
@@ -35,6 +35,9 @@ class Taxonomy:
     colours: tuple[tuple[int, int, int], ...]
 
     def __post_init__(self) -> None:
+        if all(isinstance(name, str) for name in self.names):
+            stripped = tuple(name.strip() for name in self.names)
+            object.__setattr__(self, "names", stripped)
         if not 1 <= len(self.names) <= IGNORE:
             raise UserError(
                 f"A taxonomy has 1 to {IGNORE} classes, got {len(self.names)}."
@@ -83,6 +86,10 @@ class Taxonomy:
             "ignore": IGNORE,
         }
 
+    def alike(self) -> tuple[str, ...]:
+        """A sentence for each two names that differ only in case, blanks or dashes."""
+        return alike(self.names)
+
     @property
     def num_classes(self) -> int:
         """C, the number of classes, without the ignored one."""
@@ -125,6 +132,25 @@ class Taxonomy:
             )
         ids = np.array([table[int(c)] for c in present], np.uint8)
         return ids[inverse].reshape(rgb.shape[:2])
+
+
+def alike(names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each two names that differ only in case, blanks or dashes.
+
+    >>> alike(["Car", "road", "car"])
+    ("'Car' and 'car' are almost the same name: check that two classes are meant.",)
+    """
+    first: dict[str, str] = {}
+    out = []
+    for name in names:
+        plain = "".join(c for c in name.casefold() if c.isalnum()) or name
+        other = first.setdefault(plain, name)
+        if other != name:
+            out.append(
+                f"'{other}' and '{name}' are almost the same name: check that two "
+                "classes are meant."
+            )
+    return tuple(out)
 
 
 def one_hot(label: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:

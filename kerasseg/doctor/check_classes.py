@@ -26,6 +26,9 @@ def classes(survey: Survey) -> list[Finding]:
         says = f"{len(never)} of {len(named)} classes never occur: {_list(never)}."
         fix = "Check the legend and the masks; if it is right, leave the class out."
         found.append(warning("classes", says, fix))
+    for sentence in survey.classes.alike():
+        fix = "If one class is meant, bring them together: --merge of prepare."
+        found.append(warning("classes", sentence, fix))
     train = present.get("train")
     if not train:
         return found

@@ -44,7 +44,7 @@ def id_table(
             seen, codes, mapping.taxonomy(legend), ignored, f"{mapping.file} maps"
         )
     if legend.names:
-        return _by_legend(seen, legend, ignored)
+        return _by_legend(seen, legend, ignored, flags.compact)
     return _by_number(seen, flags, colours or {})
 
 
@@ -72,7 +72,7 @@ def _closed(
 
 
 def _by_legend(
-    seen: Mapping[int, Seen], legend: Legend, ignored: set[int]
+    seen: Mapping[int, Seen], legend: Legend, ignored: set[int], compact: bool
 ) -> ClassTable:
     stored = legend.stored_ids()
     notes: tuple[str, ...] = ()
@@ -83,6 +83,13 @@ def _by_legend(
         # As many names as ids from 1 on: no other reading has a name for each.
         stored = tuple(range(1, len(stored) + 1))
         notes = (f"The first name, '{legend.names[0]}', is id 1: id 0 is ignored.",)
+    elif beyond and not legend.ids and compact:
+        if len(used) != len(stored):
+            raise UserError(
+                f"--compact: the masks hold {len(used)} ids ({listed(used)}), "
+                f"{legend.file} names {len(stored)} classes. Write lines 'id: name'."
+            )
+        stored = tuple(used)
     kept = [i for i, value in enumerate(stored) if value not in ignored]
     if not kept:
         raise UserError(f"--ignore leaves no class of {legend.file}. Ignore fewer ids.")
@@ -148,6 +155,9 @@ def _settle_wide(
         more = " Ids above 255 are most often instance ids: convert them to class ids; "
         more += "if they are classes, say --compact, or name them with --map FILE."
     cure = f" If {listed(void)} is void, say --ignore {' '.join(map(str, void))}."
+    if used == [0, used[-1]] and used[-1] > 0:
+        cure = " If they are background and foreground, say --binary."
+        void, more = used, ""
     raise UserError(
         f"Mask {seen[wrong[0]].first}: It holds ids {used[0]} to {used[-1]} "
         f"({listed(used)}); class ids are 0 to 254, and 255 = ignore."
@@ -162,6 +172,16 @@ def _gaps(seen: Mapping[int, Seen], used: list[int]) -> str:
     )
     says += "2, ... "
     last = used[-1]
+    order = sorted(seen.values(), key=lambda one: -one.pixels)
+    total = sum(one.pixels for one in order)
+    if len(seen) > 8 and sum(one.pixels for one in order[:2]) > 0.8 * total:
+        return f"{says}If they are two values that were smoothed, say --binary."
+    if used[0] == 0 and len(used) == 2 and IGNORE in seen:
+        return (
+            f"{says}The third value is 255. If {last} is void, say --binary --ignore "
+            f"{last}; if {last} and 255 are foreground, --threshold {last}; if they "
+            "are three classes, --map FILE with lines 'id,name'."
+        )
     if len(used) == 2 and used[0] == 0:
         says += f"If they are background and foreground, say --binary. If {last} is "
         return f"{says}void, say --ignore {last}."

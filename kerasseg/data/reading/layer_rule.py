@@ -13,10 +13,8 @@ from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_labels import Rule, label_of, layers_of
 from kerasseg.data.reading.mask_layers import Layers, MaskFile
 from kerasseg.data.reading.mask_survey import Look, counted, totals
-from kerasseg.data.reading.two_values import SMOOTH, Foreground
+from kerasseg.data.reading.two_values import BACKGROUNDS, SMOOTH, Foreground
 from kerasseg.taxonomy import IGNORE, Taxonomy
-
-BACKGROUNDS = ("background", "_background_", "bg")
 
 
 def layers_rule(

@@ -11,7 +11,7 @@ from kerasseg import UserError
 from kerasseg.data.reading import legend_json, legend_table
 from kerasseg.data.reading.legend_entry import HEX, Colour, Entry
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.taxonomy import Taxonomy
+from kerasseg.taxonomy import Taxonomy, alike
 
 FILES = ("classes.txt", "legend.txt", "labelmap.txt", "class_dict.csv", "_classes.csv")
 """Where a folder of images and masks may name its classes."""
@@ -222,21 +222,6 @@ def _notes(found: Sequence[Entry]) -> tuple[str, ...]:
     if ignored:
         notes.append(f"'{ignored[0]}' is no class: its pixels are ignored.")
     return (*notes, *alike([e.name for e in found]))
-
-
-def alike(names: Sequence[str]) -> tuple[str, ...]:
-    """A sentence for each two names that differ only in case, blanks or dashes."""
-    first: dict[str, str] = {}
-    out = []
-    for name in names:
-        plain = "".join(c for c in name.casefold() if c.isalnum())
-        other = first.setdefault(plain or name, name)
-        if other != name:
-            out.append(
-                f"'{other}' and '{name}' are two classes whose names are almost equal: "
-                "check that this is meant."
-            )
-    return tuple(out)
 
 
 def legend_of(src: Path, file: str, binary: bool) -> Legend:

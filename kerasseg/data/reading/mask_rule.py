@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,8 @@ from kerasseg.taxonomy import IGNORE
 
 __all__ = ["Layers", "MaskFile", "MaskFlags", "Page", "Rule", "label_of", "rule_for"]
 
+GRADUAL = 0.5
+"""See `Look.gradual`: 0.02 for 254 ids at random, 0.8 to 1 for smoothed masks."""
 PLAIN = MaskFlags()
 LeftOut = list[tuple[MaskFile, str]]
 """Masks that cannot be used, and why."""
@@ -154,6 +157,8 @@ def _nodata(
     for value, one in found.items():
         class_id = 0 <= value < IGNORE and any(value in k.counts for k in looks)
         said = value in flags.ignore or flags.read_as == "ids" or mapping is not None
+        if math.isnan(value):
+            continue
         if class_id and not said:
             raise UserError(
                 f"Mask {one.file} calls {value:g} nodata, and {value:g} may be a class "
@@ -183,6 +188,10 @@ def _ids(
     mapping: MaskMap | None,
     nodata: tuple[float, ...],
 ) -> Rule:
+    if flags.ignore_colour:
+        raise UserError(
+            "The masks hold ids, --ignore-colour is for colours. Say --ignore ID."
+        )
     counts = [(k.file, _numbers(k)) for k in looks]
     seen = totals(counts)
     palette: dict[int, tuple[int, int, int]] = {}
@@ -190,7 +199,10 @@ def _ids(
         for index, code in one.palette.items():
             palette.setdefault(index, unpacked(max(code, 0)))
     used = seen.keys() - set(flags.ignore)
-    if mapping is None and used <= {0, IGNORE} and IGNORE in used and not flags.compact:
+    if not legend.names and mapping is None and flags.read_as == "auto":
+        _refuse_gradual(looks, seen)
+    unnamed = mapping is None and IGNORE not in legend.ids
+    if unnamed and used <= {0, IGNORE} and IGNORE in used:
         folder = getattr(looks[0].file, "parent", looks[0].file)
         raise UserError(
             f"The masks in {folder} hold only 0 and 255, and 255 means ignore. If 255 "
@@ -202,6 +214,18 @@ def _ids(
     what = "palette indices" if indices else "ids"
     named = bool(legend.names) or mapping is not None
     return _finished("ids", what, table, seen, named, missing, nodata)
+
+
+def _refuse_gradual(looks: Sequence[Look], seen: dict[int, Seen]) -> None:
+    """Raises UserError for masks whose numbers change step by step, as gray levels."""
+    gradual = [k for k in looks if k.gradual > GRADUAL]
+    if 2 * len(gradual) > len(looks):
+        raise UserError(
+            f"The masks hold {len(seen)} values that change little by little, such as "
+            f"{gradual[0].file}: gray levels or probabilities rather than class ids. "
+            "Say --binary if they are two smoothed values, --threshold T where foreground"
+            " begins, --read-as ids if they are ids."
+        )
 
 
 def _numbers(one: Look) -> dict[int, int]:
@@ -217,7 +241,13 @@ def _colours(
     named = bool(legend.colours) or mapping is not None
     seen = totals((k.file, colour_counts(k, legend, mapping)) for k in looks)
     palettes = all(k.form == "palette" for k in looks)
-    if named or not palettes:
+    if flags.ignore or flags.compact:
+        flag = "--ignore" if flags.ignore else "--compact"
+        raise UserError(
+            f"The masks are read by colour, {flag} is for ids. Say --ignore-colour "
+            "R G B for colours that are void."
+        )
+    if named or not palettes or legend.names:
         table = colour_table(seen, legend, flags, mapping)
     else:
         table = palette_table(seen, flags)

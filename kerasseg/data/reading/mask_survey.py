@@ -13,6 +13,8 @@ from kerasseg.data.reading.mask_decoders import File, Stored
 from kerasseg.data.reading.mask_layers import Page, stored
 
 Form = Literal["numbers", "palette", "colours"]
+FEW = 32
+"""Values of a mask from which on it may be gray levels."""
 NO_COLOUR = -1
 """Of a palette index that the palette does not have."""
 BITS = np.array([1 << 16, 1 << 8, 1], np.uint32)
@@ -29,7 +31,8 @@ class Look:
     missing: pixels that are no number. fraction: a number that is not whole, or None.
     low, high: the smallest and the largest number. nodata: as the file says it.
     lossy: the format, where it changes numbers. pages: how many the file has.
-    channels: more than 3 where they are no colours.
+    gradual: of neighbours that differ, the share that differs by 1 or 2; 0 for files of
+        few values.
     """
 
     file: File | Page
@@ -44,6 +47,7 @@ class Look:
     nodata: float | None = None
     lossy: str = ""
     pages: int = 1
+    gradual: float = 0
 
     @property
     def gray(self) -> bool:
@@ -120,8 +124,15 @@ def _numbers(file: File | Page, found: Stored, facts: dict[str, Any]) -> Look:
         low=float(low),
         high=float(high),
         nodata=found.nodata,
+        gradual=_gradual(found.pixels) if len(counts) > FEW else 0,
         **facts,
     )
+
+
+def _gradual(pixels: np.ndarray) -> float:
+    steps = np.abs(np.diff(pixels.astype(np.float32), axis=1))
+    changes = int((steps > 0).sum())
+    return float(((steps > 0) & (steps <= 2)).sum() / changes) if changes else 0.0
 
 
 def _colour(palette: np.ndarray, index: int) -> int:

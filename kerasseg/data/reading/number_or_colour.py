@@ -45,21 +45,39 @@ def by_colour(
             "--read-as ids if palette indices and gray levels are the classes, or "
             "--read-as colours if the colours are."
         )
-    if mapping is not None and not mapped and not legend.colours:
-        return False
-    return named or _permuted(palettes)
+    moved = not named and _permuted(palettes)
+    if moved and mapping is not None:
+        raise UserError(
+            f"{mapping.file} maps ids, and the palettes of the masks differ from file "
+            "to file: one colour has several ids. Map colours: lines 'R,G,B,class'."
+        )
+    return named or moved
 
 
 def _gray_levels(looks: Sequence[Look], flags: MaskFlags, legend: Legend) -> bool:
-    """Whether gray masks hold the gray colours of a legend in place of ids."""
-    levels = {c[0] for c in legend.colours if c[0] == c[1] == c[2]}
-    ids = set(legend.stored_ids()) | set(legend.ignored_ids)
+    """Whether gray masks hold the gray colours of a legend, and not its ids.
+
+    Raises UserError where they could be both, and the classes would differ.
+    """
+    levels = {c[0]: i for i, c in enumerate(legend.colours) if c[0] == c[1] == c[2]}
+    ids = {value: i for i, value in enumerate(legend.stored_ids())}
+    given = (*flags.ignore_colour, *legend.ignored_colours)
+    void = {c[0] for c in given if c[0] == c[1] == c[2]}
     values = {
         code & 255 if k.form == "colours" else code for k in looks for code in k.counts
     }
-    values -= {IGNORE, *flags.ignore} - levels
-    fits_ids = values - {IGNORE} <= ids
-    return bool(values) and values <= levels and not fits_ids
+    fit_levels = values - void <= levels.keys()
+    counted = values - {IGNORE, *flags.ignore, *legend.ignored_ids}
+    fit_ids = counted <= ids.keys() and len(counted) > 1
+    if any(k.form == "colours" for k in looks):  # as the legend says colours
+        return fit_levels or not fit_ids
+    if fit_levels and fit_ids and any(ids[v] != levels.get(v) for v in counted):
+        raise UserError(
+            f"The masks hold {', '.join(map(str, sorted(values)))}, which are ids and "
+            f"gray colours of {legend.file or 'the legend'}. Say --read-as ids or "
+            "--read-as colours."
+        )
+    return fit_levels and not fit_ids
 
 
 def _permuted(palettes: Sequence[Look]) -> bool:

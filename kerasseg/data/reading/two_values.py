@@ -12,6 +12,8 @@ from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_survey import Look, unpacked
 
 By = Literal["ids", "colours"]
+BACKGROUNDS = ("background", "_background_", "bg")
+"""What legends and layers call the class of what is nothing else."""
 SMOOTH = 8
 """Different values above which a mask of two values was smoothed."""
 

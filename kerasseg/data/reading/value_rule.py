@@ -16,6 +16,7 @@ from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_labels import Rule
 from kerasseg.data.reading.mask_survey import Look
 from kerasseg.data.reading.two_values import (
+    BACKGROUNDS,
     Foreground,
     above,
     foreground,
@@ -33,7 +34,24 @@ def _taxonomy(legend: Legend, flag: str) -> Taxonomy:
             f"{flag} makes 2 classes, {legend.file or 'the legend'} names "
             f"{len(legend.names)}."
         )
-    return legend.taxonomy() if legend.names else Taxonomy.named(NAMES)
+    if not legend.names:
+        return Taxonomy.named(NAMES)
+    taxonomy = legend.taxonomy()
+    if legend.colours and (0, 0, 0) not in legend.colours:
+        raise UserError(
+            f"{flag}: background is black, and {legend.file or 'the legend'} names no "
+            f"black. Leave out {flag}: the masks are read by these colours."
+        )
+    names = tuple(name.casefold() for name in taxonomy.names)
+    turned = legend.colours[1:] == ((0, 0, 0),)
+    if turned:  # background is class 0
+        return Taxonomy(taxonomy.names[::-1], taxonomy.colours[::-1])
+    if names[1] in BACKGROUNDS and not legend.colours:
+        raise UserError(
+            f"{flag}: background is class 0, and {legend.file or 'the legend'} names "
+            f"it second. Write '{taxonomy.names[1]}' first."
+        )
+    return taxonomy
 
 
 def value_rule(looks: Sequence[Look], flags: MaskFlags, legend: Legend) -> Rule:
