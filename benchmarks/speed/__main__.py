@@ -22,6 +22,8 @@ from kerasseg.files import atomic
 PARTS = {
     "write": "records",
     "read": "records",
+    "versions": "versions",
+    "bands": "versions",
     "augment": "augmentation",
     "border": "augmentation",
     "step": "training",
@@ -49,10 +51,12 @@ class Benchmark:
     """
 
     only: str = ""
-    """Parts to run, with commas: write read augment border step epoch inference (all
-    cores) inference1 (one thread) tiles. Empty: all."""
+    """Parts to run, with commas: write read versions bands augment border step epoch
+    inference (all cores) inference1 (one thread) tiles. Empty: all."""
     peers: str = ""
     """Folder with peers.json and the peers' environments."""
+    old: str = ""
+    """Checkout of another version of kerasseg, for the part `versions`."""
     out: str = ""
     """Folder for benchmark.md and benchmark.json, which grow part by part."""
     rounds: int = 11
@@ -109,7 +113,7 @@ def measured(name: str, work: Work, peers: dict, asked: Benchmark):
 
 
 def _work(asked: Benchmark, folder: str) -> Work:
-    work = Work(folder, batch=asked.batch, run=asked.run)
+    work = Work(folder, batch=asked.batch, run=asked.run, old=asked.old)
     if asked.quick:
         work = replace(work, **QUICK)
     if asked.run:

@@ -14,7 +14,8 @@ DRAWN = 50
 @dataclass(frozen=True)
 class Work:
     """folder: for files of this benchmark; size, crop: height and width of images and
-    of training crops; count: images on disk; run: a run for inference, or ""."""
+    of training crops; count: images on disk; run: a run for inference, or ""; old:
+    a checkout of another version, or ""."""
 
     folder: str
     model: str = "deeplab_v3plus_efficientnet_lite0"
@@ -24,6 +25,7 @@ class Work:
     crop: tuple[int, int] = (288, 384)
     count: int = 400
     run: str = ""
+    old: str = ""
 
     def files(self) -> list[tuple[Path, Path]]:
         """Images (JPEG, quality 90) and their labels (PNG), drawn when first asked."""

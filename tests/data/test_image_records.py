@@ -60,7 +60,13 @@ def write(out, samples, image_format, split="train", **options):
 @settings(deadline=None, max_examples=25)
 def test_written_is_read(tmp_path_factory, bands, type, size, holes):
     image_format = format_of(bands, type, nodata=0)
-    samples = [drawn(n, image_format, size, holes and n > 0) for n in range(3)]
+    samples = [
+        replace(
+            drawn(n, image_format, size, holes and n > 0),
+            instance=np.full(size, 65535 - n, np.uint16),
+        )
+        for n in range(3)
+    ]
     out = tmp_path_factory.mktemp("any") / "r"
     said = write(out, samples, image_format, shards=2)
     assert records.describe(out).image_format == said.image_format
@@ -70,6 +76,7 @@ def test_written_is_read(tmp_path_factory, bands, type, size, holes):
         assert got.image.dtype == type
         np.testing.assert_array_equal(got.image, expected.image)
         np.testing.assert_array_equal(got.label, expected.label)
+        np.testing.assert_array_equal(got.instance, expected.instance)
         if sample.valid is not None:
             assert (got.image[~sample.valid] == 0).all()
             assert (got.label[~sample.valid] == 255).all()

@@ -125,7 +125,7 @@ def _lost(encoded: bytes) -> str:
     bits, colours = encoded[24], encoded[25]
     if bits == 16:
         return "of 16 bits, whose low bytes would be lost."
-    if colours & 4 and Image.open(io.BytesIO(encoded)).getextrema()[-1][0] < 255:
+    if colours & 4 and np.asarray(Image.open(io.BytesIO(encoded)))[..., -1].min() < 255:
         return "with an alpha channel that hides pixels, which would be lost."
     return ""
 

@@ -93,29 +93,39 @@ def _decode(
     example: dict, instances: bool, image_format: ImageFormat
 ) -> dict[str, tf.Tensor]:
     if is_picture_file(image_format):
-        image = decode_image(example[IMAGE], image_format)
+        decoded = {
+            "image": decode_image(example[IMAGE], image_format),
+            "label": tf.io.decode_png(example[LABEL], channels=1)[..., 0],
+        }
+        if instances:
+            instance = tf.io.decode_png(example[INSTANCE], channels=1, dtype=tf.uint16)
+            decoded["instance"] = instance[..., 0]
     else:
-        image = _decode_raw(example, image_format)
-    decoded = {
-        "image": image,
-        "label": tf.io.decode_png(example[LABEL], channels=1)[..., 0],
-        "id": example["image/filename"],
-    }
-    if instances:
-        instance = tf.io.decode_png(example[INSTANCE], channels=1, dtype=tf.uint16)
-        decoded["instance"] = instance[..., 0]
-    return decoded
+        decoded = _decode_raw(example, instances, image_format)
+    return decoded | {"id": example["image/filename"]}
 
 
-def _decode_raw(example: dict, image_format: ImageFormat) -> tf.Tensor:
+def _decode_raw(
+    example: dict, instances: bool, image_format: ImageFormat
+) -> dict[str, tf.Tensor]:
     """The reshape is what finds bytes that are too few, or of another number of bands;
     the name of the type what it cannot."""
+    size = example["image/height"], example["image/width"]
+
+    def numbers(packed: tf.Tensor, type: str, shape: tuple) -> tf.Tensor:
+        plain = tf.io.decode_compressed(packed, "ZSTD")
+        return tf.reshape(tf.io.decode_raw(plain, tf.as_dtype(type)), shape)
+
     same = tf.debugging.Assert(
         example["image/type"] == image_format.type,
         [f"its image is not of {image_format.type}, but of", example["image/type"]],
     )
     with tf.control_dependencies([] if same is None else [same]):
-        plain = tf.io.decode_compressed(example[IMAGE], "ZSTD")
-    size = example["image/height"], example["image/width"]
-    numbers = tf.io.decode_raw(plain, tf.as_dtype(image_format.type))
-    return tf.reshape(numbers, (*size, image_format.channels))
+        shape = (*size, image_format.channels)
+        decoded = {
+            "image": numbers(example[IMAGE], image_format.type, shape),
+            "label": numbers(example[LABEL], "uint8", size),
+        }
+        if instances:
+            decoded["instance"] = numbers(example[INSTANCE], "uint16", size)
+    return decoded
