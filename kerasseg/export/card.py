@@ -5,23 +5,21 @@ One list of parts is written twice: card.md for repositories, card.html for read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TypeAlias
 
 from kerasseg import runs
 from kerasseg.data.format.description import describe
 from kerasseg.drawing import html
-from kerasseg.export import engines, latency
-from kerasseg.export.formats import ARTEFACTS, LITERT, missing
-from kerasseg.export.litert import flatbuffer, snippets
+from kerasseg.export import contract, latency
+from kerasseg.export.contract import Parts
+from kerasseg.export.formats import LITERT, missing
+from kerasseg.export.litert import flatbuffer
 from kerasseg.export.runners import runner
 from kerasseg.files import atomic
+from kerasseg.image_format import ImageFormat
 
-Parts: TypeAlias = Iterator[tuple]
-"""Of ("section", title), ("text", words), ("list", items), ("code", language, its short
-name, lines) and ("table", note, titles, rows)."""
 WEAK = 0.5
 """Classes of a lower IoU are named among the known limits."""
 
@@ -35,6 +33,7 @@ def write(
     the latency of the files that passed, except that of the SavedModel.
     """
     folder, taxonomy = run / "export", runs.taxonomy(run)
+    image_format = runs.image_format(run)
     accepted = [row for row in rows[1:] if row["passed"]]
     devices = [
         row
@@ -44,8 +43,8 @@ def write(
     height, width = size
     parts = [
         *_accuracy(rows, taxonomy.names),
-        *_cost(folder, devices, height, width),
-        *_contract(accepted, height, width, taxonomy.names),
+        *_cost(folder, devices, height, width, image_format),
+        *contract.parts(accepted, height, width, taxonomy.names, image_format),
         *_limits(rows[0], taxonomy.names, height, width),
         *_origin(run, records, rows[0]),
     ]
@@ -106,7 +105,13 @@ def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
     )
 
 
-def _cost(folder: Path, devices: list[dict], height: int, width: int) -> Parts:
+def _cost(
+    folder: Path,
+    devices: list[dict],
+    height: int,
+    width: int,
+    image_format: ImageFormat,
+) -> Parts:
     yield "section", "Size and speed"
     if not devices:
         yield "text", "No file for devices was accepted, so none was measured."
@@ -116,7 +121,10 @@ def _cost(folder: Path, devices: list[dict], height: int, width: int) -> Parts:
     for row in devices:
         file = folder / row["file"]
         runs_of = (runner(row["format"], file, n) for n in latency.THREADS)
-        times = [latency.measure(run, height, width) for run in runs_of]
+        times = [
+            latency.measure(run, height, width, image_format=image_format)
+            for run in runs_of
+        ]
         if row["format"] in LITERT:
             counts[row["name"]] = flatbuffer.operators(file.read_bytes())
         spans = [f"{t['median']:.1f} (p10 {t['fast']:.1f})" for t in times]
@@ -136,63 +144,6 @@ def _cost(folder: Path, devices: list[dict], height: int, width: int) -> Parts:
         "interpreter."
     )
     yield "table", note, ["Operator", *counts], rows
-
-
-def _contract(
-    accepted: list[dict], height: int, width: int, names: Sequence[str]
-) -> Parts:
-    yield "section", "Input and output"
-    yield (
-        "text",
-        f"LiteRT files take one image, uint8 RGB 0 to 255, (1, {height}, {width}, 3), "
-        "and nothing else: normalisation is inside. Other sizes are stretched to it, "
-        "bilinear at half-pixel centres, antialiased when shrinking, rounded to whole "
-        "grey levels; kerasseg.inference.litert.stretched does it without TensorFlow.",
-    )
-    yield (
-        "text",
-        f"Signature class_map, the default: uint8 (1, {height}, {width}), a class id "
-        "a pixel. Signature probabilities: float32 "
-        f"(1, {height}, {width}, {len(names)}), sums of 1. The MediaPipe file has only "
-        "the latter. Names and colours are in the file: it opens as a zip with "
-        "labels.txt and taxonomy.json.",
-    )
-    known = {row["format"]: row for row in accepted}
-    if "saved_model" in known:
-        ways = known["saved_model"]["ways"]
-        larger = "shrinks what is larger than the network"
-        if ways["overlap"]:
-            larger = (
-                "cuts what is larger than the network into tiles that share "
-                f"{ways['overlap']} pixels"
-            )
-        mean = ", and answers with the mean of the image and of its mirror image"
-        yield (
-            "text",
-            "The SavedModel takes float32 RGB 0 to 255 of any size (serving_default), "
-            f"or JPEG and PNG bytes (serve_bytes). It {larger}"
-            f"{mean if ways['flip'] else ''}. Pictures of more than "
-            f"{ways['max_pixels']:,} pixels are refused.",
-        )
-    engine = "takes the same uint8 image and gives the same class_map, nothing else"
-    if "onnx" in known:
-        yield "text", f"The ONNX file (opset {engines.OPSET}) {engine}."
-    if "openvino" in known:
-        yield (
-            "text",
-            f"The OpenVINO folder, model.xml and model.bin, {engine}. It was scored "
-            "and measured with INFERENCE_PRECISION_HINT f32; without it OpenVINO "
-            "computes in bfloat16 where the processor can.",
-        )
-    ids = ", ".join(f"{i} {name}" for i, name in enumerate(names))
-    yield "text", f"Class ids: {ids}."
-    # Best for devices first; MediaPipe has a program of its own.
-    order = ("int8", "float32", "float16")
-    best = next((name for name in order if name in known), None)
-    if best:
-        lines = snippets.for_file(ARTEFACTS[best].file, height, width)
-        for language, (short, code) in lines.items():
-            yield "code", language, short, code
 
 
 def _limits(network: dict, names: Sequence[str], height: int, width: int) -> Parts:

@@ -1,7 +1,8 @@
 """ONNX and OpenVINO files: the network for other engines, with the same contract.
 
-image uint8 (1, h, w, 3), RGB -> class_map uint8 (1, h, w). The classes are inside, as
-JSON under the key "taxonomy": metadata_props of ONNX, rt_info of OpenVINO.
+image (1, h, w, C), of `formats.device_type` -> class_map uint8 (1, h, w). The classes
+are inside, as JSON under the key "taxonomy": metadata_props of ONNX, rt_info of
+OpenVINO; likewise "image_format", unless it is RGB of 8 bits.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasseg.console import silenced
+from kerasseg.export.formats import device_type
 from kerasseg.export.saved_model.signatures import module_of
 from kerasseg.files import atomic
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import class_map, network_size
 from kerasseg.taxonomy import Taxonomy
 
@@ -31,27 +34,33 @@ def write(
     name: str,
     path: str | Path,
     taxonomy: Taxonomy | None = None,
+    image_format: ImageFormat = RGB,
 ) -> Path:
     """Writes PATH: a file for name "onnx", for "openvino" a folder with model.xml and
     model.bin (weights in float32)."""
-    classes = json.dumps(taxonomy.to_json()) if taxonomy is not None else ""
+    notes = {}
+    if taxonomy is not None:
+        notes["taxonomy"] = json.dumps(taxonomy.to_json())
+    if not image_format.is_rgb8:
+        notes["image_format"] = json.dumps(image_format.to_json())
+    kind = device_type(image_format)
     if name == "onnx":
-        atomic.write_bytes(path, _onnx(network, classes))
+        atomic.write_bytes(path, _onnx(network, kind, notes))
     else:
         with atomic.replacing(path) as aside:
             aside.mkdir()
-            _openvino(network, classes, aside / "model.xml")
+            _openvino(network, kind, notes, aside / "model.xml")
     return Path(path)
 
 
-def save_plain(network: keras.Model, folder: str | Path) -> None:
+def save_plain(network: keras.Model, folder: str | Path, kind: str = "uint8") -> None:
     """Writes a SavedModel of the network alone, with the contract of these files, for
-    engines that convert it."""
-    module = module_of(network)
-    tf.saved_model.save(module, str(folder), {"serving_default": _serve(network)})
+    engines that convert it. kind: the type of its image."""
+    module, serve = module_of(network), _serve(network, kind)
+    tf.saved_model.save(module, str(folder), {"serving_default": serve})
 
 
-def _onnx(network, classes: str) -> bytes:
+def _onnx(network, kind: str, notes: dict[str, str]) -> bytes:
     with silenced(), warnings.catch_warnings():
         # tf2onnx 1.17 calls functions that numpy 2 deprecates.
         warnings.simplefilter("ignore")
@@ -59,11 +68,11 @@ def _onnx(network, classes: str) -> bytes:
 
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         model, _ = tf2onnx.convert.from_function(
-            _serve(network), input_signature=[_pixels(network)], opset=OPSET
+            _serve(network, kind), input_signature=[_pixels(network, kind)], opset=OPSET
         )
     _round_up_scales(model.graph)
-    if classes:
-        model.metadata_props.add(key="taxonomy", value=classes)
+    for key, value in notes.items():
+        model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
 
 
@@ -85,19 +94,19 @@ def _round_up_scales(graph) -> None:
             tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
 
 
-def _openvino(network, classes: str, file: Path) -> None:
+def _openvino(network, kind: str, notes: dict[str, str], file: Path) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder, silenced():
-        save_plain(network, folder)
+        save_plain(network, folder, kind)
         model = openvino.convert_model(folder)
-        if classes:
-            model.set_rt_info(classes, "taxonomy")
+        for key, value in notes.items():
+            model.set_rt_info(value, key)
         openvino.save_model(model, file, compress_to_fp16=False)
 
 
-def _serve(network):
-    @tf.function(input_signature=[_pixels(network)])
+def _serve(network, kind: str):
+    @tf.function(input_signature=[_pixels(network, kind)])
     def serve(image):
         logits = network(tf.cast(image, tf.float32), training=False)
         return {"class_map": class_map(logits)}
@@ -105,5 +114,6 @@ def _serve(network):
     return serve
 
 
-def _pixels(network):
-    return tf.TensorSpec((1, *network_size(network), 3), tf.uint8, name="image")
+def _pixels(network, kind: str):
+    shape = (1, *network_size(network), network.input_shape[-1])
+    return tf.TensorSpec(shape, kind, name="image")

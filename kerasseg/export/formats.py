@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from kerasseg import UserError
+from kerasseg.image_format import RGB, ImageFormat
 
 Format = Literal[
     "saved_model", "float32", "float16", "int8", "mediapipe", "onnx", "openvino"
@@ -52,9 +53,25 @@ def missing(name: str) -> list[str]:
     return [one for one in ARTEFACTS[name].packages if find_spec(one) is None]
 
 
-def check(names: Iterable[str]) -> None:
-    """Raises UserError when a format's packages are not installed."""
+def device_type(image_format: ImageFormat) -> str:
+    """The type of the image that LiteRT, ONNX and OpenVINO files take.
+
+    uint8 where the data is of 8 bits, else float32, which holds every number of 16
+    bits: the Java and Kotlin interface of LiteRT has no uint16.
+    """
+    return "uint8" if image_format.type == "uint8" else "float32"
+
+
+def check(names: Iterable[str], image_format: ImageFormat = RGB) -> None:
+    """Raises UserError when a format's packages are not installed, or it cannot take
+    such images."""
     for name in names:
+        if name == "mediapipe" and not image_format.is_rgb8:
+            raise UserError(
+                "--formats mediapipe takes images of red, green and blue of uint8 "
+                f"only; this network's have {image_format}. Use int8, float16 or "
+                "float32."
+            )
         if missing(name):
             raise UserError(
                 f"--formats {name} needs {', '.join(missing(name))}. Install it with "

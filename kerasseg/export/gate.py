@@ -12,6 +12,7 @@ import numpy as np
 from kerasseg import UserError, metrics
 from kerasseg.export.formats import ARTEFACTS, Limits
 from kerasseg.export.runners import runner
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import class_map, predictor
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ def check(
     limits: Limits | None = None,
     overlap: int = 0,
     flip: bool = False,
+    image_format: ImageFormat = RGB,
 ) -> list[dict]:
     """Scores the network and the files, a dict each, the network first.
 
     files: format (see `formats.ARTEFACTS`) -> file; `batches` are unaugmented batches
-    at the network's size: image uint8 (B, h, w, 3), label (B, h, w). Each dict has
-    format, name, file, bytes, miou, iou (C,); a file's also agreement (share of pixels
-    of the network's class), worst (number of the image that agrees least, counted from
-    0, and its share), rule, passed.
+    at the network's size: image (B, h, w, bands) of `image_format`, label (B, h, w).
+    Each dict has format, name, file, bytes, miou, iou (C,); a file's also agreement
+    (share of pixels of the network's class), worst (number of the image that agrees
+    least, counted from 0, and its share), rule, passed.
 
     overlap, flip: of the SavedModel (`saved_model.write`): with `flip` it is compared
     with the network's own mean over the image and its mirror image. Its row also has
@@ -59,7 +61,9 @@ def check(
         scores = _scores(counted.matrices[name])
         row = _row(name, file, scores, counted.agreement[name], first["miou"], limits)
         if name == "saved_model":
-            share = larger.agreement(network, file, counted.images, overlap, flip)
+            share = larger.agreement(
+                network, file, counted.images, overlap, flip, image_format
+            )
             row["larger"] = share
             row["rule"] += f", larger pictures {100 * share:.4f} %"
             row["passed"] &= share >= limits.agreement

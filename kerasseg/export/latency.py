@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg.export.runners import Run
+from kerasseg.image_format import RGB, ImageFormat
 
 THREADS = (1, 2)
 """Numbers of threads that the card measures with."""
@@ -17,7 +18,13 @@ SECONDS = 1.5
 """For how long one measurement runs the network again and again."""
 
 
-def measure(run: Run, height: int, width: int, seconds: float | None = None) -> dict:
+def measure(
+    run: Run,
+    height: int,
+    width: int,
+    seconds: float | None = None,
+    image_format: ImageFormat = RGB,
+) -> dict:
     """Milliseconds that one class map takes: median, 10th percentile ("fast"), and the
     number of runs.
 
@@ -25,8 +32,7 @@ def measure(run: Run, height: int, width: int, seconds: float | None = None) -> 
     5 times, after two runs to warm up. Reading and resizing are not in it.
     """
     seconds = SECONDS if seconds is None else seconds
-    random = np.random.default_rng(0)
-    image = random.integers(0, 256, (1, height, width, 3), np.uint8)
+    image = _noise(height, width, image_format)[None]
     for _ in range(2):
         run(image)
     times, end = [], time.perf_counter() + seconds
@@ -39,6 +45,18 @@ def measure(run: Run, height: int, width: int, seconds: float | None = None) -> 
         "fast": float(np.percentile(times, 10)),
         "runs": len(times),
     }
+
+
+def _noise(height: int, width: int, image_format: ImageFormat) -> np.ndarray:
+    """(height, width, C), uniform in the range of each band."""
+    random, shape = np.random.default_rng(0), (height, width, image_format.channels)
+    if image_format.is_rgb8:
+        return random.integers(0, 256, shape, np.uint8)
+    bands = image_format.statistics
+    low = np.array([band.low for band in bands] or [0.0])
+    high = np.array([band.high for band in bands] or [100.0])
+    values = low + random.random(shape) * (high - low)
+    return values.astype(image_format.type)
 
 
 def processor() -> str:

@@ -78,21 +78,23 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     Raises UserError when a package or a split is missing, an option does not fit the
     network, or the network does not convert.
     """
-    formats.check(asked.formats)
+    formats.check(asked.formats, runs.image_format(run))
     start_tensorflow()
     from kerasseg.data import records as shards
     from kerasseg.export import card, gate
     from kerasseg.inference.class_maps import network_size
 
     network: Any = runs.load(run)
-    shards.describe(records).split(split)
+    described = shards.describe(records)
+    described.split(split)
+    runs.require_kind(run, records, described.image_format)
     size, place = network_size(network), run / folder.NAME
     _check_max_pixels(asked.max_pixels, size)
     images = _images_for_int8(run, records, size, asked)
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=place) as aside:
         files = _write(run, network, images, asked, Path(aside))
-        rows = _score(network, files, records, split, asked)
+        rows = _score(run, network, files, records, split, asked)
         print(gate.table(rows))
         folder.let_in(rows, files, place)
     rows[0] |= {"sha256": sha256_of(run / "network.keras"), "split": split}
@@ -110,7 +112,7 @@ def calibration_images(
 ) -> list[np.ndarray]:
     """`count` images of a split, spread over it, as validation reads them.
 
-    uint8 (h, w, 3) each, at `size` (height, width); fewer where the split has fewer.
+    (h, w, C) each, at `size` (height, width); fewer where the split has fewer.
     """
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
@@ -148,7 +150,7 @@ def _write(
     from kerasseg.export import engines
     from kerasseg.export.saved_model import signatures
 
-    taxonomy = runs.taxonomy(run)
+    taxonomy, image_format = runs.taxonomy(run), runs.image_format(run)
     names = tuple(dict.fromkeys(asked.formats))
     files: dict[str, Path] = {name: aside / ARTEFACTS[name].file for name in names}
     for name, file in files.items():
@@ -159,10 +161,11 @@ def _write(
                 taxonomy,
                 name=run.name,
                 max_pixels=asked.max_pixels,
+                image_format=image_format,
                 **_ways(asked),
             )
         elif name not in formats.LITERT:
-            engines.write(network, name, file, taxonomy)
+            engines.write(network, name, file, taxonomy, image_format)
     _write_litert(run, network, images, asked, files)
     return files
 
@@ -171,6 +174,7 @@ def _write_litert(run: Path, network, images, asked: Export, files) -> None:
     from kerasseg.export.litert import conversion
 
     converted: dict[str, bytes] = {}
+    taxonomy, image_format = runs.taxonomy(run), runs.image_format(run)
     for name, file in files.items():
         if name not in formats.LITERT:
             continue
@@ -178,11 +182,14 @@ def _write_litert(run: Path, network, images, asked: Export, files) -> None:
         if kind not in converted and kind == "int8":
             converted[kind] = _int8(run, network, images, asked.keep_float)
         elif kind not in converted:
-            converted[kind] = conversion.convert(network, kind)
+            converted[kind] = conversion.convert(
+                network, kind, image_format=image_format
+            )
         # MediaPipe takes scores only, and refuses a file with two graphs.
         given = conversion.SIGNATURES if name != "mediapipe" else ("probabilities",)
-        taxonomy = runs.taxonomy(run)
-        conversion.finish(converted[kind], file, run.name, taxonomy, given)
+        conversion.finish(
+            converted[kind], file, run.name, taxonomy, given, image_format
+        )
 
 
 def _int8(run: Path, network, images, keep_float) -> bytes:
@@ -190,11 +197,11 @@ def _int8(run: Path, network, images, keep_float) -> bytes:
     else in those of the images."""
     from kerasseg.export.litert import conversion, fake_quantisation
 
-    file = run / fake_quantisation.FILE
+    file, given = run / fake_quantisation.FILE, runs.image_format(run)
     if keep_float or not file.is_file():
-        return conversion.convert(network, "int8", images, keep_float)
+        return conversion.convert(network, "int8", images, keep_float, given)
     copy = fake_quantisation.with_ranges(network, json.loads(file.read_text()))
-    return conversion.convert(copy, "learnt")
+    return conversion.convert(copy, "learnt", image_format=given)
 
 
 def _ways(asked: Export) -> dict[str, Any]:
@@ -206,16 +213,22 @@ def _ways(asked: Export) -> dict[str, Any]:
 
 
 def _score(
-    network: keras.Model, files: dict[str, Path], records, split: str, asked: Export
+    run: Path,
+    network: keras.Model,
+    files: dict[str, Path],
+    records,
+    split: str,
+    asked: Export,
 ) -> list[dict]:
     """The rows of `gate.check`, with the id of the image that agrees least."""
     from kerasseg.data import pipeline
     from kerasseg.export import gate
     from kerasseg.inference.class_maps import network_size
 
-    size = network_size(network)
+    size, ways = network_size(network), _ways(asked)
+    ways["image_format"] = runs.image_format(run)
     batches = pipeline.batches(records, split, batch_size=8, size=size)
-    rows = gate.check(network, files, batches, asked.limits, **_ways(asked))
+    rows = gate.check(network, files, batches, asked.limits, **ways)
     for row in rows[1:]:
         if row["format"] == "saved_model":
             row["ways"] = _ways(asked) | {"max_pixels": asked.max_pixels}
@@ -255,9 +268,12 @@ def _explain_failures(run: Path, network, images, rows: list[dict]) -> None:
 def _print_layer_errors(run: Path, network, images, rejected: Path) -> None:
     """The layers that lose most in int8, as a table and in layer_errors.json."""
     from kerasseg.export.litert import conversion, layer_errors
+    from kerasseg.export.litert.range_layers import range_layers
 
-    with conversion.converter(network, "int8", images) as converter:
-        errors = layer_errors.report(network, converter, images[:4])
+    given = runs.image_format(run)
+    kept = range_layers(network, given)
+    with conversion.converter(network, "int8", images, given) as converter:
+        errors = layer_errors.report(network, converter, images[:4], kept)
     atomic.write_json(rejected / "layer_errors.json", errors)
     print(f"{'error':>8}   layer (relative, by its quantisation alone)")
     for row in errors[:8]:

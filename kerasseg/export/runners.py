@@ -16,7 +16,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def runner(name: str, file: Path, threads: int = 0) -> Run:
-    """Function: uint8 images (B, h, w, 3) -> class maps uint8 (B, h, w).
+    """Function: images (B, h, w, C) of the data's type -> class maps uint8 (B, h, w).
 
     name: a format of `formats.ARTEFACTS`. threads: 0 leaves it to the engine; a
     SavedModel runs on TensorFlow's own.
@@ -28,14 +28,14 @@ def runner(name: str, file: Path, threads: int = 0) -> Run:
 
 
 def single(name: str, file: Path, threads: int = 0) -> Run:
-    """Function: uint8 image (h, w, 3) -> class map (h, w), for every format but
+    """Function: image (h, w, C) -> class map (h, w), for every format but
     saved_model."""
     makers = dict.fromkeys(LITERT, _litert) | {"onnx": _onnx, "openvino": openvino}
     return makers[name](file, threads)
 
 
 def openvino(file: Path, threads: int = 0, precision: str = "f32") -> Run:
-    """Function: uint8 image (h, w, 3) -> class map, of a folder with model.xml.
+    """Function: image (h, w, C) -> class map, of a folder with model.xml.
 
     precision: "f32", or "" for what OpenVINO chooses, bfloat16 where the processor has
     it.
@@ -48,7 +48,8 @@ def openvino(file: Path, threads: int = 0, precision: str = "f32") -> Run:
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     model = engine.Core().compile_model(file / "model.xml", "CPU", options)
-    return lambda image: model(image[None])[0][0]
+    kind = model.input(0).element_type.to_dtype()
+    return lambda image: model(image[None].astype(kind, copy=False))[0][0]
 
 
 def _litert(file: Path, threads: int) -> Run:
@@ -63,7 +64,13 @@ def _onnx(file: Path, threads: int) -> Run:
     session: Any = onnxruntime.InferenceSession(
         str(file), options, providers=["CPUExecutionProvider"]
     )
-    return lambda image: session.run(["class_map"], {"image": image[None]})[0][0]
+    kind = {"tensor(uint8)": np.uint8}.get(session.get_inputs()[0].type, np.float32)
+
+    def run(image):
+        given = {"image": image[None].astype(kind, copy=False)}
+        return session.run(["class_map"], given)[0][0]
+
+    return run
 
 
 def _saved_model(file: Path) -> Run:

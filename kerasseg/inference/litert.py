@@ -19,11 +19,14 @@ import numpy as np
 
 from kerasseg import UserError, tiles
 from kerasseg.console import silenced
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.mirror import mirrored_mean
+from kerasseg.inference.pixels import checked
 from kerasseg.taxonomy import Taxonomy
 
-TAXONOMY_LIMIT = 1 << 20
-"""The largest size of a taxonomy.json, bytes; 255 classes with long names need 3 %."""
+JSON_LIMIT = 1 << 20
+"""The largest size of a taxonomy.json or image_format.json, bytes; 255 classes with
+long names need 3 %."""
 
 
 class Model:
@@ -31,10 +34,10 @@ class Model:
 
     path: of the .tflite file. threads: 0 for as many as there are cores, up to 4.
 
-    height, width: of its input, pixels; signatures: what it can be asked for.
+    height, width: of its input, pixels; signatures: what it can be asked for;
+    image_format: the bands and type of the images it takes.
 
-    Raises UserError for a file that is missing, damaged, or does not take an image of
-    uint8 pixels.
+    Raises UserError for a file that is missing, damaged, or does not take such images.
     """
 
     def __init__(self, path: str | Path, threads: int = 0):
@@ -67,11 +70,19 @@ class Model:
             )
         self._runners = runners
         self._ran: set[str] = set()
-        first = next(iter(runners.values())).get_input_details()
-        if set(first) != {"image"} or first["image"]["dtype"] != np.uint8:
-            raise UserError(f"{path} does not take an image of uint8 pixels.")
-        self.height, self.width = (int(n) for n in first["image"]["shape"][1:3])
         self.path = path
+        self.image_format = self._image_format()
+        first = next(iter(runners.values())).get_input_details()
+        kind = "uint8" if self.image_format.type == "uint8" else "float32"
+        if set(first) != {"image"} or first["image"]["dtype"] != np.dtype(kind):
+            raise UserError(f"{path} does not take an image of {kind} pixels.")
+        _, height, width, channels = (int(n) for n in first["image"]["shape"])
+        if channels != self.image_format.channels:
+            raise UserError(
+                f"{path} takes {channels} bands, and its image_format.json says "
+                f"{self.image_format}. Write it again with python -m kerasseg.export."
+            )
+        self._kind, self.height, self.width = kind, height, width
 
     @functools.cached_property
     def taxonomy(self) -> Taxonomy:
@@ -80,43 +91,62 @@ class Model:
         Raises UserError where there is none.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(self.path.read_bytes())) as archive:
-                if archive.getinfo("taxonomy.json").file_size > TAXONOMY_LIMIT:
-                    raise UserError("taxonomy.json would unpack to too many bytes")
-                return Taxonomy.from_json(json.loads(archive.read("taxonomy.json")))
+            return Taxonomy.from_json(self._json("taxonomy.json"))
         except Exception as error:  # zipfile, zlib and json raise many kinds
             raise UserError(
                 f"{self.path} holds no taxonomy.json with names and colours. Write it "
                 "again with python -m kerasseg.export."
             ) from error
 
-    def class_map(self, image: np.ndarray) -> np.ndarray:
-        """uint8 (height, width, 3) RGB -> uint8 (height, width) ids.
+    def _image_format(self) -> ImageFormat:
+        try:
+            return ImageFormat.from_json(self._json("image_format.json"))
+        except (zipfile.BadZipFile, FileNotFoundError):
+            return RGB
+        except Exception as error:
+            raise UserError(
+                f"{self.path} holds an image_format.json that cannot be read. Write it "
+                "again with python -m kerasseg.export."
+            ) from error
 
-        Raises UserError if the file cannot be run.
+    def _json(self, name: str) -> Any:
+        """What a file of the zip at the end holds; FileNotFoundError without one."""
+        with zipfile.ZipFile(io.BytesIO(self.path.read_bytes())) as archive:
+            if name not in archive.namelist():
+                raise FileNotFoundError(name)
+            if archive.getinfo(name).file_size > JSON_LIMIT:
+                raise UserError(f"{name} would unpack to too many bytes")
+            return json.loads(archive.read(name))
+
+    def class_map(self, image: np.ndarray) -> np.ndarray:
+        """Image (height, width, C) -> uint8 (height, width) ids.
+
+        Raises UserError for other bands or another type than `image_format`, and if the
+        file cannot be run.
         """
         if "class_map" not in self.signatures:
             return self.probabilities(image).argmax(-1).astype(np.uint8)
         return self._run("class_map", image)
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
-        """uint8 (height, width, 3) RGB -> float32 (height, width, C).
+        """Image (height, width, C) -> float32 (height, width, classes).
 
-        Raises UserError if the file has class maps only, or cannot be run.
+        Raises UserError as `class_map` does, and if the file has class maps only.
         """
         return self._run("probabilities", image)
 
     def segment(
         self, image: np.ndarray, overlap: int = 0, flip: bool = False
     ) -> np.ndarray:
-        """uint8 image (H, W, 3) of any size -> class map uint8 (H, W).
+        """Image (H, W, C) of any size -> class map uint8 (H, W).
 
         overlap: pixels > 0, even: an image that is higher or wider than the network's
             size is cut into tiles of that size which share so many pixels.
         flip: the mean of the probabilities of the image and of its mirror image.
 
-        Raises UserError if the file cannot be run.
+        Raises UserError as `class_map` does.
         """
+        image = checked(image, self.image_format)
         high, wide = image.shape[:2]
         tiled = overlap and (high > self.height or wide > self.width)
         if tiled or flip:
@@ -146,6 +176,7 @@ class Model:
                 f"{self.path} has the signatures {', '.join(self.signatures)}, not "
                 f"'{name}'. Use another of the files that kerasseg.export wrote."
             )
+        image = checked(image, self.image_format).astype(self._kind, copy=False)
         # The first run plans and reports to stderr.
         with contextlib.nullcontext() if name in self._ran else silenced():
             try:
@@ -162,10 +193,11 @@ class Model:
 
 
 def stretched(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """uint8 (H, W, 3) -> uint8 (height, width, 3), the grey levels training saw.
+    """(H, W, C) -> (height, width, C) of the same type, the levels training saw.
 
-    Bilinear at half-pixel centres, with antialiasing where it shrinks, rounded half to
-    even: `tf.image.resize(antialias=True)` after Lanczos' scheme with a triangle.
+    Bilinear at half-pixel centres, with antialiasing where it shrinks: `tf.image.resize
+    (antialias=True)` after Lanczos' scheme with a triangle. Whole numbers are rounded
+    half to even and stay within the limits of their type; float32 is not rounded.
     """
     image = np.asarray(image)
     if image.shape[:2] == (height, width):
@@ -178,7 +210,10 @@ def stretched(image: np.ndarray, height: int, width: int) -> np.ndarray:
     out = np.zeros((height, width, image.shape[2]), np.float32)
     for at, weight in zip(columns, column_weights, strict=True):
         out += tall[:, at] * weight[None, :, None]
-    return np.clip(np.rint(out), 0, 255).astype(np.uint8)
+    if not np.issubdtype(image.dtype, np.integer):
+        return out
+    limits = np.iinfo(image.dtype)
+    return np.clip(np.rint(out), limits.min, limits.max).astype(image.dtype)
 
 
 @functools.cache

@@ -19,9 +19,12 @@ import tensorflow as tf
 
 from kerasseg import UserError
 from kerasseg.console import silenced
+from kerasseg.export.formats import device_type
 from kerasseg.export.litert import flatbuffer, layer_errors, metadata
+from kerasseg.export.litert.range_layers import range_layers
 from kerasseg.files import atomic
 from kerasseg.frameworks.private_hooks import tflite_convert
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import class_map, network_size
 from kerasseg.taxonomy import Taxonomy
 
@@ -48,9 +51,11 @@ def write(
     kind: str = "float32",
     images: Sequence[np.ndarray] | np.ndarray = (),
     taxonomy: Taxonomy | None = None,
+    image_format: ImageFormat = RGB,
 ) -> Path:
     """Converts and writes: `convert` and `finish` in one, with what they raise."""
-    return finish(convert(network, kind, images), path, network.name, taxonomy)
+    data = convert(network, kind, images, image_format=image_format)
+    return finish(data, path, network.name, taxonomy, image_format=image_format)
 
 
 def convert(
@@ -58,15 +63,17 @@ def convert(
     kind: str = "float32",
     images: Sequence[np.ndarray] | np.ndarray = (),
     keep_float: Sequence[str] = (),
+    image_format: ImageFormat = RGB,
 ) -> bytes:
     """A LiteRT file of a network at its size (h, w), for `finish`.
 
     kind: one of KINDS. float32; float16: weights are stored as float16; int8: weights
-        and activations are quantised, calibrated on `images`: uint8 arrays (h, w, 3),
-        as in validation; learnt: int8 of a network that `fake_quantisation.with_ranges`
-        gave, in its own ranges, where the image is rescaled in float32, because int8
-        would do it less exactly.
-    keep_float: names of layers that int8 leaves in float32.
+        and activations are quantised, calibrated on `images`: arrays (h, w, C) in the
+        type of the data, as in validation; learnt: int8 of a network that
+        `fake_quantisation.with_ranges` gave, in its own ranges, where the image is
+        rescaled in float32, because int8 would do it less exactly.
+    keep_float: names of layers that int8 leaves in float32, beside `range_layers`.
+    image_format: bands and type of the images; see `formats.device_type`.
 
     Raises UserError when the network needs an operator that LiteRT does not have
     itself, naming the layer and what to use instead; for an unknown kind or layer; and
@@ -76,8 +83,11 @@ def convert(
         raise UserError(f"Unknown kind '{kind}'. Known: {', '.join(KINDS)}.")
     if kind == "int8" and not len(images):
         raise UserError("int8 needs images to calibrate on, got none.")
-    with converter(network, kind, images) as litert:
-        data, failure = _converted(network, litert, keep_float)
+    kept = [*keep_float]
+    if kind == "int8":
+        kept += range_layers(network, image_format)
+    with converter(network, kind, images, image_format) as litert:
+        data, failure = _converted(network, litert, kept)
     if failure is not None:
         raise UserError(_refusal(network, kind, str(failure))) from failure
     custom = [name for name in flatbuffer.operators(data) if name.startswith("CUSTOM")]
@@ -95,32 +105,42 @@ def finish(
     name: str,
     taxonomy: Taxonomy | None = None,
     signatures: Sequence[str] = SIGNATURES,
+    image_format: ImageFormat = RGB,
 ) -> Path:
     """Writes the file that `convert` gave, with signatures and metadata; returns PATH.
 
-    Signatures: class_map: image uint8 (1, h, w, 3), RGB -> class_map uint8 (1, h, w);
-    probabilities: the same image -> probabilities float32 (1, h, w, C). The first of
-    `signatures` is what runs where none is named.
+    Signatures: class_map: image (1, h, w, bands) of `formats.device_type` -> class_map
+    uint8 (1, h, w); probabilities: the same image -> probabilities float32
+    (1, h, w, C). The first of `signatures` is what runs where none is named.
     name: of the network, for the metadata; taxonomy: classes whose names and colours
-    are put into the file.
+    are put into the file, and with them `image_format`, unless it is RGB of 8 bits.
     """
     data = flatbuffer.split(data, signatures)
     if taxonomy is not None:
-        data = metadata.attach(data, name, taxonomy)
+        data = metadata.attach(data, name, taxonomy, image_format)
     atomic.write_bytes(path, data)
     return Path(path)
 
 
 @contextlib.contextmanager
 def converter(
-    network: keras.Model, kind: str, images: Sequence[np.ndarray] | np.ndarray
+    network: keras.Model,
+    kind: str,
+    images: Sequence[np.ndarray] | np.ndarray,
+    image_format: ImageFormat = RGB,
 ) -> Iterator[tf.lite.TFLiteConverter]:
     """TensorFlow's converter, set for a kind, of one signature that gives class map and
     probabilities. It works inside the `with` block only."""
     # A static batch: otherwise dilated convolutions become SPACE_TO_BATCH and batch
     # normalisation is not folded.
-    pixels = tf.float32 if kind == "int8" else tf.uint8
-    spec = [tf.TensorSpec((1, *network_size(network), 3), pixels, name="image")]
+    shape = (1, *network_size(network), network.input_shape[-1])
+    pixels = device_type(image_format)
+    # Pixels of 0..255 are what int8 holds: they are quantised as they come.
+    quantises = (
+        kind == "int8" and pixels == "uint8" and not range_layers(network, image_format)
+    )
+    pixels = "float32" if quantises else pixels
+    spec = [tf.TensorSpec(shape, pixels, name="image")]
 
     def serve(image):
         logits = network(tf.cast(image, tf.float32), training=False)
@@ -142,11 +162,12 @@ def converter(
             litert.target_spec.supported_types = [tf.float16]
         if kind == "int8":
             litert.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            litert.inference_input_type = tf.uint8
-            ready = [image[None].astype(np.float32) for image in images]
-            # The input's quantisation then has step 1: callers pass raw pixels, also
-            # where no calibration image reaches from 0 to 255.
-            ready[0][:, 0, 0], ready[0][:, 0, -1] = 0, 255
+            ready = [image[None].astype(pixels) for image in images]
+            if quantises:
+                litert.inference_input_type = tf.uint8
+                # The input's quantisation then has step 1: callers pass raw pixels,
+                # also where no calibration image reaches from 0 to 255.
+                ready[0][:, 0, 0], ready[0][:, 0, -1] = 0, 255
             litert.representative_dataset = lambda: ([image] for image in ready)
         yield litert
 

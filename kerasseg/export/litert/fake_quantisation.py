@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from kerasseg.export.litert.range_layers import clips, first_layers
 from kerasseg.frameworks.private_hooks import inbound_nodes
 from kerasseg.taxonomy import Tensor
 
@@ -55,6 +56,8 @@ def quantised(network: keras.Model) -> keras.Model:
     """
     readers = _readers(network)
     folds = _folds(network, readers)
+    # A range is brought about in float32, and rounded once, where it is done.
+    early = [one.name for one in first_layers(network)[:-1]] if clips(network) else []
     # LiteRT computes these after the convolution, from its rounded result.
     separate = {
         layer.name: layer.activation
@@ -79,7 +82,7 @@ def quantised(network: keras.Model) -> keras.Model:
             outputs = FakeQuantisation(name=f"{layer.name}_sum{SUFFIX}")(outputs)
             outputs = layers.Activation(separate[layer.name])(outputs)
         inside = layer.name in folds or _goes_into_relu(layer, readers[layer.name])
-        if inside or type(layer).__name__ in SAME_VALUES:
+        if inside or layer.name in early or type(layer).__name__ in SAME_VALUES:
             return outputs
         return FakeQuantisation(name=f"{layer.name}{SUFFIX}")(outputs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,21 +23,24 @@ def report(
     network: keras.Model,
     converter: tf.lite.TFLiteConverter,
     images: Sequence[np.ndarray],
+    keep_float: Sequence[str] = (),
 ) -> list[dict]:
     """The quantised layers, the worst first, a dict each: layer, tensor, error.
 
     tensor: the name of the operator's result in the file. error: root of the mean
     squared difference between a layer's float and its quantised result, both from the
     same quantised input, over the root mean square of the float result; the mean of the
-    images. `converter` is one for int8 with its calibration images; `images` are uint8
-    (h, w, 3).
+    images. `converter` is one for int8 with its calibration images; `images` are
+    (h, w, C). keep_float: names of layers that are not quantised.
     """
     options = Options(layer_direct_compare_metrics={"error": _relative_error})
-    batches = [np.float32(image[None]) for image in images]
+    first = next(iter(converter.representative_dataset()))[0]
+    batches = [image[None].astype(first.dtype) for image in images]
     with silenced(), warnings.catch_warnings():
         # The debugger uses tf.lite's interpreter, which is deprecated.
         warnings.simplefilter("ignore")
-        made = _debugger(converter, Options()).get_debug_quantized_model()
+        partly = _debugger(network, converter, keep_float)
+        made = partly.get_debug_quantized_model()
         # From a finished file: only then does it keep the results of all layers.
         debugger = Debugger(
             quant_debug_model_content=made,
@@ -67,13 +71,11 @@ def partly_quantised(
             f"'{network.name}' has no layer '{name}' to keep in float. Take names from "
             "the table of layer errors, or from network.summary()."
         )
-    debugger = _debugger(converter, Options())
-    (graph,) = flatbuffer.unpack(debugger.calibrated_model).subgraphs
-    made = {int(i) for operator in graph.operators for i in operator.outputs}
-    names = [graph.tensors[i].name.decode() for i in sorted(made)]
-    kept = [n for n in names if set(layers_of(network, n)) & set(keep_float)]
-    debugger.options = Options(denylisted_nodes=kept)
-    return flatbuffer.take_raw_pixels(debugger.get_nondebug_quantized_model())
+    debugger = _debugger(network, converter, keep_float)
+    data = debugger.get_nondebug_quantized_model()
+    # Else the graph takes the type of its image from the start.
+    quantises = converter.inference_input_type == tf.uint8
+    return flatbuffer.take_raw_pixels(data) if quantises else data
 
 
 def layers_of(network: keras.Model, tensor: str) -> list[str]:
@@ -86,8 +88,16 @@ def layers_of(network: keras.Model, tensor: str) -> list[str]:
     return [name for name in known if name in found]
 
 
-def _debugger(converter, options):
-    return Debugger(converter=converter, debug_options=options)
+def _debugger(network, converter, keep_float) -> Any:
+    """One that leaves the named layers in float."""
+    debugger = Debugger(converter=converter, debug_options=Options())
+    if keep_float:
+        (graph,) = flatbuffer.unpack(debugger.calibrated_model).subgraphs
+        made = {int(i) for operator in graph.operators for i in operator.outputs}
+        names = [graph.tensors[i].name.decode() for i in sorted(made)]
+        kept = [n for n in names if set(layers_of(network, n)) & set(keep_float)]
+        debugger.options = Options(denylisted_nodes=kept)
+    return debugger
 
 
 def _relative_error(exact, quantised, scale, zero_point) -> float:

@@ -15,6 +15,8 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from kerasseg.export.litert import flatbuffer
+from kerasseg.image_format import GRAY, ImageFormat
+from kerasseg.image_format import RGB as RGB8
 from kerasseg.taxonomy import Taxonomy
 
 # Values of the schema's enumerations: ColorSpaceType, ContentProperties,
@@ -24,18 +26,22 @@ IMAGE_PROPERTIES = 2
 NORMALIZATION = 1
 AXIS_LABELS = 2
 LABELS, TAXONOMY = "labels.txt", "taxonomy.json"
+IMAGE_FORMAT = "image_format.json"
 
 
-def attach(data: bytes, name: str, taxonomy: Taxonomy) -> bytes:
+def attach(
+    data: bytes, name: str, taxonomy: Taxonomy, image_format: ImageFormat = RGB8
+) -> bytes:
     """The LiteRT file with metadata and, as a zip at its end, the named files.
 
-    labels.txt: one class name on each line; taxonomy.json: names and colours.
+    labels.txt: one class name on each line; taxonomy.json: names and colours;
+    image_format.json: bands and type of the images, unless RGB of 8 bits.
     """
     model = flatbuffer.unpack(data)
     graphs = []
     for signature in model.signatureDefs:
         output = flatbuffer.text(signature.outputs[0].name)
-        graphs.append(_graph(output))
+        graphs.append(_graph(output, image_format))
     about = {
         0: name,
         1: f"Semantic segmentation into {taxonomy.num_classes} classes.",
@@ -55,23 +61,30 @@ def attach(data: bytes, name: str, taxonomy: Taxonomy) -> bytes:
     with zipfile.ZipFile(out, "a") as archive:
         # MediaPipe reads the files in place: stored, not compressed. A fixed date, so
         # that the same network gives the same file.
-        for file, text in {
+        files = {
             LABELS: "\n".join(taxonomy.names) + "\n",
             TAXONOMY: json.dumps(taxonomy.to_json()),
-        }.items():
+        }
+        if not image_format.is_rgb8:
+            files[IMAGE_FORMAT] = json.dumps(image_format.to_json())
+        for file, text in files.items():
             archive.writestr(zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0)), text)
     return out.getvalue()
 
 
-def _graph(output: str) -> dict:
+def _graph(output: str, image_format: ImageFormat) -> dict:
     """SubGraphMetadata of a signature: name, input and output, each TensorMetadata."""
-    image = {
-        0: "image",
-        1: "RGB pixels, 0 to 255, stretched to this size.",
-        3: _content(RGB),
-        4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],  # mean, std
-        5: {0: [255.0], 1: [0.0]},  # stats: max, min
-    }
+    image: dict = {0: "image", 1: f"{image_format}, of this size."}
+    if image_format.is_picture:
+        colours = GRAYSCALE if image_format.same_kind(GRAY) else RGB
+        image = {
+            0: "image",
+            1: f"{'RGB' if colours == RGB else 'Gray'} pixels, 0 to 255, stretched to "
+            "this size.",
+            3: _content(colours),
+            4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],  # mean, std
+            5: {0: [255.0], 1: [0.0]},  # stats: max, min
+        }
     result = {0: output, 1: "Class of each pixel.", 3: _content(GRAYSCALE)}
     if output == "probabilities":
         labels = {0: LABELS, 1: "A class name a line.", 2: AXIS_LABELS}

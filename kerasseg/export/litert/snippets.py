@@ -1,9 +1,13 @@
 """Six lines of Python, C++, Kotlin, Swift, JavaScript that run an exported LiteRT file.
 
-The card of an export (`kerasseg.export.card`) shows them.
+The card of an export (`kerasseg.export.card`) shows them, for the bands and the type of
+the network's images.
 """
 
 from __future__ import annotations
+
+from kerasseg.export.formats import device_type
+from kerasseg.image_format import RGB, ImageFormat
 
 PYTHON = """\
 import cv2
@@ -15,21 +19,41 @@ image = cv2.resize(image, ({width}, {height}), interpolation=cv2.INTER_AREA)
 classes = run(image=image[None])["class_map"][0]  # uint8 ({height}, {width})
 """
 
+PYTHON_GRAY = """\
+import cv2
+from ai_edge_litert.interpreter import Interpreter
+
+run = Interpreter("{file}").get_signature_runner("class_map")
+image = cv2.imread("image.png", cv2.IMREAD_GRAYSCALE)
+image = cv2.resize(image, ({width}, {height}), interpolation=cv2.INTER_AREA)
+classes = run(image=image[None, ..., None])["class_map"][0]  # ({height}, {width})
+"""
+
+PYTHON_BANDS = """\
+import tifffile
+from ai_edge_litert.interpreter import Interpreter
+
+run = Interpreter("{file}").get_signature_runner("class_map")
+image = tifffile.imread("image.tif").astype("{input}")  # ({height}, {width}{bands})
+# Bands first? image = image.transpose(1, 2, 0)
+classes = run(image=image[None{axis}])["class_map"][0]  # uint8 ({height}, {width})
+"""
+
 CPP = """\
 auto model = tflite::FlatBufferModel::BuildFromFile("{file}");
 tflite::ops::builtin::BuiltinOpResolver operators;
 std::unique_ptr<tflite::Interpreter> run;
 tflite::InterpreterBuilder(*model, operators)(&run); run->AllocateTensors();
-std::memcpy(run->typed_input_tensor<uint8_t>(0), rgb, {height} * {width} * 3);
+std::memcpy(run->typed_input_tensor<{cpp}>(0), {pixels}, {height} * {width} * {bytes});
 run->Invoke(); const uint8_t* classes = run->typed_output_tensor<uint8_t>(0);
 """
 
 KOTLIN = """\
 val model = FileUtil.loadMappedFile(context, "{file}")
 val run = org.tensorflow.lite.Interpreter(model)
-val rgb = ByteBuffer.allocateDirect({height} * {width} * 3)      // fill: R, G, B
+val {pixels} = ByteBuffer.allocateDirect({height} * {width} * {bytes}){fill}
 val classes = ByteBuffer.allocateDirect({height} * {width})
-run.run(rgb, classes)
+run.run({pixels}, classes)
 val first = classes.get(0).toInt() and 0xFF
 """
 
@@ -38,7 +62,7 @@ import TensorFlowLite
 let path = Bundle.main.path(forResource: "{stem}", ofType: "tflite")!
 let run = try Interpreter(modelPath: path)
 try run.allocateTensors()
-try run.copy(rgb, toInputAt: 0)  // Data of {height} * {width} * 3 bytes: R, G, B
+try run.copy({pixels}, toInputAt: 0)  // Data of {height} * {width} * {bytes}{order}
 try run.invoke(); let classes = [UInt8](try run.output(at: 0).data)
 """
 
@@ -46,28 +70,55 @@ JAVASCRIPT = """\
 import {{loadLiteRt, loadAndCompile, Tensor}} from '@litertjs/core';
 await loadLiteRt('/wasm/');  // the folder wasm/ of the package
 const model = await loadAndCompile('/{file}', {{accelerator: 'wasm'}});
-const image = new Tensor(rgb, [1, {height}, {width}, 3]);  // rgb: Uint8Array
+const image = new Tensor({pixels}, [1, {height}, {width}, {channels}]);  {js}
 const [output] = await model.run(image);
 const classes = output.toTypedArray();  // {height} * {width} ids
 """
 
-LANGUAGES: dict[str, tuple[str, str]] = {
-    "Python": ("python", PYTHON),
-    "C++": ("cpp", CPP),
-    "Kotlin": ("kotlin", KOTLIN),
-    "Swift": ("swift", SWIFT),
-    "JavaScript": ("js", JAVASCRIPT),
-}
 
-
-def for_file(file: str, height: int, width: int) -> dict[str, tuple[str, str]]:
+def for_file(
+    file: str, height: int, width: int, image_format: ImageFormat = RGB
+) -> dict[str, tuple[str, str]]:
     """Language -> its name for a syntax highlighter, and the lines for this file.
 
-    height, width: of the network, pixels.
+    height, width: of the network, pixels; image_format: bands and type of its images.
     """
+    python = PYTHON if image_format.is_rgb8 else PYTHON_BANDS
+    if image_format.is_picture and image_format.channels == 1:
+        python = PYTHON_GRAY
+    languages = {
+        "Python": ("python", python),
+        "C++": ("cpp", CPP),
+        "Kotlin": ("kotlin", KOTLIN),
+        "Swift": ("swift", SWIFT),
+        "JavaScript": ("js", JAVASCRIPT),
+    }
     stem = file.rsplit(".", 1)[0]
     values = {"file": file, "stem": stem, "height": height, "width": width}
+    values |= _values(image_format)
     return {
         language: (short, lines.format(**values))
-        for language, (short, lines) in LANGUAGES.items()
+        for language, (short, lines) in languages.items()
+    }
+
+
+def _values(image_format: ImageFormat) -> dict[str, str | int]:
+    """What the snippets say of bands and type."""
+    channels, floats = image_format.channels, device_type(image_format) == "float32"
+    order = "R, G, B" if image_format.is_rgb8 else ", ".join(image_format.bands)
+    pixels = "rgb" if image_format.is_rgb8 else "values"
+    fill = f"      // fill: {order}"
+    if floats:
+        fill = f"\n    .order(ByteOrder.nativeOrder())  // fill, as floats: {order}"
+    return {
+        "input": device_type(image_format),
+        "channels": channels,
+        "bands": f", {channels}" if channels > 1 else "",
+        "axis": ", ..., None" if channels == 1 else "",
+        "bytes": f"{channels} * 4" if floats else channels,
+        "pixels": pixels,
+        "order": f" bytes: {order}",
+        "fill": fill,
+        "cpp": "float" if floats else "uint8_t",
+        "js": f"// {pixels}: {'Float32Array' if floats else 'Uint8Array'}",
     }

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import network_size, probabilities
 
 
@@ -20,28 +21,32 @@ def agreement(
     images: np.ndarray,
     overlap: int = 0,
     flip: bool = False,
+    image_format: ImageFormat = RGB,
 ) -> float:
     """Share of pixels that get the class that `inference.class_maps.probabilities`
     gives.
 
-    images: uint8 (B, h, w, 3) at the network's size, put side by side to a picture that
-    is not a multiple of it in either direction. Both signatures that take any size are
-    asked, serving_default and serve_bytes; the lower share counts. With `overlap` this
-    compares the graph's tiles with `kerasseg.tiles.predict`; without, both stretch.
+    images: (B, h, w, bands) at the network's size, put side by side to a picture that
+    is not a multiple of it in either direction. All signatures that take any size are
+    asked: serving_default, and serve_bytes where there is one; the lower share counts.
+    With `overlap` this compares the graph's tiles with `kerasseg.tiles.predict`;
+    without, both stretch.
     """
     picture = mosaic(np.asarray(images), network_size(network))
-    expected = probabilities(network, picture, overlap, flip).argmax(-1)
-    served = tf.saved_model.load(str(folder))
-    ask = served.signatures["serving_default"]
-    floats = ask(image=tf.cast(picture[None], tf.float32))["class_map"][0].numpy()
-    ask = served.signatures["serve_bytes"]
-    answer = ask(image_bytes=tf.io.encode_png(picture)[None])["class_map_png_bytes"]
-    ids = tf.io.decode_png(answer[0])[..., 0].numpy()
-    return min(float((found == expected).mean()) for found in (floats, ids))
+    expected = probabilities(network, picture, overlap, flip, image_format).argmax(-1)
+    signatures = tf.saved_model.load(str(folder)).signatures
+    ask = signatures["serving_default"]
+    found = [ask(image=tf.cast(picture[None], tf.float32))["class_map"][0].numpy()]
+    if "serve_bytes" in signatures:
+        ask = signatures["serve_bytes"]
+        answer = ask(image_bytes=tf.io.encode_png(picture)[None])
+        png = answer["class_map_png_bytes"][0]
+        found.append(tf.io.decode_png(png)[..., 0].numpy())
+    return min(float((ids == expected).mean()) for ids in found)
 
 
 def mosaic(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Four images (B, h, w, 3), from the first again if there are fewer, as one picture
+    """Four images (B, h, w, C), from the first again if there are fewer, as one picture
     of 5/3 of the network's size (height, width), rounded up."""
     upper, lower = (
         np.concatenate([images[(row + side) % len(images)] for side in (0, 1)], axis=1)

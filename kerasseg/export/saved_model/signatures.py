@@ -11,10 +11,18 @@ import keras
 import tensorflow as tf
 
 from kerasseg import UserError
-from kerasseg.data.resize import resize_image
+from kerasseg.data.format.encode import is_picture_file
 from kerasseg.export.saved_model import encoded, tiles, warmup
 from kerasseg.files import atomic
-from kerasseg.inference.class_maps import class_map, logits_at_size, network_size
+from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.inference.class_maps import (
+    class_map,
+    logits_at_size,
+    network_size,
+    stretched,
+    whole,
+    zeroed,
+)
 from kerasseg.inference.mirror import mirrored_mean
 from kerasseg.taxonomy import Taxonomy
 
@@ -28,18 +36,21 @@ def write(
     overlap: int = 0,
     flip: bool = False,
     max_pixels: int = encoded.MAX_PIXELS,
+    image_format: ImageFormat = RGB,
 ) -> Path:
     """Writes the SavedModel folder PATH with four signatures.
 
-    serving_default: image float32 (B, H, W, 3), RGB 0..255, any size ->
-        class_map uint8 (B, H, W), probabilities float32 (B, H, W, C).
+    serving_default: image float32 (B, H, W, bands) of any size, in the units of the
+        data (RGB: 0..255) -> class_map uint8 (B, H, W), probabilities float32
+        (B, H, W, C).
     serve_bytes: image_bytes string (B,), JPEG or PNG of any sizes ->
         class_map_png_bytes string (B,), gray PNG of ids, and size int32 (B, 2), height
         and width: each picture's own, turned upright as its EXIF orientation says.
     serve_probabilities: image_bytes string (B,) -> class_map uint8 (B, h, w) and
         probabilities float32 (B, h, w, C) at the network's size, and the same size.
-    network_size: image uint8 (B, h, w, 3) of exactly the network's size -> class_map
-        and probabilities; no resize in it, for engines that convert the graph.
+    network_size: image (B, h, w, bands) in the type of the data (RGB: uint8), of
+        exactly the network's size -> class_map and probabilities; no resize in it, for
+        engines that convert the graph.
 
     taxonomy: its names and colours go to assets/taxonomy.json; without it the classes
         are numbered.
@@ -51,24 +62,34 @@ def write(
     flip: test-time augmentation, the mean of the probabilities of the image and of its
         mirror image; twice the work.
     max_pixels: a picture whose header says that it has more is refused, not decoded.
+    image_format: bands and type of the images of the network's training. Those that fit
+        neither PNG nor JPEG have no serve_bytes and no serve_probabilities. Unless it
+        is RGB of 8 bits it goes to assets/image_format.json.
 
     Bytes that cannot be read are an INVALID_ARGUMENT with "image_bytes[INDEX]" and the
     reason; then no picture of that batch is answered. The folder loads without Keras
     and without this package.
     """
     taxonomy = taxonomy or Taxonomy.numbered(network.output_shape[-1])
-    _check(network, taxonomy, overlap, max_pixels)
-    signatures = _signatures(_Graph(network, overlap, flip, max_pixels))
+    _check(network, taxonomy, overlap, max_pixels, image_format)
+    signatures = _signatures(_Graph(network, overlap, flip, max_pixels, image_format))
     height, width = network_size(network)
     module = module_of(network)
     with tempfile.TemporaryDirectory() as folder, atomic.replacing(path) as aside:
-        file = Path(folder, "taxonomy.json")
-        atomic.write_json(file, taxonomy.to_json())
-        module.taxonomy = tf.saved_model.Asset(str(file))
+        module.taxonomy = _asset(folder, "taxonomy.json", taxonomy.to_json())
+        if not image_format.is_rgb8:
+            values = image_format.to_json()
+            module.image_format = _asset(folder, "image_format.json", values)
         tf.saved_model.save(module, str(aside), signatures)
         larger = [(2 * height, 2 * width)] if overlap else []
-        warmup.write(aside, name, [(height, width), *larger])
+        warmup.write(aside, name, [(height, width), *larger], image_format)
     return Path(path)
+
+
+def _asset(folder: str, name: str, values: dict) -> tf.saved_model.Asset:
+    file = Path(folder, name)
+    atomic.write_json(file, values)
+    return tf.saved_model.Asset(str(file))
 
 
 def module_of(network: keras.Model) -> Any:
@@ -80,8 +101,18 @@ def module_of(network: keras.Model) -> Any:
 
 
 def _check(
-    network: keras.Model, taxonomy: Taxonomy, overlap: int, max_pixels: int
+    network: keras.Model,
+    taxonomy: Taxonomy,
+    overlap: int,
+    max_pixels: int,
+    image_format: ImageFormat,
 ) -> None:
+    channels = network.input_shape[-1]
+    if channels != image_format.channels:
+        raise UserError(
+            f"The network takes {channels} bands, the images have {image_format}. Give "
+            "the image format of its training."
+        )
     classes = network.output_shape[-1]
     if taxonomy.num_classes != classes:
         raise UserError(
@@ -95,16 +126,18 @@ def _check(
 
 def _signatures(graph: _Graph) -> dict[str, tf.types.experimental.GenericFunction]:
     """Name of a signature -> its function."""
-    size = network_size(graph.network)
-    images = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
-    pixels = tf.TensorSpec((None, *size, 3), tf.uint8, name="image")
+    size, given = network_size(graph.network), graph.image_format
+    bands = given.channels
+    images = tf.TensorSpec((None, None, None, bands), tf.float32, name="image")
+    pixels = tf.TensorSpec((None, *size, bands), given.type, name="image")
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
-    return {
-        "serving_default": _function(graph.of_images, images),
-        "serve_bytes": _function(graph.of_bytes, image_bytes),
-        "serve_probabilities": _function(graph.probabilities_of_bytes, image_bytes),
-        "network_size": _function(graph.of_pixels, pixels),
-    }
+    made = {"serving_default": _function(graph.of_images, images)}
+    if is_picture_file(given):
+        made |= {
+            "serve_bytes": _function(graph.of_bytes, image_bytes),
+            "serve_probabilities": _function(graph.probabilities_of_bytes, image_bytes),
+        }
+    return made | {"network_size": _function(graph.of_pixels, pixels)}
 
 
 def _function(method, spec: tf.TensorSpec):
@@ -136,6 +169,7 @@ class _Graph:
     overlap: int
     flip: bool
     max_pixels: int
+    image_format: ImageFormat
 
     def of_images(self, image):
         return self._results(self._scores(self._logits_at_size, image))
@@ -152,7 +186,7 @@ class _Graph:
 
             def whole(item):
                 data, number = item
-                image = encoded.upright(data, number, self.max_pixels)
+                image = self._upright(data, number)
                 scores = self._scores(self._logits_at_size, image[None])
                 return _png(scores[0]), tf.shape(image)[:2]
 
@@ -171,16 +205,20 @@ class _Graph:
         return {"class_map_png_bytes": png, "size": size}
 
     def _loaded(self, image_bytes):
-        """Pixels uint8 (B, h, w, 3) at the network's size, and the size they had."""
-        height, width = network_size(self.network)
+        """Pixels (B, h, w, bands) at the network's size, and the size they had."""
+        size, given = network_size(self.network), self.image_format
 
         def load(item):
             data, number = item
-            image = encoded.upright(data, number, self.max_pixels)
-            return resize_image(image, (height, width)), tf.shape(image)[:2]
+            image = self._upright(data, number)
+            pixels = tf.cast(stretched(image, size, given), given.type)
+            return pixels, tf.shape(image)[:2]
 
-        kinds = [((height, width, 3), tf.uint8), ((2,), tf.int32)]
+        kinds = [((*size, given.channels), given.type), ((2,), tf.int32)]
         return _mapped(load, _numbered(image_bytes), kinds)
+
+    def _upright(self, data, number):
+        return encoded.upright(data, number, self.max_pixels, self.image_format)
 
     def _results(self, scores):
         probabilities = scores if self.flip else tf.nn.softmax(scores)
@@ -193,28 +231,34 @@ class _Graph:
         return mirrored_mean(lambda one: tf.nn.softmax(logits_of(one)), image)
 
     def _logits(self, image):
-        return self.network(tf.cast(image, tf.float32), training=False)
+        image = zeroed(tf.cast(image, tf.float32), self.image_format)
+        return self.network(image, training=False)
 
     def _logits_at_size(self, image):
         if not self.overlap:
-            return logits_at_size(self.network, image)
+            return logits_at_size(self.network, image, self.image_format)
         height, width = network_size(self.network)
         size = tf.shape(image)[1:3]
 
         def tiled():
-            # Whole grey levels, as after the resize.
-            pixels = tf.clip_by_value(tf.round(tf.cast(image, tf.float32)), 0, 255)
+            # Numbers that the data holds, as after the resize.
+            pixels = zeroed(tf.cast(image, tf.float32), self.image_format)
+            pixels = whole(pixels, self.image_format)
             return tf.map_fn(
                 lambda one: tiles.logits(
                     self.network, one, (height, width), self.overlap
                 ),
-                tf.cast(pixels, tf.uint8),
+                tf.cast(pixels, self.image_format.type),
                 fn_output_signature=tf.float32,
                 parallel_iterations=1,
             )
 
         larger = (size[0] > height) | (size[1] > width)
-        return tf.cond(larger, tiled, lambda: logits_at_size(self.network, image))
+        return tf.cond(
+            larger,
+            tiled,
+            lambda: logits_at_size(self.network, image, self.image_format),
+        )
 
 
 def _numbered(image_bytes):

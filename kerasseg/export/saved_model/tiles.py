@@ -15,7 +15,7 @@ from kerasseg import UserError
 def logits(
     network: keras.Model, image: tf.Tensor, tile: tuple[int, int], overlap: int
 ) -> tf.Tensor:
-    """uint8 (H, W, 3) -> logits float32 (H, W, C) of overlapping tiles, blended.
+    """(H, W, bands) -> logits float32 (H, W, C) of overlapping tiles, blended.
 
     Each tile fades out linearly over the overlap; beyond its border the image is
     mirrored. One row of tiles goes through the network at a time.

@@ -11,26 +11,39 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 
+from kerasseg.data.format.encode import is_picture_file
 from kerasseg.data.format.tfrecord import field
+from kerasseg.image_format import RGB, ImageFormat
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 """Where TF Serving looks for them in the folder of a SavedModel."""
 
 
-def write(folder: Path, name: str, sizes: Iterable[tuple[int, int]]) -> None:
-    """Writes requests of signature serve_bytes for the model `name`, one JPEG of each
-    size (height, width).
+def write(
+    folder: Path,
+    name: str,
+    sizes: Iterable[tuple[int, int]],
+    image_format: ImageFormat = RGB,
+) -> None:
+    """Writes requests for the model `name`, one of each size (height, width).
 
-    The first request of a signature plans its graph and would be slow; float requests
-    would make the file large and plan the same network.
+    They are for signature serve_bytes, with a JPEG or PNG as the network takes it;
+    where its images fit neither, for serving_default. The first request of a signature
+    plans its graph and would be slow; one more of floats would plan the same network.
     """
     file = Path(folder, FILE)
     file.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for height, width in sizes:
-            tensor = tf.make_tensor_proto(np.array([_jpeg(height, width)], object))
-            writer.write(_log(name, "serve_bytes", "image_bytes", tensor))
+        for size in sizes:
+            if is_picture_file(image_format):
+                picture = np.array([_encoded(*size, image_format)], object)
+                tensor = tf.make_tensor_proto(picture)
+                writer.write(_log(name, "serve_bytes", "image_bytes", tensor))
+            else:
+                tensor = _zeros((1, *size, image_format.channels))
+                writer.write(_log(name, "serving_default", "image", tensor))
 
 
 def _log(name: str, signature: str, key: str, tensor) -> bytes:
@@ -42,7 +55,17 @@ def _log(name: str, signature: str, key: str, tensor) -> bytes:
     return field(6, field(1, request))
 
 
-def _jpeg(height: int, width: int) -> bytes:
+def _zeros(shape: tuple[int, ...]) -> tensor_pb2.TensorProto:
+    """float32; a message with one value stands for as many as its shape says."""
+    kind = tf.float32.as_datatype_enum
+    sizes = tf.TensorShape(shape).as_proto()
+    return tensor_pb2.TensorProto(dtype=kind, tensor_shape=sizes, float_val=[0.0])
+
+
+def _encoded(height: int, width: int, image_format: ImageFormat) -> bytes:
     rows, columns = np.mgrid[:height, :width]
-    image = np.stack([rows % 256, columns % 256, (rows + columns) % 256], -1)
-    return tf.io.encode_jpeg(image.astype(np.uint8)).numpy()
+    ramps = [rows % 256, columns % 256, (rows + columns) % 256, rows % 256]
+    image = np.stack(ramps[: image_format.channels], -1)
+    if image_format.is_rgb8:
+        return tf.io.encode_jpeg(image.astype(np.uint8)).numpy()
+    return tf.io.encode_png(image.astype(image_format.type)).numpy()

@@ -1,0 +1,165 @@
+"""What the files of an export take and give, in the words of the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from kerasseg.data.format.encode import is_picture_file
+from kerasseg.export import engines
+from kerasseg.export.formats import ARTEFACTS, device_type
+from kerasseg.export.litert import snippets
+from kerasseg.image_format import ImageFormat
+
+Parts: TypeAlias = Iterator[tuple]
+"""Of ("section", title), ("text", words), ("list", items), ("code", language, its short
+name, lines) and ("table", note, titles, rows)."""
+
+
+def parts(
+    accepted: list[dict],
+    height: int,
+    width: int,
+    names: Sequence[str],
+    image_format: ImageFormat,
+) -> Parts:
+    """The card's section on input and output.
+
+    accepted: rows of the gate; height, width: of the network; names: of the classes.
+    """
+    yield "section", "Input and output"
+    if image_format.is_rgb8:
+        yield (
+            "text",
+            f"LiteRT files take one image, uint8 RGB 0 to 255, (1, {height}, {width}, "
+            "3), and nothing else: normalisation is inside. Other sizes are stretched "
+            "to it, bilinear at half-pixel centres, antialiased when shrinking, "
+            "rounded to whole grey levels; kerasseg.inference.litert.stretched does it "
+            "without TensorFlow.",
+        )
+    else:
+        yield from _bands(height, width, image_format)
+    yield (
+        "text",
+        f"Signature class_map, the default: uint8 (1, {height}, {width}), a class id "
+        "a pixel. Signature probabilities: float32 "
+        f"(1, {height}, {width}, {len(names)}), sums of 1. The MediaPipe file has only "
+        "the latter. Names and colours are in the file: it opens as a zip with "
+        f"labels.txt{_and_taxonomy(image_format)}.",
+    )
+    known = {row["format"]: row for row in accepted}
+    if "saved_model" in known:
+        ways = known["saved_model"]["ways"]
+        larger = "shrinks what is larger than the network"
+        if ways["overlap"]:
+            larger = (
+                "cuts what is larger than the network into tiles that share "
+                f"{ways['overlap']} pixels"
+            )
+        mean = ", and answers with the mean of the image and of its mirror image"
+        yield (
+            "text",
+            f"{_served(image_format)} It {larger}"
+            f"{mean if ways['flip'] else ''}. Pictures of more than "
+            f"{ways['max_pixels']:,} pixels are refused.",
+        )
+    kind = device_type(image_format)
+    engine = f"takes the same {kind} image and gives the same class_map, nothing else"
+    if "onnx" in known:
+        yield "text", f"The ONNX file (opset {engines.OPSET}) {engine}."
+    if "openvino" in known:
+        yield (
+            "text",
+            f"The OpenVINO folder, model.xml and model.bin, {engine}. It was scored "
+            "and measured with INFERENCE_PRECISION_HINT f32; without it OpenVINO "
+            "computes in bfloat16 where the processor can.",
+        )
+    ids = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+    yield "text", f"Class ids: {ids}."
+    # Best for devices first; MediaPipe has a program of its own.
+    order = ("int8", "float32", "float16")
+    best = next((name for name in order if name in known), None)
+    if best:
+        file = ARTEFACTS[best].file
+        lines = snippets.for_file(file, height, width, image_format)
+        for language, (short, code) in lines.items():
+            yield "code", language, short, code
+
+
+def _bands(height: int, width: int, image_format: ImageFormat) -> Parts:
+    """What an image that is not RGB of 8 bits must hold."""
+    channels, kind = image_format.channels, device_type(image_format)
+    floats = ""
+    if kind != image_format.type:
+        floats = f" of the numbers of {image_format.type} as they are"
+    yield (
+        "text",
+        f"LiteRT files take one image, {kind}{floats}, (1, {height}, {width}, "
+        f"{channels}), in the units of the data, and nothing else: clipping and "
+        "scaling are inside. Other sizes are stretched to it, bilinear at half-pixel "
+        "centres, antialiased when shrinking"
+        f"{'' if image_format.type == 'float32' else ', rounded to whole numbers'}; "
+        "kerasseg.inference.litert.Model does it without TensorFlow.",
+    )
+    nothing = "NaN and infinity" if image_format.type == "float32" else ""
+    if image_format.nodata is not None:
+        nodata = f"{image_format.nodata:g} in all bands"
+        nothing = f"{nothing}, and {nodata}" if nothing else nodata
+    if nothing:
+        yield (
+            "text",
+            f"No measurement is {nothing}: the SavedModel and "
+            "kerasseg.inference.litert.Model put 0 into all bands there. Whoever runs "
+            "a LiteRT, ONNX or OpenVINO file otherwise does the same before.",
+        )
+    bands = list(enumerate(image_format.bands))
+    if not image_format.statistics:
+        ids = ", ".join(f"{number} {name}" for number, name in bands)
+        yield "text", f"Bands, {image_format.type}: {ids}."
+        return
+    yield (
+        "table",
+        f"Bands, {image_format.type}, and their values in the training split.",
+        ["Band", "Smallest", "0.5 %", "Mean", "99.5 %", "Largest"],
+        [
+            [
+                f"{number} {name}",
+                *(
+                    f"{value:.6g}"
+                    for value in (b.smallest, b.low, b.mean, b.high, b.largest)
+                ),
+            ]
+            for (number, name), b in zip(bands, image_format.statistics, strict=True)
+        ],
+    )
+
+
+def _and_taxonomy(image_format: ImageFormat) -> str:
+    if image_format.is_rgb8:
+        return " and taxonomy.json"
+    return ", taxonomy.json and image_format.json"
+
+
+def _served(image_format: ImageFormat) -> str:
+    """What the SavedModel takes."""
+    if image_format.is_rgb8:
+        return (
+            "The SavedModel takes float32 RGB 0 to 255 of any size (serving_default), "
+            "or JPEG and PNG bytes (serve_bytes)."
+        )
+    channels = image_format.channels
+    taken = (
+        f"The SavedModel takes float32 (B, H, W, {channels}) of any size in the units "
+        "of the data (serving_default)"
+    )
+    if not is_picture_file(image_format):
+        return (
+            f"{taken}. It has no serve_bytes: PNG and JPEG cannot hold {channels} "
+            f"bands of {image_format.type}."
+        )
+    bits = 8 if image_format.type == "uint8" else 16
+    jpeg = "JPEG or " if bits == 8 and channels != 4 else ""
+    return (
+        f"{taken}, or bytes of a {jpeg}PNG with {channels} channels of {bits} bits "
+        "(serve_bytes); another depth or number of channels is refused."
+    )
