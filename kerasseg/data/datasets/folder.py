@@ -38,6 +38,7 @@ from kerasseg.taxonomy import Taxonomy
 
 Splits = dict[str, list[FilePair]]
 PAIRS, MASKS, IMAGES = PairFlags(), MaskFlags(), ImageFlags()
+USUAL_SHARE = 0.2
 """What is taken where nothing is said."""
 
 
@@ -48,7 +49,7 @@ def load(
     pairs: Annotated[PairFlags, tyro.conf.arg(name="")] = PAIRS,
     masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
     images: Annotated[ImageFlags, tyro.conf.arg(name="")] = IMAGES,
-    val_share: float = 0.2,
+    val_share: float = USUAL_SHARE,
     on_error: Literal["stop", "skip"] = "stop",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """A folder of images and masks, whatever made them and however it is laid out.
@@ -93,6 +94,10 @@ def load(
     background = _background(rule) if pairs.negatives == "background" else None
     if "train" in splits and "val" not in splits:
         splits |= divided(splits["train"], val_share, found.notes)
+    elif "val" in splits and val_share not in (0, USUAL_SHARE):
+        found.notes.append(
+            "--val-share is not used, for there is a val; --split-by name divides anew."
+        )
     source = {
         "images": {"line": "; ".join(said)} if said else {},
         "masks": {**rule.to_json(), "line": str(rule)},
@@ -105,6 +110,7 @@ def load(
         masks=masks,
         rule=rule,
         background=background,
+        unusable={str(file): why for file, why in left_out},
     )
     grouped = all(entry.group for entry in everything)
     return rule.taxonomy, {
@@ -190,7 +196,9 @@ def _read(
     masks: MaskFlags,
     rule: Rule,
     background: int | None,
+    unusable: dict[str, str],
 ) -> Sample:
+    """The sample of a pair. unusable: why, by the mask's file, for those left out."""
     if not entry.masks and background is None:
         raise UserError(f"Image {entry.image} has no mask of that name.")
     file = image_of(entry)
@@ -200,6 +208,8 @@ def _read(
     size = pixels.shape[:2]
     if entry.masks:
         mask = mask_of(entry, masks.per_class)
+        if str(mask) in unusable:
+            raise UserError(unusable[str(mask)])
         label = fit(label_of(mask, rule), size, images.mask_fit)
         refuse_other_size(mask, label.shape, entry.image, size)
     else:

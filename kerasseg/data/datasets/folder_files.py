@@ -164,7 +164,8 @@ def kind_of_most(
             files.append([source])
     if not files:
         raise UserError(f"No image can be read. The first is {pairs[0].image}.")
-    return format_of(max(files, key=lambda some: len(some)), options)
+    most = max(range(len(files)), key=lambda i: len(files[i]))
+    return format_of(files[most], options)
 
 
 def names(files: Iterable[object], most: int = 20) -> str:

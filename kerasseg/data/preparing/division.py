@@ -109,6 +109,10 @@ def divide(
                 f"--val-share is not used, for {name} has a val of its own; --split-by "
                 "name divides anew."
             )
+        if "train" in splits and not has_val and division.val_share == OWN:
+            said.append(
+                "There is no val; --val-share 0.2 takes a part of train for it."
+            )
         return _with_line(splits, said)
     pools = _pools(splits)
     if not pools:

@@ -88,8 +88,8 @@ def format_of(
         )
     if with_alpha and options.alpha == "drop":
         notes.append(
-            f"{with_alpha} images have an alpha channel, which is left out (--alpha "
-            "band or valid uses it)"
+            f"{with_alpha} images have an alpha channel, which is left out "
+            "(--image-alpha band or valid uses it)"
         )
     values = nodata - {None}
     value = values.pop() if len(values) == 1 else None

@@ -154,7 +154,8 @@ def _meaning(
             role = role or wanted
     if given["images"] == given["masks"] == ["."]:
         role = ""
-    return role, name, exact, split, tuple(group), max(before, 0)
+    before = len(group) if before < 0 else before
+    return role, name, exact, split, tuple(group), before
 
 
 def _given(parts: tuple[str, ...], given: dict[Role, list[str]]) -> dict[int, _Meaning]:
@@ -231,15 +232,14 @@ def _role(word: str) -> Role:
 
 
 def _without_split(folder: str) -> str:
-    words = [w for w in _words(folder) if w not in NAMES]
-    return "".join(words) or folded(folder)
+    rest = "".join(w for w in _words(folder) if w not in NAMES)
+    return rest or ("" if word_of(folder).split else folded(folder))
 
 
 def _without_common_parents(pictures: list[PictureFile]) -> list[PictureFile]:
     """Takes away the folders that all pictures lie in and that come before those of
     splits, images and masks: zip files bring them."""
-    named = [p for p in pictures if p.role or p.split]
-    depth = min((p.before for p in named), default=0)
+    depth = min((p.before for p in pictures), default=0)
     while len({p.group[:depth] for p in pictures}) > 1:
         depth -= 1
     return [replace(p, group=p.group[depth:]) for p in pictures]

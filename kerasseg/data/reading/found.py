@@ -156,7 +156,7 @@ def _say_pairs(found: Found, matched: Matched) -> None:
         return
     image, masks = matched.pairs[0]
     shown = [str(file.path.relative_to(found.src)) for file in (image, *masks)]
-    rule = f"; {matched.rule}" if matched.rule != Rule() else ""
+    rule = "".join(f"; {rule}" for rule in matched.rules if rule != Rule())
     loose = "; folders did not count" if matched.loose else ""
     found.notes.insert(
         0, f"Pairs: {len(matched.pairs)}, such as {' + '.join(shown)}{rule}{loose}."

@@ -170,7 +170,7 @@ def _finished(stored: Stored, file: Source, options: ReadOptions) -> Picture:
         elif options.alpha == "valid":
             valid = both(valid, alpha[..., 0] != 0)
         elif not _opaque(alpha):
-            notes = (*notes, "alpha is left out (--alpha band or valid uses it)")
+            notes = (*notes, "alpha is left out (--image-alpha uses it)")
     if stored.turn != 1:
         pixels = exif.turned(pixels, stored.turn)
         encoded = b""
@@ -210,7 +210,7 @@ def _choice(
         asked = ", ".join(str(band + 1) for band in options.bands)
         raise UserError(
             f"{file} has {len(bands)} bands ({', '.join(bands)}), counted from 1, and "
-            f"--bands asks for {asked}. Choose others."
+            f"--image-bands asks for {asked}. Choose others."
         )
     return tuple(bands[band] for band in options.bands)
 

@@ -22,11 +22,12 @@ LOSSY = {".jpg", ".jpeg", ".jfif", ".jpe", ".webp", ".avif", ".heic", ".heif", "
 class Matched:
     """What belongs together, and what does not.
 
-    pairs: an image with its mask, or with several where `several`. clashes: two files
-    that one name stands for. loose: folders did not count, as no pair had equal ones.
+    rules: by what names belong together, one of each split where these differ. pairs:
+    an image with its mask, or with several where `several`. clashes: two files that one
+    name stands for. loose: folders did not count, as no pair had equal ones.
     """
 
-    rule: Rule = field(default_factory=Rule)
+    rules: list[Rule] = field(default_factory=list)
     pairs: list[tuple[PictureFile, tuple[PictureFile, ...]]] = field(
         default_factory=list
     )
@@ -76,8 +77,30 @@ def match(
         found = _match(images, masks, names, endings, several, level)
         if found.pairs:
             break
+    if found.images_alone or found.masks_alone:
+        parts = [
+            _match(
+                [i for i in images if i.split == split],
+                [m for m in masks if m.split == split],
+                *(names, endings, several, 0),
+            )
+            for split in sorted({i.split for i in (*images, *masks)})
+        ]
+        if sum(len(part.pairs) for part in parts) > len(found.pairs):
+            return _together(parts)
     found.loose = found.loose and bool(found.pairs)
     return found
+
+
+def _together(parts: list[Matched]) -> Matched:
+    out = Matched()
+    for part in parts:
+        out.rules += [rule for rule in part.rules if rule not in out.rules]
+        out.pairs += part.pairs
+        out.images_alone += part.images_alone
+        out.masks_alone += part.masks_alone
+        out.clashes += part.clashes
+    return out
 
 
 def _match(
@@ -112,7 +135,7 @@ def _match(
         )
     by_key = _keys(stems, places, rule.image)
     masks_by_key = _keys(mask_stems, mask_places, rule.mask)
-    found = Matched(rule, loose=level > 0)
+    found = Matched([rule], loose=level > 0)
     for key, numbers in by_key.items():
         partners = [masks[n] for n in masks_by_key.get(key, [])]
         _add(found, [images[n] for n in numbers], partners, bool(several))

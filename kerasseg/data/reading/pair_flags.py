@@ -48,8 +48,8 @@ class Found:
     pairs: of each split, sorted; without splits all is train. alone: images without a
     mask, likewise. masks_alone: masks without an image. clashes: two files that one
     name stands for. empty: folders of train or val without an image. by: what told
-    the splits, "folders", "lists", "pairs" or "". notes: what was found, in lines for the user. hint: what may help where something
-    does not fit.
+    the splits, "folders", "lists", "pairs" or "". notes: what was found, in lines for
+    the user. hint: what may help where something does not fit.
     """
 
     src: Path

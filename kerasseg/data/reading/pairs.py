@@ -38,6 +38,12 @@ def find_pairs(
         raise UserError(
             f"There is no image in {found.empty[0]}. Add some, or remove the folder."
         )
+    for split, pairs in found.alone.items():
+        if found.pairs and not found.pairs.get(split) and flags.negatives == "refuse":
+            raise UserError(
+                f"No image of {split} has a mask ({len(pairs)}, such as "
+                f"{pairs[0].image}).{found.hint} Add them, or move the images away."
+            )
     alone = [pair.image for pairs in found.alone.values() for pair in pairs]
     if alone and flags.negatives == "refuse":
         raise UserError(
