@@ -49,7 +49,7 @@ def test_batch_norm_is_folded_and_dilation_native():
         x = kind(kernel_size=3, dilation_rate=rate, padding="same", **filters)(x)
         x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
     network = keras.Model(image, keras.layers.Conv2D(3, 1)(x))
-    graph = onnx.load_from_string(engines._onnx(network, "")).graph
+    graph = onnx.load_from_string(engines._onnx(network, "uint8", {})).graph
     operators = [node.op_type for node in graph.node]
     assert operators.count("Conv") == 3
     assert "BatchNormalization" not in operators
