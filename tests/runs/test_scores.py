@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 
 from kerasseg import UserError, evaluate
+from kerasseg.fit import callbacks
+from kerasseg.image_format import ImageFormat
 from kerasseg.runs import scores
 from kerasseg.taxonomy import Taxonomy
 
@@ -38,6 +40,31 @@ def test_the_trimap_by_hand():
     np.testing.assert_allclose(found["iou"], [2 / 5, 3 / 6])
     counts, _ = scores.score(network, [batch(predicted, label)], TWO, trimap=99)
     np.testing.assert_allclose(counts.scores()["trimap_iou"], [2 / 5, 3 / 6])
+
+
+def test_sheets_of_other_bands_show_the_display_bands():
+    """One band of uint16; a CRF of the same units. Half of the picture is bright."""
+    depth = ImageFormat.of(("depth",), "uint16")
+    label = np.zeros((24, 32), np.uint8)
+    label[:, 16:] = 1
+    image = np.where(label, 9000, 2000).astype(np.uint16)[None, ..., None]
+    given = {"image": tf.constant(image), "label": tf.constant(label[None])}
+
+    def bright(image, training):
+        return tf.concat([5000 - image, image - 5000], -1) / 1000
+
+    for crf in (False, True):
+        counts, sheets = scores.score(bright, [given], TWO, crf=crf, image_format=depth)
+        assert counts.scores()["miou"] == 1
+        row = sheets["examples"][150, :380]
+        assert row.min() == 0 and np.ptp(row, -1).max() == 0
+    drawn = callbacks.preview(bright, Batches([given]), TWO, image_format=depth)()
+    assert drawn.shape[1] == 900 and drawn[60, 20].tolist() == [0, 0, 0]
+
+
+class Batches(list):
+    def take(self, count):
+        return self[:count]
 
 
 def test_without_a_width_there_is_no_trimap():
