@@ -159,7 +159,8 @@ def test_commands(place, tmp_path, capsys):
     for kind, shape in {"images": (8, 9, 3), "masks": (8, 9)}.items():
         system.makedirs(f"{root}/src/{kind}", exist_ok=True)
         for name in "abcd":
-            Image.fromarray(np.ones(shape, np.uint8)).save(tmp_path / "x.png")
+            pixels = (np.arange(np.prod(shape)) % 2).astype(np.uint8).reshape(shape)
+            Image.fromarray(pixels).save(tmp_path / "x.png")
             system.put_file(str(tmp_path / "x.png"), f"{root}/src/{kind}/{name}.png")
     prepare.main(["folder", f"{place}/src", f"{place}/out", "--val-share", "0.25"])
     command.main(["verify", f"{place}/out"])
