@@ -25,7 +25,13 @@ def header_of(file: Path | EmbeddedFile) -> Header:
 
     Raises UserError for a file that cannot be read or is of a kind that is not read.
     """
-    kind = _kind(file)
+    found = _header(file, _kind(file))
+    if min(found.height, found.width) < 1:
+        raise damaged(file, "it has no pixels")
+    return found
+
+
+def _header(file: Path | EmbeddedFile, kind: str) -> Header:
     if kind in HEADERS:
         return HEADERS[kind](file)
     if kind == "avif" and opencv_formats.is_deep_avif(file):
