@@ -120,6 +120,12 @@ def _of_columns(rows: list[Row], file: object) -> list[Entry]:
                 f"{file} line {rows[0][0]} has {len(numbers)} columns of text. Write a "
                 "heading that calls one 'name', and the ids 'id'."
             )
+    unknown = [i for i in whole_columns if i not in roles.values()]
+    if heading and unknown and not roles.keys() & {"id", "r", "colour"}:
+        raise UserError(
+            f"{file} has a column '{heading[unknown[0]]}' of numbers, and none is called "
+            "'id'. Call the column of ids 'id', and those of colours 'r', 'g' and 'b'."
+        )
     if not heading:
         roles |= _unnamed([i for i in whole_columns], columns, file, rows[0][0])
     return [_entry(number, cells, roles) for number, cells in rows]

@@ -223,8 +223,8 @@ def _refuse_gradual(looks: Sequence[Look], seen: dict[int, Seen]) -> None:
         raise UserError(
             f"The masks hold {len(seen)} values that change little by little, such as "
             f"{gradual[0].file}: gray levels or probabilities rather than class ids. "
-            "Say --binary if they are two smoothed values, --threshold T where foreground"
-            " begins, --read-as ids if they are ids."
+            "Say --binary if they are two smoothed values, --threshold T where "
+            "foreground begins, --read-as ids if they are ids."
         )
 
 
