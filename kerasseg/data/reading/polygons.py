@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.data.reading.coco_masks import FARTHEST
 from kerasseg.data.reading.image import read_image
 from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -31,6 +30,8 @@ BACKGROUND = ("background", "_background_")
 """Names of classes, in any case, that mean class 0."""
 IGNORED = ("__ignore__", "_ignore_")
 """Those that mean 255 = ignore."""
+OUTSIDE = 4096
+"""Pixels by which a polygon may leave the image: farther is a mistake."""
 
 Painted = tuple[int, np.ndarray]
 """A class id and the (H, W) bool pixels of one object."""
@@ -106,16 +107,23 @@ def painted(
 def polygon(points: ArrayLike, size: tuple[int, int]) -> np.ndarray:
     """(H, W) bool of a polygon; points: x, y pairs in pixels.
 
-    Raises UserError for fewer than 3 points, NaN, and points far outside.
+    Raises UserError for fewer than 3 points, NaN, and points more than `OUTSIDE` pixels
+    outside the image.
     """
     corners = np.asarray(points, float)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise UserError("a polygon has at least 3 points x, y")
-    if not (np.abs(corners) < FARTHEST).all():
+    limits = np.array(size[::-1]) + OUTSIDE
+    if not ((corners > -OUTSIDE) & (corners < limits)).all():
         raise UserError("it has NaN in it, or leaves the image too far")
-    canvas = np.zeros(size, np.uint8)
-    cv2.fillPoly(canvas, [corners.astype(np.int32)], (1,))
-    return canvas.astype(bool)
+    whole = np.floor(corners).astype(np.int32)
+    # OpenCV draws what is outside on the edge of the image: room for it all around.
+    before = np.maximum(-whole.min(0), 0)
+    after = np.maximum(whole.max(0) + 1 - size[::-1], 0)
+    canvas = np.zeros((before + size[::-1] + after)[::-1], np.uint8)
+    cv2.fillPoly(canvas, [whole + before], (1,))
+    left, top = before
+    return canvas[top : top + size[0], left : left + size[1]].astype(bool)
 
 
 def box(

@@ -39,9 +39,7 @@ def test_polygons_as_ultralytics_draws_them(tmp_path):
     for x, y in [(4, 3), (5, 3), (5, 4), (5, 5), (4, 4)]:
         expected[y, x] = 1
     np.testing.assert_array_equal(sample.label, expected)
-    np.testing.assert_array_equal(
-        sample.instance, np.select([expected > 0], [expected])
-    )
+    np.testing.assert_array_equal(sample.instance, expected)  # lines 1 and 2
 
 
 @pytest.mark.parametrize(
@@ -53,7 +51,7 @@ def test_polygons_as_ultralytics_draws_them(tmp_path):
         (
             "{}/images",
             "{}/labels",
-            "train: C:\\me\\set\\train\nval: D:\\x\\val\\images",
+            "train: C:\\me\\train\nval: D:\\x\\val\\images",
         ),
         ("{}/images", "{}/labels", "train: [train/images]\nvalid: val/images\ntest:"),
         ("images/{}", "labels/{}", ""),
