@@ -123,8 +123,8 @@ def _of_columns(rows: list[Row], file: object) -> list[Entry]:
     unknown = [i for i in whole_columns if i not in roles.values()]
     if heading and unknown and not roles.keys() & {"id", "r", "colour"}:
         raise UserError(
-            f"{file} has a column '{heading[unknown[0]]}' of numbers, and none is called "
-            "'id'. Call the column of ids 'id', and those of colours 'r', 'g' and 'b'."
+            f"{file} has a column '{heading[unknown[0]]}' of numbers, and none is "
+            "called 'id'. Call the ids 'id', and the parts of colours 'r', 'g', 'b'."
         )
     if not heading:
         roles |= _unnamed([i for i in whole_columns], columns, file, rows[0][0])

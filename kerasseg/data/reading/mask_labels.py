@@ -13,7 +13,7 @@ from kerasseg.data.reading.class_table import lookup
 from kerasseg.data.reading.mask_decoders import File, Stored
 from kerasseg.data.reading.mask_flags import PerClass
 from kerasseg.data.reading.mask_layers import Layers, MaskFile, Page, stored
-from kerasseg.data.reading.mask_survey import packed, unpacked
+from kerasseg.data.reading.mask_survey import own_colour_255, packed, unpacked
 from kerasseg.data.reading.two_values import Foreground
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -168,12 +168,13 @@ def colours_of(found: Stored, file: File | Page) -> np.ndarray:
 def _index_255(
     pixels: np.ndarray, palette: np.ndarray, ids: np.ndarray, rule: Rule
 ) -> np.ndarray:
-    """Index 255 of a palette is ignore, unless its colour is that of a class."""
-    if len(palette) > IGNORE:
+    """Index 255 of a palette is ignore, unless it has the colour of a class, and no
+    other index has that colour."""
+    if own_colour_255(palette):
         code = int(packed(palette[None, IGNORE:])[0, 0])
         if dict(rule.codes).get(code, IGNORE) != IGNORE:
             return ids
-    return np.where(pixels == IGNORE, np.uint8(IGNORE), ids)
+    return np.where(pixels == IGNORE, np.int16(IGNORE), ids)
 
 
 def _of_values(found: Stored, rule: Rule) -> np.ndarray:

@@ -33,6 +33,7 @@ class Look:
     lossy: the format, where it changes numbers. pages: how many the file has.
     gradual: of neighbours that differ, the share that differs by 1 or 2; 0 for files of
         few values.
+    void_255: index 255 has no colour of its own in the palette, so it means ignore.
     """
 
     file: File | Page
@@ -48,6 +49,7 @@ class Look:
     lossy: str = ""
     pages: int = 1
     gradual: float = 0
+    void_255: bool = False
 
     @property
     def gray(self) -> bool:
@@ -88,7 +90,8 @@ def look(file: File | Page) -> Look:
     if found.palette is not None:
         counts = counted(pixels)
         colours = {i: _colour(found.palette, i) for i in counts}
-        return Look(file, "palette", counts, colours, **facts)
+        void = not own_colour_255(found.palette)
+        return Look(file, "palette", counts, colours, void_255=void, **facts)
     return _numbers(file, found, facts)
 
 
@@ -133,6 +136,14 @@ def _gradual(pixels: np.ndarray) -> float:
     steps = np.abs(np.diff(pixels.astype(np.float32), axis=1))
     changes = int((steps > 0).sum())
     return float(((steps > 0) & (steps <= 2)).sum() / changes) if changes else 0.0
+
+
+def own_colour_255(palette: np.ndarray) -> bool:
+    """Whether index 255 of a palette has a colour that no other index has: else the
+    palette was filled up with it, and 255 means ignore as elsewhere."""
+    if len(palette) < 256:
+        return False
+    return not (palette[:255] == palette[255]).all(-1).any()
 
 
 def _colour(palette: np.ndarray, index: int) -> int:

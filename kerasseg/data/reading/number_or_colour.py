@@ -121,7 +121,7 @@ def _doubled(palettes: Sequence[Look]) -> bool:
 
 def colour_counts(one: Look, legend: Legend, mapping: MaskMap | None) -> dict[int, int]:
     """Pixels of each packed colour of a look. Palette index 255 is left out (ignored),
-    unless its colour is that of a class.
+    unless it has a colour of its own, which is that of a class.
 
     Raises UserError for a palette index without a colour, and for numbers above 255.
     """
@@ -135,7 +135,7 @@ def colour_counts(one: Look, legend: Legend, mapping: MaskMap | None) -> dict[in
     for value, pixels in one.counts.items():
         if one.form == "palette":
             code = one.palette[value]
-            if value == IGNORE and code not in named:
+            if value == IGNORE and (one.void_255 or code not in named):
                 continue
             if code == NO_COLOUR:
                 raise UserError(

@@ -151,7 +151,7 @@ FAULTS = {
     "1: a\nb\n": "line 2 has no id",
     "road,7,0\nsky,23,1\n": "line 1 has 2 numbers.*heading",
     "road,car,7\nsky,air,23\n": "line 1 has 2 columns of text.*heading",
-    "Klasse;Wert\nroad;7\nsky;9\n": "column 'Wert' of numbers.*Call the column of ids",
+    "Klasse;Wert\nroad;7\nsky;9\n": "column 'Wert' of numbers.*Call the ids",
     "1,2\n3,4\n": "no column of names",
     '{"a": ': None,
     "ignore\n": "names no class but ignored ones",
