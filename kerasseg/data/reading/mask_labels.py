@@ -105,12 +105,10 @@ def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
     if rule.kind == "colours":
         table = _colour_table(rule.codes)
         ids = table[pixels]
-        if found.palette is not None:  # index 255 needs no colour of a class
-            ids = np.where((found.pixels == IGNORE) & (ids < 0), IGNORE, ids)
-        unknown = int(pixels[ids < 0][0]) if ids.min() < 0 else None
-        ids = ids.astype(np.uint8)
         if found.palette is not None:
             ids = _index_255(found.pixels, found.palette, ids, rule)
+        unknown = int(pixels[ids < 0][0]) if ids.min() < 0 else None
+        ids = ids.astype(np.uint8)
     else:
         ids, unknown = lookup(pixels, dict(rule.codes))
     if invalid is not None:
