@@ -188,8 +188,8 @@ def _read(entry: Entry, ids: dict[int, int], things: frozenset[int]) -> Sample:
     with opened_image(entry.segments, entry.segments.read_bytes()) as opened:
         if opened.mode not in ("RGB", "RGBA"):
             raise UserError(
-                f"its pixels are {opened.mode}, not RGB: segment ids are R + 256 G + "
-                "65536 B"
+                f"{entry.segments} has pixels of mode {opened.mode}, not RGB: segment "
+                "ids are R + 256 G + 65536 B. Use the panoptic PNG files."
             )
         rgb = np.asarray(opened)[..., :3].astype(np.uint32)
     numbers = rgb @ np.array([1, 1 << 8, 1 << 16], np.uint32)
