@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data.writing.drawn_samples import counted, drawn, from_file, in_order
+from data.writing.drawn_samples import banded, counted, drawn, from_file, in_order
 from PIL import Image
 
 from kerasseg.data import records
@@ -20,6 +20,7 @@ from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Samples
 from kerasseg.data.writing.jobs import plan_jobs
 from kerasseg.data.writing.tiling import TiledSamples
+from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 TAXONOMY = Taxonomy.numbered(3)
@@ -75,6 +76,22 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path):
     assert one == two
     records.verify(tmp_path / "two", progress=False)
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.processes
+def test_many_workers_write_the_same_bands_and_statistics(tmp_path):
+    for type in "int16", "float32":
+        bands = ImageFormat.of(("a", "b", "c", "d", "e"), type)
+        read = partial(banded, image_format=bands)
+        samples = Samples(range(9), read, image_format=bands)
+        splits = {"train": TiledSamples(samples, (8, 8)), "val": samples}
+        for name, options in ("one", {}), ("two", {"workers": 2, "on_error": "skip"}):
+            write(splits, tmp_path / type / name, shards=3, **options)
+        one, two = (tmp_path / type / name for name in ("one", "two"))
+        assert stored(one) == stored(two)
+        one, two = records.describe(one), records.describe(two)
+        assert one.splits == two.splits and one.image_format == two.image_format
+        assert one.image_format.statistics and one.statistics_of == "train"
 
 
 def test_a_source_that_cannot_be_sent_stays_in_one_process(tmp_path):
