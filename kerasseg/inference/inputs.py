@@ -177,7 +177,11 @@ def _walk(folder: Path, out: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
         )
         for name in sorted(names):
             file = Path(where) / name
-            if name.startswith(".") or not file.is_file():
+            if name.startswith("."):
+                continue
+            if not file.is_file():
+                if signatures.suffix_of(name) in SUFFIXES or file.suffix in VIDEOS:
+                    others.append((file, "is a link to a file that is not there"))
                 continue
             kind, reason = _kind(file)
             if kind != "other":

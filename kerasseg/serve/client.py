@@ -1,11 +1,11 @@
 """A client of TF Serving's REST and gRPC: pictures in, class maps out.
 
     with RestClient("http://127.0.0.1:8501", "street") as client:
-        first, second = client.segment([Path("a.jpg").read_bytes(), more_bytes])
+        first, second = client.segment([Path("a.heic"), bytes_of_a_jpeg])
 
-The same calls with GrpcClient("127.0.0.1:8500", "street"). REST needs urllib3 and
-OpenCV only; gRPC takes tensorflow-serving-api, which imports TensorFlow, and is the one
-for large arrays.
+The same calls with GrpcClient("127.0.0.1:8500", "street"). REST needs urllib3, OpenCV
+and Pillow only; gRPC takes tensorflow-serving-api, which imports TensorFlow, and is the
+one for large arrays.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.serve.errors import ServingError, from_http_status, invalid_argument
+from kerasseg.serve.picture_files import encoded
 
 CLASS_MAPS = "class_map_png_bytes"
 """The output of signature serve_bytes that holds the class maps."""
@@ -50,14 +51,16 @@ class Options:
 class Client(abc.ABC):
     """What RestClient and GrpcClient have in common. To be used in a `with` block."""
 
-    def segment(self, pictures: Sequence[bytes]) -> list[np.ndarray]:
-        """JPEG or PNG bytes of any sizes -> a uint8 (H, W) class map each.
+    def segment(self, pictures: Sequence[bytes | Path]) -> list[np.ndarray]:
+        """Files, or JPEG or PNG bytes, of any sizes -> a uint8 (H, W) class map each.
+
+        Files are read as `predict` reads them; what is no JPEG or PNG is sent as PNG.
 
         Raises ServingError: INVALID_ARGUMENT with "image_bytes[INDEX]" where a picture
         cannot be read, see also `predict`.
         """
         inputs = np.empty(len(pictures), object)
-        inputs[:] = list(pictures)
+        inputs[:] = [p if isinstance(p, bytes) else encoded(p) for p in pictures]
         answer = self.predict("serve_bytes", {"image_bytes": inputs}, (CLASS_MAPS,))
         return [_class_map(png) for png in answer[CLASS_MAPS].tolist()]
 

@@ -8,12 +8,17 @@ import subprocess
 import threading
 import time
 
+import cv2
 import jpeg_png
 import numpy as np
 import pytest
+from PIL import Image
 
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import read
 from kerasseg.serve.client import GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
+from kerasseg.serve.picture_files import encoded
 
 for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
@@ -178,3 +183,26 @@ def test_tls(start, folder, tmp_path):
         with kind(address, "street", doubting) as made, pytest.raises(ServingError):
             made.segment(data)
     server.stop()
+
+
+def test_files_are_sent_as_jpeg_or_png_of_the_same_pixels(tmp_path, rng):
+    colours = rng.integers(0, 256, (9, 7, 3), np.uint8)
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    for name in ("a.jpg", "a.png", "a.bmp", "a.webp", "a.tif", "a.gif"):
+        options = {} if name in ("a.bmp", "a.gif") else {"exif": tag}
+        Image.fromarray(colours).save(tmp_path / name, **options)
+        sent = encoded(tmp_path / name)
+        right = read(tmp_path / name).pixels
+        np.testing.assert_array_equal(read(EmbeddedFile("sent", sent)).pixels, right)
+    for count in (1, 4):
+        deep = rng.integers(0, 65536, (9, 7, count)).astype(np.uint16)
+        np.save(tmp_path / "a.npy", deep)
+        found = cv2.imdecode(
+            np.frombuffer(encoded(tmp_path / "a.npy"), np.uint8), cv2.IMREAD_UNCHANGED
+        )
+        found = found[..., None] if count == 1 else found[..., [2, 1, 0, 3]]
+        np.testing.assert_array_equal(found, deep)
+    np.save(tmp_path / "a.npy", colours.astype(np.float32))
+    with pytest.raises(ValueError, match=r"a\.npy has 3 bands of float32.*serving_def"):
+        encoded(tmp_path / "a.npy")

@@ -1,0 +1,122 @@
+"""What a command line names: folders, pictures of every kind, names, results."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasseg.data.reading.image import Page
+from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.inference import inputs
+from kerasseg.inference.network_input import network_input
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def test_folders_are_walked_and_nothing_is_left_out_in_silence(tmp_path):
+    touch(
+        tmp_path,
+        *("b/x.jpg", "b/deep/y.HEIC", "a.tiff", "z.JFIF", "drive.mp4", "v.npy"),
+        *("@eaDir/a.jpg", "__MACOSX/b.jpg", ".hidden/c.jpg", ".d.jpg", "notes.txt"),
+        *("volume.nii.gz", "light.exr", "sheet.json", "out/a.png"),
+    )
+    (tmp_path / "scan").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "drawing").write_bytes(b"<svg></svg>")
+    found = inputs.inputs_of([str(tmp_path)], tmp_path / "out")
+    named = [file.relative_to(tmp_path).as_posix() for file in found.sources]
+    assert sorted(named) == sorted(
+        ["b/x.jpg", "b/deep/y.HEIC", "a.tiff", "z.JFIF", "drive.mp4", "v.npy", "scan"]
+    )
+    assert {file.name for file, _ in found.left_out} == {
+        *("volume.nii.gz", "light.exr", "drawing")
+    }
+    assert all("not read here" in reason for _, reason in found.left_out)
+    targets = inputs.targets(found.sources, found.places, tmp_path / "out")
+    assert tmp_path / "out" / "b" / "deep" / "y" in targets
+
+
+def test_a_folder_of_videos_and_one_of_nothing(tmp_path):
+    touch(tmp_path, "only/drive.mp4", "none/notes.txt")
+    found = inputs.inputs_of([str(tmp_path / "only")], tmp_path / "out")
+    assert [inputs.is_video(file) for file in found.sources] == [True]
+    with pytest.raises(ValueError, match=r"none holds no pictures.*and no videos"):
+        inputs.inputs_of([str(tmp_path / "none")], tmp_path / "out")
+    with pytest.raises(ValueError, match=r"notes\.txt: unknown kind of file"):
+        inputs.inputs_of([str(tmp_path / "none" / "notes.txt")], tmp_path / "out")
+
+
+def test_circles_of_links_end(tmp_path):
+    touch(tmp_path, "a/x.jpg")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
+    found = inputs.inputs_of([str(tmp_path)], tmp_path / "out")
+    assert [file.name for file in found.sources] == ["x.jpg"]
+    assert [(f.name, why) for f, why in found.left_out] == [
+        ("gone.jpg", "is a link to a file that is not there")
+    ]
+
+
+def test_results_have_names_of_their_own(tmp_path):
+    touch(tmp_path, "a.jpg", "a.png", "A.tif", "s/a.jpg", "t/a.jpg")
+    long = "ü" * 123
+    sources = [*sorted(tmp_path.rglob("*.*")), 0, Page(tmp_path / "s.tif", 1)]
+    sources += [tmp_path / f"{long}{end}.jpg" for end in "ab"]
+    places = [inputs.Path()] * len(sources)
+    names = [t.name for t in inputs.targets(sources, places, tmp_path)]
+    assert len({name.casefold() for name in names}) == len(sources)
+    assert {"A", "a_2", "a_3", "camera0", "s_page2"} <= set(names)
+    assert max(len(name.encode()) for name in names) <= inputs.LONGEST
+
+
+def test_a_result_never_replaces_an_input(tmp_path):
+    touch(tmp_path, "x/a.png", "x/b.jpg")
+    sources = sorted((tmp_path / "x").iterdir())
+    for out, wrong in (("x", True), ("y", False)):
+        results = [
+            target.with_suffix(".png")
+            for target in inputs.targets(sources, [inputs.Path()] * 2, tmp_path / out)
+        ]
+        if wrong:
+            with pytest.raises(ValueError, match=r"a\.png would replace the input"):
+                inputs.refuse_replacing(sources, results)
+        else:
+            inputs.refuse_replacing(sources, results)
+    (tmp_path / "y").mkdir()
+    (tmp_path / "y" / "a.png").hardlink_to(tmp_path / "x" / "a.png")
+    with pytest.raises(ValueError, match="would replace"):
+        inputs.refuse_replacing(sources, [tmp_path / "y" / "a.png"])
+
+
+def test_pages(tmp_path, rng):
+    pages = rng.integers(0, 256, (3, 8, 9), np.uint8)
+    cv2.imwritemulti(str(tmp_path / "a.tif"), list(pages))
+    Image.fromarray(pages[0]).save(tmp_path / "b.png")
+    touch(tmp_path, "c.jpg")
+    sources = [tmp_path / name for name in ("a.tif", "b.png", "c.jpg")]
+    found, places = inputs.page_by_page(sources, [inputs.Path()] * 3)
+    assert len(found) == len(places) == 5
+    three = ImageFormat.of(("band_1", "band_2", "band_3"))
+    pixels, _ = network_input(sources[0], three)  # nothing else fits the network
+    np.testing.assert_array_equal(pixels, np.moveaxis(pages, 0, -1))
+    with pytest.raises(ValueError, match="has 3 pages"):
+        network_input(sources[0], ImageFormat.of(("gray",)))
+    gray, _ = network_input(found[1], RGB)
+    np.testing.assert_array_equal(gray, np.repeat(pages[1][..., None], 3, -1))
+
+
+def test_alpha_is_a_band_for_a_network_that_has_it(tmp_path, rng):
+    pixels = rng.integers(0, 256, (8, 9, 4), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    four = ImageFormat.of(("red", "green", "blue", "alpha"))
+    np.testing.assert_array_equal(network_input(tmp_path / "a.png", four)[0], pixels)
+    colours, notes = network_input(tmp_path / "a.png")
+    np.testing.assert_array_equal(colours, pixels[..., :3])
+    assert "alpha" in notes[0]
+    shutil.copy(tmp_path / "a.png", tmp_path / "a.jpg")  # the ending lies
+    np.testing.assert_array_equal(network_input(tmp_path / "a.jpg")[0], colours)
