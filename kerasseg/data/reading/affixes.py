@@ -122,11 +122,18 @@ def _shared(
                 if at_end
                 else {"".join(parts[:i]) for i in range(2, len(parts) + 1, 2)}
             )
+            texts |= {_with_one_sign(text, at_end) for text in texts}
             found += [
                 Affix(end=text) if at_end else Affix(start=text)
                 for text in sorted(texts - {""}, key=len)
             ]
     return [a for a in found if all(a.key(stem) is not None for stem in stems)]
+
+
+def _with_one_sign(text: str, at_end: bool) -> str:
+    """The text with one of its outer signs: names may end, or begin, with signs."""
+    pattern = rf"^{SIGNS}(?={SIGNS})" if at_end else rf"(?<={SIGNS[:-1]}){SIGNS}$"
+    return re.sub(pattern, "", text)
 
 
 def _with_ending(

@@ -168,18 +168,24 @@ def _given(parts: tuple[str, ...], given: dict[Role, list[str]]) -> dict[int, _M
         for i in range(len(small) - len(names) + 1):
             here = small[i : i + len(names)]
             same = here == names or (
-                any(word_of(n).split for n in names)
+                any(map(_split_in, names))
                 and [_without_split(n) for n in here]
                 == [_without_split(n) for n in names]
                 and all(
-                    bool(word_of(a).split) == bool(word_of(b).split)
+                    bool(_split_in(a)) == bool(_split_in(b))
                     for a, b in zip(here, names, strict=True)
                 )
             )
             if same:
                 for j in range(len(names)):
-                    found[i + j] = _Meaning(word_of(here[j]).split, role, True)
+                    found[i + j] = _Meaning(_split_in(here[j]), role, True)
     return found
+
+
+def _split_in(folder: str) -> str:
+    """The split that one of the words of a name tells; "" where none or two do."""
+    words = {NAMES[w] for w in _words(folder) if w in NAMES and w not in SHORT}
+    return words.pop() if len(words) == 1 else ""
 
 
 def word_of(folder: str) -> _Meaning:
@@ -233,7 +239,7 @@ def _role(word: str) -> Role:
 
 def _without_split(folder: str) -> str:
     rest = "".join(w for w in _words(folder) if w not in NAMES)
-    return rest or ("" if word_of(folder).split else folded(folder))
+    return rest or ("" if _split_in(folder) else folded(folder))
 
 
 def _without_common_parents(pictures: list[PictureFile]) -> list[PictureFile]:

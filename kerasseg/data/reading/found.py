@@ -169,7 +169,9 @@ def _hint(matched: Matched, names: Names) -> str:
         return ""
     image = matched.images_alone[0]
     stems = {m.path.name: names.stem(m) for m in matched.masks_alone}
-    close = nearest(names.stem(image), stems.values())
+    longer = [s for s in stems.values() if s.startswith(names.stem(image))]
+    close = min(longer, key=len, default="")
+    close = close or nearest(names.stem(image), stems.values())
     if not close:
         return ""
     file = next(name for name, stem in stems.items() if stem == close)

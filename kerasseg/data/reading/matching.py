@@ -229,7 +229,7 @@ def parted(
 
 def _ends(files: Sequence[PictureFile]) -> list[str]:
     """The last words of stems that masks may have, with the sign before them."""
-    last = (re.search(r"[\s_.-]+([^\W_]+)$", folded(f.stem)) for f in files)
+    last = (re.search(r"[\s_.-]([^\W_]+)$", folded(f.stem)) for f in files)
     return sorted({m[0] for m in last if m and m[1] in MASK_WORDS})
 
 
