@@ -188,23 +188,25 @@ class FloatCounter:
 
     def _put_into_bins(self) -> None:
         if self._pending:
-            keys = np.concatenate(self._pending) >> np.uint32(self.shift)
+            keys = np.sort(np.concatenate(self._pending))
             self._pending = []
-            self._add_bins(*np.unique(keys, return_counts=True))
+            self._add_bins(keys >> np.uint32(self.shift), np.ones(len(keys), np.int64))
 
     def _add_bins(self, keys: np.ndarray, counts: np.ndarray) -> None:
-        keys, counts = np.append(self.keys, keys), np.append(self.counts, counts)
-        order = np.argsort(keys, kind="stable")
-        self.keys, self.counts = _summed(keys[order], counts[order])
-        while len(self.keys) > MOST_BINS:
-            self._widen(self.shift + 1)
+        """Adds bins that are in order; equal ones may come one after the other."""
+        if len(self.keys):
+            keys, counts = np.append(self.keys, keys), np.append(self.counts, counts)
+            order = np.argsort(keys, kind="stable")
+            keys, counts = keys[order], counts[order]
+        self.keys, self.counts = keys, counts
+        self._widen(self.shift + _shift_for(keys))
 
     def _widen(self, shift: int) -> None:
         """Makes the bins as wide as `shift` says, if they are narrower."""
-        if shift > self.shift:
-            keys = self.keys >> np.uint32(shift - self.shift)
-            self.keys, self.counts = _summed(keys, self.counts)
-            self.shift = shift
+        wider = max(shift, self.shift)
+        keys = self.keys >> np.uint32(wider - self.shift)
+        self.keys, self.counts = _summed(keys, self.counts)
+        self.shift = wider
 
 
 BandCounter: TypeAlias = WholeCounter | FloatCounter
@@ -243,6 +245,17 @@ def _values(keys: np.ndarray) -> np.ndarray:
     positive = keys >> 31
     bits = np.where(positive, keys ^ np.uint32(1 << 31), ~keys)
     return bits.astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+def _shift_for(keys: np.ndarray) -> int:
+    """The smallest shift that leaves at most `MOST_BINS` different keys; they rise.
+
+    Two neighbours stay apart while the highest bit in which they differ does.
+    """
+    differ, shift = keys[1:] ^ keys[:-1], 0
+    while np.count_nonzero(differ >= 1 << shift) >= MOST_BINS:
+        shift += 1
+    return shift
 
 
 def _summed(keys: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
