@@ -19,20 +19,17 @@ from kerasseg import UserError
 from kerasseg.data.reading.coco_files import annotation_files, image_places
 from kerasseg.data.reading.coco_json import CocoFile, read_coco
 from kerasseg.data.reading.coco_masks import mask_of
+from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.polygons import (
     BACKGROUND,
     Boxes,
-    Drawing,
-    Painted,
     box,
     box_rule,
     class_ids,
-    opened,
-    painted,
 )
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Ids = dict[Path, dict[Any, int]]
@@ -80,25 +77,15 @@ def load(
     boxes_are, box_note = box_rule(
         boxes, counts["boxes"], counts["objects"], "ignore", src
     )
-    read = partial(_read, ids=ids, crowd=crowds_are, boxes=boxes_are)
-    splits = {}
-    empty = 0
-    for split, file in files.items():
-        drawings = _drawings(file, split, src, found[split])
-        empty += sum(not drawing.shapes for drawing in drawings)
-        splits[split] = Samples(drawings, read, id=_id)
+    drawings = {
+        split: _drawings(file, src, found[split]) for split, file in files.items()
+    }
+    empty = sum(not d.shapes for listed in drawings.values() for d in listed)
     if empty:
         notes.append(f"{empty} images without annotations are background")
     notes += [crowd_note, box_note]
-    source = {"objects": {"line": "; ".join(filter(None, notes))}} if any(notes) else {}
-    return taxonomy, {
-        split: Samples(s.entries, read, id=_id, source=source)
-        for split, s in splits.items()
-    }
-
-
-def _id(drawing: Drawing) -> str:
-    return drawing.id
+    masks = partial(_masks, ids=ids, crowd=crowds_are, boxes=boxes_are)
+    return taxonomy, samples_of(drawings, masks, small_on_top=True, notes=notes)
 
 
 def _classes(
@@ -205,7 +192,7 @@ def _crowd_rule(crowd: str, counts: Counter[str]) -> tuple[str, str]:
     )
 
 
-def _drawings(file: Path, split: str, src: Path, found: CocoFile) -> list[Drawing]:
+def _drawings(file: Path, src: Path, found: CocoFile) -> list[Drawing]:
     """The images of a file, with their annotations."""
     folders, root, named = image_places(file, src)
     images = NamedImages(folders, root, named)
@@ -235,21 +222,11 @@ def _drawings(file: Path, split: str, src: Path, found: CocoFile) -> list[Drawin
     ]
 
 
-def _read(drawing: Drawing, ids: Ids, crowd: str, boxes: Boxes) -> Sample:
-    image, encoded = opened(drawing)
-    masks = _masks(drawing, image.shape[:2], ids[drawing.source], crowd, boxes)
-    return painted(drawing, image, encoded, masks, small_on_top=True)
-
-
 def _masks(
-    drawing: Drawing,
-    size: tuple[int, int],
-    ids: dict[Any, int],
-    crowd: str,
-    boxes: Boxes,
+    drawing: Drawing, size: tuple[int, int], ids: Ids, crowd: str, boxes: Boxes
 ) -> Iterator[Painted]:
     for annotation in map(json.loads, drawing.shapes):
-        class_id = ids[annotation["category_id"]]
+        class_id = ids[drawing.source][annotation["category_id"]]
         if "segmentation" not in annotation:
             if "bbox" in annotation and boxes != "background":
                 mask = _mask(annotation, drawing, size)

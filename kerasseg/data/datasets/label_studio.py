@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
+from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
 from kerasseg.data.reading.label_studio_brush import brush_mask
 from kerasseg.data.reading.label_studio_tasks import (
     HASHED,
@@ -29,17 +30,13 @@ from kerasseg.data.reading.label_studio_tasks import (
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.polygons import (
     Boxes,
-    Drawing,
-    Painted,
     box,
     box_rule,
     class_ids,
     ellipse,
-    opened,
-    painted,
     polygon,
 )
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
@@ -86,16 +83,11 @@ def load(
     notes = [
         f"{count} {what} are left out" for what, count in left_out.items() if count
     ]
-    notes += [note] if note else []
-    source = {"objects": {"line": "; ".join(notes)}} if notes else {}
+    notes.append(note)
     folder = Path(images) if images else file.parent
-    read = partial(_read, ids=ids, boxes=rule)
-    drawings = _drawings(file, folder, tasks)
-    return taxonomy, {"train": Samples(drawings, read, id=_id, source=source)}
-
-
-def _id(drawing: Drawing) -> str:
-    return drawing.id
+    drawings = {"train": _drawings(file, folder, tasks)}
+    masks = partial(_masks, ids=ids, boxes=rule)
+    return taxonomy, samples_of(drawings, masks, small_on_top=False, notes=notes)
 
 
 def _drawings(file: Path, folder: Path, tasks: list[Task]) -> list[Drawing]:
@@ -127,12 +119,6 @@ def _drawings(file: Path, folder: Path, tasks: list[Task]) -> list[Drawing]:
         shapes = tuple(json.dumps(asdict(region)) for region in task.regions)
         drawings.append(Drawing(name, path, file, size, shapes))
     return drawings
-
-
-def _read(drawing: Drawing, ids: dict[str, int], boxes: Boxes) -> Sample:
-    image, encoded = opened(drawing)
-    masks = _masks(drawing, image.shape[:2], ids, boxes)
-    return painted(drawing, image, encoded, masks, small_on_top=False)
 
 
 def _masks(

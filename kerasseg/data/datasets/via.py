@@ -15,21 +15,18 @@ from typing import Any, Literal
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.polygons import (
     Boxes,
-    Drawing,
-    Painted,
     box,
     box_rule,
     class_ids,
     ellipse,
-    opened,
-    painted,
     polygon,
 )
 from kerasseg.data.reading.via_files import ViaImage, read_via, via_files
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 OBJECT = "object"
@@ -86,22 +83,14 @@ def load(
     filled = sum(counts.values()) - counts["point"]
     rule, note = box_rule(boxes, counts["rect"], filled, "object", src)
     notes += [note, *_left_out(counts, polylines, src)]
-    read = partial(
-        _read, ids=ids, attribute=name, boxes=rule, lines=polylines == "object"
-    )
     drawings = {
         split: _drawings(file, src, found[split], negatives, notes)
         for split, file in files.items()
     }
-    line = "; ".join(filter(None, notes))
-    source = {"objects": {"line": line}} if line else {}
-    return taxonomy, {
-        split: Samples(d, read, id=_id, source=source) for split, d in drawings.items()
-    }
-
-
-def _id(drawing: Drawing) -> str:
-    return drawing.id
+    masks = partial(
+        _masks, ids=ids, attribute=name, boxes=rule, lines=polylines == "object"
+    )
+    return taxonomy, samples_of(drawings, masks, small_on_top=False, notes=notes)
 
 
 def _classes(
@@ -205,14 +194,6 @@ def _drawings(
         Drawing(name, path, file, shapes=tuple(json.dumps(r) for r in image.regions))
         for name, path, image in zip(sample_ids(paths), paths, kept, strict=True)
     ]
-
-
-def _read(
-    drawing: Drawing, ids: dict[str, int], attribute: str, boxes: Boxes, lines: bool
-) -> Sample:
-    image, encoded = opened(drawing)
-    masks = _masks(drawing, image.shape[:2], ids, attribute, boxes, lines)
-    return painted(drawing, image, encoded, masks, small_on_top=False)
 
 
 def _masks(

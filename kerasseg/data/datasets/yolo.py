@@ -14,20 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
 from kerasseg.data.reading.named_images import sample_ids
 from kerasseg.data.reading.polygons import (
     Boxes,
-    Drawing,
-    Painted,
     box,
     box_rule,
     class_ids,
-    opened,
-    painted,
     polygon,
 )
 from kerasseg.data.reading.yolo_yaml import image_lists, names_of, yaml_of
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 OUTSIDE = 0.01
@@ -71,16 +68,8 @@ def load(src: Path, /, *, boxes: Boxes = "ask") -> tuple[Taxonomy, dict[str, Sam
         notes.append(f"{counts['missing']} images without a label file are background")
     rule, note = box_rule(boxes, counts["boxes"], counts["objects"], "ignore", src)
     notes += [note] if note else []
-    read = partial(_read, ids=ids, boxes=rule)
-    source = {"objects": {"line": "; ".join(notes)}} if notes else {}
-    return taxonomy, {
-        split: Samples(drawings, read, id=_id, source=source)
-        for split, drawings in splits.items()
-    }
-
-
-def _id(drawing: Drawing) -> str:
-    return drawing.id
+    masks = partial(_masks, ids=ids, boxes=rule)
+    return taxonomy, samples_of(splits, masks, small_on_top=True, notes=notes)
 
 
 def label_file(image: Path) -> Path:
@@ -146,12 +135,6 @@ def _lines(file: Path, classes: int) -> Iterator[tuple[int, np.ndarray]]:
                 "the height of the image."
             )
         yield int(number), numbers
-
-
-def _read(drawing: Drawing, ids: tuple[int, ...], boxes: Boxes) -> Sample:
-    image, encoded = opened(drawing)
-    masks = _masks(drawing, image.shape[:2], ids, boxes)
-    return painted(drawing, image, encoded, masks, small_on_top=True)
 
 
 def _masks(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -128,10 +129,10 @@ def sample_ids(images: Sequence[Path]) -> list[str]:
     ids = [image.stem for image in images]
     if len(set(ids)) == len(ids):
         return ids
-    twice = next((i for i in set(images) if images.count(i) > 1), None)
-    if twice is not None:
+    (most, times), *_ = Counter(images).most_common(1)
+    if times > 1:
         raise UserError(
-            f"{twice} is annotated twice, under two ids. Join its annotations under "
+            f"{most} is annotated twice, under two ids. Join its annotations under "
             "one, or remove the other."
         )
     root = Path(os.path.commonpath([image.parent for image in images]))

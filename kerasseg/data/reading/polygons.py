@@ -1,4 +1,4 @@
-"""Shapes that annotation tools draw, as masks; and masks painted to one class map.
+"""Shapes that annotation tools draw, as masks; names and boxes that are no classes.
 
 One rule for polygons, that of Ultralytics and of most scripts around these tools: each
 corner is in the pixel that holds it, and the pixels of the outline belong to the
@@ -10,7 +10,6 @@ pixel (x, y) covers [x, x+1) x [y, y+1).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.sample import Sample
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Boxes = Literal["ask", "object", "ignore", "background"]
@@ -32,76 +29,6 @@ IGNORED = ("__ignore__", "_ignore_")
 """Those that mean 255 = ignore."""
 OUTSIDE = 4096
 """Pixels by which a polygon may leave the image: farther is a mistake."""
-
-Painted = tuple[int, np.ndarray]
-"""A class id and the (H, W) bool pixels of one object."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """An image and what is drawn on it.
-
-    id: of the sample. image: its file. source: the annotation file. size: (H, W) that
-    the source says, (0, 0) where it says nothing. shapes: one JSON text an object, in
-    the order of the source; texts stay small where there are millions.
-    """
-
-    id: str
-    image: Path
-    source: Path
-    size: tuple[int, int] = (0, 0)
-    shapes: tuple[str, ...] = ()
-
-
-def opened(drawing: Drawing) -> tuple[np.ndarray, bytes]:
-    """The pixels (H, W, 3) and the encoded bytes of the image of a drawing.
-
-    Raises UserError where its size is not that on which was drawn.
-    """
-    image, encoded = read_image(drawing.image)
-    size = image.shape[:2]
-    if drawing.size not in ((0, 0), size):
-        raise UserError(
-            f"{drawing.image} has {size} pixels (height, width), {drawing.source} says "
-            f"{drawing.size}. Put the image back that was annotated."
-        )
-    return image, encoded
-
-
-def painted(
-    drawing: Drawing,
-    image: np.ndarray,
-    encoded: bytes,
-    masks: Iterable[Painted],
-    small_on_top: bool,
-) -> Sample:
-    """The sample of a drawing.
-
-    masks: in the order of the source. Those of class 255 lie below all others.
-    small_on_top: paints from the largest to the smallest; of one size, and otherwise,
-        in the order of the source, so that later ones cover earlier ones.
-
-    Object ids are the positions among the objects of classes 1 to 254.
-    """
-    size = image.shape[:2]
-    label, instance = np.zeros(size, np.uint8), np.zeros(size, np.uint16)
-    objects, count = [], 0
-    for class_id, mask in masks:
-        if class_id == IGNORE:
-            label[mask] = IGNORE
-        else:
-            count += class_id > 0
-            objects.append((count if class_id else 0, class_id, mask))
-    if count > np.iinfo(np.uint16).max:
-        raise UserError(
-            f"{drawing.source} has {count} objects in {drawing.image.name}, ids end at "
-            "65535. Cut the image into smaller ones."
-        )
-    if small_on_top:
-        objects.sort(key=lambda o: -int(o[2].sum()))
-    for number, class_id, mask in objects:
-        label[mask], instance[mask] = class_id, number
-    return Sample(drawing.id, image, label, instance, encoded=encoded)
 
 
 def polygon(points: ArrayLike, size: tuple[int, int]) -> np.ndarray:

@@ -1,6 +1,8 @@
 """COCO files as Roboflow, CVAT, Label Studio and labelme2coco lay them out."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,3 +224,42 @@ def test_two_files_for_one_split(tmp_path):
     write(tmp_path / "a/annotations/instances_default.json", [annotation(1)])
     write(tmp_path / "b/annotations/instances_default.json", [annotation(1)])
     refuses("another file for the split default, .*name one as SRC", "coco", tmp_path)
+
+
+def test_images_of_more_bits_keep_their_type(tmp_path):
+    pixels = np.arange(48, dtype=np.uint16).reshape(6, 8) * 900
+    write(tmp_path / "x.json", [annotation(1)], ["a.png", "b.png"], images=())
+    for name in "a.png", "b.png":
+        save(tmp_path / name, pixels)
+    _, splits = adapter("coco")(tmp_path)
+    assert splits["train"].image_format.type == "uint16"
+    first = splits["train"].read(splits["train"].entries[0])
+    np.testing.assert_array_equal(first.image, pixels[..., None])
+    save(tmp_path / "b.png", (pixels >> 8).astype(np.uint8))
+    refuses("Images of one data set have the same bands and type", "coco", tmp_path)
+
+
+@pytest.mark.skipif(
+    "KERASSEG_DATA" not in os.environ, reason="KERASSEG_DATA is not set"
+)
+@pytest.mark.parametrize(
+    ("case", "classes", "splits", "pixels"),
+    [
+        ("data/coco_roboflow", 3, {"train": 6, "val": 2, "test": 1}, [11388, 900]),
+        ("data/coco_roboflow_moved", 3, {"train": 6, "val": 2, "test": 1}, None),
+        ("data/coco_cvat_masks_iscrowd1", 3, {"train": 8}, [10717, 193, 1378]),
+        ("data/coco_one_bbox_only", 3, {"train": 8}, [11388, 900]),
+        ("data/coco_hole_polygons", 3, {"train": 8}, [8688, 3600]),
+        ("data/coco_rle_compressed", 3, {"train": 8}, [10717, 193, 1378]),
+        ("exports/labelme_coco_background", 21, {"train": 3}, None),
+        ("exports/coco_box_only_annotation", 11, {"train": 1}, None),
+    ],
+)
+def test_the_cases(case, classes, splits, pixels):
+    """pixels: of each class of the first image, by pycocotools 2.0.11 alone."""
+    taxonomy, found = load("coco", Path(os.environ["KERASSEG_DATA"], "cases", case))
+    assert taxonomy.num_classes == classes
+    assert {split: len(samples) for split, samples in found.items()} == splits
+    if pixels:
+        counted = np.bincount(found["train"][0].label.ravel())
+        assert counted.tolist() == pixels
