@@ -27,9 +27,9 @@ def encoding(survey: Survey) -> list[Finding]:
     good = survey.good
     coloured = [f for f in good if f.unknown]
     known = survey.masks.by_colour
-    if coloured and not known:
-        return [_colours(coloured, len(good))]
     refusal = survey.masks.refusal
+    if coloured and not known:
+        return [_colours(coloured, len(good), str(refusal))]
     if refusal is not None and not isinstance(refusal, UnknownValueError):
         return [_refused(str(refusal), good)]
     used = survey.totals(good)
@@ -162,7 +162,7 @@ def _refused(message: str, good: list[Facts]) -> Finding:
     return error("encoding", says, fix, good)
 
 
-def _colours(coloured: list[Facts], total: int) -> Finding:
+def _colours(coloured: list[Facts], total: int, refusal: str) -> Finding:
     kinds = max(f.unknown for f in coloured)
     says = f"{images(coloured, total)} hold RGB colours where class ids belong, up to "
     says += f"{kinds} in one mask."
@@ -174,4 +174,6 @@ def _colours(coloured: list[Facts], total: int) -> Finding:
         lines = "; ".join(f"name {r} {g} {b}" for r, g, b in colours)
         fix = "Write one line for each colour, in the order of the ids, into "
         fix += f"classes.txt: {lines}{'; ...' if kinds > 12 else ''}."
+        if "--per-class channels" in refusal:
+            fix += " If each channel is a class of its own, say --per-class channels."
     return error("encoding", says, fix, coloured)

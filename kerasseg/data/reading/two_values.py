@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,9 @@ from kerasseg.data.reading.mask_survey import Look, unpacked
 By = Literal["ids", "colours"]
 BACKGROUNDS = ("background", "_background_", "bg")
 """What legends and layers call the class of what is nothing else."""
+MUCH = 0.3
+"""Share of pixels far from both values from which on masks are not two smoothed values:
+on borders alone they are fewer."""
 SMOOTH = 8
 """Different values above which a mask of two values was smoothed."""
 
@@ -35,14 +38,16 @@ def foreground(looks: Sequence[Look], flags: MaskFlags) -> Foreground:
     Raises UserError where it is not clear, with the flag that settles it.
     """
     by = _palette_by(looks, flags)
-    values: set[int] = set()
+    counts: dict[int, int] = {}
     for look in looks:
         if look.fraction is not None:
             raise UserError(
                 f"Mask {look.file}: It holds {look.fraction:g}, no whole number. Say "
                 "--threshold 0.5 in place of --binary, if these are probabilities."
             )
-        values |= levels(look, by).keys() - set(flags.ignore)
+        for value, pixels in levels(look, by).items():
+            if value not in flags.ignore:
+                counts[value] = counts.get(value, 0) + pixels
     lossy = any(look.lossy for look in looks)
     colours = {c for look in looks if not look.gray for c in _colours(look)}
     if len(colours) > 2 and not lossy and by == "colours":
@@ -51,15 +56,18 @@ def foreground(looks: Sequence[Look], flags: MaskFlags) -> Foreground:
             f"The masks hold {len(colours)} colours ({some}), --binary is for two "
             "values. Name the colours in classes.txt: lines 'name R G B'."
         )
-    return Foreground(above(sorted(values), lossy, looks[0], "--binary"), by)
+    return Foreground(above(counts, lossy, looks[0], "--binary"), by)
 
 
-def above(values: Sequence[int], lossy: bool, first: Look, flag: str) -> float:
+def above(counts: Mapping[int, int], lossy: bool, first: Look, flag: str) -> float:
     """The value above which foreground begins: 0 for two values, the middle for
-    smoothed ones.
+    smoothed ones, which are few between the two.
+
+    counts: pixels of each value.
 
     Raises UserError where the two disagree and nothing says that it was smoothed.
     """
+    values = sorted(counts)
     if len(values) < 2:
         return 0
     low, high = values[0], values[-1]
@@ -72,7 +80,9 @@ def above(values: Sequence[int], lossy: bool, first: Look, flag: str) -> float:
         )
     if not between:
         return 0
-    if (lossy or len(values) > SMOOTH) and high > middle:
+    gray = sum(n for v, n in counts.items() if high / 8 < v < high * 7 / 8)
+    few = gray < MUCH * sum(counts.values())
+    if (lossy or len(values) > SMOOTH) and high > middle and few:
         return middle
     if values == [0, 1, 255]:
         raise UserError(

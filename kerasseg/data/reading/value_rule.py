@@ -130,9 +130,12 @@ def alpha_rule(looks: Sequence[Look], flags: MaskFlags, legend: Legend) -> Rule:
             f"Mask {without[0].file} has no alpha channel. Leave out --alpha, or "
             "export all masks with one."
         )
-    values = sorted({value for look in looks for value in look.alpha})
+    counts: dict[int, int] = {}
+    for one in looks:
+        for value, pixels in one.alpha.items():
+            counts[value] = counts.get(value, 0) + pixels
     lossy = any(look.lossy for look in looks)
-    found = Foreground(above(values, lossy, looks[0], "--alpha"))
+    found = Foreground(above(counts, lossy, looks[0], "--alpha"))
     sides = [0, 0]
     for one in looks:
         for value, pixels in one.alpha.items():
