@@ -26,7 +26,13 @@ def augmented(
     image, label = ops.convert_to_tensor(image), ops.convert_to_tensor(label)
     numbers = ops.convert_to_tensor(numbers)
     fill = fill_of(policy.fill, image_format)
+    mixes = policy.resamples and not image_format.is_picture
+    if mixes:
+        mean = np.asarray(fill_of(round(MEAN), image_format))
+        image, label = other_bands.filled(image, label, mean)
     maps: mixing.Maps = _moved(image, label, instance, numbers, policy, size, fill)
+    if mixes:
+        maps = *other_bands.emptied(*maps[:2]), *maps[2:]
     for mixer in (mixing.cutmix, mixing.classmix, mixing.mosaic):
         if getattr(policy, mixer.__name__):
             maps = mixer(maps, numbers, policy)

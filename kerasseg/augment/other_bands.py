@@ -1,4 +1,4 @@
-"""Light in bands that are not an ordinary picture's: in units of their deviation.
+"""Bands that are not an ordinary picture's: light in units of their deviation.
 
 The same transforms as of pictures, each band by itself: values become grey levels
 (`kerasseg.augment.levels`), the levels change, and the change goes back in the band's
@@ -8,6 +8,7 @@ another unit of the data, with its statistics, gives the same picture in that un
 
 from __future__ import annotations
 
+import numpy as np
 from keras import ops
 
 from kerasseg.augment import photometry
@@ -16,6 +17,26 @@ from kerasseg.augment.pixel_grid import constant
 from kerasseg.augment.policies import Policy
 from kerasseg.augment.random_parameters import coin, log_uniform, single, slot
 from kerasseg.taxonomy import IGNORE, Tensor
+
+EMPTY = 256
+"""Stands for the label 255 of pixels without data while they move."""
+
+
+def filled(image: Tensor, label: Tensor, mean: np.ndarray) -> tuple[Tensor, Tensor]:
+    """The mean where there are no data, so that geometry mixes that into neighbours
+    instead of a 0 far from all values. mean: (C,), of the image's type.
+
+    Returns image (B, H, W, C), and label int32 (B, H, W) that is `EMPTY` there.
+    """
+    empty = _empty(image, label)
+    image = ops.where(empty, ops.cast(mean, image.dtype), image)
+    return image, ops.where(empty[..., 0], EMPTY, ops.cast(label, "int32"))
+
+
+def emptied(image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """What `filled` made, after geometry: 0 and 255 where there are no data."""
+    empty = label == EMPTY
+    return ops.where(empty[..., None], 0.0, image), ops.where(empty, IGNORE, label)
 
 
 def lit(
@@ -42,8 +63,7 @@ def lit(
     Returns:
         (B, h, w, C) float32 within the limits.
     """
-    empty = ops.all(image == 0, axis=-1) & (label == IGNORE)
-    empty = empty[..., None]
+    empty = _empty(image, label)
     grey = (image - constant(levels.mean)) * constant(levels.per_unit) + MEAN
     changed = grey = ops.where(empty, MEAN, grey)
     if policy.brightness or policy.contrast:
@@ -77,6 +97,11 @@ def dropout(image: Tensor, numbers: Tensor, policy: Policy, mean: Tensor) -> Ten
     drawn = coin(u[:, :1], policy.band_dropout) > 0
     lost = drawn & (ops.arange(count, dtype="int32")[None] == band)
     return ops.where(lost[:, None, None], constant(mean), image)
+
+
+def _empty(image: Tensor, label: Tensor) -> Tensor:
+    """(B, h, w, 1) bool: 0 in all bands, and ignored."""
+    return (ops.all(image == 0, axis=-1) & (label == IGNORE))[..., None]
 
 
 def _tone(image: Tensor, numbers: Tensor, policy: Policy, levels: Levels) -> Tensor:

@@ -219,6 +219,23 @@ def test_pixels_without_data_stay_zero_and_harm_no_others():
     assert np.all(np.abs(got - image)[:, :, 16:] < 4 * deviation)
 
 
+@pytest.mark.parametrize("image_format", FORMATS[1:6], ids=str)
+def test_pixels_without_data_take_no_neighbour_out_of_its_range(image_format):
+    """Many holes of 0 in values far from 0, enlarged and bent."""
+    image, _ = picture(image_format, 4)
+    image = (image.astype("float64") / 50 + 170).astype(image_format.type)
+    image_format = known(image_format, image)
+    low, high = image.min(), image.max()
+    label = (np.random.default_rng(0).random((4, *SIZE)) < 0.2) * np.uint8(IGNORE)
+    image[label == IGNORE] = 0
+    policy = Policy(scale=(0.5, 3.0), rotation=60.0, elastic=2.0, perspective=0.2)
+    got, moved = apply(image, label, draw(4), policy, SIZE, image_format=image_format)
+    ignored = got[moved == IGNORE]
+    assert low - 1e-3 <= got[moved != IGNORE].min() and got.max() <= high + 1e-3
+    assert np.all((ignored == 0) | (ignored >= low - 1e-3))
+    assert 0.05 < np.mean(ignored == 0) < 1
+
+
 def test_a_band_of_one_value_is_left_alone():
     image, image_format = picture(ImageFormat.of(("a", "b"), "float32"))
     image[..., 1] = 3.25
@@ -278,7 +295,11 @@ def test_a_named_policy_says_which_parts_do_not_apply():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.function")
-@pytest.mark.parametrize("image_format", [FORMATS[3], FORMATS[5]], ids=str)
+@pytest.mark.parametrize(
+    "image_format",
+    [FORMATS[3], pytest.param(FORMATS[5], marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_xla_gives_the_same(image_format):
     from kerasseg.fit.augmentation import augmentation
 
