@@ -45,6 +45,33 @@ def test_other_classes_leave_the_last_layer_at_random(run):
     assert all(same.values())
 
 
+RGBN = ("nir", "red", "green", "blue")
+
+
+@pytest.mark.parametrize("bands", [RGBN, ("vv", "vh"), ("blue", "green", "red")])
+def test_the_first_kernel_is_fitted_to_other_bands(run, bands, capsys):
+    shape = (16, 24, len(bands))
+    network = warm_start.build("unet_small", 3, shape, SMALL, str(run), bands=bands)
+    (found, *ours), (known, *theirs) = (
+        m.get_weights() for m in (network, runs.load(run))
+    )
+    if bands == ("vv", "vh"):
+        half = known.sum(axis=2) / 2
+        expected, line = [half, half], "each of vv, vh begins with the mean over these."
+    else:
+        colours = dict(
+            zip(("red", "green", "blue"), np.moveaxis(known, 2, 0), strict=True)
+        )
+        expected = [colours.get(name, 0 * known[:, :, 0]) for name in bands]
+        new = ", nir begin with zeros" if bands == RGBN else "."
+        line = f"knows red, green, blue; bands of these names are taken{new}"
+    np.testing.assert_allclose(found, np.stack(expected, axis=2), rtol=1e-6)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+    (printed,) = capsys.readouterr().out.splitlines()
+    assert line in printed
+
+
 def test_another_network_is_refused(run):
     with pytest.raises(ValueError, match="is another network than unet_small"):
         warm_start.build(

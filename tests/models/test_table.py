@@ -27,6 +27,13 @@ def test_rows_hold_the_known_numbers(capsys):
     assert fcn[-2] == "436 x 436"  # two scores of 404 at stride 32
 
 
+def test_other_bands_change_the_first_kernel_only(capsys):
+    main("--names naive --size 16 16 --bands 8 --classes 2".split())
+    _, naive = map(cells, capsys.readouterr().out.splitlines())
+    parameters = 9 * 8 * 64 + 64 + 2 * (9 * 64 * 64 + 64) + 64 * 2 + 2
+    assert naive[1] == f"{parameters:,}"
+
+
 def test_a_size_that_does_not_work_is_said_in_its_row(capsys):
     main("--names unet vnet --size 100 96".split())
     _, unet, vnet = capsys.readouterr().out.splitlines()
@@ -40,6 +47,7 @@ def test_a_size_that_does_not_work_is_said_in_its_row(capsys):
         ("--names unett", r"Unknown model 'unett'. Known: naive, "),
         ("--size 96", "Expected --size with 2 or 3 positive numbers, got 96"),
         ("--classes 0", "Expected --classes of at least 1"),
+        ("--bands 0", "Expected --bands of at least 1"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments, message, capsys):

@@ -5,9 +5,11 @@ import zipfile
 import keras
 import pytest
 
-from kerasseg import config, runs
+from kerasseg import UserError, config, runs
 from kerasseg.files import atomic
+from kerasseg.image_format import RGB, BandStatistics, ImageFormat
 from kerasseg.runs import reading
+from kerasseg.taxonomy import Taxonomy
 
 
 def test_numbers_go_up_and_an_unfinished_run_goes_on(tmp_path):
@@ -82,6 +84,41 @@ def test_only_a_run_without_a_step_is_discarded(tmp_path):
     (folder / "state.weights.h5").touch()
     runs.discard(folder)
     assert folder.is_dir()
+
+
+FOUR = ImageFormat.of(
+    ("red", "green", "blue", "nir"), "uint16", nodata=0
+).with_statistics((BandStatistics(1, 9, 3, 1, 1, 8),) * 4)
+
+
+def test_a_run_says_what_its_images_are(tmp_path):
+    assert runs.image_format(tmp_path) == RGB  # as runs of before
+    folder, _ = runs.open_run(tmp_path, "a", "")
+    runs.describe(folder, Taxonomy.numbered(2), FOUR)
+    assert runs.image_format(folder) == FOUR
+    assert runs.taxonomy(folder) == Taxonomy.numbered(2)
+    derived = runs.derive(folder, "int8", config.Config())
+    assert runs.image_format(derived) == FOUR
+    runs.discard(folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"bands": 3}', "[" * 10**5])
+def test_a_damaged_image_format_is_named(tmp_path, text):
+    (tmp_path / "image_format.json").write_text(text)
+    with pytest.raises(UserError, match=r"image_format\.json does not say"):
+        runs.image_format(tmp_path)
+
+
+def test_records_of_another_kind_are_refused_in_one_line(tmp_path):
+    runs.describe(tmp_path, Taxonomy.numbered(2), FOUR)
+    runs.require_kind(tmp_path, "REC", FOUR.with_statistics(()))
+    with pytest.raises(UserError) as caught:
+        runs.require_kind(tmp_path, "REC", RGB)
+    assert str(caught.value).startswith(
+        f"Run {tmp_path} takes 4 bands (red, green, blue, nir) of uint16; the records "
+        "REC hold 3 bands (red, green, blue) of uint8."
+    )
 
 
 def test_names_that_begin_alike_do_not_mix(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasseg import UserError, evaluate
+from kerasseg import UserError, evaluate, runs
 from kerasseg.fit import callbacks
 from kerasseg.image_format import ImageFormat
 from kerasseg.runs import scores
@@ -99,3 +99,12 @@ def test_a_batch_holds_an_image(tmp_path):
 def test_a_split_without_samples():
     with pytest.raises(UserError, match="Nothing to score"):
         scores.score(network, [], TWO)
+
+
+def test_records_of_other_bands_are_refused(own_run):
+    (own_run / "image_format.json").write_text(
+        json.dumps(ImageFormat.of(("depth",), "uint16").to_json())
+    )
+    settings = runs.settings(own_run)
+    with pytest.raises(UserError, match=r"takes 1 band \(depth\) of uint16; the rec"):
+        scores.evaluate(own_run, settings.data.records, "val", own_run)
