@@ -54,11 +54,17 @@ def main(argv: list[str]) -> None:
 def describe(file: Path) -> dict:
     """What the page shows of a LiteRT file: name, size, classes.
 
-    Raises UserError when it is not a LiteRT file, or its classes have no names.
+    Raises UserError when it is not a LiteRT file, takes other images than RGB of 8
+    bits, or its classes have no names.
     """
     from kerasseg.inference import litert
 
     model = litert.Model(file, threads=1)
+    if not model.image_format.is_rgb8:
+        raise UserError(
+            f"{file} takes {model.image_format}; a browser has pictures of RGB of 8 "
+            f"bits only. Use python -m kerasseg.predict PICTURES --litert {file}"
+        )
     taxonomy = _taxonomy(model)
     inside = file.resolve().parent
     scores = "class_map" not in model.signatures

@@ -7,13 +7,17 @@ import socket
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from fake_litertjs import CONTENTS, install
 
+from kerasseg import UserError
 from kerasseg.demo.__main__ import describe
 from kerasseg.demo.server import Server, site
 from kerasseg.export.litert import conversion
+from kerasseg.image_format import ImageFormat
+from kerasseg.inference import litert
 from kerasseg.taxonomy import Taxonomy
 
 ABOUT = {"names": ["road"]}
@@ -153,3 +157,18 @@ def test_wrong_words_are_one_line(tmp_path):
     assert "holds no LiteRT file" in done.stderr
     assert "python -m kerasseg.export" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("bands", "kind"),
+    [(("gray",), "uint8"), (("red", "green", "blue", "nir"), "uint16")],
+)
+def test_networks_of_other_images_are_refused(tmp_path, monkeypatch, bands, kind):
+    model = SimpleNamespace(image_format=ImageFormat.of(bands, kind))
+    monkeypatch.setattr(litert, "Model", lambda *_, **__: model)
+    file = tmp_path / "model.tflite"
+    with pytest.raises(
+        UserError, match=rf"takes {len(bands)} band.*RGB of 8 bits"
+    ) as e:
+        describe(file)
+    assert f"--litert {file}" in str(e.value) and "\n" not in str(e.value)
