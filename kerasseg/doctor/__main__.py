@@ -18,12 +18,13 @@ import tyro
 
 from kerasseg.console import command
 from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.pair_flags import PairFlags
 
 if TYPE_CHECKING:
     from kerasseg.doctor.pair_source import Source
 
 
-PLAIN = MaskFlags()
+PLAIN, PAIRS = MaskFlags(), PairFlags()
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,8 @@ class Doctor:
     """Records, or a folder of images and masks as for `prepare folder`."""
     out: Path = Path("doctor.html")
     """HTML page to write."""
-    images: str = ""
-    """Name of the folders of images, or a pattern; "" finds the usual ones."""
-    masks: str = ""
-    """Name of the folders of masks, likewise."""
+    pair_flags: Annotated[PairFlags, tyro.conf.arg(name="")] = PAIRS
+    """Where images and masks are, as for `prepare folder`."""
     mask_flags: Annotated[MaskFlags, tyro.conf.arg(name="")] = PLAIN
     """What the masks of a folder mean, as for `prepare folder`."""
     val_share: float = 0.2
@@ -97,8 +96,7 @@ def _source(asked: Doctor) -> Source:
         return pair_source.of_records(asked.source)
     return pair_source.of_folder(
         asked.source,
-        asked.images,
-        asked.masks,
+        flags=asked.pair_flags,
         val_share=asked.val_share,
         mask_flags=asked.mask_flags,
     )

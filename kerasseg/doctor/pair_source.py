@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError
-from kerasseg.data.datasets.folder_files import mask_of
+from kerasseg.data.datasets.folder_files import legend_for, mask_of, several
 from kerasseg.data.format.description import Description
 from kerasseg.data.reading.divide import check_share
 from kerasseg.data.reading.found import divided, look
 from kerasseg.data.reading.image import SUFFIXES
-from kerasseg.data.reading.legend import Legend, legend_of
+from kerasseg.data.reading.legend import Legend
 from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_rule import LeftOut, MaskFile, rule_for
 from kerasseg.data.reading.matching import LOSSY
@@ -63,10 +63,13 @@ def of_folder(
     mask_flags = mask_flags or MaskFlags()
     legend, binary = legend or mask_flags.legend, binary or mask_flags.binary
     mask_flags = replace(mask_flags, legend=legend, binary=binary)
-    known = legend_of(src, legend, binary)
     lossless = not binary and mask_flags.threshold is None
-    flags = replace(flags or PairFlags(), images=images, masks=masks)
-    found = look(src, flags, SUFFIXES)
+    flags = flags or PairFlags()
+    images, masks = images or flags.images, masks or flags.masks
+    flags = replace(flags, images=images, masks=masks)
+    found = look(src, flags, SUFFIXES, several(mask_flags))
+    everything = [pair for pairs in found.pairs.values() for pair in pairs]
+    known = legend_for(src, mask_flags, everything)
     findings = _unmatched(src, found, flags, not lossless)
     splits = {
         split: [pair for pair in pairs if not lossless or not _lossy(pair)]
@@ -87,8 +90,8 @@ def of_folder(
         Entry(
             split,
             pair.id,
-            str(pair.image.relative_to(src)),
-            str(pair.masks[0].relative_to(src)),
+            _inside(src, pair.image),
+            _inside(src, pair.masks[0]),
             partial(_bytes, pair.image, mask_of(pair, mask_flags.per_class)),
         )
         for split, pairs in splits.items()
@@ -104,6 +107,11 @@ def of_folder(
     understood = _understood(files, mask_flags, known)
     listed = ((entry, entry.read) for entry in entries)
     return Source(src, understood, len(entries), listed, findings)
+
+
+def _inside(src: Path, file: Path) -> str:
+    """The file's path from `src` on, if it lies there: lists of pairs name any."""
+    return str(file.relative_to(src) if file.is_relative_to(src) else file)
 
 
 def _lossy(pair: FilePair) -> bool:
@@ -144,7 +152,7 @@ def _unmatched(
 
 
 def _some(src: Path, found: list[Path], what: str) -> str:
-    names = ", ".join(str(file.relative_to(src)) for file in found[:3])
+    names = ", ".join(_inside(src, file) for file in found[:3])
     return f"{what}: {len(found)} ({names}{', ...' if len(found) > 3 else ''})."
 
 

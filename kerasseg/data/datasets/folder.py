@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,16 +16,17 @@ from kerasseg.data.datasets.folder_files import (
     fit,
     image_of,
     kind_of_most,
+    legend_for,
     mask_of,
     names,
     paged,
     refuse_other_size,
+    several,
 )
 from kerasseg.data.reading.divide import check_share
 from kerasseg.data.reading.fitted import fitted, format_of, valid_of
 from kerasseg.data.reading.found import divided, group_of, id_of, look
 from kerasseg.data.reading.image import SUFFIXES, read
-from kerasseg.data.reading.legend import FILES, Legend, legend_of
 from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_labels import Rule, label_of
 from kerasseg.data.reading.mask_rule import LeftOut, rule_for
@@ -74,10 +74,9 @@ def load(
     """
     src = Path(src)
     check_share(val_share)
-    several = masks.per_class if masks.per_class in ("suffix", "folders") else ""
     skip = on_error == "skip"
     find = look if skip else find_pairs
-    found = find(src, pairs, SUFFIXES, several)
+    found = find(src, pairs, SUFFIXES, several(masks))
     splits = _entries(found, pairs, skip)
     if images.pages == "samples":
         splits = {split: paged(entries) for split, entries in splits.items()}
@@ -87,7 +86,7 @@ def load(
     if images.mask_fit == "exact" and not skip:
         for entry in with_mask:
             check_size(entry, images.options)
-    known = _legend(src, masks, everything)
+    known = legend_for(src, masks, everything)
     left_out: LeftOut = []
     files = [mask_of(entry, masks.per_class) for entry in with_mask]
     rule = rule_for(files, masks, known, left_out if skip else None)
@@ -155,26 +154,6 @@ def _format(
     if skip:
         return kind_of_most(entries, flags.options)
     return format_of(map(image_of, entries), flags.options)
-
-
-def _legend(src: Path, flags: MaskFlags, entries: Iterable[FilePair]) -> Legend:
-    """The legend that is named, or that lies in the source's folder or above images.
-
-    Raises UserError where two of these differ.
-    """
-    file = flags.legend
-    if file and not Path(file).is_file() and (src / file).is_file():
-        file = str(src / file)
-    if not file and not any((src / name).is_file() for name in FILES):
-        inner = {folder for e in entries for folder in e.image.parents}
-        inner = {folder for folder in inner if folder.is_relative_to(src)}
-        known = sorted(f / n for f in inner for n in FILES if (f / n).is_file())
-        if len({legend.read_bytes() for legend in known}) > 1:
-            raise UserError(
-                f"{known[0]} and {known[1]} differ. Name the right one with --legend."
-            )
-        file = str(known[0]) if known else ""
-    return legend_of(src, file, flags.binary)
 
 
 def _background(rule: Rule) -> int:

@@ -15,7 +15,8 @@ from kerasseg.data.reading import picture
 from kerasseg.data.reading.fitted import agree, format_of
 from kerasseg.data.reading.folders import stem_of
 from kerasseg.data.reading.image import header, pages_of
-from kerasseg.data.reading.mask_flags import PerClass
+from kerasseg.data.reading.legend import FILES, Legend, legend_of
+from kerasseg.data.reading.mask_flags import MaskFlags, PerClass
 from kerasseg.data.reading.mask_layers import Layers, MaskFile, Page
 from kerasseg.data.reading.pair_flags import FilePair
 from kerasseg.image_format import GRAY, ImageFormat
@@ -173,3 +174,28 @@ def names(files: Iterable[object], most: int = 20) -> str:
     listed = [str(file) for file in files]
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more
+
+
+def legend_for(src: Path, flags: MaskFlags, entries: Iterable[FilePair]) -> Legend:
+    """The legend that is named, or that lies in the source's folder or above images.
+
+    Raises UserError where two of these differ.
+    """
+    file = flags.legend
+    if file and not Path(file).is_file() and (src / file).is_file():
+        file = str(src / file)
+    if not file and not any((src / name).is_file() for name in FILES):
+        inner = {folder for e in entries for folder in e.image.parents}
+        inner = {folder for folder in inner if folder.is_relative_to(src)}
+        known = sorted(f / n for f in inner for n in FILES if (f / n).is_file())
+        if len({legend.read_bytes() for legend in known}) > 1:
+            raise UserError(
+                f"{known[0]} and {known[1]} differ. Name the right one with --legend."
+            )
+        file = str(known[0]) if known else ""
+    return legend_of(src, file, flags.binary)
+
+
+def several(flags: MaskFlags) -> str:
+    """How the masks of one image are told, where there is one for each class."""
+    return flags.per_class if flags.per_class in ("suffix", "folders") else ""

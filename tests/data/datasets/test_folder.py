@@ -1,12 +1,18 @@
 """A folder of images and masks: every layout and mask format; faults are named."""
 
 import hashlib
+import re
 
 import numpy as np
 import pytest
+import tifffile
 from pictures import IDS, ids, load, pair, picture, refuses, save
 
+from kerasseg import UserError
+from kerasseg.data.datasets import adapter
+from kerasseg.data.datasets.folder_files import ImageFlags, fit
 from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.pair_flags import PairFlags
 from kerasseg.taxonomy import Taxonomy
 
 COLOURS = ((0, 0, 255), (0, 255, 0), (255, 128, 0))
@@ -150,3 +156,129 @@ def test_folder_that_is_none(tmp_path):
     refuses("neither images/ nor train/images/", "folder", tmp_path)
     save(tmp_path / "images/a.png", picture())
     refuses(r"no folder of masks .*--masks", "folder", tmp_path)
+
+
+# ---- Images without a mask, masks of another size, stacks ----------------------------
+
+
+def test_negatives(tmp_path):
+    for name in "ab":
+        pair(tmp_path, name)
+    save(tmp_path / "images/n.png", picture(1, (2, 5)))
+    refuses("n.png has no mask.*--negatives background", "folder", tmp_path)
+    flags = PairFlags(negatives="background")
+    _, splits = load("folder", tmp_path, val_share=0, pairs=flags)
+    assert ids(splits) == {"train": ["a", "b", "n"]}
+    np.testing.assert_array_equal(splits["train"][2].label, np.zeros((2, 5)))
+    (tmp_path / "classes.txt").write_text("sky\nground\ncar\n")
+    refuses("needs a class background", "folder", tmp_path, pairs=flags)
+    (tmp_path / "classes.txt").write_text("sky\nground\nBackground\n")
+    _, splits = load("folder", tmp_path, val_share=0, pairs=flags)
+    assert (splits["train"][2].label == 2).all()
+
+
+def test_skip_leaves_out_what_cannot_be_used(tmp_path):
+    for name in ("a", "b", "c", "empty", "broken", "size", "alone", "id", "gray"):
+        pair(tmp_path, name)
+    (tmp_path / "images/empty.png").write_bytes(b"")
+    file = tmp_path / "masks/broken.png"
+    file.write_bytes(file.read_bytes()[:40])
+    save(tmp_path / "masks/size.png", IDS[:2])
+    (tmp_path / "masks/alone.png").unlink()
+    (tmp_path / "images/x.tif").write_bytes(b"no TIFF")
+    save(tmp_path / "masks/x.png", IDS)
+    save(tmp_path / "masks/extra.png", IDS)
+    save(tmp_path / "images/gray.png", picture()[..., 0].astype(np.uint16))
+    (tmp_path / "classes.txt").write_text("one\ntwo\nthree\n")
+    save(tmp_path / "masks/id.png", IDS + 70 * (IDS == 1).astype(np.uint8))
+    _, splits = adapter("folder")(tmp_path, val_share=0, on_error="skip")
+    samples = splits["train"]
+    reasons = {}
+    for entry in samples.entries:
+        try:
+            reasons[entry.id] = samples.read(entry).id
+        except (UserError, OSError) as error:
+            reasons[entry.id] = str(error)
+    assert {i for i, reason in reasons.items() if reason == i} == set("abc")
+    for name, reason in {
+        "empty": "empty.png .*is empty",
+        "broken": "broken.png",
+        "size": "size.png has 2 x 4 pixels",
+        "alone": "alone.png has no mask",
+        "x": "x.tif",
+        "gray": "gray.png has 1 band .*uint16",
+        "id": "id.png holds.* 71",
+    }.items():
+        assert re.search(reason, reasons[name]), reasons[name]
+    assert "masks without an image: " in samples.source["pairs"]["line"]
+
+
+def test_mask_fit():
+    label = np.array([[1, 2], [3, 4]], np.uint8)
+    np.testing.assert_array_equal(
+        fit(label, (4, 3), "stretch"),
+        # Half-pixel centres: column 1 of 3 lies at 1.0, in the second of the two.
+        [[1, 2, 2], [1, 2, 2], [3, 4, 4], [3, 4, 4]],
+    )
+    cropped = fit(label, (1, 3), "crop")
+    np.testing.assert_array_equal(cropped, [[1, 2, 255]])
+    assert fit(label, (2, 2), "stretch") is label
+
+
+def test_masks_of_another_size(tmp_path):
+    pair(tmp_path, "a")
+    save(tmp_path / "masks/a.png", np.kron(IDS, np.ones((2, 2), np.uint8)))
+    refuses("a.png has 6 x 8 .*--mask-fit stretch", "folder", tmp_path, val_share=0)
+    flags = ImageFlags(mask_fit="stretch")
+    _, splits = load("folder", tmp_path, val_share=0, images=flags)
+    np.testing.assert_array_equal(splits["train"][0].label, IDS)
+
+
+def test_stacks(tmp_path):
+    for name in "ab":
+        pages = np.random.default_rng(0).integers(0, 9, (3, 4, 5)).astype(np.uint16)
+        masks = (np.arange(60) % 2).astype(np.uint8).reshape(3, 4, 5)
+        for kind, stack in ("images", pages), ("masks", masks):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            file = tmp_path / kind / f"{name}.tif"
+            tifffile.imwrite(file, stack, photometric="minisblack")
+    refuses("3 pages.*--pages samples", "folder", tmp_path)
+    _, splits = load("folder", tmp_path, images=ImageFlags(pages="samples"))
+    names = {split: [s.id for s in found] for split, found in splits.items()}
+    assert sorted(names["train"] + names["val"]) == [
+        f"{name}-0{page}" for name in "ab" for page in range(3)
+    ]
+    assert {name[0] for name in names["train"]} != {name[0] for name in names["val"]}
+    sample = splits["val"][1]
+    np.testing.assert_array_equal(sample.image[..., 0], pages[1])
+    np.testing.assert_array_equal(sample.label, masks[1])
+    assert sample.sequence == sample.id[0]
+
+
+def test_a_legend_in_the_folder_of_a_split(tmp_path):
+    for name in "ab":
+        save(tmp_path / f"train/{name}.jpg", picture(0, (16, 16)))
+        mask = np.kron(IDS % 3, np.ones((4, 4), np.uint8)).repeat(2, 0)[:16, :16]
+        save(tmp_path / f"train/{name}_mask.png", mask)
+    lines = "Pixel Value, Class\n0, sky\n1, road\n2, car\n"
+    (tmp_path / "train/_classes.csv").write_text(lines)
+    taxonomy, _ = load("folder", tmp_path, val_share=0)
+    assert taxonomy.names == ("sky", "road", "car")
+    (tmp_path / "valid").mkdir()
+    (tmp_path / "train/b.jpg").rename(tmp_path / "valid/b.jpg")
+    (tmp_path / "train/b_mask.png").rename(tmp_path / "valid/b_mask.png")
+    (tmp_path / "valid/_classes.csv").write_text(lines.replace("sky", "earth"))
+    refuses("_classes.csv differ.*--legend", "folder", tmp_path)
+
+
+def test_choice_of_bands(tmp_path):
+    bands = np.arange(60, dtype=np.uint16).reshape(3, 4, 5)
+    (tmp_path / "images").mkdir()
+    file = tmp_path / "images/a.tif"
+    tifffile.imwrite(file, bands, photometric="minisblack", planarconfig="contig")
+    save(tmp_path / "masks/a.png", IDS)
+    flags = ImageFlags(image_bands=(5, 1))
+    _, splits = load("folder", tmp_path, val_share=0, images=flags)
+    np.testing.assert_array_equal(splits["train"][0].image, bands[..., [4, 0]])
+    zero = ImageFlags(image_bands=(0,))
+    refuses("--image-bands are counted from 1", "folder", tmp_path, images=zero)
