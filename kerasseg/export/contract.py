@@ -39,12 +39,14 @@ def parts(
         )
     else:
         yield from _bands(height, width, image_format)
+    mediapipe = "The MediaPipe file has only the latter. "
+    mediapipe = mediapipe if image_format.is_rgb8 else ""
     yield (
         "text",
         f"Signature class_map, the default: uint8 (1, {height}, {width}), a class id "
         "a pixel. Signature probabilities: float32 "
-        f"(1, {height}, {width}, {len(names)}), sums of 1. The MediaPipe file has only "
-        "the latter. Names and colours are in the file: it opens as a zip with "
+        f"(1, {height}, {width}, {len(names)}), sums of 1. "
+        f"{mediapipe}Names and colours are in the file: it opens as a zip with "
         f"labels.txt{_and_taxonomy(image_format)}.",
     )
     known = {row["format"]: row for row in accepted}

@@ -54,6 +54,9 @@ def write(
     image_format: ImageFormat = RGB,
 ) -> Path:
     """Converts and writes: `convert` and `finish` in one, with what they raise."""
+    if taxonomy is None and not image_format.is_rgb8:
+        # What the images are stands beside the classes.
+        taxonomy = Taxonomy.numbered(network.output_shape[-1])
     data = convert(network, kind, images, image_format=image_format)
     return finish(data, path, network.name, taxonomy, image_format=image_format)
 
