@@ -99,6 +99,7 @@ def load(
         )
     source = {
         "images": {"line": "; ".join(said)} if said else {},
+        "legend": {"line": f"{known.file}:\n{known}"} if known.file else {},
         "masks": {**rule.to_json(), "line": str(rule)},
         "pairs": {"line": "\n".join(found.notes)},
     }
