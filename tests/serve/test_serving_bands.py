@@ -12,9 +12,6 @@ import tensorflow as tf
 from other_formats import FORMATS, HIGH, LOW, SIZE
 from servers import Server
 
-for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
-    pytest.importorskip(package)
-
 from kerasseg.export.saved_model import signatures
 from kerasseg.inference.class_maps import segmenter
 from kerasseg.serve.client import RestClient
@@ -26,6 +23,8 @@ pytestmark = [pytest.mark.export, pytest.mark.processes]
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """served(name) -> its format, network and server."""
+    for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
+        pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
     made = {}
 
     def one(name):
