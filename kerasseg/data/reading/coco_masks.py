@@ -40,12 +40,14 @@ def mask_of(segmentation: list | dict, size: tuple[int, int]) -> np.ndarray:
         encoded = coco.merge(coco.frPyObjects(_polygons(segmentation), *size))
     else:
         encoded = _runs(segmentation, size, coco)
-    return coco.decode(encoded).astype(bool)
+    return coco.decode(encoded).view(bool)  # 0 and 1
 
 
 def has_outline(segmentation: object) -> bool:
     """Whether a segmentation says anything: it may also be missing, NaN or [[]]."""
     if isinstance(segmentation, list):
+        if segmentation and segmentation[0]:
+            return True
         return any(part != [] for part in segmentation)
     return isinstance(segmentation, dict) and bool(segmentation)
 

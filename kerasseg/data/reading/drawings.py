@@ -7,7 +7,7 @@ and turns the shapes of one into masks; all else is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -123,34 +123,43 @@ def _opened(drawing: Drawing, image_format: ImageFormat) -> Sample:
         drawing.id,
         pixels,
         np.zeros(size, np.uint8),
-        np.zeros(size, np.uint16),
         encoded=Decoded.to(pixels, picture.encoded) if kept else b"",
         valid=valid,
     )
 
 
 def _paint(sample: Sample, masks: Iterable[Painted], small_on_top: bool) -> Sample:
-    """The sample, with objects painted on its label and their ids on its `instance`.
+    """The sample, with objects painted on its label, and with their ids.
 
     Raises UserError for more objects than there are ids.
     """
-    label, instance = sample.label, sample.instance
+    label, instance = sample.label, np.zeros(sample.label.shape, np.uint16)
     objects, count = [], 0
     for class_id, mask in masks:
+        window, part = _cropped(mask)
         if class_id == IGNORE:
-            label[mask] = IGNORE
+            label[window][part] = IGNORE
         else:
             count += class_id > 0
-            objects.append((count if class_id else 0, class_id, mask))
+            objects.append((count if class_id else 0, class_id, window, part))
     if count > np.iinfo(np.uint16).max:
         raise UserError(
             f"Image {sample.id} has {count} objects, ids end at 65535. Cut it into "
             "smaller ones."
         )
     if small_on_top:
-        objects.sort(key=lambda o: -int(o[2].sum()))
-    for number, class_id, mask in objects:
-        label[mask] = class_id
-        if instance is not None:
-            instance[mask] = number
-    return sample
+        objects.sort(key=lambda o: -np.count_nonzero(o[3]))
+    for number, class_id, window, part in objects:
+        label[window][part], instance[window][part] = class_id, number
+    return replace(sample, instance=instance)
+
+
+def _cropped(mask: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
+    """The rows and columns that a mask fills, and the mask there: small and fast."""
+    window = _extent(mask, 1), _extent(mask, 0)
+    return window, mask[window].copy()
+
+
+def _extent(mask: np.ndarray, axis: int) -> slice:
+    places = np.flatnonzero(mask.any(axis))
+    return slice(places[0], places[-1] + 1) if places.size else slice(0, 0)
