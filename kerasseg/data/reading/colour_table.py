@@ -35,8 +35,9 @@ def colour_table(
     legend: Legend,
     flags: MaskFlags,
     mapping: MaskMap | None,
+    alpha: bool = False,
 ) -> ClassTable:
-    """The class of each colour, by --map or the legend.
+    """The class of each colour, by --map or the legend. alpha: the files have it.
 
     seen: the colours that occur, as R << 16 | G << 8 | B.
 
@@ -55,7 +56,8 @@ def colour_table(
         classes = {colour: i for i, colour in enumerate(taxonomy.colours)}
         source = legend.file or "the legend"
     else:
-        raise UserError(_unnamed(seen, legend))
+        hint = " If the mask is the alpha channel, say --alpha." if alpha else ""
+        raise UserError(f"{_unnamed(seen, legend)}{hint}")
     codes = {_packed(colour): class_id for colour, class_id in classes.items()}
     notes = _ignored(seen, codes, legend, flags, source)
     unknown = [code for code in seen if code not in codes]

@@ -19,7 +19,7 @@ from kerasseg.data.reading.mask_survey import Seen
 from kerasseg.data.reading.unknown_value import UnknownValueError
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
-VOIDS = (254, 65535, 65534, 32767)
+VOIDS = (254, 65535, 65534, 32767, 2147483647, 4294967295)
 """Numbers that tools use for void, beside 255 and negative ones."""
 
 
@@ -90,6 +90,8 @@ def _by_legend(
                 f"{legend.file} names {len(stored)} classes. Write lines 'id: name'."
             )
         stored = tuple(used)
+    elif beyond and not legend.ids:
+        _require_positions(used, seen, legend)
     kept = [i for i, value in enumerate(stored) if value not in ignored]
     if not kept:
         raise UserError(f"--ignore leaves no class of {legend.file}. Ignore fewer ids.")
@@ -102,6 +104,27 @@ def _by_legend(
     return ClassTable(
         taxonomy, _closed(seen, codes, taxonomy, ignored, source).codes, notes
     )
+
+
+def _require_positions(
+    used: list[int], seen: Mapping[int, Seen], legend: Legend
+) -> None:
+    """Raises UserError where the ids of a legend of names are no positions."""
+    count = len(legend.names)
+    if used == list(range(1, count + 1)):
+        raise UserError(
+            f"Mask {seen[used[0]].first} holds ids from 1 to {count}, and the names of "
+            f"{legend.file or 'the legend'} stand for ids from 0 on. Write the ids too "
+            f"(lines '1: {legend.names[0]}'), or say --ignore 0 if 0 is void."
+        )
+    if len(used) == count:
+        raise UnknownValueError(
+            f"The masks hold the {count} ids {listed(used)}, and the names of "
+            f"{legend.file or 'the legend'} stand for 0 to {count - 1}. Write the ids "
+            f"too (lines '{used[-1]}: {legend.names[-1]}'), or say --compact if the "
+            "names are in the order of the ids.",
+            [],
+        )
 
 
 def _by_number(

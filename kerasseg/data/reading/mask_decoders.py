@@ -52,8 +52,8 @@ def decode(file: File) -> Stored:
     Raises UserError that names the file where it cannot be decoded: decoders raise
     errors of many kinds for damaged files.
     """
-    encoded = file.read_bytes()
     try:
+        encoded = file.read_bytes()
         if encoded.startswith(TIFF):
             return _tiff(encoded)
         if encoded.startswith(NUMPY):
@@ -196,8 +196,10 @@ def _page(page: Any) -> Stored:
         pixels = np.moveaxis(pixels, 0, -1)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
-    if pixels.ndim not in (2, 3):
-        raise UserError(f"holds an array {pixels.shape}. Expected numbers (H, W).")
+    if pixels.ndim not in (2, 3) or pixels.dtype.kind not in "buif":
+        raise UserError(
+            f"holds an array {pixels.shape} of {pixels.dtype}. Expected numbers (H, W)."
+        )
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8)
     if photometric == 0 and pixels.dtype.kind == "u":  # white is zero

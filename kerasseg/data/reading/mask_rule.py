@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from kerasseg import UserError
@@ -145,6 +146,13 @@ def _rule(
     return _ids(looks, flags, legend, mapping, nodata)
 
 
+def _alpha(looks: Sequence[Look]) -> tuple[str, ...]:
+    """A sentence about alpha channels that are not used, though they say something."""
+    if len({value for one in looks for value in one.alpha}) < 2:
+        return ()
+    return ("Their alpha channel is left out (--alpha reads it).",)
+
+
 def _nodata(
     looks: list[Look], flags: MaskFlags, mapping: MaskMap | None
 ) -> tuple[float, ...]:
@@ -172,8 +180,6 @@ def _nodata(
 
 def _without(one: Look, nodata: tuple[float, ...]) -> Look:
     """The look without its nodata pixels, which count as missing."""
-    from dataclasses import replace
-
     if one.nodata is None or one.nodata not in nodata or one.form != "numbers":
         return one
     counts = {v: n for v, n in one.counts.items() if v != one.nodata}
@@ -213,7 +219,8 @@ def _ids(
     indices = any(k.form == "palette" for k in looks)
     what = "palette indices" if indices else "ids"
     named = bool(legend.names) or mapping is not None
-    return _finished("ids", what, table, seen, named, missing, nodata)
+    rule = _finished("ids", what, table, seen, named, missing, nodata)
+    return replace(rule, notes=(*rule.notes, *_alpha(looks)))
 
 
 def _refuse_gradual(looks: Sequence[Look], seen: dict[int, Seen]) -> None:
@@ -248,13 +255,15 @@ def _colours(
             "R G B for colours that are void."
         )
     if named or not palettes or legend.names:
-        table = colour_table(seen, legend, flags, mapping)
+        varied = len({value for one in looks for value in one.alpha}) > 1
+        table = colour_table(seen, legend, flags, mapping, varied)
     else:
         table = palette_table(seen, flags)
     ignored = sum(sum(k.counts.values()) for k in looks)
     ignored -= sum(one.pixels for one in seen.values())  # palette index 255
     what = "palette colours" if palettes else "colours"
-    return _finished("colours", what, table, seen, named, ignored, ())
+    rule = _finished("colours", what, table, seen, named, ignored, ())
+    return replace(rule, notes=(*rule.notes, *_alpha(looks)))
 
 
 def _finished(

@@ -85,7 +85,16 @@ def value_rule(looks: Sequence[Look], flags: MaskFlags, legend: Legend) -> Rule:
         f"from {flags.threshold:g} on" if flags.threshold is not None else f"{found}"
     )
     what = f"two values, foreground is {where}"
-    _both_sides(sides, taxonomy, what)
+    try:
+        _both_sides(sides, taxonomy, what)
+    except UserError as error:
+        if len({value for look in looks for value in look.alpha}) < 2:
+            raise
+        raise UserError(
+            f"Mask {looks[0].file}: its colours are all foreground or all background, "
+            "its alpha channel is not. Say --alpha in place of "
+            f"{flag} if that is the mask."
+        ) from error
     summary = f"Masks hold {what}: {listed(taxonomy.names)}"
     if ignored and not any(k.fraction is not None for k in looks):
         summary += (

@@ -458,6 +458,8 @@ ASKED = {  # what is saved, flags, legend, what the line says
     "gaps": (np.uint8([0, 1, 99])[IDS], {}, None, r"--compact.*--map"),
     "16 bits": (np.uint16([0, 257, 258])[IDS], {}, None, r"--compact.*--map"),
     "void 65535": (np.uint16([0, 1, 65535])[IDS], {}, None, r"--ignore 65535"),
+    "ids from 1, names": (IDS + 1, {}, Legend(NAMES), r"from 1 to 3.*'1: ground'"),
+    "gaps, names": (IDS * 80, {}, Legend(NAMES), r"'160: box'.*--compact"),
     "one id": (IDS * 0, {}, None, r"one class cannot be learned"),
     "nothing": (IDS * 0 + 255, {}, None, r"only 0 and 255|no class is left"),
     "1 of 2": (FORE + 1, {"binary": True}, None, r"hold 1, 2.*--threshold 2"),
@@ -505,6 +507,28 @@ def test_what_could_mean_two_things_is_asked(tmp_path, kind):
     pixels, flags, legend, match = ASKED[kind]
     pixels = pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint8)
     refuses(match, [png(tmp_path / "a.png", pixels)], MaskFlags(**flags), legend)
+
+
+def test_drawn_on_a_transparent_layer(tmp_path):
+    """White everywhere but under the strokes, transparent there: two readings."""
+    rgb = np.where(FORE[..., None], np.uint8([255, 0, 0]), np.uint8(255))
+    file = png(tmp_path / "a.png", rgba(rgb, FORE * 255))
+    refuses("holds colours.*If the mask is the alpha channel, say --alpha", [file])
+    refuses("Say --alpha in place of --binary", [file], MaskFlags(binary=True))
+    np.testing.assert_array_equal(labels([file], MaskFlags(alpha=True))[1][0], FORE)
+
+
+def test_files_that_are_no_masks(tmp_path):
+    refuses("nowhere.png cannot be read", [tmp_path / "nowhere.png"])
+    complex_numbers = tif(tmp_path / "a.tif", IDS.astype("c8"))
+    refuses("a.tif holds an array .* of complex64", [complex_numbers])
+    refuses("b.npy has 5 channels", [npy(tmp_path / "b.npy", np.dstack([IDS] * 5))])
+    (tmp_path / "c.png").write_text("<html>")
+    refuses("c.png cannot be read as an image .its format", [tmp_path / "c.png"])
+    film = tmp_path / "d.gif"
+    one, two = Image.fromarray(IDS), Image.fromarray(IDS[::-1].copy())
+    one.save(film, save_all=True, append_images=[two])
+    refuses("d.gif has 2 frames", [film])
 
 
 def test_numbers_that_are_none(tmp_path):
