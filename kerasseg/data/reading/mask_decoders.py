@@ -8,6 +8,7 @@ any TIFF or .npy. Pictures are turned as EXIF says, masks as well as images.
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,12 +18,12 @@ from PIL import Image, UnidentifiedImageError
 
 from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.picture import damaged
+from kerasseg.data.reading.picture_formats import unlimited
 from kerasseg.files import exif
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NUMPY = b"\x93NUMPY"
-READ_AGAIN = " Copy it again, or remove it from the dataset."
-"""The end of each message about a file that cannot be decoded."""
 File: TypeAlias = Path | EmbeddedFile
 
 
@@ -35,7 +36,7 @@ class Stored:
     alpha: (H, W) transparency, 0 = transparent; None where the file has none.
     nodata: the number that a GeoTIFF says stands for "nothing measured", or None.
     lossy: the name of a format that changes numbers, such as "JPEG"; else "".
-    pages: (N, H, W) of a file of several pages; `pixels` is the first.
+    pages: how many the file has; `pixels` is the one that was asked for, or the first.
     """
 
     pixels: np.ndarray
@@ -43,11 +44,11 @@ class Stored:
     alpha: np.ndarray | None = None
     nodata: float | None = None
     lossy: str = ""
-    pages: np.ndarray | None = None
+    pages: int = 1
 
 
-def decode(file: File) -> Stored:
-    """The content of a mask file, upright.
+def decode(file: File, page: int = 0) -> Stored:
+    """The content of a mask file, or of one of its pages from 0 on, upright.
 
     Raises UserError that names the file where it cannot be decoded: decoders raise
     errors of many kinds for damaged files.
@@ -55,7 +56,9 @@ def decode(file: File) -> Stored:
     try:
         encoded = file.read_bytes()
         if encoded.startswith(TIFF):
-            return _tiff(encoded)
+            return _tiff(encoded, page)
+        if page:
+            raise UserError("has one page, its image has more. Save it with all pages.")
         if encoded.startswith(NUMPY):
             return _array(np.load(io.BytesIO(encoded), allow_pickle=False))
         return _picture(encoded)
@@ -64,9 +67,7 @@ def decode(file: File) -> Stored:
     except Exception as error:
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "its format is unknown" if unknown else error
-        raise UserError(
-            f"{file} cannot be read as an image ({reason}).{READ_AGAIN}"
-        ) from error
+        raise damaged(file, reason) from error
 
 
 def _array(pixels: np.ndarray) -> Stored:
@@ -81,7 +82,7 @@ def _array(pixels: np.ndarray) -> Stored:
 
 def _picture(encoded: bytes) -> Stored:
     """PNG, GIF, BMP, JPEG, WebP and what else Pillow opens."""
-    with Image.open(io.BytesIO(encoded)) as image:
+    with unlimited(io.BytesIO(encoded)) as image:
         frames = int(getattr(image, "n_frames", 1))
         if frames > 1 and image.format != "MPO":
             raise UserError(
@@ -161,31 +162,28 @@ def _png16(encoded: bytes) -> Stored:
     return Stored(colours.astype(np.uint8), alpha=alpha)
 
 
-def _tiff(encoded: bytes) -> Stored:
+def _tiff(encoded: bytes, page: int) -> Stored:
     import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # else on the terminal
 
     with tifffile.TiffFile(io.BytesIO(encoded)) as opened:
         pages: list[Any] = [
-            page
-            for page in opened.pages
-            if not int(getattr(page, "subfiletype", 0) or 0) & 5  # previews, validity
+            one
+            for one in opened.pages
+            if not int(getattr(one, "subfiletype", 0) or 0) & 5  # previews, validity
         ]
-        first = pages[0]
+        if page >= len(pages):
+            raise UserError(
+                f"has {len(pages)} pages, its image has more. Save it with all pages."
+            )
+        first = pages[page]
         stored = _page(first)
         nodata = None
         if 42113 in first.tags:
             text = str(first.tags[42113].value).strip("\0 ")
             nodata = float(text) if text else None
-        rest = None
-        if len(pages) > 1:
-            shapes = {page.shape for page in pages}
-            if len(shapes) > 1:
-                raise UserError(
-                    f"has {len(pages)} pages of different sizes. Save each mask as a "
-                    "file of its own."
-                )
-            rest = np.stack([_page(page).pixels for page in pages])
-    return Stored(stored.pixels, stored.palette, stored.alpha, nodata, "", rest)
+    return Stored(stored.pixels, stored.palette, stored.alpha, nodata, pages=len(pages))
 
 
 def _page(page: Any) -> Stored:

@@ -81,9 +81,9 @@ def label_of(file: MaskFile, rule: Rule) -> np.ndarray:
 
 def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
     """The same for a mask that has been decoded; `file` is for messages."""
-    if found.pages is not None and not isinstance(file, Page):
+    if found.pages > 1 and not isinstance(file, Page):
         raise UserError(
-            f"Mask {file} has {len(found.pages)} pages. Say --per-class pages if each "
+            f"Mask {file} has {found.pages} pages. Say --per-class pages if each "
             "is a class, or --pages samples if each is the mask of another image."
         )
     if rule.kind == "alpha":
@@ -264,8 +264,9 @@ def layers_of(file: MaskFile, per_class: PerClass) -> list[tuple[str, np.ndarray
     if isinstance(file, Layers):
         return [(name, _gray(stored(one))) for name, one in file.files]
     found = stored(file)
-    if per_class == "pages":
-        planes = [] if found.pages is None else list(found.pages)
+    if per_class == "pages" and not isinstance(file, Page):
+        count = found.pages * (found.pages > 1)
+        planes = [stored(Page(file, i)).pixels for i in range(count)]
     else:
         pixels = found.pixels
         planes = [pixels[..., i] for i in range(pixels.shape[-1])] * (pixels.ndim == 3)

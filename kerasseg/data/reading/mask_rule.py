@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_labels import Rule, label_of
 from kerasseg.data.reading.mask_layers import Layers, MaskFile, Page
 from kerasseg.data.reading.mask_map import MaskMap, read_map
+from kerasseg.data.reading.mask_nodata import nodata_of, without
 from kerasseg.data.reading.mask_survey import (
     Look,
     Seen,
@@ -137,8 +137,8 @@ def _rule(
             "whole numbers. Say --threshold 0.5 if these are probabilities, else "
             "export the masks again, resized by nearest neighbour."
         )
-    nodata = _nodata(looks, flags, mapping)
-    looks = [_without(k, nodata) for k in looks]
+    nodata = nodata_of(looks, flags, mapping)
+    looks = [without(k, nodata) for k in looks]
     if flags.bits:
         return bits_rule(looks, flags, legend, nodata)
     if by_colour(looks, flags, legend, mapping):
@@ -151,40 +151,6 @@ def _alpha(looks: Sequence[Look]) -> tuple[str, ...]:
     if len({value for one in looks for value in one.alpha}) < 2:
         return ()
     return ("Their alpha channel is left out (--alpha reads it).",)
-
-
-def _nodata(
-    looks: list[Look], flags: MaskFlags, mapping: MaskMap | None
-) -> tuple[float, ...]:
-    """Values that files call nodata and that are ignored.
-
-    Raises UserError for a value that is a class id as well.
-    """
-    found = {k.nodata: k for k in looks if k.nodata is not None}
-    out = []
-    for value, one in found.items():
-        class_id = 0 <= value < IGNORE and any(value in k.counts for k in looks)
-        said = value in flags.ignore or flags.read_as == "ids" or mapping is not None
-        if math.isnan(value):
-            continue
-        if class_id and not said:
-            raise UserError(
-                f"Mask {one.file} calls {value:g} nodata, and {value:g} may be a class "
-                f"as well. Say --ignore {value:g} to ignore it, or --read-as ids to "
-                "keep it as a class."
-            )
-        if not class_id:
-            out.append(value)
-    return tuple(sorted(out))
-
-
-def _without(one: Look, nodata: tuple[float, ...]) -> Look:
-    """The look without its nodata pixels, which count as missing."""
-    if one.nodata is None or one.nodata not in nodata or one.form != "numbers":
-        return one
-    counts = {v: n for v, n in one.counts.items() if v != one.nodata}
-    lost = sum(one.counts.values()) - sum(counts.values())
-    return replace(one, counts=counts, missing=one.missing + lost)
 
 
 def _ids(

@@ -76,8 +76,7 @@ def look(file: File | Page) -> Look:
     """
     found = stored(file)
     alpha = {} if found.alpha is None else counted(found.alpha)
-    pages = 1 if found.pages is None else len(found.pages)
-    facts: dict[str, Any] = {"alpha": alpha, "lossy": found.lossy, "pages": pages}
+    facts: dict[str, Any] = {"alpha": alpha, "lossy": found.lossy, "pages": found.pages}
     pixels = found.pixels
     if pixels.ndim == 3:
         if pixels.shape[-1] != 3 or pixels.dtype != np.uint8:
