@@ -62,9 +62,12 @@ def adjust(run: Path, records: str = "") -> Path:
     convolution with a bias.
     """
     start_tensorflow()
+    from kerasseg.data.records import describe
+
     network, settings = runs.load(run), runs.settings_for(run, records)
     data, names = settings.data, runs.taxonomy(run).names
     last = _last_convolution(network)
+    runs.require_kind(run, data.records, describe(data.records).image_format)
 
     halves = _halves(network, data.records, data.val)
     plain = np.zeros(len(names), np.float32)

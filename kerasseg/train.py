@@ -17,34 +17,14 @@ from typing import TYPE_CHECKING
 
 from kerasseg import config, runs
 from kerasseg.console import command
-from kerasseg.fit import default_records, from_settings, trainable
+from kerasseg.fit import from_settings, input_range, training_data
 from kerasseg.fit.devices import Devices, is_first_process
-from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import Taxonomy
+from kerasseg.fit.training_data import TrainingData
 
 if TYPE_CHECKING:
     import keras
 
-    from kerasseg.data.format.description import SplitDescription
     from kerasseg.fit.trainer import Trainer
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """The records of a training, and what follows from them."""
-
-    records: str | Path
-    taxonomy: Taxonomy
-    split: SplitDescription
-    """The training split."""
-    size: tuple[int, int]
-    """Height and width of the images as the network gets them, pixels."""
-    crop: tuple[int, int]
-    """Height and width of a training crop, pixels."""
-    steps: int
-    """Steps of an epoch."""
-    image_format: ImageFormat
-    """Bands, type and statistics of the images."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +64,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     began = time.monotonic()
     used = from_settings.devices_of(settings)
     run = used.broadcast_path(run)
-    data = _data(settings, run, used)
+    data = training_data.read(settings, run, used)
     networks = _networks(settings, data, used)
     done = _resume(run, networks.trainer, used)
     if used.writes:
@@ -100,34 +80,6 @@ def train(settings: config.Config, run: Path | None) -> None:
             f"Done in {_clock(began)}. See {run / 'report.html'}\n"
             f"Next: python -m kerasseg.predict PICTURES --run {run}"
         )
-
-
-def _data(settings: config.Config, run: Path, used: Devices) -> TrainingData:
-    """The records, drawn now where there are none; the run gets their classes."""
-    from kerasseg import augment
-    from kerasseg.data import pipeline
-    from kerasseg.data import records as shards
-
-    data = settings.data
-    records = data.records or run / "records"
-    if used.writes and not data.records:
-        default_records.write(run / "records", settings.seed)
-    used.wait("records")
-    described = shards.describe(records)
-    for split in (data.train, data.val):
-        shards.shard_paths(records, split)
-    images = described.image_format
-    warnings = trainable.check(described, data.train, data.val)
-    _, left_out = augment.applicable(settings.augment, images)
-    if used.writes:
-        runs.describe(run, described.taxonomy, images)
-        for line in [*warnings, *([left_out] if left_out else [])]:
-            print(line)
-    known = described.split(data.train)
-    size = pipeline.size_of(described, data.train, data.size)
-    crop = from_settings.crop_of(data, size)
-    steps = from_settings.steps_of(data, known)
-    return TrainingData(records, described.taxonomy, known, size, crop, steps, images)
 
 
 def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Networks:
@@ -184,7 +136,7 @@ def _summary(
         f"{height}x{width}, crops {crop[0]}x{crop[1]}; "
         f"{epochs} epochs of {data.steps} steps\n"
         f"Images of {data.image_format}: "
-        f"{from_settings.normalisation_in_words(data.image_format, settings.data)}"
+        f"{input_range.normalisation_in_words(data.image_format, settings.data)}"
     )
     if done:
         text += f"\nGoing on after step {done} of {data.steps * epochs}"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kerasseg import UserError, config
 from kerasseg.config import normalisation
-from kerasseg.fit.from_settings import input_range_of, normalisation_in_words
+from kerasseg.fit.input_range import input_range_of, normalisation_in_words
 from kerasseg.image_format import GRAY, RGB, BandStatistics, ImageFormat, InputRange
 
 TWO = ImageFormat.of(("vv", "vh"), "float32").with_statistics(

@@ -1,0 +1,65 @@
+"""The records of a training: found or drawn, checked, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasseg import config, runs
+from kerasseg.fit import default_records, from_settings, trainable
+from kerasseg.fit.devices import Devices
+from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from kerasseg.data.format.description import SplitDescription
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The records of a training, and what follows from them."""
+
+    records: str | Path
+    taxonomy: Taxonomy
+    split: SplitDescription
+    """The training split."""
+    size: tuple[int, int]
+    """Height and width of the images as the network gets them, pixels."""
+    crop: tuple[int, int]
+    """Height and width of a training crop, pixels."""
+    steps: int
+    """Steps of an epoch."""
+    image_format: ImageFormat
+    """Bands, type and statistics of the images."""
+
+
+def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
+    """The records, drawn now where there are none; the run gets their classes."""
+    from kerasseg import augment
+    from kerasseg.data import pipeline
+    from kerasseg.data import records as shards
+
+    data = settings.data
+    records = data.records or run / "records"
+    if used.writes and not data.records:
+        default_records.write(run / "records", settings.seed)
+    used.wait("records")
+    described = shards.describe(records)
+    for split in (data.train, data.val):
+        shards.shard_paths(records, split)
+    images = described.image_format
+    warnings = trainable.check(described, data.train, data.val)
+    counted = described.statistics_of
+    if images.statistics and counted != data.train:
+        warnings.append(f"Statistics of the bands are those of the split '{counted}'.")
+    _, left_out = augment.applicable(settings.augment, images)
+    if used.writes:
+        runs.describe(run, described.taxonomy, images)
+        for line in [*warnings, *([left_out] if left_out else [])]:
+            print(line)
+    known = described.split(data.train)
+    size = pipeline.size_of(described, data.train, data.size)
+    crop = from_settings.crop_of(data, size)
+    steps = from_settings.steps_of(data, known)
+    return TrainingData(records, described.taxonomy, known, size, crop, steps, images)
