@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.image import DEFAULT, check_pages, header
 from kerasseg.data.reading.number_types import both, valid_pixels
-from kerasseg.data.reading.picture import Picture, ReadOptions, Source
+from kerasseg.data.reading.picture import Header, Picture, ReadOptions, Source
 from kerasseg.image_format import GRAY, GRAY_BANDS, RGB, RGB_BANDS, ImageFormat
 
 
@@ -51,9 +52,13 @@ def valid_of(picture: Picture, image_format: ImageFormat) -> np.ndarray | None:
 
 
 def format_of(
-    files: Iterable[Source], options: ReadOptions = DEFAULT
+    files: Iterable[Source],
+    options: ReadOptions = DEFAULT,
+    header: Callable[[Any, ReadOptions], Header] = header,
 ) -> tuple[ImageFormat, tuple[str, ...]]:
     """The format of a set of files from a look at all headers, and what to tell.
+
+    header: what gives a file's header.
 
     Pictures of 8 bits that are all gray are `GRAY`; RGB, or RGB and gray mixed, `RGB`.
 

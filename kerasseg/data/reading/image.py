@@ -40,6 +40,8 @@ __all__ = [
     "ReadOptions",
     "Source",
     "check_pages",
+    "chosen_names",
+    "finished",
     "header",
     "opened_image",
     "pages_of",
@@ -60,13 +62,13 @@ def read(file: Source, options: ReadOptions = DEFAULT) -> Picture:
     whole = file_of(file)
     head = header_of(whole)
     if isinstance(file, Page):
-        return _finished(stored_of(whole, file.number, head), file, options)
+        return finished(stored_of(whole, file.number, head), file, options)
     if head.pages == 1:
-        return _finished(stored_of(whole, 0, head), file, options)
+        return finished(stored_of(whole, 0, head), file, options)
     check_pages(head, file, options)
     each = replace(options, bands=())
     pages = [
-        _finished(stored_of(whole, number, head), file, each)
+        finished(stored_of(whole, number, head), file, each)
         for number in range(head.pages)
     ]
     first, valid = pages[0], None
@@ -100,7 +102,7 @@ def header(file: Source, options: ReadOptions = DEFAULT) -> Header:
         bands = _bands_of_pages(found.bands, found.pages)
         found = replace(found, bands=bands, pages=1)
     if options.bands:
-        found = replace(found, bands=_choice(found.bands, file, options))
+        found = replace(found, bands=chosen_names(found.bands, file, options))
     return found
 
 
@@ -157,7 +159,7 @@ def size_of(file: Source, upright: bool = True) -> tuple[int, int]:
     return (found.width, found.height) if turned else (found.height, found.width)
 
 
-def _finished(stored: Stored, file: Source, options: ReadOptions) -> Picture:
+def finished(stored: Stored, file: Source, options: ReadOptions) -> Picture:
     """The picture of what a format's reader gave: types, alpha, validity, turning."""
     valid = both(stored.valid, valid_pixels(stored.pixels, None))
     pixels, notes = in_kept_type(stored.pixels, valid, file)
@@ -198,14 +200,18 @@ def _chosen(picture: Picture, file: Source, options: ReadOptions) -> Picture:
     """The picture with the bands that `options` names."""
     if not options.bands:
         return picture
-    bands = _choice(picture.bands, file, options)
+    bands = chosen_names(picture.bands, file, options)
     pixels = np.ascontiguousarray(picture.pixels[..., list(options.bands)])
     return replace(picture, pixels=pixels, bands=bands, encoded=b"")
 
 
-def _choice(
+def chosen_names(
     bands: tuple[str, ...], file: Source, options: ReadOptions
 ) -> tuple[str, ...]:
+    """The names of the bands that `options` keeps.
+
+    Raises UserError for numbers of bands that are not there.
+    """
     if not all(0 <= band < len(bands) for band in options.bands):
         asked = ", ".join(str(band + 1) for band in options.bands)
         raise UserError(
