@@ -8,6 +8,14 @@ An adapter is a module `kerasseg.data.datasets.NAME` with one function
 for a wrong source at once; images are read later, one by one. Its signature and its
 docstring, with an "Args:" part, are the command line of `python -m kerasseg.prepare
 NAME`. A new adapter is a new module and a line in `DATASETS`.
+
+Every source is asked for its division and its choice of classes as well, and gets them
+from `kerasseg.data.preparing`: an adapter gives its own splits, by any usual names, and
+`id` and `sequence` of its samples where it knows them. Two options have one meaning for
+all and are given by the command: `val_share` for an adapter that divides by something
+of its own (a car, a stack), and `on_error` ("skip": what cannot be used stays among the
+entries, and reading it raises the reason). What an adapter understood or left out goes
+to `Samples.source`: each text "line" in it is printed before anything is written.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def load(
     found = find(src, pairs, SUFFIXES, several(masks))
     splits = _entries(found, pairs, skip)
     if images.pages == "samples":
-        splits = {split: paged(entries) for split, entries in splits.items()}
+        splits = {split: paged(pairs, skip) for split, pairs in splits.items()}
     everything = [entry for entries in splits.values() for entry in entries]
     image_format, said = _format(everything, images, skip)
     with_mask = [entry for entry in everything if entry.masks]

@@ -72,14 +72,19 @@ def _class_of(pair: FilePair, mask: Path, per_class: PerClass) -> str:
     return stem[len(image) :].strip(" _.-")
 
 
-def paged(pairs: Iterable[FilePair]) -> list[FilePair]:
+def paged(pairs: Iterable[FilePair], skip: bool) -> list[FilePair]:
     """A pair for each page of the images: x-00, x-01, ... of the group x.
 
-    Raises UserError for a file that cannot be read.
+    Raises UserError for a file that cannot be read; with `skip` it stays one pair.
     """
     found = []
     for pair in pairs:
-        count = len(pages_of(pair.image))
+        try:
+            count = len(pages_of(pair.image))
+        except (UserError, OSError):
+            if not skip:
+                raise
+            count = 1
         digits = max(2, len(str(count - 1)))
         found += [
             pair._replace(id=f"{pair.id}-{page:0{digits}}", group=pair.id, page=page)

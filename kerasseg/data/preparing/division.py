@@ -158,7 +158,8 @@ def fold(
     """
     if len(lengths) < folds:
         raise UserError(
-            f"{name} has {len(lengths)} {kind}, too few for --folds {folds}."
+            f"{name} has {len(lengths)} {kind}, too few for --folds {folds}. Ask for "
+            "fewer, or say --split-by name to divide by image."
         )
     parts: list[set[str]] = [set() for _ in range(folds)]
     sizes = [0] * folds

@@ -75,23 +75,26 @@ def look_through(src: Path, endings: Collection[str], images: str, masks: str) -
     "images", "data/masks" or "." (no folder); "" for the usual names. Names that hold a
     split's (train_labels) stand for those of all splits.
 
-    Raises UserError for a folder that names two splits.
+    Raises UserError for a folder that names two splits, and a name that is no text.
     """
-    tree, seen = Tree(), set()
+    tree = Tree()
     given: dict[Role, list[str]] = {
         "images": _parts(images),
         "masks": _parts(masks),
     }
     for place, folders, files in os.walk(src, followlinks=True):
         here = Path(place)
-        real = os.path.realpath(place)
         folders[:] = sorted(f for f in folders if not is_junk(Path(f)))
-        if real in seen:
+        if here != src and _is_loop(here):
             folders.clear()
             continue
-        seen.add(real)
         kept = [name for name in sorted(files) if not is_junk(Path(name))]
         pictures = [n for n in kept if ending_of(n) in endings]
+        for name in pictures:
+            if not name.isprintable() and any(0xDC80 <= ord(c) <= 0xDCFF for c in name):
+                raise UserError(
+                    f"The name of a file in {here} is not UTF-8: {name!a}. Rename it."
+                )
         other = Counter(ending_of(n) for n in kept if ending_of(n) not in endings)
         if other:
             tree.others[here] = other
@@ -105,6 +108,13 @@ def look_through(src: Path, endings: Collection[str], images: str, masks: str) -
             ]
     tree.pictures = _without_common_parents(tree.pictures)
     return tree
+
+
+def _is_loop(folder: Path) -> bool:
+    """Whether a link leads back to a folder that it lies in."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(
+        folder.resolve()
+    )
 
 
 def ending_of(name: str) -> str:

@@ -89,6 +89,10 @@ def _into_splits(
         by_id = listed(lists, [(ids[p.path], p.path) for p, _ in samples])
         splits = {path: by_id.get(name, "") for path, name in ids.items()}
         left = [path for path, split in splits.items() if not split]
+        if left and "train" not in lists:
+            found.notes.append(f"In no list, so train: {len(left)} images.")
+            splits |= dict.fromkeys(left, "train")
+            left = []
         samples = [(p, masks) for p, masks in samples if splits[p.path]]
         if left or found.masks_alone:
             found.notes.append(

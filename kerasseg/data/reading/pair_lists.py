@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from kerasseg import UserError
 from kerasseg.data.reading.folders import stem_of
-from kerasseg.data.reading.names import nearest
+from kerasseg.data.reading.names import folded, nearest
 from kerasseg.data.reading.splits import lines_of, split_of
 
 Line = tuple[str, Path, Path | None, str]
@@ -73,6 +73,9 @@ def _existing(src: Path, folder: Path, name: str, where: str) -> Path:
                 return base / text
     beside = (src / name.lstrip("/")).parent
     others = [f.name for f in beside.iterdir()] if beside.is_dir() else []
+    same = [other for other in others if folded(other) == folded(Path(name).name)]
+    if len(same) == 1:
+        return beside / same[0]
     close = nearest(Path(name).name, others)
     hint = f" The nearest name is {close}." if close else ""
     raise UserError(f"{where}: {name} does not exist in {src}, nor in {folder}.{hint}")
