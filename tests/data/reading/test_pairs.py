@@ -1,5 +1,6 @@
 """Images, their masks and splits by the names of files and folders, and by lists."""
 
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -284,6 +285,12 @@ def test_what_no_list_names_is_left_out_and_said(tmp_path):
     assert "In no list, left out: 2 images and 0 masks without one." in result.notes
 
 
+def test_without_a_list_of_train_the_rest_is_train(tmp_path):
+    result = found(tmp_path, *TWO, texts={"val.txt": "1\n"})
+    assert ids(result) == {"train": ["0", "2"], "val": ["1"]}
+    assert "In no list, so train: 2 images." in result.notes
+
+
 def test_folders_go_before_lists(tmp_path):
     names = "train/images/{}.jpg", "train/masks/{}.png"
     result = found(tmp_path, *names, texts={"train.txt": "0\n"})
@@ -391,6 +398,19 @@ def test_wrong_lists(tmp_path, message):
         flags["pairs"] = (f"{options.get('split', '')}p", *options.get("more", ""))
     with pytest.raises(UserError, match=message):
         found(tmp_path, *TWO, texts=texts, **flags)
+
+
+def test_odd_folders(tmp_path):
+    make(tmp_path, expand(*TWO))
+    (tmp_path / "images/back").symlink_to(tmp_path)
+    assert counts(find_pairs(tmp_path, PairFlags(), ENDINGS)) == {"train": 3}
+    (tmp_path / "val/images").mkdir(parents=True)
+    with pytest.raises(UserError, match="There is no image in .*val"):
+        find_pairs(tmp_path, PairFlags(), ENDINGS)
+    name = os.fsdecode(b"M\xfcller.jpg")
+    (tmp_path / "images" / name).write_bytes(b"x")
+    with pytest.raises(UserError, match="is not UTF-8: .*ller.jpg"):
+        find_pairs(tmp_path, PairFlags(), ENDINGS)
 
 
 # ---- Train and val -------------------------------------------------------------------
