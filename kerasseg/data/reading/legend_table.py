@@ -27,6 +27,10 @@ HEADINGS = {
     "b": ["b", "blue"],
 }
 """What columns are called, without blanks, dashes and underscores."""
+NAMED_COLOUR = re.compile(
+    r"[^,;\t]*[^,;\t\d\s]\s*[:=]\s*[(\[]?\d+[,\s]+\d+[,\s]+\d+[)\]]?"
+)
+"""A line "name: R, G, B"."""
 Row = tuple[int, list[str]]
 """Number of a line, from 1, and its cells."""
 
@@ -38,10 +42,14 @@ def entries(lines: Sequence[tuple[int, str]], file: object) -> list[Entry]:
 
     Raises UserError where columns can be read in two ways, or lines differ in kind.
     """
+    if all(NAMED_COLOUR.fullmatch(line) for _, line in lines):
+        return _of_words(lines, file)
+    if re.fullmatch(r"sep=.", lines[0][1]):  # Excel says its delimiter so
+        lines = lines[1:]
     for delimiter in "\t;,":
         rows = _cells(lines, delimiter)
         if rows:
-            return _of_columns(rows, file)
+            return _numbered(_of_columns(rows, file))
     return _of_words(_without_heading(lines), file)
 
 
@@ -74,6 +82,18 @@ def _cells(lines: Sequence[tuple[int, str]], delimiter: str) -> list[Row]:
     if sum(len(cells) > 1 for _, cells in rows) < len(rows):
         return []
     return rows
+
+
+def _numbered(found: list[Entry]) -> list[Entry]:
+    """The entries, with the ids that their names begin with: "0: road"."""
+    parts = [re.fullmatch(r"(\d+)\s*[:=.)]\s*(\S.*)", e.name) for e in found]
+    if not all(parts) or any(e.id is not None for e in found):
+        return found
+    return [
+        Entry(part[2], e.line, int(part[1]), e.colour)
+        for e, part in zip(found, parts, strict=True)
+        if part
+    ]
 
 
 def _plain(cell: str) -> str:

@@ -67,6 +67,23 @@ FORMS = {  # file name: content, names, ids, colours
         (7, 26),
         1,
     ),
+    "named.txt": ("sky: 255, 0, 0\ncar: 0, 0, 255\n", ("sky", "car"), (), 1),
+    "colon_rgb.csv": (
+        "3: car, 0, 0, 255\n1: sky, 255, 0, 0\n",
+        ("sky", "car"),
+        (1, 3),
+        1,
+    ),
+    "excel.csv": ("sep=;\nid;name\n0;sky\n5;car\n", ("sky", "car"), (0, 5), ()),
+    "no_hash.csv": ("name,hex\nsky,ff0000\ncar,0000ff\n", ("sky", "car"), (), 1),
+    "objectInfo150.txt": (
+        "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t0.15\t11664\t1172\t1\tsky\n"
+        "2\t0.1\t6046\t612\t0\tcar, auto\n",
+        ("sky", "car, auto"),
+        (1, 2),
+        (),
+    ),
+    "windows.csv": ("id,name\r\n0,sky\r\n1,car\r\n", ("sky", "car"), (), ()),
     "id2label.json": ('{"1": "car", "0": "sky"}', ("sky", "car"), (), ()),
     "config.json": (
         '{"model_type": "segformer", "id2label": {"0": "sky", "1": "car"},'
