@@ -13,7 +13,13 @@ from other_formats import FORMATS, SIZE
 from kerasseg import UserError
 from kerasseg.data.format.encode import is_picture_file
 from kerasseg.export import formats, gate, latency
-from kerasseg.export.litert import conversion, flatbuffer, range_layers, snippets
+from kerasseg.export.litert import (
+    conversion,
+    flatbuffer,
+    layer_errors,
+    range_layers,
+    snippets,
+)
 from kerasseg.export.saved_model import signatures
 from kerasseg.image_format import RGB, ImageFormat, InputRange
 from kerasseg.inference import litert
@@ -158,6 +164,28 @@ def test_int8_tells_levels_apart_that_256_over_all_would_not(
     if one.type != "uint8":
         monkeypatch.setattr(conversion, "range_layers", lambda *_: [])
         assert row()[1]["miou"] < 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["four of 8 bits", "four of 16 bits"])
+def test_layer_errors_do_not_blame_layers_that_stay_float(name):
+    one = FORMATS[name]
+    network, images = other_formats.network(one), other_formats.images(one)
+    kept = range_layers.range_layers(network, one)
+    with conversion.converter(network, "int8", images, one) as converter:
+        rows = layer_errors.report(network, converter, images, kept)
+    assert len(rows) >= 5
+    assert all(np.isfinite(row["error"]) for row in rows)
+    assert not {part for row in rows for part in row["layer"].split(", ")} & set(kept)
+
+
+@pytest.mark.slow
+def test_the_crf_takes_any_bands():
+    one = FORMATS["four of 16 bits"]
+    large = other_formats.images(one, 1, LARGER)[0]
+    large[10:14, 20:30] = one.nodata
+    ids = segmenter(other_formats.network(one), crf=True, image_format=one)(large)
+    assert (ids.shape, ids.dtype) == (LARGER, np.uint8)
 
 
 @pytest.mark.slow
