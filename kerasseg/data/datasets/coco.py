@@ -20,6 +20,7 @@ from kerasseg.data.reading.coco_files import annotation_files, image_places
 from kerasseg.data.reading.coco_json import CocoFile, read_coco
 from kerasseg.data.reading.coco_masks import mask_of
 from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.json_errors import UNLIKE, read_as
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.polygons import (
@@ -194,6 +195,11 @@ def _crowd_rule(crowd: str, counts: Counter[str]) -> tuple[str, str]:
 
 def _drawings(file: Path, src: Path, found: CocoFile) -> list[Drawing]:
     """The images of a file, with their annotations."""
+    with read_as("COCO's JSON", file):
+        return _listed(file, src, found)
+
+
+def _listed(file: Path, src: Path, found: CocoFile) -> list[Drawing]:
     folders, root, named = image_places(file, src)
     images = NamedImages(folders, root, named)
     paths, missing = [], []
@@ -243,7 +249,7 @@ def _mask(annotation: dict, drawing: Drawing, size: tuple[int, int]) -> np.ndarr
             left, top, width, height = map(float, annotation["bbox"])
             return box(left, top, width, height, size)
         return mask_of(annotation["segmentation"], size)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except UNLIKE as error:
         raise UserError(
             f"{drawing.source}: annotation {annotation.get('id')} of "
             f"{drawing.image.name} cannot be decoded ({error}). Correct or remove it."

@@ -7,7 +7,7 @@ Cityscapes, Mapillary Vistas and ADE20K to this format.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.coco_files import annotation_files, image_places
 from kerasseg.data.reading.image import opened_image, read_image
+from kerasseg.data.reading.json_errors import read_as
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -27,6 +28,7 @@ LAYOUTS = (
     ("*/*/*/*panoptic*.json",),
     ("*.json", "*/*.json"),
 )
+KIND = "COCO's panoptic JSON"
 VOID = 0
 """The segment id of pixels that nobody labelled."""
 
@@ -74,7 +76,8 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
                 f"{file} has other categories than {files[first]}. Export both with "
                 "the same categories, or move one of them away."
             )
-    ids = {number: i for i, number in enumerate(sorted(categories))}
+    with read_as(KIND, files[first]):
+        ids = {number: i for i, number in enumerate(sorted(categories))}
     things = {ids[n] for n, category in categories.items() if category["thing"]}
     read = partial(_read, ids=ids, things=frozenset(things))
     names = [categories[n]["name"] for n in ids]
@@ -97,37 +100,39 @@ def _id(entry: Entry) -> str:
 
 
 def _document(file: Path) -> dict[str, Any]:
-    try:
+    with read_as(KIND, file):
         document = json.loads(file.read_text(encoding="utf-8-sig"))
         for key in "images", "annotations", "categories":
             if not isinstance(document[key], list) or not document[key]:
-                raise UserError(f"its list of {key} is empty")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{file} cannot be read as COCO's panoptic JSON ({type(error).__name__}: "
-            f"{error}). Copy it again."
-        ) from error
+                raise ValueError(f"its list of {key} is empty")
     return document
 
 
 def _categories(document: dict[str, Any], file: Path) -> dict[int, dict[str, Any]]:
     """Name, colour (() for none) and kind of each category."""
-    try:
+    with read_as(KIND, file):
         return {
             category["id"]: {
                 "name": str(category["name"]),
-                "colour": tuple(category.get("color") or ()),
+                "colour": _colour(category.get("color")),
                 "thing": bool(category.get("isthing", 1)),
             }
             for category in document["categories"]
         }
-    except (KeyError, TypeError) as error:
-        raise UserError(
-            f"{file}: a category has no id or name ({error}). Copy it again."
-        ) from error
+
+
+def _colour(values: Any) -> tuple[int, ...]:
+    colour = tuple(map(int, values or ()))
+    return colour if len(colour) == 3 and 0 <= min(colour) <= max(colour) < 256 else ()
 
 
 def _entries(file: Path, src: Path, document: dict[str, Any]) -> list[Entry]:
+    with read_as(KIND, file):
+        return _listed(file, src, document)
+
+
+def _listed(file: Path, src: Path, document: dict[str, Any]) -> list[Entry]:
+    """The entries of the document of a file."""
     folders, root, split = image_places(file, src)
     images = NamedImages(folders, root, split)
     masks = NamedImages(
@@ -137,7 +142,7 @@ def _entries(file: Path, src: Path, document: dict[str, Any]) -> list[Entry]:
     )
     listed = {image["id"]: image for image in document["images"]}
     known = {category["id"] for category in document["categories"]}
-    found = []
+    found: list[Entry] = []
     for annotation in document["annotations"]:
         image = listed.get(annotation.get("image_id"))
         if image is None:
@@ -154,19 +159,18 @@ def _entries(file: Path, src: Path, document: dict[str, Any]) -> list[Entry]:
             )
         size = int(image.get("height") or 0), int(image.get("width") or 0)
         found.append(
-            (
+            Entry(
+                "",
                 _existing(images, _image_name(image, annotation), folders[0], file),
                 _existing(masks, annotation["file_name"], masks.folders[0], file),
+                file,
                 size,
-                tuple((s["id"], s["category_id"]) for s in segments),
-                tuple(s["id"] for s in segments if s.get("iscrowd")),
+                tuple((int(s["id"]), s["category_id"]) for s in segments),
+                tuple(int(s["id"]) for s in segments if s.get("iscrowd")),
             )
         )
-    names = sample_ids([image for image, *_ in found])
-    return [
-        Entry(name, image, png, file, *rest)
-        for name, (image, png, *rest) in zip(names, found, strict=True)
-    ]
+    names = sample_ids([entry.image for entry in found])
+    return [replace(e, id=name) for e, name in zip(found, names, strict=True)]
 
 
 def _image_name(image: dict[str, Any], annotation: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.json_errors import UNLIKE, read_as
 from kerasseg.data.reading.label_studio_brush import brush_mask
 from kerasseg.data.reading.label_studio_tasks import (
     HASHED,
@@ -71,7 +72,8 @@ def load(
         UserError: files that are missing or are not laid out like this.
     """
     src = Path(src)
-    file, tasks, left_out = read_tasks(src, image, annotator)
+    with read_as("an export of Label Studio", src):
+        file, tasks, left_out = read_tasks(src, image, annotator)
     labels = sorted({region.label for task in tasks for region in task.regions})
     if not labels:
         raise UserError(f"{file} has no region with a label. Draw some first.")
@@ -85,7 +87,8 @@ def load(
     ]
     notes.append(note)
     folder = Path(images) if images else file.parent
-    drawings = {"train": _drawings(file, folder, tasks)}
+    with read_as("an export of Label Studio", file):
+        drawings = {"train": _drawings(file, folder, tasks)}
     masks = partial(_masks, ids=ids, boxes=rule)
     return taxonomy, samples_of(drawings, masks, small_on_top=False, notes=notes)
 
@@ -132,7 +135,7 @@ def _masks(
             class_id = IGNORE
         try:
             yield class_id, _mask(region["kind"], region["value"], size)
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (*UNLIKE, OSError) as error:
             raise UserError(
                 f"{drawing.source}: region {number} ({region['label']}) of "
                 f"{drawing.image.name} cannot be drawn ({error}). Draw it again."

@@ -16,6 +16,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.json_errors import UNLIKE
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.polygons import (
     Boxes,
@@ -217,7 +218,7 @@ def _masks(
             class_id = IGNORE
         try:
             yield class_id, _mask(shape, size)
-        except (ValueError, KeyError, TypeError) as error:
+        except UNLIKE as error:
             raise UserError(
                 f"{where} cannot be drawn ({type(error).__name__}: {error}). Draw it "
                 "again."

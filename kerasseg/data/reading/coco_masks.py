@@ -65,6 +65,8 @@ def _polygons(polygons: list) -> list[list[float]]:
         if not (np.abs(corners) < FARTHEST).all():
             raise UserError("a polygon has NaN in it, or leaves the image too far")
         checked.append(corners.tolist())
+    if not checked:
+        raise UserError("its segmentation has no polygon")
     return checked
 
 

@@ -106,10 +106,16 @@ def _of_json(document: Any) -> Iterator[ViaImage]:
             str(image["filename"]),
             int(image.get("size") or -1),
             tuple(
-                (r["shape_attributes"], r.get("region_attributes") or {})
+                _region(r["shape_attributes"], r.get("region_attributes") or {})
                 for r in regions
             ),
         )
+
+
+def _region(shape: Any, attributes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not isinstance(shape.get("name"), str) or not isinstance(attributes, dict):
+        raise UserError("has a region without the name of its shape")
+    return shape, attributes
 
 
 def _of_csv(file: Path) -> Iterator[ViaImage]:
@@ -124,7 +130,8 @@ def _of_csv(file: Path) -> Iterator[ViaImage]:
             shape = json.loads(row["region_shape_attributes"] or "{}")
             drawn = regions.setdefault(name, [])
             if shape:
-                drawn.append((shape, json.loads(row["region_attributes"] or "{}")))
+                attributes = json.loads(row["region_attributes"] or "{}")
+                drawn.append(_region(shape, attributes))
     if not regions:
         raise UserError(NOT_VIA)
     for name, drawn in regions.items():
