@@ -31,8 +31,8 @@ class Data:
     """What the network's first layers do with the numbers of each band. percentile:
     clip to the percentiles 0.5 and 99.5 of the training split, then scale by mean and
     deviation; zscore: only scale; range LOW HIGH: clip, and see LOW..HIGH as 0..255 of
-    a picture; none: the numbers as they are. auto: none for RGB and gray of 8 bits,
-    percentile for all others."""
+    a picture; none: the numbers as they are. auto: none for RGB of 8 bits, percentile
+    for all others."""
     batch: int = 4
     """Samples in a training step."""
     shuffle: int = 512

@@ -25,7 +25,7 @@ def input_range_of(
     name, low, high = config.normalisation(normalise)
     bands = image_format.channels
     if name == "auto":
-        name = "none" if image_format.is_picture else "percentile"
+        name = "none" if image_format.is_rgb8 else "percentile"
     if name == "none":
         return None
     if name == "range":
