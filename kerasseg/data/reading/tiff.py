@@ -17,13 +17,15 @@ from kerasseg.data.reading import tiff_bands
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.number_types import both, kept_type, valid_pixels
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.picture import Header, Stored, damaged
+from kerasseg.data.reading.picture import Header, Stored
 from kerasseg.data.reading.picture_formats import check_size
 from kerasseg.files import exif
 
 REDUCED, MASK = 1, 4
 """Bits of NewSubfileType: a smaller copy of another page; the mask of another page."""
 DNG_VERSION = 50706
+SCANNERS = ("svs", "ndpi", "scn", "bif", "philips", "qpi", "avs")
+"""Kinds of whole slides that tifffile tells apart."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,18 @@ def stored(file: Path | EmbeddedFile, number: int) -> Stored:
             place=first.place,
             turn=first.turn,
         )
+
+
+def is_placed(file: Path) -> bool:
+    """Whether a TIFF says where on Earth it lies, itself or by a world file beside it.
+
+    Raises UserError for a file that is no TIFF, or is damaged.
+    """
+    with _opened(file) as tiff:
+        page = tiff.pages[0]
+        if page.is_geotiff and (page.geotiff_tags or tiff_bands.place_of(page)):
+            return True
+    return any(file.with_suffix(end).is_file() for end in (".tfw", ".tifw", ".wld"))
 
 
 def _page(page: Any, images: _Images, file: object) -> Stored:
@@ -144,8 +158,7 @@ def _images(tiff: Any, file: object) -> _Images:
     masks = [
         p for p in pages if p.subfiletype & kinds == MASK and _size(p) == _size(first)
     ]
-    series = tiff.series[0]
-    if series.kind in ("svs", "ndpi", "scn", "bif", "philips", "qpi", "avs"):
+    if any(getattr(tiff, f"is_{scanner}") for scanner in SCANNERS):
         images = images[:1]  # the scan; the others are its smaller copies and labels
     others = [p for p in images if _kind(p) != _kind(images[0])]
     if others:
@@ -154,23 +167,15 @@ def _images(tiff: Any, file: object) -> _Images:
             f"{file} holds {len(images)} images that differ ({', '.join(sorted(sizes))}"
             " pixels or other types). Save the one that is meant as a file of its own."
         )
-    inside = [a for a, n in zip(series.axes, series.shape, strict=True) if n > 1]
-    further = "".join(a for a in inside if a not in "YXS")
-    frames = int(np.prod([n for a, n in _axes(series) if a not in "YXS"], dtype=int))
-    if frames > len(images):
+    if tiff_bands.frames_of(tiff) > len(images):
         raise UserError(
-            f"{file} holds {frames} images behind one tag, as ImageJ saves large "
-            "stacks. Save it again as an image sequence or OME-TIFF."
+            f"{file} holds {tiff_bands.frames_of(tiff)} images behind one tag, as "
+            "ImageJ saves large stacks. Save it again as an image sequence or OME-TIFF."
         )
-    named = tiff.is_ome or tiff.is_imagej or tiff.is_shaped
-    are_bands = len(images) > 1 and further == "C" and bool(named)
+    are_bands = len(images) > 1 and tiff_bands.channels_of(tiff) == len(images)
     names = tiff_bands.channel_names(tiff) if are_bands else ()
     mask = masks[0] if masks else None
     return _Images(images, mask, are_bands, names, tiff.filehandle.size)
-
-
-def _axes(series: Any) -> list[tuple[str, int]]:
-    return list(zip(series.axes, series.shape, strict=True))
 
 
 def _kind(page: Any) -> tuple:
@@ -189,10 +194,5 @@ def _opened(file: Path | EmbeddedFile) -> Iterator[Any]:
     tifffile = require("tifffile", file)
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # else on the terminal
     where = io.BytesIO(file.read_bytes()) if isinstance(file, EmbeddedFile) else file
-    try:
-        with tifffile.TiffFile(where) as tiff:
-            yield tiff
-    except (FileNotFoundError, UserError):
-        raise
-    except Exception as error:  # damaged tags make tifffile raise anything
-        raise damaged(file, error) from error
+    with tifffile.TiffFile(where) as tiff:
+        yield tiff

@@ -1,0 +1,96 @@
+"""The command line of `python -m kerasseg.predict`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """argparse, not tyro as in the other commands: devices need no package more."""
+    made = argparse.ArgumentParser(
+        prog="python -m kerasseg.predict",
+        description="Draw label maps and overlays of pictures, folders of pictures, "
+        "videos, or what a camera sees.",
+    )
+    add = made.add_argument
+    add(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="picture, map (GeoTIFF) or video file, folder of them, or a camera's "
+        "number",
+    )
+    add(
+        "--run",
+        default="",
+        help="run folder or .keras file; default: the road-scene network that comes "
+        "with kerasseg",
+    )
+    add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
+    add("--out", type=Path, default=Path("predictions"), help="folder to write to")
+    add("--alpha", type=_opacity, default=0.5, help="opacity of the colours, 0 to 1")
+    add(
+        "--tiles",
+        action="store_true",
+        help="cut pictures larger than the network into tiles, do not shrink them",
+    )
+    add(
+        "--pages",
+        choices=("ask", "samples", "bands"),
+        default="ask",
+        help="what the pages of a TIFF, GIF or DICOM file are: pictures of their own "
+        "(samples), or bands of one picture",
+    )
+    add(
+        "--bands",
+        default="",
+        metavar="R,G,B",
+        help="the bands that overlays show as red, green and blue, by name or number "
+        "from 1, or a single one as gray",
+    )
+    add(
+        "--overlap",
+        type=int,
+        default=0,
+        help="pixels that tiles share, even; default: a quarter of the network's side",
+    )
+    add("--flip", action="store_true", help="average with the mirror image")
+    add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
+    add(
+        "--threads",
+        type=_count,
+        default=0,
+        help="threads of --litert; 0: as many as there are cores, up to 4",
+    )
+    add("--frames", type=_count, default=0, help="frames of a video or camera; 0: all")
+    add(
+        "--vectors",
+        default="",
+        metavar="FILE",
+        help="polygons of each class of a map: OUT.gpkg, OUT.geojson or OUT.shp; gpkg, "
+        "geojson or shp alone writes one beside each class map",
+    )
+    add(
+        "--sieve",
+        type=_count,
+        default=16,
+        metavar="PIXELS",
+        help="areas of fewer pixels join their largest neighbour in --vectors; 0: none",
+    )
+    add("--show", action="store_true", help="show frames in a window too; q ends it")
+    return made
+
+
+def _opacity(word: str) -> float:
+    value = float(word)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, is {word}")
+    return value
+
+
+def _count(word: str) -> int:
+    value = int(word)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, is {word}")
+    return value

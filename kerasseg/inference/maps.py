@@ -1,0 +1,231 @@
+"""Class maps of GeoTIFFs of any size, as GeoTIFFs of the same place, tile by tile.
+
+Tiles are those of `kerasseg.tiles.predict(..., blend="valid")`: each is the network's
+size, half the overlap is thrown away at each side, and beyond the border the image is
+mirrored. So nothing needs to be summed, and the memory does not grow with the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from kerasseg import UserError
+from kerasseg.data.reading import raster
+from kerasseg.data.reading.fitted import fitted, valid_of
+from kerasseg.data.reading.image import header
+from kerasseg.data.reading.picture import ReadOptions
+from kerasseg.data.reading.raster import Raster, gdal
+from kerasseg.data.reading.tiff import is_placed
+from kerasseg.files import atomic
+from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""Image (h, w, C) of the network's size -> uint8 ids (h, w)."""
+LARGE = 1 << 26
+"""Pixels from which on a TIFF is predicted as a map, wherever it lies."""
+BLOCK = 512
+"""Side of the tiles that a class map is stored in, pixels."""
+QUICK_LOOK = 1024
+"""The longer side of the small picture of a map, at most, pixels."""
+MOST_CACHE_MB = 512
+
+
+@dataclass(frozen=True)
+class QuickLook:
+    """Every n-th pixel of a map, and its class ids."""
+
+    pixels: np.ndarray
+    label: np.ndarray
+
+
+@dataclass(frozen=True)
+class Network:
+    """What maps are predicted with.
+
+    segment: ids of an image of the network's own size, height and width; of images
+    that are smaller, too. overlap: pixels that tiles share; 0: `usual_overlap`.
+    """
+
+    segment: Segment
+    size: tuple[int, int]
+    taxonomy: Taxonomy
+    image_format: ImageFormat
+    overlap: int = 0
+
+
+def is_map(file: object) -> bool:
+    """Whether a file is predicted as a map: a TIFF that says where it lies, or that is
+    too large to be held whole; a virtual raster of GDAL.
+
+    Of files that cannot be read it is False.
+    """
+    if not isinstance(file, Path):
+        return False
+    suffix = file.suffix.lower()
+    if suffix in (".vrt", ".img"):
+        return True
+    if suffix not in (".tif", ".tiff"):
+        return False
+    try:
+        if is_placed(file):
+            return True
+        head = header(file)
+    except (UserError, OSError):
+        return False
+    return head.pages == 1 and head.height * head.width > LARGE
+
+
+def usual_overlap(size: tuple[int, int]) -> int:
+    """A quarter of a network's shorter side, but 32 where the side allows it: with less
+    seams are seen."""
+    side = min(size)
+    return max(2 * (side // 8), min(32, 2 * (side // 4)))
+
+
+def predict(
+    source: Path, target: Path, network: Network, options: ReadOptions
+) -> tuple[QuickLook, tuple[str, ...]]:
+    """Writes the class ids of a map as a GeoTIFF, and gives a small picture of both.
+
+    The file has the map's coordinate system, transform and size, one band of uint8 ids
+    in compressed tiles, 255 as nodata where the map has none, a table of colours and
+    the names of the classes as tags. A map that is not larger than the network is
+    predicted as pictures are; others at their own resolution, in tiles.
+
+    Also returns what of the file was left out.
+
+    Raises UserError for bands or a type that the network does not take, and where the
+    file cannot be read; MissingPackage without rasterio.
+    """
+    one = Raster.of(source, options)
+    tiled = one.height > network.size[0] or one.width > network.size[1]
+    size = network.size if tiled else (one.height, one.width)
+    overlap = (network.overlap or usual_overlap(size)) if tiled else 0
+    crop = overlap // 2
+    kept = size[0] - overlap, size[1] - overlap
+    step = max(1, -(-max(one.height, one.width) // QUICK_LOOK))
+    looks: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    notes: dict[str, None] = {}
+    with (
+        gdal(source, _cache_mb(one, size[0])) as rasterio,
+        atomic.replacing(target) as aside,
+        _created(rasterio, aside, one, network.taxonomy) as out,
+    ):
+        rows = _Rows(out, one)
+        for top in range(0, one.height, kept[0]):
+            strip = np.zeros((min(kept[0], one.height - top), one.width), np.uint8)
+            chosen = np.arange(-top % step, len(strip), step)
+            look = []
+            for left in range(0, one.width, kept[1]):
+                at = top - crop, left - crop, *size
+                pixels, valid, said = _mirrored(one, at, network.image_format)
+                notes.update(dict.fromkeys(said))
+                ids = network.segment(pixels)
+                if valid is not None:
+                    ids = np.where(valid, ids, np.uint8(IGNORE))
+                ids = ids[crop : size[0] - crop, crop : size[1] - crop]
+                pixels = pixels[crop : size[0] - crop, crop : size[1] - crop]
+                width = min(kept[1], one.width - left)
+                strip[:, left : left + width] = ids[: len(strip), :width]
+                columns = np.arange(-left % step, width, step)
+                look.append(pixels[np.ix_(chosen, columns)])
+            looks.append(np.concatenate(look, 1))
+            labels.append(strip[chosen, ::step])
+            rows.add(strip)
+    return QuickLook(np.concatenate(looks), np.concatenate(labels)), tuple(notes)
+
+
+def _mirrored(
+    one: Raster, window: raster.Window, image_format: ImageFormat
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """Pixels and validity of a window that may reach beyond the borders, where the map
+    is mirrored (edge pixels not repeated), and what was left out."""
+    rows = _reflected(window[0], window[2], one.height)
+    columns = _reflected(window[1], window[3], one.width)
+    top, left = int(rows.min()), int(columns.min())
+    inside = top, left, int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
+    picture = one.picture(inside)
+    pixels, valid = (
+        fitted(picture, image_format, one.file),
+        valid_of(picture, image_format),
+    )
+    if inside != window:
+        places = np.ix_(rows - top, columns - left)
+        pixels = pixels[places]
+        valid = None if valid is None else valid[places]
+    return pixels, valid, picture.notes
+
+
+def _reflected(start: int, count: int, length: int) -> np.ndarray:
+    """Numbers from start on, mirrored into 0..length - 1 as np.pad does."""
+    period = max(2 * (length - 1), 1)
+    folded = np.abs(np.arange(start, start + count)) % period
+    return np.minimum(folded, period - folded) if length > 1 else folded * 0
+
+
+class _Rows:
+    """Writes strips of rows as whole rows of blocks: each block is compressed once."""
+
+    def __init__(self, out: Any, one: Raster) -> None:
+        self.out, self.height, self.width = out, one.height, one.width
+        self.block = out.block_shapes[0][0]
+        self.waiting = np.zeros((0, one.width), np.uint8)
+        self.written = 0
+
+    def add(self, strip: np.ndarray) -> None:
+        """Takes the next rows (h, W)."""
+        self.waiting = np.concatenate([self.waiting, strip])
+        count = len(self.waiting)
+        if self.written + count < self.height:
+            count -= count % self.block
+        if count:
+            rows = (self.written, self.written + count), (0, self.width)
+            self.out.write(self.waiting[:count], 1, window=rows)
+            self.waiting, self.written = self.waiting[count:], self.written + count
+
+
+def _created(rasterio: Any, file: Path, one: Raster, taxonomy: Taxonomy) -> Any:
+    """The GeoTIFF of class ids, open, with all but its pixels."""
+    side = min(BLOCK, -(-max(one.height, one.width) // 16) * 16)
+    with rasterio.open(one.file) as source:
+        points, crs = source.gcps
+        place = {"crs": source.crs, "transform": source.transform}
+        if points:  # a file has one of the two
+            place = {"crs": crs, "gcps": points}
+    out = rasterio.open(
+        file,
+        "w",
+        driver="GTiff",
+        height=one.height,
+        width=one.width,
+        count=1,
+        dtype="uint8",
+        nodata=IGNORE,
+        tiled=True,
+        blockxsize=side,
+        blockysize=side,
+        compress="deflate",
+        bigtiff="if_safer",
+        **place,
+    )
+    colours = dict(enumerate((*colour, 255) for colour in taxonomy.colours))
+    out.write_colormap(1, {**colours, IGNORE: (0, 0, 0, 0)})  # before the pixels
+    out.set_band_description(1, "class")
+    out.update_tags(1, **{f"class_{i}": n for i, n in enumerate(taxonomy.names)})
+    return out
+
+
+def _cache_mb(one: Raster, rows: int) -> int:
+    """Room for the blocks that a row of tiles lies in: else each is decoded often."""
+    with raster.gdal(one.file) as rasterio, rasterio.open(one.file) as source:
+        high = max(block[0] for block in source.block_shapes)
+        each = sum(np.dtype(kind).itemsize for kind in source.dtypes)
+    needed = (rows + 2 * high) * one.width * each / 2**20
+    return int(np.clip(needed, raster.CACHE_MB, MOST_CACHE_MB))

@@ -1,0 +1,169 @@
+"""Outlines of the classes of a map: polygons as GeoPackage, GeoJSON or shapefile.
+
+The class map is read in bands of rows. What reaches a band's lower end waits for its
+continuation in the next one, so the memory does not grow with the map, but for areas
+that go on from band to band.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasseg import UserError
+from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.raster import gdal
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
+ROWS = 1024
+"""Rows of a band."""
+AT_ONCE = 20_000
+"""Polygons that are written at once."""
+LON_LAT = "EPSG:4326"
+"""What GeoJSON is in (RFC 7946)."""
+Outline = tuple[int, Any]
+"""A class id and a polygon of shapely in pixels: x to the right, y down."""
+
+
+def check(asked: str, count: int) -> None:
+    """Raises UserError for a --vectors that is no such file, or one file for several
+    maps, MissingPackage where something is missing."""
+    if not asked:
+        return
+    if file_of(asked, Path("map.tif")).suffix.lower() not in DRIVERS:
+        raise UserError(
+            f"--vectors writes {', '.join(DRIVERS)}, got '{asked}'. Name such a file."
+        )
+    if not count:
+        raise UserError("--vectors is for maps (GeoTIFF), and none is given.")
+    if count > 1 and f".{asked}" not in DRIVERS:
+        kind = Path(asked).suffix[1:]
+        raise UserError(
+            f"--vectors names one file, and {count} maps are given. Say --vectors "
+            f"{kind} to write one beside each class map."
+        )
+    for package in ("rasterio", "pyogrio", "shapely"):
+        require(package, "--vectors")
+
+
+def file_of(asked: str, class_map: Path) -> Path:
+    """The file that --vectors names; of an ending alone, the one beside a class map."""
+    beside = f".{asked}" in DRIVERS
+    return class_map.with_suffix(f".{asked}") if beside else Path(asked)
+
+
+def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> str:
+    """Writes the outlines of a class map; returns a line that says so.
+
+    Pixels of one class that share an edge are one polygon, with holes where others are.
+    Fields: class_id, and class, the name. Ignored pixels have none. GeoJSON is in
+    longitude and latitude, others in the map's own coordinates.
+
+    sieve: areas of fewer pixels join their largest neighbour first; 0 for none.
+
+    Raises MissingPackage without rasterio, pyogrio and shapely.
+    """
+    pyogrio, shapely = require("pyogrio.raw", file), require("shapely", file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with (
+        gdal(class_map) as rasterio,
+        rasterio.open(class_map) as data,
+        tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as folder,
+    ):
+        aside = Path(folder) / file.name
+        lonlat = file.suffix.lower() == ".geojson" and data.crs is not None
+        crs = LON_LAT if lonlat else (data.crs.to_wkt() if data.crs else None)
+
+        def placed(corners: np.ndarray) -> np.ndarray:
+            x, y = data.transform * corners.T
+            if lonlat:
+                x, y = rasterio.warp.transform(data.crs, LON_LAT, x, y)
+            return np.column_stack([x, y])
+
+        for some in _batches(outlines(rasterio, data, sieve)):
+            ids = np.array([class_id for class_id, _ in some], np.int32)
+            names = [taxonomy.names[class_id] for class_id in ids]
+            polygons = np.array([polygon for _, polygon in some], object)
+            pyogrio.write(
+                aside,
+                shapely.to_wkb(shapely.transform(polygons, placed)),
+                [ids, np.array(names, object)],
+                ["class_id", "class"],
+                geometry_type="Polygon",
+                driver=DRIVERS[file.suffix.lower()],
+                crs=crs,
+                encoding="UTF-8",
+                append=bool(count),
+                layer=file.stem,
+            )
+            count += len(some)
+        for part in Path(folder).iterdir():
+            part.replace(file.parent / part.name)
+    sieved = f"areas below {sieve} pixels joined to others (--sieve)"
+    return f"{count} polygons in {file}" + (f", {sieved}" if sieve > 1 else "")
+
+
+def outlines(rasterio: Any, data: Any, sieve: int = 0) -> Iterator[Outline]:
+    """The polygons of an open class map. A polygon ends where a pixel of another class
+    shares the edge; corners alone do not connect."""
+    shapely = require("shapely", data.name)
+    waiting: dict[int, list[Any]] = {}
+    for top in range(0, data.height, ROWS):
+        end = min(top + ROWS, data.height)
+        ids = _sieved(rasterio, data, top, end, sieve)
+        begun: dict[int, list[Any]] = {}
+        going, waiting = waiting, {}
+        shapes = rasterio.features.shapes(
+            ids,
+            mask=ids != IGNORE,
+            connectivity=4,
+            transform=rasterio.Affine.translation(0, top),
+        )
+        for shape, value in shapes:
+            polygon, class_id = shapely.geometry.shape(shape), int(value)
+            _, above, _, below = polygon.bounds
+            if above == top and class_id in going:
+                begun.setdefault(class_id, []).append(polygon)
+            elif below == end < data.height:
+                waiting.setdefault(class_id, []).append(polygon)
+            else:
+                yield class_id, polygon
+        for class_id, parts in going.items():
+            joined = shapely.union_all([*parts, *begun.get(class_id, [])])
+            for polygon in shapely.simplify(shapely.get_parts(joined), 0):
+                if polygon.bounds[3] == end < data.height:
+                    waiting.setdefault(class_id, []).append(polygon)
+                else:
+                    yield class_id, polygon
+
+
+def _sieved(rasterio: Any, data: Any, top: int, end: int, sieve: int) -> np.ndarray:
+    """Rows of ids; what decides about an area is looked at with as many rows around as
+    an area to remove can reach."""
+    margin = 4 * sieve if sieve > 1 else 0
+    first, last = max(0, top - margin), min(data.height, end + margin)
+    ids = data.read(1, window=((first, last), (0, data.width)))
+    if sieve > 1:
+        known = ids != IGNORE
+        ids = rasterio.features.sieve(ids, sieve, mask=known, connectivity=4)
+        ids = np.where(known, ids, np.uint8(IGNORE))
+    return ids[top - first : end - first]
+
+
+def _batches(found: Iterator[Outline]) -> Iterator[list[Outline]]:
+    """Lists of polygons; one empty list where there is none."""
+    some: list[Outline] = []
+    first = True
+    for one in found:
+        some.append(one)
+        if len(some) == AT_ONCE:
+            yield some
+            some, first = [], False
+    if some or first:
+        yield some
