@@ -196,7 +196,7 @@ TABLE = {
     ),
     # Not of this command.
     "data/yolo_seg": Refused("YOLO.*prepare yolo", "--masks labels"),
-    "data/nifti_volumes": Refused("NIfTI volumes, which are not read"),
+    "data/nifti_volumes": Refused("NIfTI files are not read"),
     "data/tif_stack": Right(
         "--pages samples", None, counts={"train": 12, "val": 12}, says="stacks"
     ),

@@ -18,7 +18,7 @@ MASK_WORDS = (
     *("segmentation", "segmentations", "seg", "segm", "semantic", "l", "annotation"),
     *("annotations", "annot", "groundtruth", "ground", "truth", "target", "manual1"),
     *("manual", "color", "colour", "instance", "rgb", "png", "binary", "trimap"),
-    *("fuse", "matte", "lbl", "anno", "segmentationmask"),
+    *("fuse", "cp", "matte", "lbl", "anno", "segmentationmask"),
 )
 IMAGE_WORDS = (
     *("image", "images", "img", "sat", "rgb", "im", "0000", "leftimg8bit", "photo"),

@@ -181,17 +181,31 @@ def _hint(matched: Matched, names: Names) -> str:
     file = next(name for name, stem in stems.items() if stem == close)
     said = f" The nearest name is {file}"
     one, other = names.stem(image), close
-    alike = (a == b for a, b in zip(one, other, strict=False))
-    same = sum(takewhile(bool, alike))
-    ends = one[same:], other[same:]
-    if same and not ends[0] and all(s.endswith(ends[1]) for s in stems.values()):
-        return f"{said}: say --suffix {ends[1]}."
-    strips = [end for end in ends if end]
     lone = [names.stem(i) for i in matched.images_alone]
-    enough = same and all(stem.endswith(ends[0]) for stem in lone)
-    if enough and all(stem.endswith(ends[1]) for stem in stems.values()):
-        return f"{said}: say --strip {' '.join(strips)}."
+    alike = _alike(one, other)
+    ends = one[alike:], other[alike:]
+    having = [stem for stem in stems.values() if stem.endswith(ends[1])]
+    if alike and not ends[0] and 2 * len(having) >= len(stems):
+        return f"{said}: say --suffix {ends[1]}."
+    tail = _alike(one[::-1], other[::-1])
+    heads = one[: len(one) - tail], other[: len(other) - tail]
+    for same, parts, fits in (
+        (alike, ends, str.endswith),
+        (tail, heads, str.startswith),
+    ):
+        if same and all(
+            fits(stem, part)
+            for listed, part in zip((lone, stems.values()), parts, strict=True)
+            for stem in listed
+        ):
+            return f"{said}: say --strip {' '.join(part for part in parts if part)}."
     return f"{said}."
+
+
+def _alike(one: str, other: str) -> int:
+    """How many letters at the start of both are the same."""
+    equal = (a == b for a, b in zip(one, other, strict=False))
+    return sum(takewhile(bool, equal))
 
 
 # ---- Train and val -----------------------------------------------------------------

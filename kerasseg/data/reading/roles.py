@@ -11,6 +11,7 @@ from kerasseg import UserError
 from kerasseg.data.reading.folders import PictureFile, Role, Tree, look_through
 from kerasseg.data.reading.matching import Names, by_pattern, parted
 from kerasseg.data.reading.pair_flags import PairFlags
+from kerasseg.data.reading.signatures import OTHERS
 
 
 @dataclass
@@ -116,12 +117,13 @@ def _nothing(
         ".xml": "annotations of a tool (prepare auto finds which)",
         ".parquet": "a Hugging Face data set (prepare huggingface)",
         ".mat": "MATLAB labels (prepare sbd reads those of SBD)",
-        ".nii.gz": "NIfTI volumes, which are not read (save the slices as PNG or TIFF)",
-        ".nii": "NIfTI volumes, which are not read (save the slices as PNG or TIFF)",
     }
     most = max(tools, key=lambda ending: others[ending])
     tool = others[most] >= max(1, len(images) // 2)
     other = f" Are the {most} files {tools[most]}?" if tool else ""
+    for kind, (cure, endings) in OTHERS.items():
+        if not tool and any(others[ending] for ending in endings):
+            other = f" {kind} files are not read. {cure}."
     asked = f" named {flags.images}" if flags.images else ""
     if not images:
         known = ", ".join(f"*{e}" for e, _ in others.most_common(3) if e)
@@ -139,8 +141,12 @@ def _nothing(
         )
     if tool:
         return f"There are images in {place}, but no pictures of masks.{other}"
+    folders = dict.fromkeys(str(p.path.parent.relative_to(src)) for p in tree.pictures)
+    listed = (
+        f"; pictures lie in {', '.join([*folders][:4])}" if len(folders) > 1 else ""
+    )
     return (
         f"There are images in {place}, but no folder of masks (masks, labels, ...) "
-        "beside. Name it with --masks; files of one folder are told by patterns: "
-        "--images '*.jpg' --masks '*.png'."
+        f"beside{listed}. Name it with --masks; files of one folder are told by "
+        "patterns: --images '*.jpg' --masks '*.png'."
     )

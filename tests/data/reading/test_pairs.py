@@ -405,11 +405,11 @@ def test_odd_folders(tmp_path):
     (tmp_path / "images/back").symlink_to(tmp_path)
     assert counts(find_pairs(tmp_path, PairFlags(), ENDINGS)) == {"train": 3}
     (tmp_path / "val/images").mkdir(parents=True)
-    with pytest.raises(UserError, match="There is no image in .*val"):
+    with pytest.raises(UserError, match=r"There is no image in .*val"):
         find_pairs(tmp_path, PairFlags(), ENDINGS)
     name = os.fsdecode(b"M\xfcller.jpg")
     (tmp_path / "images" / name).write_bytes(b"x")
-    with pytest.raises(UserError, match="is not UTF-8: .*ller.jpg"):
+    with pytest.raises(UserError, match=r"is not UTF-8: .*ller.jpg"):
         find_pairs(tmp_path, PairFlags(), ENDINGS)
 
 
