@@ -85,6 +85,27 @@ def test_synthetic(tmp_path):
     assert records.verify(out, progress=False).splits["train"].samples == 2
 
 
+def test_division_and_classes_of_any_source(tmp_path, capsys):
+    flags = "--train 6 --val 0 --height 32 --width 48".split()
+    out = tmp_path / "records"
+    asked = ["--val-share", "0.5", "--merge", "rest=*", "--keep", "rest", "Sky"]
+    prepare.main(["synthetic", str(out), *flags, *asked])
+    said = capsys.readouterr().out
+    assert "Val: 3 of 6 images" in said and "Classes: 2 of 11; rest is" in said
+    description = records.describe(out)
+    assert {s: v.samples for s, v in description.splits.items()} == {
+        "train": 3,
+        "val": 3,
+    }
+    assert description.taxonomy.names == ("Sky", "rest")
+    sky = [s.label == 0 for s in records.read(out, "val")]
+    assert all(0 < one.mean() < 1 for one in sky)
+    line = fails(capsys, "synthetic", out, *flags, "--keep", "Skye", "Road")
+    assert "--keep Skye: no class is called that. The nearest is Sky" in line
+    line = fails(capsys, "synthetic", out, *flags, "--keep", "Sky")
+    assert "ends with one class, Sky" in line
+
+
 def test_errors_are_one_line_and_leave_nothing(source, capsys):
     out = source.parent / "records"
     assert "Unknown dataset 'camvd'" in fails(capsys, "camvd", source, out)

@@ -12,14 +12,14 @@ from pathlib import Path
 from kerasseg import UserError
 from kerasseg.data.reading.found import look
 from kerasseg.data.reading.pair_flags import Found, PairFlags
+from kerasseg.data.reading.signatures import SUFFIXES
 
 Pair = tuple[Path, Path]
 """Image and mask."""
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 
 
 def find_pairs(
-    src: Path, flags: PairFlags, endings: Collection[str] = IMAGES, several: str = ""
+    src: Path, flags: PairFlags, endings: Collection[str] = SUFFIXES, several: str = ""
 ) -> Found:
     """What `look` finds, in which everything has its place.
 
