@@ -243,8 +243,12 @@ FAULTS = {
         ("error", "labelIds", "ids up to 26"),
     ),
     "ids out of range": (
-        with_legend(lambda ids: (ids + 1).astype(np.uint8)),
+        with_legend(lambda ids: np.where(ids == 3, 4, ids).astype(np.uint8)),
         ("error", "range", "hold ids 4; ids are 0 to 3.*If 4 is void"),
+    ),
+    "ids from 1": (
+        with_legend(lambda ids: (ids + 1).astype(np.uint8)),
+        ("error", "encoding", "ids from 1 to 4.*'1: ground'"),
     ),
     "instance ids": (
         with_legend(lambda ids: ids.astype(np.uint16) + 26000),

@@ -155,7 +155,8 @@ def _by_number(
     )
     codes = {v: i for i, v in enumerate(stored)}
     absent = [v for v in stored if v not in seen]
-    notes = (f"No mask holds {listed(absent)}.",) if absent else ()
+    empty = f"No mask holds {listed(absent)} (--compact leaves such ids out)."
+    notes = (empty,) if absent else ()
     return ClassTable(taxonomy, codes | dict.fromkeys(ignored, IGNORE), notes)
 
 

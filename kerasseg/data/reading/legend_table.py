@@ -44,7 +44,9 @@ def entries(lines: Sequence[tuple[int, str]], file: object) -> list[Entry]:
     """
     if all(NAMED_COLOUR.fullmatch(line) for _, line in lines):
         return _of_words(lines, file)
-    if re.fullmatch(r"sep=.", lines[0][1]):  # Excel says its delimiter so
+    if len(lines) > 1 and re.fullmatch(
+        r"sep=.", lines[0][1]
+    ):  # Excel says its delimiter so
         lines = lines[1:]
     for delimiter in "\t;,":
         rows = _cells(lines, delimiter)

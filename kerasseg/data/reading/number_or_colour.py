@@ -46,6 +46,13 @@ def by_colour(
             "--read-as colours if the colours are."
         )
     moved = not named and _permuted(palettes)
+    if moved and len(palettes) < len(looks):
+        plain = next(k for k in looks if k.form != "palette")
+        raise UserError(
+            f"The palettes of the masks differ from file to file, and {plain.file} has "
+            "none. Say --read-as ids if equal numbers are one class; else give all "
+            "masks a palette, or none."
+        )
     if moved and mapping is not None:
         raise UserError(
             f"{mapping.file} maps ids, and the palettes of the masks differ from file "

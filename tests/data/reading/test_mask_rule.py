@@ -559,6 +559,14 @@ def test_palettes_that_differ_without_saying_why(tmp_path):
     assert rule.taxonomy.num_classes == 4
 
 
+def test_palettes_that_differ_beside_plain_numbers(tmp_path):
+    one = png(tmp_path / "a.png", IDS, RGB)
+    two = png(tmp_path / "b.png", IDS, RGB[::-1])
+    three = png(tmp_path / "c.png", IDS)
+    refuses(r"c.png has none. Say --read-as ids", [one, two, three])
+    refuses(r"--read-as ids .*--read-as colours", [one, three], None, COLOURS)
+
+
 def test_jpeg_by_its_content(tmp_path):
     file = png(tmp_path / "a.png", IDS * np.uint8(100), format="JPEG")
     refuses(r"a.png is a JPEG.*Save masks as PNG", [file])
