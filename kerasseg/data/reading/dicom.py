@@ -6,11 +6,8 @@ Windows of display (VOI LUT) are not applied.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.picture import READ_AGAIN, Header, Stored, damaged
+from kerasseg.data.reading.picture import READ_AGAIN, Header, Stored
 from kerasseg.data.reading.picture_formats import check_size
 from kerasseg.image_format import GRAY_BANDS, RGB_BANDS
 
@@ -29,43 +26,43 @@ DECODERS = "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg"
 
 def header(file: Path | EmbeddedFile) -> Header:
     """The header of a DICOM image."""
-    with _opened(file, pixels=False) as found:
-        pages = int(found.get("NumberOfFrames", 1) or 1)
-        bands = _bands(found, file)
-        return Header(int(found.Rows), int(found.Columns), bands, _type(found), pages)
+    found = _opened(file, pixels=False)
+    pages = int(found.get("NumberOfFrames", 1) or 1)
+    bands = _bands(found, file)
+    return Header(int(found.Rows), int(found.Columns), bands, _type(found), pages)
 
 
 def stored(file: Path | EmbeddedFile, frame: int) -> Stored:
     """The pixels of a frame, in the units of the modality (Hounsfield units for CT)."""
-    with _opened(file, pixels=True) as found:
-        bands, size = _bands(found, file), (int(found.Rows), int(found.Columns))
-        check_size(*size)
-        data = _decoded(found, file)
-        if int(found.get("NumberOfFrames", 1) or 1) > 1:
-            data = data[frame]
-        data = data.reshape(*size, len(bands))
-        if bands != GRAY_BANDS:
-            return Stored(data, bands)
-        valid = _valid(found, data)
-        low, high = _limits(found)
-        values = data.astype(np.int64)
-        if found.PhotometricInterpretation == "MONOCHROME1":
-            values = low + high - values
-        slope, intercept = _rescale(found)
-        kind = _type(found)
-        if kind == "float32":
-            pixels = (values * slope + intercept).astype(np.float32)
-        else:
-            whole = values * int(slope) + int(intercept)
-            seen = whole if valid is None else whole[valid]
-            info = np.iinfo(kind)
-            if seen.size and (seen.min() < info.min or seen.max() > info.max):
-                raise UserError(
-                    f"{file} holds {seen.min()} to {seen.max()} after rescaling, which "
-                    f"{kind} cannot hold. Save it as TIFF of float32."
-                )
-            pixels = np.clip(whole, info.min, info.max).astype(kind)
-        return Stored(pixels, bands, valid=valid)
+    found = _opened(file, pixels=True)
+    bands, size = _bands(found, file), (int(found.Rows), int(found.Columns))
+    check_size(*size)
+    data = _decoded(found, file)
+    if int(found.get("NumberOfFrames", 1) or 1) > 1:
+        data = data[frame]
+    data = data.reshape(*size, len(bands))
+    if bands != GRAY_BANDS:
+        return Stored(data, bands)
+    valid = _valid(found, data)
+    low, high = _limits(found)
+    values = data.astype(np.int64)
+    if found.PhotometricInterpretation == "MONOCHROME1":
+        values = low + high - values
+    slope, intercept = _rescale(found)
+    kind = _type(found)
+    if kind == "float32":
+        pixels = (values * slope + intercept).astype(np.float32)
+    else:
+        whole = values * int(slope) + int(intercept)
+        seen = whole if valid is None else whole[valid]
+        info = np.iinfo(kind)
+        if seen.size and (seen.min() < info.min or seen.max() > info.max):
+            raise UserError(
+                f"{file} holds {seen.min()} to {seen.max()} after rescaling, which "
+                f"{kind} cannot hold. Save it as TIFF of float32."
+            )
+        pixels = np.clip(whole, info.min, info.max).astype(kind)
+    return Stored(pixels, bands, valid=valid)
 
 
 def _bands(found: Any, file: object) -> tuple[str, ...]:
@@ -139,16 +136,8 @@ def _decoded(found: Any, file: object) -> np.ndarray:
         ) from error
 
 
-@contextlib.contextmanager
-def _opened(file: Path | EmbeddedFile, pixels: bool) -> Iterator[Any]:
+def _opened(file: Path | EmbeddedFile, pixels: bool) -> Any:
     pydicom = require("pydicom", file)
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # else on the terminal
     where = io.BytesIO(file.read_bytes()) if isinstance(file, EmbeddedFile) else file
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield pydicom.dcmread(where, stop_before_pixels=not pixels)
-    except (FileNotFoundError, UserError):
-        raise
-    except Exception as error:
-        raise damaged(file, error) from error
+    return pydicom.dcmread(where, stop_before_pixels=not pixels)

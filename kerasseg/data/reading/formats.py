@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from PIL import UnidentifiedImageError
 
 from kerasseg import UserError
 from kerasseg.data.reading import (
@@ -25,10 +29,11 @@ def header_of(file: Path | EmbeddedFile) -> Header:
 
     Raises UserError for a file that cannot be read or is of a kind that is not read.
     """
-    found = _header(file, _kind(file))
-    if min(found.height, found.width) < 1:
-        raise damaged(file, "it has no pixels")
-    return found
+    with _told(file):
+        found = _header(file, _kind(file))
+        if min(found.height, found.width) < 1:
+            raise ValueError("it has no pixels")
+        return found
 
 
 def _header(file: Path | EmbeddedFile, kind: str) -> Header:
@@ -46,7 +51,11 @@ def stored_of(file: Path | EmbeddedFile, page: int, head: Header) -> Stored:
 
     Raises UserError as `header_of`.
     """
-    kind = _kind(file)
+    with _told(file):
+        return _stored(file, page, head, _kind(file))
+
+
+def _stored(file: Path | EmbeddedFile, page: int, head: Header, kind: str) -> Stored:
     if kind == "tiff":
         return tiff.stored(file, page)
     if kind == "dicom":
@@ -78,6 +87,25 @@ READERS: dict[str, Callable[[Path | EmbeddedFile], Stored]] = {
     "numpy": numpy_file.stored,
     "npz": numpy_file.stored,
 }
+
+
+@contextlib.contextmanager
+def _told(file: Path | EmbeddedFile) -> Iterator[None]:
+    """Any error about the content of a file as a UserError that names it.
+
+    For damaged files libraries raise OSError, SyntaxError, struct.error, IndexError,
+    MemoryError and more. Python's own warnings stay off the terminal.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (UserError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise damaged(file, "it is damaged") from error
+    except Exception as error:
+        raise damaged(file, error) from error
 
 
 def _kind(file: Path | EmbeddedFile) -> str:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.picture import Header, Stored, damaged
+from kerasseg.data.reading.picture import Header, Stored
 from kerasseg.data.reading.picture_formats import check_size
 from kerasseg.image_format import GRAY_BANDS, RGB_BANDS
 
@@ -32,11 +31,8 @@ def stored(file: Path | EmbeddedFile) -> Stored:
     10 and 12 bits come in the upper bits of 16, as the library gives them.
     """
     image = _opened(file)
-    try:
-        check_size(*image.size[::-1])
-        pixels = np.asarray(image)
-    except Exception as error:
-        raise damaged(file, error) from error
+    check_size(*image.size[::-1])
+    pixels = np.asarray(image)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     bands = GRAY_BANDS if pixels.shape[-1] < 3 else RGB_BANDS
     alpha = pixels[..., -1] if pixels.shape[-1] in (2, 4) else None
@@ -45,11 +41,5 @@ def stored(file: Path | EmbeddedFile) -> Stored:
 
 def _opened(file: Path | EmbeddedFile) -> Any:
     library = require("pillow_heif", file)
-    try:
-        return library.open_heif(
-            io.BytesIO(file.read_bytes()), convert_hdr_to_8bit=False
-        )
-    except (FileNotFoundError, UserError):
-        raise
-    except Exception as error:
-        raise damaged(file, error) from error
+    content = io.BytesIO(file.read_bytes())
+    return library.open_heif(content, convert_hdr_to_8bit=False)

@@ -11,7 +11,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.number_types import kept_type
-from kerasseg.data.reading.picture import Header, Stored, damaged, names_of_bands
+from kerasseg.data.reading.picture import Header, Stored, names_of_bands
 
 MOST_BANDS = 64
 """A third dimension larger than this is no number of bands."""
@@ -19,32 +19,22 @@ MOST_BANDS = 64
 
 def header(file: Path | EmbeddedFile) -> Header:
     """The header of an array in a file."""
-    try:
-        with _opened(file) as opened:
-            version = np.lib.format.read_magic(opened)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read(opened)
-    except (FileNotFoundError, UserError):
-        raise
-    except Exception as error:
-        raise damaged(file, error) from error
+    with _opened(file) as opened:
+        version = np.lib.format.read_magic(opened)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(opened)
     height, width, bands = _shape(shape, file)
     return Header(height, width, names_of_bands(bands), kept_type(dtype, file))
 
 
 def stored(file: Path | EmbeddedFile) -> Stored:
     """The array in a file: (H, W) or (H, W, C)."""
-    try:
-        with _opened(file) as opened:
-            array = np.lib.format.read_array(opened, allow_pickle=False)
-    except (FileNotFoundError, UserError):
-        raise
-    except Exception as error:
-        raise damaged(file, error) from error
+    with _opened(file) as opened:
+        array = np.lib.format.read_array(opened, allow_pickle=False)
     height, width, bands = _shape(array.shape, file)
     kept_type(array.dtype, file)
     array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)

@@ -158,10 +158,7 @@ def _decoded(
     file: object, encoded: bytes, width: int = 0, height: int = 0
 ) -> np.ndarray:
     """(H, W[, C]) as the file holds it, blue first."""
-    try:
-        check_size(height, width)
-    except ValueError as error:
-        raise damaged(file, error) from error
+    check_size(height, width)
     found, reason = None, "it is damaged or cut short"
     with _SILENCING, silenced():  # libpng writes its warnings to the terminal
         try:

@@ -128,27 +128,20 @@ def _opened(
     file: Path | EmbeddedFile, pixels: bool, page: int = 0
 ) -> Iterator[tuple[Image.Image, bytes]]:
     """The image, and the bytes of its file: all where pixels are wanted."""
-    try:
-        with warnings.catch_warnings(), contextlib.ExitStack() as stack:
-            warnings.simplefilter("ignore")
-            if isinstance(file, EmbeddedFile) or pixels:
-                start = file.read_bytes()
-                opened: BinaryIO = io.BytesIO(start)
-            else:
-                opened = stack.enter_context(file.open("rb"))
-                start = opened.read(HEADER)
-                opened.seek(0)
-            image = unlimited(opened, FORMATS)
-            if pixels:
-                if page:
-                    image.seek(page)
-                image.load()
-            yield image, start
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        unknown = isinstance(error, UnidentifiedImageError)
-        raise damaged(file, "it is damaged" if unknown else error) from error
+    with contextlib.ExitStack() as stack:
+        if isinstance(file, EmbeddedFile) or pixels:
+            start = file.read_bytes()
+            opened: BinaryIO = io.BytesIO(start)
+        else:
+            opened = stack.enter_context(file.open("rb"))
+            start = opened.read(HEADER)
+            opened.seek(0)
+        image = unlimited(opened, FORMATS)
+        if pixels:
+            if page:
+                image.seek(page)
+            image.load()
+        yield image, start
 
 
 def _is_gray(image: Image.Image) -> bool:

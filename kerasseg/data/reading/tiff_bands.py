@@ -55,6 +55,8 @@ def layout_of(page: Any, file: object) -> Layout:
         )
     alpha = _alpha(page)
     count = samples - (alpha is not None)
+    if count < 1:
+        raise ValueError("it has no samples")
     dtype, bits = np.dtype(page.dtype), page.bitspersample
     if photometric == YCBCR and page.compression == JPEG:
         photometric = RGB  # the decoder of JPEG gives RGB
@@ -126,6 +128,42 @@ def place_of(page: Any) -> dict[str, Any]:
     code = keys.get("ProjectedCSTypeGeoKey") or keys.get("GeographicTypeGeoKey") or 0
     crs = f"EPSG:{int(code)}" if 0 < int(code) < 32767 else ""
     return {"crs": crs, "transform": tuple(float(v) for v in transform)}
+
+
+def channels_of(tiff: Any) -> int:
+    """How many pages are channels of one image, as OME, ImageJ or tifffile say it; 0
+    where there are other dimensions, or nothing is said."""
+    if tiff.is_ome:
+        found = re.search(r"<Pixels\b[^>]*>", tiff.ome_metadata or "")
+        sizes = dict(re.findall(r'\bSize([CZT])="(\d+)"', found[0] if found else ""))
+        alone = sizes.get("Z") == sizes.get("T") == "1"
+        return int(sizes.get("C", 0)) if alone else 0
+    if tiff.is_imagej:
+        values = tiff.imagej_metadata or {}
+        channels = int(values.get("channels", 0))
+        return channels if channels == int(values.get("images", 1)) else 0
+    values = _shaped(tiff)
+    axes, shape = str(values.get("axes", "")), values.get("shape", ())
+    sizes = {a: n for a, n in zip(axes, shape, strict=False) if a not in "YXS"}
+    others = [n for a, n in sizes.items() if a != "C" and n != 1]
+    return 0 if others else int(sizes.get("C", 0))
+
+
+def frames_of(tiff: Any) -> int:
+    """The images that ImageJ or tifffile say there are, with a page for each or not."""
+    if tiff.is_imagej:
+        return int((tiff.imagej_metadata or {}).get("images", 1))
+    values = _shaped(tiff)
+    if not values.get("truncated"):
+        return 1
+    page = tiff.pages[0]
+    return int(np.prod(values["shape"])) // max(int(np.prod(page.shape)), 1)
+
+
+def _shaped(tiff: Any) -> dict[str, Any]:
+    """What tifffile has written about the shape of the first array."""
+    found = tiff.shaped_metadata if tiff.is_shaped else ()
+    return dict(found[0]) if found and isinstance(found[0], dict) else {}
 
 
 def channel_names(tiff: Any) -> tuple[str, ...]:
