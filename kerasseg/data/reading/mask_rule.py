@@ -68,7 +68,7 @@ def rule_for(
     mapping = read_map(Path(flags.map)) if flags.map else None
     while True:
         try:
-            return _rule(looks, flags, legend, mapping)
+            return rule_of(looks, flags, legend, mapping)
         except UnknownValueError as error:
             bad = [k for k in looks if _has(k, error.values)]
             if left_out is None or not bad or 2 * len(bad) > len(looks):
@@ -111,9 +111,13 @@ def _has(one: Look, values: Sequence[int]) -> bool:
     return bool(counts & set(values))
 
 
-def _rule(
+def rule_of(
     looks: list[Look], flags: MaskFlags, legend: Legend, mapping: MaskMap | None
 ) -> Rule:
+    """The rule of masks that have been looked at.
+
+    Raises UserError as `rule_for`.
+    """
     paged = [k for k in looks if k.pages > 1 and not isinstance(k.file, Page)]
     if paged:
         raise UserError(

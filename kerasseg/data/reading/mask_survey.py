@@ -74,7 +74,14 @@ def look(file: File | Page) -> Look:
     Raises UserError for a file that cannot be decoded, or has other than 1 or 3
     channels (alpha aside).
     """
-    found = stored(file)
+    return look_of(stored(file), file)
+
+
+def look_of(found: Stored, file: File | Page) -> Look:
+    """The same of a mask, or a part of one, that has been decoded; `file` is its name.
+
+    Raises UserError as `look`.
+    """
     alpha = {} if found.alpha is None else counted(found.alpha)
     facts: dict[str, Any] = {"alpha": alpha, "lossy": found.lossy, "pages": found.pages}
     pixels = found.pixels
