@@ -132,6 +132,8 @@ def _entries(found: Found, flags: PairFlags, skip: bool) -> Splits:
     if alone and flags.negatives == "background":
         found.notes.append(f"Without a mask, all background: {len(alone)} images.")
     if skip:
+        if found.empty:
+            found.notes.append(f"Folders without an image: {names(found.empty)}.")
         twice = [file for pair in found.clashes for file in pair]
         for files, why in (
             (found.masks_alone, "masks without an image"),
