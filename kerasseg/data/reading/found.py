@@ -186,7 +186,8 @@ def _hint(matched: Matched, names: Names) -> str:
     ends = one[alike:], other[alike:]
     having = [stem for stem in stems.values() if stem.endswith(ends[1])]
     if alike and not ends[0] and 2 * len(having) >= len(stems):
-        return f"{said}: say --suffix {ends[1]}."
+        sign = "=" if ends[1].startswith("-") else " "  # else it looks like a flag
+        return f"{said}: say --suffix{sign}{ends[1]}."
     tail = _alike(one[::-1], other[::-1])
     heads = one[: len(one) - tail], other[: len(other) - tail]
     for same, parts, fits in (

@@ -323,6 +323,11 @@ REFUSED = {
         {},
         "0_road.png: say --suffix _road",
     ),
+    "near names with a dash": (
+        (*TWO[:1], "masks/{}-road.png"),
+        {},
+        "0-road.png: say --suffix=-road",
+    ),
     "no masks": (("images/{}.jpg",), {}, "no folder of masks .*--masks"),
     "YOLO": (("images/{}.jpg", "labels/{}.txt"), {}, "YOLO.*prepare yolo"),
     "two folders of masks": (
