@@ -236,7 +236,7 @@ FLAGS = {
     ),
     "wrong suffix": (
         "data/name_suffix_isic",
-        Refused("ISIC_0000000.jpg has no mask", "--binary --suffix _seg"),
+        Refused("ends with _seg before.*Correct --suffix", "--binary --suffix _seg"),
     ),
     "val stays": ("data/list_split", Right("--val-share 0.5", says="not used")),
     "anew": (

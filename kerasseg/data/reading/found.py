@@ -12,7 +12,7 @@ from kerasseg.data.reading.affixes import Rule
 from kerasseg.data.reading.divide import divide
 from kerasseg.data.reading.folders import PictureFile, stem_of
 from kerasseg.data.reading.matching import Matched, Names, match
-from kerasseg.data.reading.names import nearest
+from kerasseg.data.reading.names import folded, nearest
 from kerasseg.data.reading.pair_flags import FilePair, Found, PairFlags
 from kerasseg.data.reading.pair_lists import ids_of, read_pair_lists
 from kerasseg.data.reading.roles import images_and_masks
@@ -38,6 +38,12 @@ def look(
         return _of_lists(src, flags)
     names = Names(flags.suffix, flags.strip)
     roles = images_and_masks(src, flags, names, endings)
+    stems = {names.stem(mask): mask.path.name for mask in roles.masks}
+    if not any(stem.endswith(folded(flags.suffix)) for stem in stems):
+        raise UserError(
+            f"No mask in {src} ends with {flags.suffix} before its ending; one is "
+            f"called {next(iter(stems.values()))}. Correct --suffix."
+        )
     matched = match(roles.images, roles.masks, names, endings, several)
     found = Found(
         src,
