@@ -100,6 +100,8 @@ def is_placed(file: Path) -> bool:
 def _page(page: Any, images: _Images, file: object) -> Stored:
     layout = tiff_bands.layout_of(page, file)
     check_size(page.imagelength, page.imagewidth)
+    if len(page.dataoffsets) < np.prod(page.chunked, dtype=int):
+        raise ValueError("its list of strips or tiles is too short")
     ends = zip(page.dataoffsets, page.databytecounts, strict=True)
     if max((start + size for start, size in ends), default=0) > images.bytes:
         raise ValueError("it is cut short")  # JPEG in TIFF would be decoded in part
