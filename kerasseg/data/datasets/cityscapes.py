@@ -7,53 +7,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from kerasseg import UserError
-from kerasseg.data.datasets.cityscapes_polygons import NAMES, label_ids
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.label_maps import lookup_table, to_classes
-from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.pairs import with_labels
-from kerasseg.data.sample import Sample, Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
-
-CLASSES = {
-    "road": (128, 64, 128),
-    "sidewalk": (244, 35, 232),
-    "building": (70, 70, 70),
-    "wall": (102, 102, 156),
-    "fence": (190, 153, 153),
-    "pole": (153, 153, 153),
-    "traffic light": (250, 170, 30),
-    "traffic sign": (220, 220, 0),
-    "vegetation": (107, 142, 35),
-    "terrain": (152, 251, 152),
-    "sky": (70, 130, 180),
-    "person": (220, 20, 60),
-    "rider": (255, 0, 0),
-    "car": (0, 0, 142),
-    "truck": (0, 0, 70),
-    "bus": (0, 60, 100),
-    "train": (0, 80, 100),
-    "motorcycle": (0, 0, 230),
-    "bicycle": (119, 11, 32),
-}
-TAXONOMY = Taxonomy(tuple(CLASSES), tuple(CLASSES.values()))
-"""The 19 classes that Cityscapes trains and evaluates; a class id is its train id."""
-
-KNOWN = lookup_table(
-    {NAMES.index(name): i for i, name in enumerate(CLASSES)},
-    ignored=(*range(len(NAMES)), IGNORE),
+from kerasseg.data.datasets.cityscapes_labels import KNOWN, TAXONOMY, TRAIN_IDS
+from kerasseg.data.datasets.cityscapes_polygons import label_ids
+from kerasseg.data.datasets.frames import (
+    Frame,
+    classes_of,
+    object_numbers,
+    samples_of,
+    things,
 )
+from kerasseg.data.reading.label_maps import to_classes
+from kerasseg.data.sample import Samples
+from kerasseg.taxonomy import Taxonomy
+
+__all__ = ["KNOWN", "TAXONOMY", "load"]
+
 SPLITS = ("train", "val", "train_extra")
 IMAGE = "_leftImg8bit.png"
+LABELS = ("labelIds.png", "labelTrainIds.png", "polygons.json", "instanceIds.png")
 
 
 def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Samples]]:
     """Cityscapes: leftImg8bit/train/aachen/*.png with gtFine/train/aachen/*.
 
-    Labels are *_labelIds.png, or drawn from *_polygons.json where there is none. Label
-    ids that Cityscapes does not train become 255 = ignore. The labels of its test split
-    are dummies, so it is left out. Frames of one recording are a sequence.
+    Labels are *_labelIds.png, else *_labelTrainIds.png, else drawn from
+    *_polygons.json, else those in *_instanceIds.png. Label ids that Cityscapes does
+    not train become 255 = ignore. Objects are those of *_instanceIds.png, where these
+    are. The labels of its test split are dummies, so it is left out. Frames of one
+    recording are a sequence.
 
     Tried on miniatures of this layout only, not on the real files.
 
@@ -75,43 +59,37 @@ def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Sam
     for split in SPLITS:
         images = (src / "leftImg8bit" / split).glob(f"*/*{IMAGE}")
         if (src / kind / split).is_dir():
-            splits[split] = with_labels(images, lambda image: _label(image, src, kind))
-    splits = {split: pairs for split, pairs in splits.items() if pairs}
-    if not splits:
+            splits[split] = [_frame(image, src, kind) for image in images]
+    if not any(splits.values()):
         raise UserError(
             f"{src} has no image leftImg8bit/train/CITY/*{IMAGE} with labels in "
             f"{kind}/train/CITY. Unpack both archives into this folder."
         )
     return TAXONOMY, {
-        split: Samples(pairs, _read, _sequence, _id) for split, pairs in splits.items()
+        split: samples_of(frames, classes, things)
+        for split, frames in splits.items()
+        if frames
     }
 
 
-def _label(image: Path, src: Path, kind: str) -> Path:
+def classes(file: Path) -> np.ndarray:
+    """(H, W) uint8 classes of a label file of Cityscapes, which its name tells apart:
+    label ids, train ids, polygons, or objects (label ids, or those * 1000 + number)."""
+    if file.suffix == ".json":
+        return to_classes(label_ids(file), KNOWN, file)
+    if "instance" in file.name:
+        stored = object_numbers(file)
+        labels = np.where(stored >= 1000, stored // 1000, stored)
+        return to_classes(labels, KNOWN, file)
+    return classes_of(file, TRAIN_IDS if "TrainIds" in file.name else KNOWN)
+
+
+def _frame(image: Path, src: Path, kind: str) -> Frame:
     name = image.name.removesuffix(IMAGE)
     folder = src / kind / image.parent.parent.name / image.parent.name
-    ids = folder / f"{name}_{kind}_labelIds.png"
-    polygons = folder / f"{name}_{kind}_polygons.json"
-    return polygons if polygons.is_file() and not ids.is_file() else ids
-
-
-def _id(pair: tuple[Path, Path]) -> str:
-    return pair[0].name.removesuffix(IMAGE)
-
-
-def _sequence(pair: tuple[Path, Path]) -> str:
-    """City and number of the recording: aachen_000000 of aachen_000000_000019."""
-    return _id(pair).rpartition("_")[0]
-
-
-def _read(pair: tuple[Path, Path]) -> Sample:
-    image, encoded = read_image(pair[0])
-    file = pair[1]
-    ids = label_ids(file) if file.suffix == ".json" else read_mask(file)[0]
-    return Sample(
-        _id(pair),
-        image,
-        to_classes(ids, KNOWN, file),
-        encoded=encoded,
-        sequence=_sequence(pair),
-    )
+    labels = [folder / f"{name}_{kind}_{end}" for end in LABELS]
+    label = next((file for file in labels if file.is_file()), labels[0])
+    objects = folder / f"{name}_{kind}_instanceIds.png"
+    # City and number of the recording: aachen_000000 of aachen_000000_000019.
+    recording = name.rpartition("_")[0]
+    return Frame(name, image, label, recording, objects if objects.is_file() else None)

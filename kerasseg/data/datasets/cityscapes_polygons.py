@@ -8,50 +8,14 @@ is not a label itself; deleted polygons and those of negative ids are left out.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from kerasseg import UserError
-
-NAMES = (
-    "unlabeled",
-    "ego vehicle",
-    "rectification border",
-    "out of roi",
-    "static",
-    "dynamic",
-    "ground",
-    "road",
-    "sidewalk",
-    "parking",
-    "rail track",
-    "building",
-    "wall",
-    "fence",
-    "guard rail",
-    "bridge",
-    "tunnel",
-    "pole",
-    "polegroup",
-    "traffic light",
-    "traffic sign",
-    "vegetation",
-    "terrain",
-    "sky",
-    "person",
-    "rider",
-    "car",
-    "truck",
-    "bus",
-    "caravan",
-    "trailer",
-    "train",
-    "motorcycle",
-    "bicycle",
-)
-"""Label names of Cityscapes; the label id is the position."""
+from kerasseg.data.datasets.cityscapes_labels import NAMES
 
 IDS = {name: i for i, name in enumerate(NAMES)} | {"license plate": -1}
 
@@ -59,8 +23,13 @@ FARTHEST = 1e5
 """Polygons may leave the frame, but not by so many pixels that drawing them hangs."""
 
 
-def label_ids(file: Path) -> np.ndarray:
+def label_ids(
+    file: Path, ids: Mapping[str, int] = IDS, skip_short: bool = False
+) -> np.ndarray:
     """(H, W) uint8 label ids drawn from a *_polygons.json file.
+
+    ids: label id of each name; that of "unlabeled" stands where no polygon is.
+    skip_short: polygons of fewer than three points are left out, as IDD's tool does.
 
     Raises UserError that names the file where it is damaged or has a wrong polygon.
     """
@@ -79,10 +48,12 @@ def label_ids(file: Path) -> np.ndarray:
         ) from error
     if not (0 < min(size) and max(size) < FARTHEST):
         raise UserError(f"{file} has a frame of {size} pixels. Copy it again.")
-    canvas = Image.new("L", size, IDS["unlabeled"])
+    canvas = Image.new("L", size, ids["unlabeled"])
     draw = ImageDraw.Draw(canvas)
     for label, points in polygons:
-        label_id = _id(label, file)
+        label_id = _id(label, ids, file)
+        if skip_short and len(points) < 3:
+            continue
         if len(points) < 3 or not (np.abs(points) < FARTHEST).all():
             raise UserError(
                 f"{file} holds a polygon of '{label}' of {len(points)} points, or far "
@@ -93,11 +64,11 @@ def label_ids(file: Path) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def _id(label: str, file: Path) -> int:
-    name = label if label in IDS else label.removesuffix("group")
-    if name not in IDS:
+def _id(label: str, ids: Mapping[str, int], file: Path) -> int:
+    name = label if label in ids else label.removesuffix("group")
+    if name not in ids:
         raise UserError(
-            f"{file} holds a polygon of '{label}', which is not a label of Cityscapes. "
-            "Correct or delete the polygon."
+            f"{file} holds a polygon of '{label}', which is not a label of this data "
+            "set. Correct or delete the polygon."
         )
-    return IDS[name]
+    return ids[name]

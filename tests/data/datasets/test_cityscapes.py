@@ -8,7 +8,8 @@ import pytest
 from pictures import counts, load, picture, refuses, save
 
 from kerasseg.data.datasets import adapter, cityscapes
-from kerasseg.data.datasets.cityscapes_polygons import IDS, NAMES, label_ids
+from kerasseg.data.datasets.cityscapes_labels import NAMES
+from kerasseg.data.datasets.cityscapes_polygons import IDS, label_ids
 from kerasseg.taxonomy import IGNORE
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cityscapes_polygons.npz"
