@@ -102,7 +102,7 @@ def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
     return [(name, functools.partial(load, target)) for name, load, _ in parsed], target
 
 
-FROM_OTHERS = {"val_share", "on_error"}
+FROM_OTHERS = {"val_share", "on_error", "cut"}
 """What `load` of an adapter may take that is no flag of its own: it is given what
 `Division` and `Target` say."""
 
@@ -175,6 +175,13 @@ def _as_asked(
     options: dict[str, Any] = {}
     if "on_error" in taken:
         options["on_error"] = target.on_error
+    if "cut" in taken:
+        if tuple(target.size) != (0, 0):
+            raise UserError(
+                f"--size does not go with {name}, which cuts. gdalwarp -tr changes the "
+                "resolution."
+            )
+        options["cut"] = target.cut
     if "val_share" in taken:
         if division.anew:
             options["val_share"] = 0.0

@@ -78,6 +78,9 @@ class Raster:
             head = _header(file, opened, options)
             return cls(file, data.height, data.width, crs, place, head, options)
 
+    def __str__(self) -> str:
+        return str(self.file)
+
     @property
     def placed(self) -> bool:
         """Whether the file says where on Earth it lies."""
@@ -149,6 +152,8 @@ def gdal(reason: object, cache_mb: int = CACHE_MB) -> Iterator[Any]:
     reason: who needs it, for the message where it is missing.
     """
     rasterio = require("rasterio", reason)
+    for part in ("features", "warp"):
+        require(f"rasterio.{part}", reason)
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     if rasterio.env.hasenv():
         yield rasterio
@@ -273,15 +278,8 @@ def _header(file: Path, opened: _Opened, options: ReadOptions) -> Header:
             )
         return found
     has_alpha = layout.alpha is not None
-    found = Header(
-        dataset.height,
-        dataset.width,
-        layout.bands,
-        kept_type(layout.dtype, file),
-        1,
-        opened.nodata,
-        has_alpha,
-    )
+    size, type_ = dataset.shape, kept_type(layout.dtype, file)
+    found = Header(*size, layout.bands, type_, 1, opened.nodata, has_alpha)
     if options.alpha == "band" and has_alpha:
         found = replace(found, bands=(*found.bands, "alpha"), alpha=False)
     if options.bands:
