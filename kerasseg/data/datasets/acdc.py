@@ -47,8 +47,13 @@ def load(src: Path, /, *, condition: str = "") -> tuple[Taxonomy, dict[str, Samp
     labels = first_folder(src, ("gt", "gt_trainval/gt"))
     splits: dict[str, list[Frame]] = {split: [] for split in SPLITS}
     left_out = 0
-    for image in sorted(images.rglob(f"*{IMAGE}")) if images and labels else []:
-        kind, split, recording = image.relative_to(images).parts[:3]  # type: ignore
+    if images is None or labels is None:
+        raise UserError(
+            f"{src} has no folders rgb_anon/ and gt/. Unpack rgb_anon_trainvaltest.zip "
+            "and gt_trainval.zip there."
+        )
+    for image in sorted(images.glob(f"*/*/*/*{IMAGE}")):
+        kind, split, recording = image.relative_to(images).parts[:3]
         if condition not in ("", kind):
             continue
         if split not in SPLITS:
@@ -61,8 +66,8 @@ def load(src: Path, /, *, condition: str = "") -> tuple[Taxonomy, dict[str, Samp
         splits[split].append(Frame(f"{kind}_{name}", image, label, place))
     if not any(splits.values()):
         raise UserError(
-            f"{src} has no rgb_anon/{condition or 'fog'}/train/GOPR0475/*{IMAGE} with "
-            "gt/. Unpack rgb_anon_trainvaltest.zip and gt_trainval.zip there."
+            f"{src} has no rgb_anon/{condition or 'fog'}/train/GOPR0475/*{IMAGE}. "
+            "Unpack rgb_anon_trainvaltest.zip there."
         )
     said = f"{left_out} images of test and *_ref have no labels and are left out."
     return TAXONOMY, {

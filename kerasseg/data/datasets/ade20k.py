@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
+from kerasseg.data.datasets.ade20k_classes import COLOURS, NAMES
 from kerasseg.data.reading.image import read_image
 from kerasseg.data.reading.mask import read_mask
 from kerasseg.data.reading.pairs import with_labels
@@ -20,16 +21,16 @@ from kerasseg.taxonomy import Taxonomy
 
 CLASSES = 150
 SPLITS = {"training": "train", "validation": "val"}
-NAMES = "objectInfo150.txt"
+LIST = "objectInfo150.txt"
 
 
 def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     """ADE20K SceneParsing: images/training/*.jpg, annotations/training/*.png, ...
 
-    Class ids are those of the masks less 1; 0 (other) becomes 255 = ignore. Classes are
-    named after the first word in objectInfo150.txt; without that file by numbers.
+    Class ids are those of the masks less 1; 0 (other) becomes 255 = ignore. Names and
+    colours are those of the benchmark; names in a file objectInfo150.txt come first.
 
-    Tried on miniatures of this layout only, not on the real files.
+    Tried on three real images of it, and on miniatures.
 
     Args:
         src: Folder ADEChallengeData2016.
@@ -44,7 +45,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             f"{src} holds neither images/training nor images/validation. Name the "
             "folder ADEChallengeData2016."
         )
-    return _taxonomy(src / NAMES), {
+    return _taxonomy(src / LIST), {
         name: Samples(_pairs(src, split), _read, id=stem)
         for split, name in found.items()
     }
@@ -53,14 +54,14 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
 def _taxonomy(file: Path) -> Taxonomy:
     """Names of lines "Idx Ratio Train Val Name", separated by tabs: name, synonym."""
     if not file.is_file():
-        return Taxonomy.numbered(CLASSES)
+        return Taxonomy(NAMES, COLOURS)
     rows = [line.split("\t") for line in file.read_text().splitlines()[1:] if line]
     if [row[0].strip() for row in rows] != [str(i + 1) for i in range(CLASSES)]:
         raise UserError(
             f"{file} must name classes 1 to {CLASSES}, one a line after the heading. "
             "Copy it from ADEChallengeData2016 again, or remove it."
         )
-    return Taxonomy.named([row[-1].split(",")[0].strip() for row in rows])
+    return Taxonomy(tuple(row[-1].split(",")[0].strip() for row in rows), COLOURS)
 
 
 def _pairs(src: Path, split: str) -> list[tuple[Path, Path]]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.image import read_image
+from kerasseg.data.datasets.frames import Frame, object_numbers, samples_of
 from kerasseg.data.reading.label_maps import lookup_table, to_classes
 from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 CLASSES = {
@@ -42,7 +42,34 @@ CLASSES = {
 }
 """Ids in the files, of single objects and of groups; the position is the class id."""
 
-TAXONOMY = Taxonomy.named(list(CLASSES))
+COLOURS = (
+    (70, 130, 180),  # sky
+    (0, 0, 142),  # car
+    (0, 0, 230),  # motorbicycle
+    (119, 11, 32),  # bicycle
+    (0, 128, 192),  # person
+    (128, 64, 128),  # rider
+    (128, 0, 192),  # truck
+    (192, 0, 64),  # bus
+    (128, 128, 192),  # tricycle
+    (192, 128, 192),  # road
+    (192, 128, 64),  # sidewalk
+    (0, 0, 64),  # traffic_cone
+    (0, 0, 192),  # road_pile
+    (64, 64, 128),  # fence
+    (192, 64, 128),  # traffic_light
+    (192, 128, 128),  # pole
+    (0, 64, 64),  # traffic_sign
+    (192, 192, 128),  # wall
+    (64, 0, 192),  # dustbin
+    (192, 0, 192),  # billboard
+    (192, 0, 128),  # building
+    (128, 128, 64),  # vegetation
+)
+"""Those of label_apollo.py in the data set's utilities."""
+TAXONOMY = Taxonomy(tuple(CLASSES), COLOURS)
+THINGS = [ids[0] for ids in CLASSES.values() if len(ids) == 2]
+"""Ids of the classes whose objects are told apart; those of groups are not."""
 KNOWN = lookup_table(
     {stored: i for i, ids in enumerate(CLASSES.values()) for stored in ids},
     ignored=(0, 1, 98, 99, 100, IGNORE),  # others, rover, bridge, tunnel, overpass
@@ -55,7 +82,8 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     """ApolloScape: road01_ins/ColorImage/Record001/Camera 5/*.jpg with .../Label/...
 
     Also ColorImage/road01_ins/... with Label/road01_ins/... Labels are *_bin.png, or
-    *_instanceIds.png (16 bits, class * 1000 + number) where there is none. Splits are
+    *_instanceIds.png (16 bits, class * 1000 + number) where there is none; objects are
+    those of the latter. Splits are
     those of the image lists (road01_ins_train.lst, ..._val.lst) in src or below it, as
     far as their roads are there; without lists all labelled images are train. A record
     of a road, with both cameras, is a sequence.
@@ -89,7 +117,8 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             "road that its image lists name. Unpack road01_ins.tar.gz there."
         )
     return TAXONOMY, {
-        split: Samples(pairs, _read, _sequence, _id) for split, pairs in splits.items()
+        split: samples_of(map(_frame, pairs), _classes, _objects)
+        for split, pairs in splits.items()
     }
 
 
@@ -138,10 +167,22 @@ def _id(pair: tuple[Path, Path]) -> str:
     return "_".join([*_sequence(pair).split("/"), pair[0].stem])
 
 
-def _read(pair: tuple[Path, Path]) -> Sample:
-    image, encoded = read_image(pair[0])
-    stored, _ = read_mask(pair[1])
-    if pair[1].name.endswith(INSTANCES):
+def _frame(pair: tuple[Path, Path]) -> Frame:
+    image, label = pair
+    name = label.name.removesuffix(BOTH).removesuffix(INSTANCES)
+    objects = label.with_name(name + INSTANCES)  # roads "_seg" have none
+    return Frame(
+        _id(pair), image, label, _sequence(pair), objects if objects.is_file() else None
+    )
+
+
+def _classes(file: Path) -> np.ndarray:
+    stored, _ = read_mask(file)
+    if file.name.endswith(INSTANCES):
         stored = np.where(stored == 65535, IGNORE, stored // 1000)
-    label = to_classes(stored, KNOWN, pair[1])
-    return Sample(_id(pair), image, label, encoded=encoded, sequence=_sequence(pair))
+    return to_classes(stored, KNOWN, file)
+
+
+def _objects(file: Path) -> np.ndarray:
+    stored = object_numbers(file)
+    return np.where(np.isin(stored // 1000, THINGS), stored, 0)

@@ -7,6 +7,7 @@ in the stuff task of COCO 183 is all things together.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.datasets.coco_stuff_names import NAMES
+from kerasseg.data.datasets.coco_stuff_names import COLOURS, NAMES
 from kerasseg.data.reading.coco_json import read_coco
 from kerasseg.data.reading.coco_masks import mask_of
 from kerasseg.data.reading.image import read_image
@@ -31,7 +32,8 @@ NEVER = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91)
 """Things that the list of names has and no image: 182 names are 171 classes."""
 
 ALL = [i for i in range(1, 183) if i not in NEVER]
-STUFF = range(92, 184)
+OTHER = 183
+STUFF = range(92, OTHER + 1)
 MAPS_KNOWN = lookup_table(  # the maps hold id - 1
     {stored - 1: i for i, stored in enumerate(ALL)},
     ignored=(*(i - 1 for i in NEVER), IGNORE),
@@ -93,8 +95,13 @@ def load(
             pairs = with_labels(images.glob("*.jpg"), partial(_label, place))
             read = partial(_read, known=MAPS_KNOWN if kind == "maps" else STUFF_KNOWN)
             splits[SPLITS[year]] = Samples(pairs, read, id=stem)
-    names = [NAMES[i] for i in (ALL if kind == "maps" else STUFF)]
-    return Taxonomy.named(names), splits
+    return _taxonomy(ALL if kind == "maps" else STUFF), splits
+
+
+def _taxonomy(ids: Iterable[int]) -> Taxonomy:
+    """Names and colours of these ids; 183, all things together, is white."""
+    colours = dict(zip(ALL, COLOURS, strict=True)) | {OTHER: (255, 255, 255)}
+    return Taxonomy(tuple(NAMES[i] for i in ids), tuple(colours[i] for i in ids))
 
 
 def _places(src: Path, kind: str) -> dict[str, Path]:

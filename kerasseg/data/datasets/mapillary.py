@@ -12,12 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets import stem
-from kerasseg.data.reading.image import read_image
+from kerasseg.data.datasets.frames import Frame, object_numbers, samples_of
 from kerasseg.data.reading.label_maps import lookup_table, to_classes
 from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.pairs import with_labels
-from kerasseg.data.sample import Sample, Samples
+from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 
 SPLITS = {"training": "train", "validation": "val"}
@@ -28,8 +26,9 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
     """Mapillary Vistas: training/images/*.jpg with training/v2.0/labels/*.png.
 
     In the package of v1.2 labels are in training/labels/; without labels/ the class is
-    taken from the 16-bit files in instances/. Classes are those that the config file
-    says to evaluate; the others become 255 = ignore. testing has no labels.
+    taken from the 16-bit files in instances/, which tell objects apart too. Classes
+    are those that the config file says to evaluate; the others become 255 = ignore.
+    testing has no labels.
 
     Tried on miniatures of this layout only, not on the real files.
 
@@ -54,16 +53,27 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
             f"{src} has no folder training/{places[0]}labels. Name the folder that "
             "holds training/ and validation/ of Mapillary Vistas."
         )
-    taxonomy, known = _config(src, place.strip("/") or "v1.2")
+    taxonomy, known, things = _config(src, place.strip("/") or "v1.2")
     splits = {}
     for folder, name in SPLITS.items():
         labels = folders[folder]
         images = (src / folder / "images").glob("*.jpg")
         if labels:
-            masks = {image: labels / f"{image.stem}.png" for image in images}
-            pairs = with_labels(masks, masks.__getitem__)
-            read = partial(_read, known=known, instances=labels.name == "instances")
-            splits |= {name: Samples(pairs, read, id=stem)} if pairs else {}
+            objects = {
+                file.stem: file for file in labels.parent.glob("instances/*.png")
+            }
+            frames = [
+                Frame(
+                    image.stem,
+                    image,
+                    labels / f"{image.stem}.png",
+                    instances=objects.get(image.stem),
+                )
+                for image in images
+            ]
+            read = partial(_classes, known=known)
+            instances = partial(_objects, things=things)
+            splits |= {name: samples_of(frames, read, instances)} if frames else {}
     if not splits:
         raise UserError(f"{src}/training/images holds no *.jpg. Unpack it again.")
     return taxonomy, splits
@@ -74,7 +84,8 @@ def _labels(folder: Path) -> Path | None:
     return next((kind for kind in kinds if kind.is_dir()), None)
 
 
-def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray]:
+def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray, tuple[int, ...]]:
+    """Classes, lookup table of the labels, and the labels whose objects are told."""
     files = [src / f"config_{version}.json", src / "config.json"]
     file = next((f for f in files if f.is_file()), None)
     if file is None:
@@ -93,13 +104,19 @@ def _config(src: Path, version: str) -> tuple[Taxonomy, np.ndarray]:
             f"{error}). Copy it again."
         ) from error
     classes = {stored: i for i, stored in enumerate(evaluated)}
-    return Taxonomy(names, colours), lookup_table(classes, ignored=range(len(entries)))
+    known = lookup_table(classes, ignored=range(len(entries)))
+    things = tuple(i for i, entry in enumerate(entries) if entry.get("instances"))
+    return Taxonomy(names, colours), known, things
 
 
-def _read(pair: tuple[Path, Path], known: np.ndarray, instances: bool) -> Sample:
-    image, encoded = read_image(pair[0])
-    stored, _ = read_mask(pair[1])
-    if instances:  # 16 bits: 256 * label + number of the object
+def _classes(file: Path, known: np.ndarray) -> np.ndarray:
+    stored, _ = read_mask(file)
+    if file.parent.name == "instances":  # 16 bits: 256 * label + number of the object
         stored = stored // 256
-    label = to_classes(stored, known, pair[1])
-    return Sample(pair[0].stem, image, label, encoded=encoded)
+    return to_classes(stored, known, file)
+
+
+def _objects(file: Path, things: tuple[int, ...]) -> np.ndarray:
+    """(H, W) numbers of objects, from 1 on: the first of a label may be number 0."""
+    stored = object_numbers(file).astype(np.int64)
+    return np.where(np.isin(stored // 256, things), stored + 1, 0)

@@ -3,8 +3,6 @@
 import numpy as np
 from pictures import counts, load, picture, refuses, save
 
-from kerasseg.taxonomy import Taxonomy
-
 MASK = np.array([[0, 1, 2, 150], [2, 2, 1, 0], [150, 150, 0, 1]], np.uint8)
 
 
@@ -22,7 +20,11 @@ def make(root):
 def test_ade20k(tmp_path):
     root = make(tmp_path)
     taxonomy, splits = load("ade20k", root)
-    assert taxonomy == Taxonomy.numbered(150)
+    # Classes and colours by hand from objectInfo150.txt and color150.mat.
+    known = {0: ("wall", (120, 120, 120)), 12: ("person", (150, 5, 61))}
+    known |= {89: ("television", (0, 255, 194)), 149: ("flag", (92, 0, 255))}
+    assert {i: (taxonomy.names[i], taxonomy.colours[i]) for i in known} == known
+    assert taxonomy.num_classes == 150
     assert counts(splits) == {
         "train": 2,
         "val": 1,
@@ -43,6 +45,7 @@ def test_ade20k_names(tmp_path):
     (root / "objectInfo150.txt").write_text("\n".join(rows) + "\n")
     taxonomy, _ = load("ade20k", root)
     assert taxonomy.names[:4] == ("wall", "building", "bed", "thing 4")
+    assert taxonomy.colours[1] == (180, 120, 120)
     (root / "objectInfo150.txt").write_text("\n".join(rows[:-1]))
     refuses(r"objectInfo150.txt must name classes 1 to 150", "ade20k", root)
 

@@ -46,6 +46,17 @@ def test_maps(tmp_path, place, labels):
     ]
 
 
+def test_colours(tmp_path):
+    images(tmp_path)
+    save(tmp_path / f"annotations/train2017/{NAME}.png", STORED)
+    taxonomy, _ = load("coco_stuff", tmp_path)
+    # By hand from mmseg/datasets/coco_stuff.py of mmsegmentation 1.2.2.
+    known = {"person": (0, 192, 64), "traffic light": (128, 192, 64)}
+    known |= {"banner": (0, 192, 0), "road": (192, 128, 128), "wood": (64, 64, 0)}
+    found = dict(zip(taxonomy.names, taxonomy.colours, strict=True))
+    assert {name: found[name] for name in known} == known
+
+
 def test_names_of_ids():
     # By hand from labels.txt; 91 things, 91 stuff, unlabelled and other.
     assert len(NAMES) == 184

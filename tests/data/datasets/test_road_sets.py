@@ -91,6 +91,21 @@ def test_mapillary(tmp_path, place, config, kinds, version):
     assert taxonomy.colours[1] == (70, 130, 180)
     assert list(splits) == ["train", "val"]
     assert splits["val"][0].label.tolist() == CLASSES
+    assert splits["val"][0].instance is None or "instances" in kinds
+
+
+def test_mapillary_objects(tmp_path):
+    vistas(tmp_path, "v2.0/", "config_v2.0.json")
+    config = json.loads((tmp_path / "config_v2.0.json").read_text())
+    config["labels"][0]["instances"] = config["labels"][2]["instances"] = True
+    (tmp_path / "config_v2.0.json").write_text(json.dumps(config))
+    stored = np.array([[0, 0, 1, 256], [257, 512, 513, 768]], np.uint16)
+    save(tmp_path / "training/v2.0/instances/training.png", stored)
+    birds = np.array([[0, 0, 0, 1], [1, 2, 2, 3]], np.uint8)
+    save(tmp_path / "training/v2.0/labels/training.png", birds)
+    sample = load("mapillary", tmp_path)[1]["train"][0]
+    # Two birds, the first of them number 0; sky has no objects, mounts are ignored.
+    assert sample.instance.tolist() == [[1, 1, 2, 0], [0, 0, 0, 0]]
 
 
 def test_mapillary_takes_the_newest(tmp_path):
@@ -151,6 +166,9 @@ def test_apolloscape_of_the_other_order_and_of_16_bits(tmp_path):
     save(tmp_path / f"{frame.format('Label')}_instanceIds.png", stored)
     (sample,) = load("apolloscape", tmp_path)[1]["train"]
     assert sample.label.tolist() == [[1, 4, 255, 255], [8, 0, 9, 255]]
+    assert sample.instance.tolist() == [[1, 2, 0, 0], [3, 0, 0, 0]]
+    # As in label_apollo.py, where it is 0xc080c0.
+    assert load("apolloscape", tmp_path)[0].colours[9] == (192, 128, 192)
     assert sample.sequence == "road02_seg/Record001"
 
 
