@@ -9,7 +9,7 @@ of signs, guard rails, bridges, tunnels, parking and caravans are ignored).
 
 The few: CamVid's 11 classes count bridges and walls as building, trucks and buses as
 car, traffic cones as pole, road shoulders as pavement. COCO has no riders: its persons
-include them.
+include them, and so do those of ADE20K.
 """
 
 from __future__ import annotations
@@ -17,17 +17,55 @@ from __future__ import annotations
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.cityscapes import TAXONOMY
+from kerasseg.data.datasets.cityscapes_labels import TAXONOMY
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
-__all__ = ["MAPS", "TAXONOMY", "lookup_table"]
+__all__ = ["MAPS", "TAXONOMY", "line", "lookup_table"]
 
 SAME = {name: name for name in TAXONOMY.names}
 """Of sets whose classes are those of Cityscapes."""
 
 MAPS = {
     "cityscapes": SAME,
+    "tfds:cityscapes": SAME,
+    "acdc": SAME,
     "bdd100k": SAME,
+    "gta5": SAME,
+    "kitti": SAME,
+    "wilddash": SAME,
+    "idd": SAME
+    | {  # its own 26 classes
+        "rail track + non-drivable fallback": "terrain",
+        "person + animal": "person",
+        "pole + polegroup": "pole",
+        "sky + fallback background": "sky",
+    },
+    "ade20k": {  # its walls are those of rooms, its signboards are advertisements
+        "building": "building",
+        "house": "building",
+        "skyscraper": "building",
+        "sky": "sky",
+        "tree": "vegetation",
+        "plant": "vegetation",
+        "palm": "vegetation",
+        "road": "road",
+        "sidewalk": "sidewalk",
+        "grass": "terrain",
+        "earth": "terrain",
+        "field": "terrain",
+        "land": "terrain",
+        "sand": "terrain",
+        "person": "person",
+        "car": "car",
+        "van": "car",
+        "truck": "truck",
+        "bus": "bus",
+        "minibike": "motorcycle",
+        "bicycle": "bicycle",
+        "fence": "fence",
+        "pole": "pole",
+        "traffic light": "traffic light",
+    },
     "apolloscape": {
         "sky": "sky",
         "car": "car",
@@ -145,26 +183,49 @@ MAPS = {
 def lookup_table(dataset: str, taxonomy: Taxonomy) -> np.ndarray:
     """(256,) uint8: road id of each class id of a data set; index a label with it.
 
-    Sets that are not in `MAPS` (a folder of your own) map by equal names, in capitals
-    or not.
+    A set that is not in `MAPS` (a folder of your own) must have the names of all 19
+    classes: equal names alone do not say the same (the wall of a room, a road seen from
+    the air).
 
-    Raises UserError where no class has a road class.
+    Raises UserError for a set without a map, and where no class has a road class.
     """
     ids = np.full(256, IGNORE, np.uint8)
-    for i, name in enumerate(taxonomy.names):
-        if dataset in MAPS:
-            road = _road(name, MAPS[dataset])
-        else:
-            road = SAME.get(name.lower(), "")
+    for i, road in enumerate(_roads(dataset, taxonomy)):
         if road:
             ids[i] = TAXONOMY.names.index(road)
     if (ids == IGNORE).all():
         raise UserError(
             f"No class of {dataset} ({', '.join(taxonomy.names[:5])}, ...) has a place "
-            f"in the road taxonomy. Name classes {', '.join(TAXONOMY.names)}, or leave "
-            "out --taxonomy road."
+            "in the road taxonomy. Leave out --taxonomy road."
         )
     return ids
+
+
+def line(dataset: str, taxonomy: Taxonomy) -> str:
+    """What the terminal says: which classes of a set are ignored in the road taxonomy.
+
+    Raises UserError for a set without a map.
+    """
+    roads = _roads(dataset, taxonomy)
+    ignored = [n for n, road in zip(taxonomy.names, roads, strict=True) if not road]
+    if not ignored:
+        return f"{dataset}: all {len(roads)} classes have a road class."
+    names = ", ".join(ignored[:20]) + (", ..." if len(ignored) > 20 else ".")
+    return f"{dataset}: {len(ignored)} of {len(roads)} classes are ignored: {names}"
+
+
+def _roads(dataset: str, taxonomy: Taxonomy) -> list[str]:
+    """The road class of each class, "" for none."""
+    if dataset in MAPS:
+        return [_road(name, MAPS[dataset]) for name in taxonomy.names]
+    plain = [name.lower() for name in taxonomy.names]
+    if sorted(plain) != sorted(TAXONOMY.names):
+        raise UserError(
+            f"{dataset} has no map to the road taxonomy; {', '.join(MAPS)} have one. "
+            "Give it the 19 classes of Cityscapes by their names (prepare folder "
+            "--map), or leave out --taxonomy road."
+        )
+    return plain
 
 
 def _road(name: str, names: dict[str, str]) -> str:

@@ -129,6 +129,7 @@ def summary(description: Description) -> str:
 def _loaded(name: str, load: Callable[[], Source], taxonomy: str) -> Source:
     source = load()
     if taxonomy == "road":
+        print(road.line(name, source[0]))
         return map_classes(source, road.lookup_table(name, source[0]), road.TAXONOMY)
     return source
 

@@ -8,10 +8,12 @@ import pytest
 
 from kerasseg.data.datasets import (
     adapter,
+    ade20k_classes,
     apolloscape,
     camvid,
     camvid_original,
     cityscapes,
+    idd_labels,
 )
 from kerasseg.data.datasets.coco_stuff import ALL
 from kerasseg.data.datasets.coco_stuff_names import NAMES
@@ -56,6 +58,8 @@ VISTAS = {
     "object--vehicle--on-rails": "train",
     "void--unlabeled": "",
 }
+SETS["ade20k"] = Taxonomy(ade20k_classes.NAMES, ade20k_classes.COLOURS)
+SETS["idd 26"] = idd_labels.taxonomy(26)
 SETS["mapillary"] = Taxonomy.named(list(VISTAS))
 
 
@@ -80,6 +84,7 @@ def test_every_name_of_the_maps_exists():
     """A slip in a name would silently ignore the class."""
     known = {name: set(taxonomy.names) for name, taxonomy in SETS.items()}
     known["camvid"] |= known.pop("camvid 32")
+    known["idd"] = known.pop("idd 26") | set(cityscapes.TAXONOMY.names)
     del known["mapillary"]  # its names are in a file that is not ours
     for name, names in known.items():
         assert set(road.MAPS[name]) <= names
@@ -116,13 +121,42 @@ def test_coco_stuff():
     assert (found["wall-brick"], found["cat"]) == ("", "")
 
 
-def test_other_sets_map_by_equal_names():
-    ids = road.lookup_table("folder", Taxonomy.named(["Sky", "cow", "road"]))
-    assert ids[:4].tolist() == [10, IGNORE, 0, IGNORE]
-    with pytest.raises(
-        ValueError, match=r"No class of folder \(cow, ...\) has a place"
-    ):
-        road.lookup_table("folder", Taxonomy.named(["cow"]))
+def test_ade20k():
+    found = mapping("ade20k")
+    assert sum(map(bool, found.values())) == 24
+    assert (found["wall"], found["signboard"], found["stairs"]) == ("", "", "")
+    assert (found["tree"], found["minibike"]) == ("vegetation", "motorcycle")
+    assert (found["grass"], found["earth"]) == ("terrain", "terrain")
+
+
+def test_idd():
+    assert [n for n, r in mapping("idd 26").items() if r == "terrain"] == [
+        "rail track + non-drivable fallback"
+    ]
+    assert sum(map(bool, mapping("idd 26").values())) == 18
+
+
+def test_sets_without_a_map_are_refused():
+    """Equal names do not say the same: LoveDA's road is seen from the air."""
+    for names in ["Sky", "cow", "road"], ["road"]:
+        for function in road.lookup_table, road.line:
+            with pytest.raises(ValueError, match=r"loveda has no map .*--map"):
+                function("loveda", Taxonomy.named(names))
+    names = [name.upper() for name in reversed(road.TAXONOMY.names)]
+    ids = road.lookup_table("folder", Taxonomy.named(names))
+    assert ids[:19].tolist() == list(range(18, -1, -1))
+    with pytest.raises(ValueError, match=r"No class of bdd100k \(direct, ...\) has"):
+        road.lookup_table("bdd100k", Taxonomy.named(["direct"]))
+
+
+def test_line():
+    assert road.line("camvid", camvid.TAXONOMY) == (
+        "camvid: 2 of 11 classes are ignored: sign, bicyclist."
+    )
+    assert road.line("kitti", road.TAXONOMY) == (
+        "kitti: all 19 classes have a road class."
+    )
+    assert road.line("coco_stuff", SETS["coco_stuff"]).endswith("suitcase, ...")
 
 
 @pytest.mark.skipif(
