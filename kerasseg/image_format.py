@@ -91,6 +91,9 @@ class ImageFormat:
         source; None where there is none. Records hold 0 there, and ignore as the label.
     statistics: one entry for each band; () where they were not counted (RGB of 8 bits).
     display: the three bands (numbers from 0) that pictures show as red, green, blue.
+    chosen: which bands of the source's files these are, as numbers from 0; () for all.
+    alpha: "valid" where pixels of the source count as nodata when their alpha is 0.
+        With `chosen` it lets `predict` read a file as the training did.
 
     Raises UserError when these do not fit together.
     """
@@ -100,6 +103,8 @@ class ImageFormat:
     nodata: float | None = None
     statistics: tuple[BandStatistics, ...] = ()
     display: tuple[int, int, int] = (0, 1, 2)
+    chosen: tuple[int, ...] = ()
+    alpha: str = "drop"
 
     def __post_init__(self) -> None:
         if not self.bands or len(set(self.bands)) != len(self.bands):
@@ -114,6 +119,10 @@ class ImageFormat:
             raise UserError(
                 f"Expected statistics of {self.channels} bands, got "
                 f"{len(self.statistics)}."
+            )
+        if self.chosen and len(self.chosen) != self.channels:
+            raise UserError(
+                f"Expected {self.channels} chosen bands, got {len(self.chosen)}."
             )
         if not all(0 <= band < self.channels for band in self.display):
             raise UserError(
@@ -182,6 +191,8 @@ class ImageFormat:
             "nodata": self.nodata,
             "statistics": [asdict(band) for band in self.statistics],
             "display": list(self.display),
+            "chosen": list(self.chosen),
+            "alpha": self.alpha,
         }
 
     @classmethod
@@ -200,6 +211,8 @@ class ImageFormat:
             values["nodata"],
             tuple(BandStatistics(**band) for band in values["statistics"]),
             (red, green, blue),
+            tuple(values.get("chosen", ())),
+            values.get("alpha", "drop"),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,13 +34,19 @@ def options_for(
 ) -> image.ReadOptions:
     """How a picture is read for a network of this format.
 
-    Alpha is a band where the network's last band has that name. Pages are bands where
-    that alone gives the network's number of bands.
+    As the training read its files: alpha is a band where the network's last band has
+    that name, or tells valid pixels; of a file with more bands than the network, the
+    same are chosen. Pages are bands where that alone gives the network's number.
     """
-    alpha: Literal["drop", "band"] = "drop"
+    alpha: Literal["drop", "band", "valid"] = "drop"
     if image_format.bands[-1] == "alpha":
         alpha = "band"
+    elif image_format.alpha == "valid":
+        alpha = "valid"
     head = image.header(source)
     fit = head.pages > 1 and head.pages * len(head.bands) == image_format.channels
     bands = pages == "bands" or (pages == "ask" and fit)
-    return image.ReadOptions(alpha=alpha, pages="bands" if bands else "ask")
+    whole = image.ReadOptions(alpha=alpha, pages="bands" if bands else "ask")
+    stored = image.header(source, whole).bands
+    more = len(stored) > image_format.channels
+    return replace(whole, bands=image_format.chosen) if more else whole

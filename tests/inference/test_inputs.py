@@ -1,10 +1,12 @@
 """What a command line names: folders, pictures of every kind, names, results."""
 
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from kerasseg.data.reading.image import Page
@@ -120,3 +122,25 @@ def test_alpha_is_a_band_for_a_network_that_has_it(tmp_path, rng):
     assert "alpha" in notes[0]
     shutil.copy(tmp_path / "a.png", tmp_path / "a.jpg")  # the ending lies
     np.testing.assert_array_equal(network_input(tmp_path / "a.jpg")[0], colours)
+
+
+def test_a_file_is_read_as_the_training_read_it(tmp_path):
+    """Bands that --image-bands chose, and alpha that says what is valid."""
+    values = np.arange(6 * 5 * 4, dtype=np.uint16).reshape(6, 5, 4)
+    layout = {"photometric": "minisblack", "planarconfig": "contig"}
+    tifffile.imwrite(tmp_path / "a.tif", values, **layout)
+    bands = ("band_4", "band_2")
+    chosen = replace(ImageFormat.of(bands, "uint16"), chosen=(3, 1))
+    found, _ = network_input(
+        tmp_path / "a.tif", ImageFormat.from_json(chosen.to_json())
+    )
+    np.testing.assert_array_equal(found, values[..., [3, 1]])
+    tifffile.imwrite(tmp_path / "two.tif", values[..., :2], **layout)
+    found, _ = network_input(tmp_path / "two.tif", chosen)
+    np.testing.assert_array_equal(found, values[..., :2])
+
+    rgba = np.full((4, 4, 4), 200, np.uint8)
+    rgba[0, :, 3] = 0
+    Image.fromarray(rgba).save(tmp_path / "b.png")
+    found, _ = network_input(tmp_path / "b.png", replace(RGB, alpha="valid"))
+    assert (found[0] == 0).all() and (found[1:] == 200).all()

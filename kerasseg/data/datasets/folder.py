@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -155,8 +156,11 @@ def _format(
     entries: list[FilePair], flags: ImageFlags, skip: bool
 ) -> tuple[ImageFormat, tuple[str, ...]]:
     if skip:
-        return kind_of_most(entries, flags.options)
-    return format_of(map(image_of, entries), flags.options)
+        found, said = kind_of_most(entries, flags.options)
+    else:
+        found, said = format_of(map(image_of, entries), flags.options)
+    alpha = "valid" if flags.image_alpha == "valid" else "drop"
+    return replace(found, chosen=flags.options.bands, alpha=alpha), said
 
 
 def _background(rule: Rule) -> int:

@@ -65,7 +65,7 @@ def attach(
             LABELS: "\n".join(taxonomy.names) + "\n",
             TAXONOMY: json.dumps(taxonomy.to_json()),
         }
-        if not image_format.is_rgb8:
+        if image_format != RGB8:
             files[IMAGE_FORMAT] = json.dumps(image_format.to_json())
         for file, text in files.items():
             archive.writestr(zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0)), text)

@@ -77,7 +77,7 @@ def write(
     module = module_of(network)
     with tempfile.TemporaryDirectory() as folder, atomic.replacing(path) as aside:
         module.taxonomy = _asset(folder, "taxonomy.json", taxonomy.to_json())
-        if not image_format.is_rgb8:
+        if image_format != RGB:
             values = image_format.to_json()
             module.image_format = _asset(folder, "image_format.json", values)
         tf.saved_model.save(module, str(aside), signatures)
