@@ -6,7 +6,7 @@ PNG files whose indices are the class ids.
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from kerasseg import UserError
 from kerasseg.data.datasets import stem
 from kerasseg.data.reading.image import read_image
 from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.pairs import Pair, existing, read_list
+from kerasseg.data.reading.pairs import Pair, existing
+from kerasseg.data.reading.splits import lines_of
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
 
-def _colour(index: int) -> tuple[int, int, int]:
+def colour(index: int) -> tuple[int, int, int]:
     """The devkit's colour of an id: its bits go in turn to R, G, B, top bit first."""
     red, green, blue = (
         sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))
@@ -32,16 +33,20 @@ NAMES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable "
     "dog horse motorbike person pottedplant sheep sofa train tvmonitor"
 ).split()
-TAXONOMY = Taxonomy(tuple(NAMES), tuple(_colour(i) for i in range(len(NAMES))))
-SPLITS = ("train", "val", "test")
+TAXONOMY = Taxonomy(tuple(NAMES), tuple(colour(i) for i in range(len(NAMES))))
+SPLITS = ("trainaug", "train", "val", "test")
 LISTS = "ImageSets/Segmentation"
+AUGMENTED = "SegmentationClassAug"
+"""Masks of VOC and of SBD's further images in one folder, as users of DeepLab have."""
 
 
 def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     """PASCAL VOC: JPEGImages/, SegmentationClass/, ImageSets/Segmentation/train.txt.
 
-    Splits train and val, and test where its masks are there (VOC2007). For the union
-    with SBD, "trainaug", see the dataset sbd and its --voc.
+    Splits train and val, and test where its masks are there (VOC2007). Where there are
+    trainaug.txt and SegmentationClassAug, the union with SBD (10,582 images) that
+    others have made, train is that, and it is said; see the dataset sbd and its --voc
+    to make it. Lists may also hold pairs of paths, as DeepLab's do.
 
     Tried on miniatures of this layout only, not on the real files.
 
@@ -58,10 +63,19 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
             f"{root}/ImageSets/Segmentation has neither train.txt nor val.txt. Unpack "
             "VOCtrainval again."
         )
+    source = {}
+    if "trainaug" in splits:
+        splits = {"train": splits.pop("trainaug"), **_without("train", splits)}
+        line = f"train is trainaug.txt with the masks of {AUGMENTED}"
+        source = {"layout": {"line": line}}
     return TAXONOMY, {
-        split: Samples(entries, read_sample, id=stem)
+        split: Samples(entries, read_sample, id=stem, source=source)
         for split, entries in splits.items()
     }
+
+
+def _without(split: str, splits: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
+    return {name: pairs for name, pairs in splits.items() if name != split}
 
 
 def folder(src: Path) -> Path:
@@ -90,7 +104,8 @@ def listed(root: Path, split: str) -> list[str]:
 
     Raises UserError where there is no such list.
     """
-    return read_list(root / LISTS / f"{split}.txt")
+    file = root / LISTS / f"{split}.txt"
+    return [PurePosixPath(words[0]).stem for _, words in lines_of(file)]
 
 
 def pairs(root: Path, names: list[str]) -> list[Pair]:
@@ -98,11 +113,14 @@ def pairs(root: Path, names: list[str]) -> list[Pair]:
 
     Raises UserError where one does not exist.
     """
-    found = [
-        (root / f"JPEGImages/{n}.jpg", root / f"SegmentationClass/{n}.png")
-        for n in names
-    ]
+    found = [(root / f"JPEGImages/{n}.jpg", _mask(root, n)) for n in names]
     return existing(found, root / LISTS)
+
+
+def _mask(root: Path, name: str) -> Path:
+    """The mask in SegmentationClass; where it is not there, of SBD's images too."""
+    own, other = (root / f / f"{name}.png" for f in ("SegmentationClass", AUGMENTED))
+    return other if other.is_file() and not own.is_file() else own
 
 
 def read_sample(pair: Pair) -> Sample:
@@ -114,8 +132,8 @@ def read_sample(pair: Pair) -> Sample:
     label, _ = read_mask(pair[1])
     if label.ndim != 2 or label.dtype != np.uint8:
         raise UserError(
-            f"Mask {pair[1]} must be a palette PNG whose indices are class ids. Copy "
-            "it from SegmentationClass again, without a conversion to RGB."
+            f"Mask {pair[1]} must be a palette PNG whose indices are class ids, and "
+            "holds colours. python -m kerasseg.prepare voc_masks reads these."
         )
     return Sample(pair[0].stem, image, label, encoded=encoded)
 
@@ -123,5 +141,7 @@ def read_sample(pair: Pair) -> Sample:
 def _labelled(root: Path, split: str) -> bool:
     if not (root / LISTS / f"{split}.txt").is_file():
         return False
-    masks = (root / f"SegmentationClass/{n}.png" for n in listed(root, split))
+    masks = (_mask(root, n) for n in listed(root, split))
+    if split == "trainaug" and not (root / AUGMENTED).is_dir():
+        return False
     return split != "test" or any(mask.is_file() for mask in masks)

@@ -1,0 +1,266 @@
+"""CVAT's own formats: "Segmentation mask 1.1" and the XML "for images" and "for video".
+
+docs.cvat.ai, formats. Its other exports are those of other tools: adapters coco, yolo.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+
+from kerasseg import UserError
+from kerasseg.data.datasets import voc_masks
+from kerasseg.data.reading.coco_masks import mask_of
+from kerasseg.data.reading.cvat_xml import OTHERS, CvatFile, CvatImage, read_cvat
+from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.json_errors import UNLIKE
+from kerasseg.data.reading.legend_entry import colour_of
+from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.named_images import (
+    NamedImages,
+    images_below,
+    sample_ids,
+    split_in,
+)
+from kerasseg.data.reading.names import is_junk
+from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.polygons import Boxes, box_rule, class_ids, ellipse
+from kerasseg.data.reading.splits import named, split_of
+from kerasseg.data.reading.voc_folder import voc_root
+from kerasseg.data.sample import Samples
+from kerasseg.taxonomy import IGNORE, Taxonomy
+
+PATTERNS = ("*.xml", "*/*.xml", "*/*/*.xml")
+MASKS = MaskFlags()
+
+
+def load(
+    src: Path,
+    /,
+    *,
+    masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
+    negatives: Literal["ask", "background", "skip"] = "ask",
+    boxes: Boxes = "ask",
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """CVAT: "Segmentation mask 1.1", "CVAT for images 1.1" or "CVAT for video 1.1".
+
+    Masks: SegmentationClass/*.png in the colours of labelmap.txt, read as the dataset
+    voc_masks. XML: annotations.xml with images/ beside it, or several such files below
+    SRC. Class 0 is the background, the others are CVAT's labels in their order, but
+    those of points and tags. Shapes are painted from the lowest z_order up, as CVAT
+    exports them to masks: polygons and boxes by COCO's rule. Lines, points, cuboids and
+    tags are left out and counted. Subsets are the splits. Tracks of a video need its
+    frames as images. Samples have object ids: the position of the shape.
+
+    Args:
+        src: Folder of the unpacked export; or the XML file.
+        masks: What masks mean; only for "Segmentation mask 1.1".
+        negatives: Images without a mask or a shape. background: nothing is on them.
+            skip: they are left out, as not yet annotated. ask: refused.
+        boxes: Boxes. ask: filled as objects, but refused where all shapes are boxes.
+            ignore: 255 inside. background: they are left out.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
+    """
+    src = Path(src)
+    files = [src] if src.is_file() else _files(src)
+    if not files and voc_root(src):
+        return voc_masks.load(src, masks=masks, negatives=negatives)
+    if not files:
+        raise UserError(
+            f"{src} holds neither an XML file of CVAT nor SegmentationClass. Export "
+            "'CVAT for images 1.1' or 'Segmentation mask 1.1' and unpack it."
+        )
+    if masks != MASKS:
+        raise UserError(f"{files[0]} holds shapes: flags on masks have no use here.")
+    require("pycocotools.mask")
+    found = {file: read_cvat(file) for file in files}
+    taxonomy, ids = _classes(found)
+    counts: Counter[str] = sum((f.counts for f in found.values()), Counter())
+    areas = sum(counts.values()) - sum(counts[kind] for kind in OTHERS)
+    if not areas:
+        seen = ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "nothing"
+        raise UserError(f"{files[0]} has no shape with an inside, but {seen}.")
+    rule, note = box_rule(boxes, counts["box"], areas, "object", files[0])
+    notes = [note]
+    notes += [f"{counts[k]} of <{k}> are left out" for k in OTHERS if counts[k]]
+    splits: dict[str, list[Drawing]] = {}
+    for file in files:
+        for split, drawings in _drawings(file, src, found[file]).items():
+            splits.setdefault(split, []).extend(drawings)
+    empty = [d for listed in splits.values() for d in listed if not d.shapes]
+    if empty and negatives == "ask":
+        raise UserError(
+            f"{len(empty)} of {sum(map(len, splits.values()))} images have no shape, "
+            f"such as {empty[0].image}. Say --negatives background if nothing is on "
+            "them, or --negatives skip if they are not annotated yet."
+        )
+    if empty:
+        become = "background" if negatives == "background" else "left out"
+        notes.append(f"{len(empty)} images without a shape are {become}")
+    names = named(splits)
+    kept = {
+        names[split]: [d for d in listed if d.shapes or negatives == "background"]
+        for split, listed in splits.items()
+    }
+    painted = partial(_masks, ids=ids, boxes=rule)
+    return taxonomy, samples_of(kept, painted, small_on_top=False, notes=notes)
+
+
+def _files(src: Path) -> list[Path]:
+    """The XML files of CVAT that lie least deep."""
+    for pattern in PATTERNS:
+        files = [f for f in sorted(src.glob(pattern)) if not is_junk(f)]
+        fitting = [f for f in files if f.is_file() and _is_cvat(f)]
+        if fitting:
+            return fitting
+    return []
+
+
+def _is_cvat(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return b"<annotations>" in opened.read(4096)
+
+
+def _classes(found: dict[Path, CvatFile]) -> tuple[Taxonomy, dict[str, int]]:
+    """The labels of all files, in CVAT's colours where these tell them apart."""
+    labels: dict[str, str] = {}
+    for content in found.values():
+        labels |= {k: v for k, v in content.labels.items() if k not in labels}
+    taxonomy, ids = class_ids(labels)
+    colours = [colour_of(labels[name]) for name in taxonomy.names[1:]]
+    if len({c for c in colours if c and any(c)}) == len(colours):
+        all_colours = ((0, 0, 0), *(c for c in colours if c))
+        return Taxonomy(taxonomy.names, all_colours), ids
+    return taxonomy, ids
+
+
+def _drawings(file: Path, src: Path, found: CvatFile) -> dict[str, list[Drawing]]:
+    """The images of a file by subset."""
+    root = src if src.is_dir() else file.parent
+    own = split_in(file.stem)
+    if file.parent != root:
+        own = own or split_of(file.parent.name)
+    by_split: dict[str, list[tuple[CvatImage, Path]]] = {}
+    missing = []
+    for image, path in _paths(file, root, found):
+        if path is None:
+            missing.append(image.name)
+        else:
+            split = own or image.subset or "default"
+            by_split.setdefault(split, []).append((image, path))
+    if missing:
+        more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
+        raise UserError(
+            f"{file} names {missing[0]}, which is not in {file.parent / 'images'} nor "
+            f"below {root}{more}. Put it there (CVAT exports it with 'Save images')."
+        )
+    return {
+        split: [
+            Drawing(name, path, file, image.size, image.painted)
+            for name, (image, path) in zip(
+                sample_ids([path for _, path in listed]), listed, strict=True
+            )
+        ]
+        for split, listed in by_split.items()
+    }
+
+
+def _paths(
+    file: Path, root: Path, found: CvatFile
+) -> Iterator[tuple[CvatImage, Path | None]]:
+    base = file.parent
+    if found.video:
+        yield from _frames(base, found)
+        return
+    finders: dict[str, NamedImages] = {}
+    for image in found.images:
+        of = image.subset
+        folders = [base / "images" / of, base / "images", base / of, base]
+        finder = finders.setdefault(of, NamedImages(folders, root, of))
+        yield image, finder.find(image.name)
+
+
+def _frames(base: Path, found: CvatFile) -> Iterator[tuple[CvatImage, Path | None]]:
+    """The frames of a video, by the last number of the names of images."""
+    files: dict[int, Path] = {}
+    for path in images_below(base):
+        digits = re.findall(r"\d+", path.stem)
+        if digits and files.setdefault(int(digits[-1]), path) != path:
+            raise UserError(
+                f"{path} and {files[int(digits[-1])]} are both frame {digits[-1]}. "
+                "Move one of them away."
+            )
+    for image in found.images:
+        image.name = f"frame_{image.frame:06}.png"
+        yield image, files.pop(image.frame, None)
+    size = found.images[0].size if found.images else (0, 0)
+    for number, path in sorted(files.items()):
+        yield CvatImage(path.name, found.images[0].subset, size, number), path
+
+
+def _masks(
+    drawing: Drawing, size: tuple[int, int], ids: dict[str, int], boxes: Boxes
+) -> Iterator[Painted]:
+    for number, shape in enumerate(map(json.loads, drawing.shapes), 1):
+        where = f"{drawing.source}: shape {number} of {drawing.image.name}"
+        label = shape.get("label", "")
+        if label and label not in ids:
+            raise UserError(f"{where} has the label '{label}', which is not listed.")
+        class_id = ids[label] if label else IGNORE
+        if shape["kind"] == "box" and boxes != "object":
+            if boxes == "background":
+                continue
+            class_id = IGNORE
+        try:
+            yield class_id, _mask(shape, size)
+        except UNLIKE as error:
+            raise UserError(
+                f"{where} cannot be drawn ({type(error).__name__}: {error}). Draw it "
+                "again, or export again."
+            ) from error
+
+
+def _mask(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+    kind, degrees = shape["kind"], float(shape.get("rotation") or 0)
+    if kind == "mask":
+        return _bitmap(shape, size)
+    if kind == "ellipse":
+        cx, cy, rx, ry = (float(shape[key]) for key in ("cx", "cy", "rx", "ry"))
+        return ellipse((cx, cy), (rx, ry), degrees, size)
+    if kind == "polygon":
+        points = [pair.split(",") for pair in shape["points"].split(";")]
+        return mask_of([[float(v) for pair in points for v in pair]], size)
+    x0, y0, x1, y1 = (float(shape[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+    corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    turn, centre = np.radians(degrees), corners.mean(0)
+    cosine, sine = np.cos(turn), np.sin(turn)
+    corners = (corners - centre) @ np.array([[cosine, sine], [-sine, cosine]]) + centre
+    return mask_of([corners.ravel().tolist()], size)
+
+
+def _bitmap(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+    """Runs of zeros and ones in turn, row by row, inside the box of the mask."""
+    runs = np.array([int(run) for run in shape["rle"].split(",")])
+    left, top, width, height = (
+        int(float(shape[key])) for key in ("left", "top", "width", "height")
+    )
+    inside = min(left, top) >= 0 and left + width <= size[1] and top + height <= size[0]
+    if (runs < 0).any() or runs.sum() != width * height or not inside:
+        raise UserError(
+            f"its runs of {runs.sum()} pixels do not fill {width} x {height} pixels at "
+            f"{left}, {top} in an image of {size}"
+        )
+    mask = np.zeros(size, bool)
+    part = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    mask[top : top + height, left : left + width] = part.reshape(height, width)
+    return mask

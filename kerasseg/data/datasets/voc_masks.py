@@ -1,0 +1,196 @@
+"""Masks in the colours of PASCAL VOC or of a labelmap.txt, in the folders of VOC.
+
+What CVAT ("Segmentation mask 1.1"), datumaro, labelme2voc, VOTT and others write: RGB
+or palette PNG files in SegmentationClass, and object ids in SegmentationObject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from kerasseg import UserError
+from kerasseg.data.datasets import pascal_voc
+from kerasseg.data.datasets.frames import numbered
+from kerasseg.data.reading.fitted import fitted, format_of, valid_of
+from kerasseg.data.reading.image import read
+from kerasseg.data.reading.legend import Legend, read_legend
+from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.mask_labels import Rule, label_of
+from kerasseg.data.reading.mask_rule import rule_for
+from kerasseg.data.reading.polygons import BACKGROUND
+from kerasseg.data.reading.voc_folder import VocEntry, voc_entries, voc_root
+from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import Taxonomy
+
+BORDER = (224, 224, 192)
+"""VOC's colour along borders and of what is difficult: 255 = ignore."""
+LEGENDS = ("labelmap.txt", "label_map.txt", "class_names.txt", "classes.txt")
+MASKS = MaskFlags()
+
+
+def load(
+    src: Path,
+    /,
+    *,
+    masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
+    negatives: Literal["ask", "background", "skip"] = "ask",
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """Masks in VOC's folders: JPEGImages, SegmentationClass, ImageSets/Segmentation.
+
+    Classes and colours are those of labelmap.txt (or class_names.txt of labelme2voc);
+    without one, VOC's 21. Masks are RGB or palette files; (224, 224, 192) and palette
+    index 255 are 255 = ignore. Splits are the lists (default.txt is train); without
+    lists all masks are train. Samples have object ids where SegmentationObject has.
+
+    Args:
+        src: Folder that holds SegmentationClass.
+        masks: What the masks mean.
+        negatives: Images that are listed and have no mask. background: nothing is on
+            them. skip: they are left out. ask: refused.
+
+    Raises:
+        UserError: files that are missing or are not laid out like this.
+    """
+    src = Path(src)
+    root = voc_root(src)
+    if root is None:
+        raise UserError(
+            f"{src} holds no folder SegmentationClass. Name the unpacked export; for "
+            "other names of folders there is python -m kerasseg.prepare folder."
+        )
+    splits, notes = voc_entries(root)
+    legend, said = _legend(root, masks)
+    entries = [e for listed in splits.values() for e in listed]
+    files = [e.mask for e in entries if e.mask]
+    legend = _with_border(legend, masks)
+    rule = rule_for(files, masks, legend)
+    first = _background_first(legend)
+    if rule.kind == "colours" and first.names != legend.names:
+        legend, rule = first, rule_for(files, masks, first)
+    empty = len(entries) - len(files)
+    if empty and negatives == "ask":
+        alone = next(e.image for e in entries if not e.mask)
+        raise UserError(
+            f"{empty} of {len(entries)} images have no mask, such as {alone}. Say "
+            "--negatives background if nothing is on them, or --negatives skip if they "
+            "are not annotated yet."
+        )
+    first_class = rule.taxonomy.names[0].casefold()
+    if empty and negatives == "background" and first_class not in BACKGROUND:
+        raise UserError(
+            "--negatives background needs a class background, which is not in "
+            f"{legend.file}. Add the line 'background:0,0,0::'."
+        )
+    if empty:
+        become = "background" if negatives == "background" else "left out"
+        notes.append(f"{empty} images without a mask are {become}")
+    kept = {
+        split: [e for e in listed if e.mask or negatives == "background"]
+        for split, listed in splits.items()
+    }
+    image_format, more = format_of(e.image for e in entries)
+    source = {
+        "legend": {"line": f"{said}\n{legend}"},
+        "masks": {**rule.to_json(), "line": str(rule)},
+        "layout": {"line": "; ".join((*notes, *more))},
+    }
+    source = {key: value for key, value in source.items() if value["line"]}
+    read_entry = partial(_read, rule=rule, image_format=image_format)
+    return rule.taxonomy, {
+        split: Samples(listed, read_entry, None, _id, image_format, source)
+        for split, listed in kept.items()
+    }
+
+
+def _legend(root: Path, masks: MaskFlags) -> tuple[Legend, str]:
+    """The legend, and where it is from."""
+    if masks.legend:
+        return read_legend(Path(masks.legend)), f"{masks.legend}:"
+    for file in (folder / n for folder in (root, root.parent) for n in LEGENDS):
+        if file.is_file():
+            found = read_legend(file)
+            if found.colours or file.name != "class_names.txt":
+                return found, f"{file}:"
+            return _coloured(found), f"{file}, in VOC's colours:"
+    names, colours = pascal_voc.TAXONOMY.names, pascal_voc.TAXONOMY.colours
+    return Legend(names, colours), "No labelmap.txt: classes and colours of VOC."
+
+
+def _coloured(legend: Legend) -> Legend:
+    """labelme2voc: names in the order of VOC's colours."""
+    colours = tuple(pascal_voc.colour(i) for i in range(len(legend.names)))
+    return replace(legend, colours=colours)
+
+
+def _with_border(legend: Legend, masks: MaskFlags) -> Legend:
+    known = (*legend.colours, *legend.ignored_colours, *masks.ignore_colour)
+    if not legend.colours or BORDER in known:
+        return legend
+    return replace(legend, ignored_colours=(*legend.ignored_colours, BORDER))
+
+
+def _background_first(legend: Legend) -> Legend:
+    """The legend with the background as class 0, as all adapters of tools have it."""
+    if not legend.colours or legend.ids:
+        return legend
+    order = sorted(
+        range(len(legend.names)),
+        key=lambda i: legend.names[i].casefold() not in BACKGROUND,
+    )
+    return replace(
+        legend,
+        names=tuple(legend.names[i] for i in order),
+        colours=tuple(legend.colours[i] for i in order),
+    )
+
+
+def _id(entry: VocEntry) -> str:
+    return entry.id
+
+
+def _read(entry: VocEntry, rule: Rule, image_format: ImageFormat) -> Sample:
+    picture = read(entry.image)
+    pixels = fitted(picture, image_format, entry.image)
+    valid = valid_of(picture, image_format)
+    size = pixels.shape[:2]
+    label, instance = np.zeros(size, np.uint8), None
+    if entry.mask:
+        label = label_of(entry.mask, rule)
+        _check(entry.mask, label.shape, entry.image, size)
+        if entry.objects:
+            instance = _objects(entry.objects, label)
+            _check(entry.objects, instance.shape, entry.image, size)
+    kept = picture.encoded and valid is None
+    encoded = Decoded.to(pixels, picture.encoded) if kept else b""
+    return Sample(entry.id, pixels, label, instance, encoded=encoded, valid=valid)
+
+
+def _check(mask: Path, found: tuple, image: Path, size: tuple[int, int]) -> None:
+    if found != size:
+        raise UserError(
+            f"Mask {mask} has {found} pixels (height, width), its image {image} has "
+            f"{size}. Put the image back that was annotated."
+        )
+
+
+def _objects(file: Path, label: np.ndarray) -> np.ndarray:
+    """(H, W) uint16 ids of the colours or palette indices of SegmentationObject.
+
+    Objects are numbered 1, 2, ... by these; the border and ignored pixels are none.
+    """
+    pixels, _ = read_mask(file)
+    none = 255  # palette index of the border
+    if pixels.ndim == 3:
+        pixels = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+        none = BORDER[0] << 16 | BORDER[1] << 8 | BORDER[2]
+    if pixels.shape != label.shape:
+        return pixels
+    return numbered(np.where(pixels == none, 0, pixels), label)
