@@ -28,7 +28,7 @@ from kerasseg.data.reading.left_out import LeftOut
 from kerasseg.drawing import bands
 from kerasseg.files import atomic
 from kerasseg.inference import arguments, inputs, maps, outlines
-from kerasseg.inference.network_input import network_input, options_for
+from kerasseg.inference.network_input import network_input
 
 Drawn: TypeAlias = tuple[str, np.ndarray, np.ndarray]
 """Name of a source, the picture that is seen of it, its overlay."""
@@ -67,8 +67,10 @@ def main(argv: list[str]) -> None:
                 _video(source, target, network, asked)
                 done += 1
                 continue
-            one = _map if maps.is_map(source) else _picture
-            drawn, left = one(source, target, network, asked)
+            if isinstance(source, Path) and maps.is_map(source):
+                drawn, left = _map(source, target, network, asked)
+            else:
+                drawn, left = _picture(source, target, network, asked)
         except (UserError, OSError) as error:
             left_out.add(source, error)
             continue
@@ -173,8 +175,7 @@ def _map(
     if asked.crf:
         raise UserError(f"{source} is a map, and --crf is for pictures. Leave it out.")
     result = target.with_name(f"{target.name}.tif")
-    options = options_for(source, network.image_format, asked.pages)
-    quick, left = maps.predict(source, result, network, options)
+    quick, left = maps.predict(source, result, network)
     if asked.vectors:
         file = outlines.file_of(asked.vectors, result)
         print(outlines.write(result, file, network.taxonomy, asked.sieve))

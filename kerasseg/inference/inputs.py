@@ -17,6 +17,7 @@ from kerasseg import UserError
 from kerasseg.data.reading import signatures
 from kerasseg.data.reading.image import SUFFIXES, Page, pages_of
 from kerasseg.files import remote
+from kerasseg.inference import maps
 
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 """The suffixes of video files."""
@@ -194,7 +195,7 @@ def _walk(folder: Path, out: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
 def _kind(file: Path) -> tuple[str, str]:
     """ "picture", "video", or "other" with the reason why a picture is not read."""
     suffix = signatures.suffix_of(file.name)
-    if suffix in SUFFIXES:
+    if suffix in SUFFIXES or suffix in maps.OTHERS:
         return "picture", ""
     if suffix in VIDEOS:
         return "video", ""

@@ -1,14 +1,15 @@
 """Class maps of GeoTIFFs of any size, as GeoTIFFs of the same place, tile by tile.
 
-Tiles are those of `kerasseg.tiles.predict(..., blend="valid")`: each is the network's
-size, half the overlap is thrown away at each side, and beyond the border the image is
-mirrored. So nothing needs to be summed, and the memory does not grow with the map.
+Tiles overlap, and a pixel is that of the tile in which it lies farther from the edge.
+Tiles at the border of a map end where it ends, as one pass over all of it would. So
+nothing needs to be summed, and the memory does not grow with the map.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,8 +28,12 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """Image (h, w, C) of the network's size -> uint8 ids (h, w)."""
+OTHERS = (".vrt", ".img")
+"""Endings of maps that are read as no picture: GDAL's virtual rasters, ERDAS."""
 LARGE = 1 << 26
 """Pixels from which on a TIFF is predicted as a map, wherever it lies."""
+STRIDE = 32
+"""By how much networks shrink images, at most."""
 BLOCK = 512
 """Side of the tiles that a class map is stored in, pixels."""
 QUICK_LOOK = 1024
@@ -68,7 +73,7 @@ def is_map(file: object) -> bool:
     if not isinstance(file, Path):
         return False
     suffix = file.suffix.lower()
-    if suffix in (".vrt", ".img"):
+    if suffix in OTHERS:
         return True
     if suffix not in (".tif", ".tiff"):
         return False
@@ -89,7 +94,7 @@ def usual_overlap(size: tuple[int, int]) -> int:
 
 
 def predict(
-    source: Path, target: Path, network: Network, options: ReadOptions
+    source: Path, target: Path, network: Network
 ) -> tuple[QuickLook, tuple[str, ...]]:
     """Writes the class ids of a map as a GeoTIFF, and gives a small picture of both.
 
@@ -103,12 +108,13 @@ def predict(
     Raises UserError for bands or a type that the network does not take, and where the
     file cannot be read; MissingPackage without rasterio.
     """
-    one = Raster.of(source, options)
+    alpha = network.image_format.bands[-1] == "alpha"
+    one = Raster.of(source, ReadOptions("band" if alpha else "drop"))
     tiled = one.height > network.size[0] or one.width > network.size[1]
     size = network.size if tiled else (one.height, one.width)
     overlap = (network.overlap or usual_overlap(size)) if tiled else 0
-    crop = overlap // 2
-    kept = size[0] - overlap, size[1] - overlap
+    rows = _tiles(one.height, size[0], overlap)
+    columns = _tiles(one.width, size[1], overlap)
     step = max(1, -(-max(one.height, one.width) // QUICK_LOOK))
     looks: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -118,28 +124,50 @@ def predict(
         atomic.replacing(target) as aside,
         _created(rasterio, aside, one, network.taxonomy) as out,
     ):
-        rows = _Rows(out, one)
-        for top in range(0, one.height, kept[0]):
-            strip = np.zeros((min(kept[0], one.height - top), one.width), np.uint8)
-            chosen = np.arange(-top % step, len(strip), step)
+        result = _Rows(out, one)
+        for top, first, last in rows:
+            strip = np.zeros((last - first, one.width), np.uint8)
             look = []
-            for left in range(0, one.width, kept[1]):
-                at = top - crop, left - crop, *size
-                pixels, valid, said = _mirrored(one, at, network.image_format)
+            for left, start, end in columns:
+                window = top, left, *size
+                pixels, valid, said = _mirrored(one, window, network.image_format)
                 notes.update(dict.fromkeys(said))
-                ids = network.segment(pixels)
-                if valid is not None:
-                    ids = np.where(valid, ids, np.uint8(IGNORE))
-                ids = ids[crop : size[0] - crop, crop : size[1] - crop]
-                pixels = pixels[crop : size[0] - crop, crop : size[1] - crop]
-                width = min(kept[1], one.width - left)
-                strip[:, left : left + width] = ids[: len(strip), :width]
-                columns = np.arange(-left % step, width, step)
-                look.append(pixels[np.ix_(chosen, columns)])
+                if valid is None:
+                    ids = network.segment(pixels)
+                elif valid.any():
+                    ids = np.where(valid, network.segment(pixels), np.uint8(IGNORE))
+                else:
+                    ids = np.full(size, IGNORE, np.uint8)
+                part = ids[first - top : last - top, start - left : end - left]
+                strip[:, start:end] = part
+                inside = np.ix_(
+                    np.arange(first + -first % step, last, step) - top,
+                    np.arange(start + -start % step, end, step) - left,
+                )
+                look.append(pixels[inside])
             looks.append(np.concatenate(look, 1))
-            labels.append(strip[chosen, ::step])
-            rows.add(strip)
+            labels.append(strip[-first % step :: step, ::step])
+            result.add(strip)
     return QuickLook(np.concatenate(looks), np.concatenate(labels)), tuple(notes)
+
+
+def _tiles(length: int, tile: int, overlap: int) -> list[tuple[int, int, int]]:
+    """The tiles along one axis: where each begins, and from where to where it counts.
+
+    They begin at multiples of `STRIDE`, so that networks that shrink images see all
+    pixels at the same place of their grid. The last one ends at the border where the
+    length is one that networks take, else beyond it by less than that.
+    """
+    if length <= tile:
+        return [(0, 0, length)]
+    unit = STRIDE if tile - overlap >= STRIDE else 1
+    step = (tile - overlap) // unit * unit
+    last = length - tile
+    if last % (STRIDE // 2):
+        last = -(-last // unit) * unit
+    starts = [*range(0, last, step), last]
+    cuts = [(one + tile + other) // 2 for one, other in pairwise(starts)]
+    return list(zip(starts, [0, *cuts], [*cuts, length], strict=True))
 
 
 def _mirrored(
@@ -152,10 +180,8 @@ def _mirrored(
     top, left = int(rows.min()), int(columns.min())
     inside = top, left, int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
     picture = one.picture(inside)
-    pixels, valid = (
-        fitted(picture, image_format, one.file),
-        valid_of(picture, image_format),
-    )
+    pixels = fitted(picture, image_format, one.file)
+    valid = valid_of(picture, image_format)
     if inside != window:
         places = np.ix_(rows - top, columns - left)
         pixels = pixels[places]

@@ -29,6 +29,7 @@ from kerasseg.data.reading.divide import check_share
 from kerasseg.data.reading.fitted import format_of
 from kerasseg.data.reading.legend import Legend, legend_of
 from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.mask_labels import Rule
 from kerasseg.data.reading.mask_map import read_map
 from kerasseg.data.reading.mask_rule import rule_of
 from kerasseg.data.reading.picture import ReadOptions
@@ -43,8 +44,8 @@ CUT, USUAL_SHARE = (512, 512), 0.2
 
 
 def load(
-    images: Path,
-    labels: Path,
+    images: Annotated[Path, tyro.conf.arg(metavar="IMAGES")],
+    labels: Annotated[Path, tyro.conf.arg(metavar="LABELS")],
     /,
     *,
     attribute: str = "",
@@ -68,8 +69,8 @@ def load(
     More: docs/images.md.
 
     Args:
-        images: GeoTIFF (also .vrt, .img, .jp2), or a folder of them, IMAGES.
-        labels: Raster of ids or file of polygons, or a folder of them, LABELS.
+        images: GeoTIFF (also .vrt, .img, .jp2), or a folder of them.
+        labels: Raster of ids or file of polygons, or a folder of them.
         attribute: Polygons: the field that names the class.
         layer: Polygons: the layer, of files with several.
         uncovered: Polygons: what pixels without any are.
@@ -126,8 +127,11 @@ def load(
                 f"{next(iter(known))} is a raster, and {(*asked, '--uncovered')[0]} is "
                 "for polygons, --per-class for folders of pictures. Leave it out."
             )
-        grids = {(one, known[file]) for one, file in zip(rasters, files, strict=True)}
-        checked = {raster_labels.check(label, one) for one, label in grids}
+        checked = {
+            raster_labels.check(label, one)
+            for one, file in zip(rasters, files, strict=True)
+            if isinstance(label := known[file], Raster)
+        }
         notes += sorted(checked - {""})
         looks, seen = look_at_rasters(pieces, image_format)
         mapping = read_map(Path(masks.map)) if masks.map else None
@@ -146,9 +150,10 @@ def load(
             "that they lie at one place: gdalinfo and ogrinfo show where."
         )
     splits = _divided(seen.used, images, cut, val_share, gap, notes)
+    known_rule = rule.to_json() if isinstance(rule, Rule) else {}
     source = {
         "raster": {"line": "; ".join(notes)},
-        "labels": {"line": said_of_labels},
+        "masks": {**known_rule, "line": said_of_labels},
     }
     read = partial(read_piece, cut=cut, rule=rule, image_format=image_format)
     return rule.taxonomy, {
@@ -228,6 +233,12 @@ def _divided(
     """
     places = [place_of(piece) for piece in pieces]
     names = regions.blocks(places, cut, share or USUAL_SHARE)
+    systems = {place.system for place in places}
+    if len(systems) > 1:
+        notes.append(
+            f"{len(systems)} coordinate systems: overlap from one to another is not "
+            "looked for"
+        )
     own = [_split_of(piece.image.file, images) for piece in pieces]
     if any(own):
         if not all(own):

@@ -10,7 +10,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.image import DEFAULT, check_pages, header
 from kerasseg.data.reading.number_types import both, valid_pixels
-from kerasseg.data.reading.picture import Header, Picture, ReadOptions, Source
+from kerasseg.data.reading.picture import Header, Picture, ReadOptions
 from kerasseg.image_format import GRAY, GRAY_BANDS, RGB, RGB_BANDS, ImageFormat
 
 
@@ -52,20 +52,20 @@ def valid_of(picture: Picture, image_format: ImageFormat) -> np.ndarray | None:
 
 
 def format_of(
-    files: Iterable[Source],
+    files: Iterable[Any],
     options: ReadOptions = DEFAULT,
     header: Callable[[Any, ReadOptions], Header] = header,
 ) -> tuple[ImageFormat, tuple[str, ...]]:
     """The format of a set of files from a look at all headers, and what to tell.
 
-    header: what gives a file's header.
+    files: sources; or anything of which `header` gives the header.
 
     Pictures of 8 bits that are all gray are `GRAY`; RGB, or RGB and gray mixed, `RGB`.
 
     Raises UserError that names two files whose bands or types differ, or a file whose
     pages need a word.
     """
-    first: dict[tuple, tuple[Source, int]] = {}
+    first: dict[tuple, tuple[Any, int]] = {}
     nodata: set[float | None] = set()
     with_alpha = 0
     for file in files:

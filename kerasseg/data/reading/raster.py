@@ -135,10 +135,13 @@ def samples(file: Path, window: Window) -> np.ndarray:
     return np.moveaxis(read, 0, -1)
 
 
-def palette_of(file: Path) -> np.ndarray | None:
-    """(256, 3) uint8 of a raster whose one band is an index into colours, else None."""
+def palette_of(file: Path, dataset: Any = None) -> np.ndarray | None:
+    """(256, 3) uint8 of a raster whose one band is an index into colours, else None.
+
+    dataset: the file, where it is open.
+    """
     with gdal(file):
-        data = _opened(file).dataset
+        data = dataset or _opened(file).dataset
         if data.count != 1 or data.colorinterp[0].name != "palette":
             return None
         table = data.colormap(1)
@@ -238,8 +241,8 @@ def _layout(file: Path, dataset: Any) -> tiff_bands.Layout:
         )
     alpha = kinds.index("alpha") if "alpha" in kinds else None
     dtype = np.dtype(dataset.dtypes[0])
-    if kinds == ["palette"]:
-        table = palette_of(file)
+    table = palette_of(file, dataset)
+    if table is not None:
         return tiff_bands.Layout(
             RGB_BANDS, np.dtype(np.uint8), None, lambda data: table[data[..., 0]]
         )
@@ -278,8 +281,9 @@ def _header(file: Path, opened: _Opened, options: ReadOptions) -> Header:
             )
         return found
     has_alpha = layout.alpha is not None
-    size, type_ = dataset.shape, kept_type(layout.dtype, file)
-    found = Header(*size, layout.bands, type_, 1, opened.nodata, has_alpha)
+    high, wide = dataset.shape
+    type_ = kept_type(layout.dtype, file)
+    found = Header(high, wide, layout.bands, type_, 1, opened.nodata, has_alpha)
     if options.alpha == "band" and has_alpha:
         found = replace(found, bands=(*found.bands, "alpha"), alpha=False)
     if options.bands:

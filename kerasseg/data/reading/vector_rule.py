@@ -36,6 +36,7 @@ def rule(
     if attribute and binary:
         raise UserError("--attribute and --binary say two things. Leave one out.")
     texts: Counter[str] = Counter()
+    systems: set[str] = set()
     without = empty = 0
     for file in files:
         chosen, fields = layer_of(file, layer)
@@ -49,13 +50,19 @@ def rule(
             raise UserError(
                 f"{file} has no field '{attribute}'; it has {listed(fields) or 'none'}."
             )
-        polygons, found, _ = features_of(file, chosen, attribute)
+        polygons, found, system = features_of(file, chosen, attribute)
+        systems.add(system)
         refuse_others(file, polygons)
         empty += sum(polygon is None or polygon.is_empty for polygon in polygons)
         if attribute:
             without += int((found == "").sum())
             texts.update(found[found != ""].tolist())
-    notes = []
+    named = [
+        system if len(system) < 30 else "a system of their own" for system in systems
+    ]
+    notes = [f"features in {listed(sorted(filter(None, named)))}"] if any(named) else []
+    if "" in systems:
+        notes.append("features without a coordinate system count in the images' own")
     if empty:
         notes.append(f"{empty} features without a geometry are left out")
     if without:

@@ -103,6 +103,13 @@ def _features(file: Path, layer: str, attribute: str, crs: str) -> Features:
         with gdal(file) as rasterio:
             source = rasterio.crs.CRS.from_user_input(own)
             target = rasterio.crs.CRS.from_wkt(crs)
+            most = np.abs(shapely.total_bounds(polygons)).max()
+            if source.is_geographic and most > 360:
+                raise UserError(
+                    f"{file} is in {own}, as GeoJSON is where it says nothing, but its "
+                    f"coordinates reach {most:.0f}. Say which system they are in: "
+                    f"ogr2ogr -a_srs EPSG:CODE {file.stem}.gpkg {file}"
+                )
 
             def moved(corners: np.ndarray) -> np.ndarray:
                 x, y = rasterio.warp.transform(source, target, *corners.T)
