@@ -91,7 +91,7 @@ def load(
     left_out: LeftOut = []
     files = [mask_of(entry, masks.per_class) for entry in with_mask]
     rule = rule_for(files, masks, known, left_out if skip else None)
-    background = _background(rule) if pairs.negatives == "background" else None
+    background = background_of(rule) if pairs.negatives == "background" else None
     if "train" in splits and "val" not in splits:
         splits |= divided(splits["train"], val_share, found.notes)
     elif "val" in splits and val_share not in (0, USUAL_SHARE):
@@ -163,7 +163,7 @@ def _format(
     return replace(found, chosen=flags.options.bands, alpha=alpha), said
 
 
-def _background(rule: Rule) -> int:
+def background_of(rule: Rule) -> int:
     """The class of images that show nothing."""
     folded = [name.casefold() for name in rule.taxonomy.names]
     for name in ("background", "_background_", "class_0", "bg"):
