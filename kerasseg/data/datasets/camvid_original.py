@@ -6,7 +6,7 @@ label_colors.txt. Black is void and ignored; the other 31 colours are classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -53,11 +53,8 @@ COLOURS = {
     "Void": (0, 0, 0),
     "Wall": (64, 192, 0),
 }
-IMAGES, LABELS, LEGEND = (
-    "701_StillsRaw_full",
-    "LabeledApproved_full",
-    "label_colors.txt",
-)
+IMAGES, LABELS = "701_StillsRaw_full", "LabeledApproved_full"
+LEGENDS = ("label_colors.txt", "class_dict.csv")
 SPLITS = ("train", "val", "test")
 
 
@@ -75,7 +72,7 @@ def load(
         if not (src / folder).is_dir():
             raise UserError(
                 f"{src} has no folder {folder}. The 32 colours of CamVid are in "
-                f"{IMAGES}/ and {LABELS}/; for train/ and trainannot/ use --classes 11."
+                f"{IMAGES}/ and {LABELS}/. Unpack both there."
             )
     labels = src / LABELS
     pairs = with_labels((src / IMAGES).glob("*.png"), partial(_label, labels))
@@ -84,7 +81,18 @@ def load(
     lists = [s for s in SPLITS if (src / f"{s}.txt").is_file()]
     known = {pair[0].name: pair for pair in pairs}
     splits = {s: _listed(src / f"{s}.txt", known) for s in lists} or {"train": pairs}
-    taxonomy = _taxonomy(src / LEGEND)
+    return of_pairs(splits, src, sequence)
+
+
+def of_pairs(
+    splits: Mapping[str, list[Pair]], src: Path, sequence: Callable[[Pair], str]
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """Splits of images and masks in CamVid's colours, or in those of a legend in `src`.
+
+    Raises UserError for a legend that cannot be read.
+    """
+    legends = [src / name for name in LEGENDS if (src / name).is_file()]
+    taxonomy = _taxonomy(legends[0] if legends else src / LEGENDS[0])
     read = partial(_read, taxonomy=taxonomy, sequence=sequence)
     return taxonomy, {s: Samples(splits[s], read, sequence, stem) for s in splits}
 

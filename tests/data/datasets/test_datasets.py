@@ -79,6 +79,8 @@ def test_camvid_faults(tmp_path):
     refuses(r"names .*c.png, which does not exist", "camvid", tmp_path)
     (tmp_path / "train.txt").write_text("train/a.png trainannot/a.png")
     save(tmp_path / "trainannot/a.png", picture())
+    refuses(r"trainannot/a.png: Colour .* is not a class", "camvid", tmp_path)
+    pair(tmp_path, "a", "train", "trainannot", VOID.astype(np.uint16))
     refuses(r"trainannot/a.png must be an 8-bit gray", "camvid", tmp_path)
 
 

@@ -245,10 +245,8 @@ def test_camvid_32_with_the_lists_of_segnet(tmp_path):
 
 
 def test_camvid_32_faults(tmp_path):
-    refuses(
-        r"no folder 701_StillsRaw_full.*--classes 11", "camvid", tmp_path, classes=32
-    )
-    refuses("say --classes 32", "camvid", tmp_path)
+    refuses("holds none of train/.*701_StillsRaw_full", "camvid", tmp_path, classes=32)
+    refuses("holds none of train/.*701_StillsRaw_full", "camvid", tmp_path)
     original(tmp_path)
     file = tmp_path / "LabeledApproved_full/0001TP_006690_L.png"
     save(file, np.full((4, 8, 3), 7, np.uint8))
@@ -259,6 +257,37 @@ def test_camvid_32_faults(tmp_path):
     refuses(r"6690_L.png: It holds no colours", "camvid", tmp_path, classes=32)
     file.unlink()
     refuses(r"6690.png has no label", "camvid", tmp_path, classes=32)
+
+
+# MATLAB's camvidPixelLabelIDs, in the order of our 32 names; Void is ignored.
+OF_32 = [9, 1, 10, 1, 1, 8, 9, 9, 2, 7, 3, 3, 6, 10, 8, 4, 9, 3, 4, 4, 6, 0, 8, 2, 6, 8]
+OF_32 += [5, 8, 1, 5, 255, 1]
+
+
+def test_camvid_32_grouped_to_11(tmp_path):
+    original(tmp_path)
+    taxonomy, splits = load("camvid", tmp_path)
+    assert taxonomy.num_classes == 11
+    assert splits["train"][0].label.ravel().tolist() == OF_32
+    (line,) = {
+        s.source["classes"]["line"] for s in adapter("camvid")(tmp_path)[1].values()
+    }
+    assert line.endswith("--classes 32 keeps them.")
+    (tmp_path / "label_colors.txt").write_text("64 128 64 Cow\n")
+    refuses("The legend names 'Cow'.*--classes 32", "camvid", tmp_path)
+
+
+@pytest.mark.parametrize("label", ["trainannot/{}.png", "train_labels/{}_L.png"])
+def test_camvid_colours_in_the_folders_of_segnet(tmp_path, label):
+    colours = np.array(list(camvid_original.COLOURS.values()), np.uint8)
+    save(tmp_path / "train/0001TP_1.png", picture(0, (4, 8)))
+    save(tmp_path / label.format("0001TP_1"), colours.reshape(4, 8, 3))
+    assert load("camvid", tmp_path)[1]["train"][0].label.ravel().tolist() == OF_32
+    taxonomy, splits = load("camvid", tmp_path, classes=32)
+    assert taxonomy.num_classes == 31
+    assert splits["train"][0].label.ravel().tolist() == [*range(30), 255, 30]
+    save(tmp_path / label.format("0001TP_1"), np.zeros((4, 8), np.uint8))
+    refuses("Leave out --classes 32", "camvid", tmp_path, classes=32)
 
 
 @pytest.mark.parametrize("name", ["camvid", "cityscapes", "apolloscape", "mapillary"])
