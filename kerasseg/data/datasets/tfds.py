@@ -10,8 +10,10 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
+from kerasseg.data.datasets import cityscapes_labels
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.label_maps import to_classes
 from kerasseg.data.reading.legend import read_legend
 from kerasseg.data.reading.mask import read_mask
 from kerasseg.data.reading.optional_packages import require
@@ -38,8 +40,9 @@ def named(name: str) -> Callable:
 
         Images keep their encoded bytes. Without a legend, class names come from the
         dataset, or classes are numbered and all masks are read once to count them.
+        tfds:cityscapes has label ids, which become the 19 classes of Cityscapes.
 
-        Tried on a small data set made for it only, not on those of the catalogue.
+        Tried on small data sets made for it only, not on those of the catalogue.
 
         Args:
             image: Feature that holds the image, if there are several.
@@ -57,13 +60,18 @@ def named(name: str) -> Callable:
         builder = _builder(name, data_dir, download)
         keys = _features(builder, image, label)
         examples = SequentialReader(partial(_examples, builder=builder, keys=keys))
+        cityscapes = builder.name == "cityscapes" and not (legend or first)
         read = partial(_read, examples=examples, keys=keys, first=first)
+        if cityscapes:
+            read = partial(_read_cityscapes, examples=examples, keys=keys)
         splits = {
             SPLITS.get(str(split), str(split)): Samples(
                 range(info.num_examples), partial(read, split=split)
             )
             for split, info in builder.info.splits.items()
         }
+        if cityscapes:
+            return cityscapes_labels.TAXONOMY, splits
         return _taxonomy(builder.info.features[keys[1]], splits, first, legend), splits
 
     return load
@@ -81,13 +89,28 @@ def _builder(name: str, data_dir: str, download: bool):
             "https://www.tensorflow.org/datasets/catalog/overview."
         ) from error
     if download:
-        builder.download_and_prepare()
+        _download(builder)
     if not Path(builder.data_dir).is_dir():
         raise UserError(
             f"Dataset {name} is not in {builder.data_dir}. Say --download, or where it "
             "is with --data-dir."
         )
     return builder
+
+
+def _download(builder) -> None:
+    """Raises UserError in one line: tfds and what it calls raise errors of any kind."""
+    require("importlib_resources", "tensorflow-datasets --download")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = " ".join(lines)[:300] or type(error).__name__
+        raise UserError(
+            f"Dataset {builder.name} cannot be downloaded or prepared: {reason}. Check "
+            "the connection to the internet, or download its files by hand (see its "
+            "page in the catalogue) and name the folder with --data-dir."
+        ) from error
 
 
 def _features(builder, image: str, label: str) -> tuple[str, str]:
@@ -130,6 +153,22 @@ def _examples(split: str, builder, keys: tuple[str, str]):
 def _read(
     number: int, examples: SequentialReader, split: str, keys, first: int
 ) -> Sample:
+    image, encoded, mask, _ = _decoded(number, examples, split, keys)
+    ignored = (mask < first) | (mask == IGNORE)
+    label = np.where(ignored, IGNORE, mask.astype(int) - first).astype(np.uint8)
+    return Sample(f"{split}-{number:06d}", image, label, encoded=encoded)
+
+
+def _read_cityscapes(
+    number: int, examples: SequentialReader, split: str, keys
+) -> Sample:
+    image, encoded, mask, name = _decoded(number, examples, split, keys)
+    label = to_classes(mask, cityscapes_labels.KNOWN, Path(name))
+    return Sample(f"{split}-{number:06d}", image, label, encoded=encoded)
+
+
+def _decoded(number: int, examples: SequentialReader, split: str, keys):
+    """Image, its encoded bytes, mask of ids (H, W), and how messages call the mask."""
     example = examples(split, number)
     image_file, mask_file = (
         EmbeddedFile(f"Split {split}, example {number}, {key}", example[key])
@@ -144,9 +183,7 @@ def _read(
             f"{mask_file} must be a gray mask of ids 0 to {IGNORE}, is {mask.dtype} "
             f"{mask.shape}, at most {mask.max()}. Name another feature with --label."
         )
-    ignored = (mask < first) | (mask == IGNORE)
-    label = np.where(ignored, IGNORE, mask.astype(int) - first).astype(np.uint8)
-    return Sample(f"{split}-{number:06d}", image, label, encoded=encoded)
+    return image, encoded, mask, str(mask_file)
 
 
 def _taxonomy(feature, splits: dict, first: int, legend: str) -> Taxonomy:

@@ -1,15 +1,17 @@
 """Datasets of tensorflow-datasets: a tiny one, built here, without the network."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
 from pictures import IDS, counts, load, picture, refuses, save
 
-from kerasseg.data.datasets import adapter
+from kerasseg.data.datasets import adapter, cityscapes
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
+NAME = "tfds:kerasseg_tiny"
 ONE_UP = np.where(IDS == 255, 255, IDS + 1).astype(np.uint8)
 
 
@@ -101,6 +103,51 @@ def test_tfds_entries_are_read_in_any_order(data_dir):
         assert (sample.id, sample.encoded) == (first[number].id, first[number].encoded)
     other = pickle.loads(pickle.dumps(samples.read))(2)  # as a worker gets it
     assert other.encoded == first[2].encoded
+
+
+class Cityscapes(tfds.core.GeneratorBasedBuilder):
+    """As tensorflow-datasets has it: label ids without names."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image_id": tfds.features.Text(),
+            "image_left": tfds.features.Image(shape=(2, 17, 3)),
+            "segmentation_label": tfds.features.Image(shape=(2, 17, 1)),
+        }
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict(features)
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        ids = np.arange(34, dtype=np.uint8).reshape(2, 17, 1)
+        image = picture(0, (2, 17))
+        yield "a", {"image_id": "a", "image_left": image, "segmentation_label": ids}
+
+
+def test_tfds_cityscapes(tmp_path):
+    Cityscapes(data_dir=tmp_path).download_and_prepare()
+    taxonomy, splits = load("tfds:cityscapes", data_dir=str(tmp_path))
+    assert taxonomy == cityscapes.TAXONOMY
+    expected = cityscapes.KNOWN[:34].tolist()
+    assert splits["train"][0].label.ravel().tolist() == expected
+
+
+def test_tfds_that_cannot_be_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "importlib_resources", None)
+    options = {"data_dir": str(tmp_path), "download": True}
+    refuses(r"needs the package importlib_resources.*\[datasets\]", NAME, **options)
+    monkeypatch.setitem(sys.modules, "importlib_resources", sys)
+
+    def offline(self):
+        raise ConnectionError("No route to host.\nMax retries: 3")
+
+    monkeypatch.setattr(KerassegTiny, "download_and_prepare", offline)
+    refuses("tiny cannot be downloaded .*: No route to host. Max ret", NAME, **options)
 
 
 def test_tfds_faults(data_dir, tmp_path):
