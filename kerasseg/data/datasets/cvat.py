@@ -93,10 +93,7 @@ def load(
     rule, note = box_rule(boxes, counts["box"], areas, "object", files[0])
     notes = [note]
     notes += [f"{counts[k]} of <{k}> are left out" for k in OTHERS if counts[k]]
-    splits: dict[str, list[Drawing]] = {}
-    for file in files:
-        for split, drawings in _drawings(file, src, found[file]).items():
-            splits.setdefault(split, []).extend(drawings)
+    splits = _drawings({file: _listed(file, src, found[file]) for file in files})
     empty = [d for listed in splits.values() for d in listed if not d.shapes]
     if empty and negatives == "ask":
         raise UserError(
@@ -144,35 +141,47 @@ def _classes(found: dict[Path, CvatFile]) -> tuple[Taxonomy, dict[str, int]]:
     return taxonomy, ids
 
 
-def _drawings(file: Path, src: Path, found: CvatFile) -> dict[str, list[Drawing]]:
-    """The images of a file by subset."""
+Listed = list[tuple[str, CvatImage, Path]]
+"""Split, image and its file."""
+
+
+def _drawings(found: dict[Path, Listed]) -> dict[str, list[Drawing]]:
+    """The images of all files by split."""
+    splits: dict[str, list[tuple[CvatImage, Path, Path]]] = {}
+    for file, listed in found.items():
+        for split, image, path in listed:
+            splits.setdefault(split, []).append((image, path, file))
+    return {
+        split: [
+            Drawing(name, path, file, image.size, image.painted)
+            for name, (image, path, file) in zip(
+                sample_ids([path for _, path, _ in listed]), listed, strict=True
+            )
+        ]
+        for split, listed in splits.items()
+    }
+
+
+def _listed(file: Path, src: Path, found: CvatFile) -> Listed:
+    """The images of a file; its name or folder may say the split, else the subset."""
     root = src if src.is_dir() else file.parent
     own = split_in(file.stem)
     if file.parent != root:
         own = own or split_of(file.parent.name)
-    by_split: dict[str, list[tuple[CvatImage, Path]]] = {}
-    missing = []
+    listed, missing = [], []
     for image, path in _paths(file, root, found):
         if path is None:
             missing.append(image.name)
         else:
-            split = own or image.subset or "default"
-            by_split.setdefault(split, []).append((image, path))
+            split = own or split_of(image.subset) or image.subset or "default"
+            listed.append((split, image, path))
     if missing:
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
         raise UserError(
             f"{file} names {missing[0]}, which is not in {file.parent / 'images'} nor "
             f"below {root}{more}. Put it there (CVAT exports it with 'Save images')."
         )
-    return {
-        split: [
-            Drawing(name, path, file, image.size, image.painted)
-            for name, (image, path) in zip(
-                sample_ids([path for _, path in listed]), listed, strict=True
-            )
-        ]
-        for split, listed in by_split.items()
-    }
+    return listed
 
 
 def _paths(
