@@ -27,7 +27,7 @@ from kerasseg.data.datasets.raster_pieces import (
 from kerasseg.data.reading import raster, raster_labels, regions, vector_rule, vectors
 from kerasseg.data.reading.divide import check_share
 from kerasseg.data.reading.fitted import format_of
-from kerasseg.data.reading.legend import Legend, legend_of
+from kerasseg.data.reading.legend import legend_of
 from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_labels import Rule
 from kerasseg.data.reading.mask_map import read_map
@@ -44,8 +44,8 @@ CUT, USUAL_SHARE = (512, 512), 0.2
 
 
 def load(
-    images: Annotated[Path, tyro.conf.arg(metavar="IMAGES")],
-    labels: Annotated[Path, tyro.conf.arg(metavar="LABELS")],
+    src: Annotated[Path, tyro.conf.arg(metavar="IMAGES")],
+    label_files: Annotated[Path, tyro.conf.arg(metavar="LABELS")],
     /,
     *,
     attribute: str = "",
@@ -69,8 +69,8 @@ def load(
     More: docs/images.md.
 
     Args:
-        images: GeoTIFF (also .vrt, .img, .jp2), or a folder of them.
-        labels: Raster of ids or file of polygons, or a folder of them.
+        src: GeoTIFF (also .vrt, .img, .jp2), or a folder of them.
+        label_files: Raster of ids or file of polygons, or a folder of them.
         attribute: Polygons: the field that names the class.
         layer: Polygons: the layer, of files with several.
         uncovered: Polygons: what pixels without any are.
@@ -90,9 +90,9 @@ def load(
         raise UserError("--gap is 0 or more, and --image-bands are counted from 1.")
     cut = CUT if tuple(cut) == (0, 0) else cut
     options = ReadOptions(image_alpha, "ask", tuple(band - 1 for band in image_bands))
-    rasters = [Raster.of(file, options) for file in _files(images, raster.SUFFIXES)]
+    rasters = [Raster.of(file, options) for file in _files(src, raster.SUFFIXES)]
     image_format, said = format_of(rasters, options, header=lambda one, _: one.header)
-    files = _together([one.file for one in rasters], images, labels)
+    files = _together([one.file for one in rasters], src, label_files)
     known: dict[Path, Raster | Path] = {
         file: file if file.suffix.lower() in vectors.SUFFIXES else Raster.of(file)
         for file in dict.fromkeys(files)
@@ -100,12 +100,10 @@ def load(
     pieces = [
         piece
         for one, file in zip(rasters, files, strict=True)
-        for piece in pieces_of(one, known[file], images, cut)
+        for piece in pieces_of(one, known[file], src, cut)
     ]
     notes = [f"{len(pieces)} pieces of {cut[0]} x {cut[1]} pixels", *said]
-    legend = legend_of(labels if labels.is_dir() else Path(), masks.legend, False)
-    if not labels.is_dir() and not masks.legend:
-        legend = Legend()
+    legend = legend_of(label_files, masks.legend, False)
     rule: LabelRule
     if all(isinstance(label, Path) for label in known.values()):
         if masks != MaskFlags(legend=masks.legend, binary=masks.binary):
@@ -113,31 +111,34 @@ def load(
                 "Of the flags of masks, polygons take --legend and --binary alone. "
                 "Leave out the others."
             )
-        ignored = uncovered == "ignore"
         rule = vector_rule.rule(
-            list(known), attribute, masks.binary, layer, legend, ignored
+            list(known),
+            attribute,
+            masks.binary,
+            layer,
+            legend,
+            uncovered == "ignore",
         )
         seen = look_at_features(pieces, rule, image_format)
-        said_of_labels = "; ".join(rule.notes)
+        line = "; ".join(rule.notes)
     else:
-        flags = {"--attribute": attribute, "--layer": layer}
-        asked = [flag for flag, value in flags.items() if value]
-        if asked or uncovered != "background" or masks.per_class:
-            raise UserError(
-                f"{next(iter(known))} is a raster, and {(*asked, '--uncovered')[0]} is "
-                "for polygons, --per-class for folders of pictures. Leave it out."
-            )
-        checked = {
+        asked = {
+            "--attribute": attribute,
+            "--layer": layer,
+            "--uncovered": uncovered == "ignore",
+            "--per-class": masks.per_class,
+        }
+        _refuse(asked, next(iter(known)))
+        grids = {
             raster_labels.check(label, one)
             for one, file in zip(rasters, files, strict=True)
             if isinstance(label := known[file], Raster)
         }
-        notes += sorted(checked - {""})
+        notes += sorted(grids - {""})
         looks, seen = look_at_rasters(pieces, image_format)
         mapping = read_map(Path(masks.map)) if masks.map else None
         rule = rule_of(looks, masks, legend, mapping)
-        seen = seen.without_class(rule)
-        said_of_labels = str(rule)
+        seen, line = seen.without_class(rule), str(rule)
     for count, what in (
         (seen.invalid, "of nodata alone"),
         (seen.empty, "without a label"),
@@ -146,20 +147,27 @@ def load(
             notes.append(f"left out: {count} pieces {what}")
     if not seen.used:
         raise UserError(
-            f"No piece of {images} has both pixels and a label from {labels}. Check "
+            f"No piece of {src} has both pixels and a label from {label_files}. Check "
             "that they lie at one place: gdalinfo and ogrinfo show where."
         )
-    splits = _divided(seen.used, images, cut, val_share, gap, notes)
+    splits = _divided(seen.used, src, cut, val_share, gap, notes)
     known_rule = rule.to_json() if isinstance(rule, Rule) else {}
     source = {
         "raster": {"line": "; ".join(notes)},
-        "masks": {**known_rule, "line": said_of_labels},
+        "masks": {**known_rule, "line": line},
     }
     read = partial(read_piece, cut=cut, rule=rule, image_format=image_format)
     return rule.taxonomy, {
         split: Samples(some, read, block_of, id_of, image_format, source)
         for split, some in splits.items()
     }
+
+
+def _refuse(asked: dict[str, object], label: Path) -> None:
+    """Raises UserError for a flag that labels as rasters do not take."""
+    for flag, value in asked.items():
+        if value:
+            raise UserError(f"{flag} is not for rasters, as {label} is. Leave it out.")
 
 
 def _files(place: Path, endings: Sequence[str]) -> list[Path]:

@@ -22,7 +22,7 @@ def test_every_adapter_keeps_the_contract(name):
     assert "Args:" in inspect.getdoc(function)
     for parameter in inspect.signature(function).parameters.values():
         positional = parameter.kind is parameter.POSITIONAL_ONLY
-        assert positional == (parameter.name == "src")
+        assert positional == (parameter.name in ("src", "label_files"))
         assert positional or parameter.default is not parameter.empty
         assert f"{parameter.name}: " in inspect.getdoc(function)
     assert importlib.import_module(function.__module__).__doc__
