@@ -21,6 +21,7 @@ OUTSIDE = (
     "pipelines/device/README.md",
     "pipelines/distributed/README.md",
     "pipelines/serving/README.md",
+    "pipelines/water/README.md",
     "saved_models/README.md",
     "pipelines/camvid/result.jpg",
     "pipelines/dsb2018/border_weights.jpg",
