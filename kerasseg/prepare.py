@@ -13,6 +13,7 @@ import tyro
 from kerasseg import UserError
 from kerasseg.console import command
 from kerasseg.data.datasets import DATASETS, adapter
+from kerasseg.data.datasets.recognise import recognise
 from kerasseg.data.preparing import AND
 from kerasseg.data.preparing.classes import ClassChoice, choose, refuse_one_class
 from kerasseg.data.preparing.division import OWN, Division, check, divide
@@ -94,12 +95,26 @@ def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
         raise UserError(
             f"{early[0]} may be given once only: write it after the last source."
         )
+    parts = [_recognised(part) for part in parts]
     parsed = [
         (part[0], *_parse_source(part[0], part[1:], last=part is parts[-1]))
         for part in parts
     ]
     target = parsed[-1][2]
     return [(name, functools.partial(load, target)) for name, load, _ in parsed], target
+
+
+def _recognised(words: list[str]) -> list[str]:
+    """`auto SRC ...` as words for the adapter that SRC is for, which is said."""
+    if words[0] != "auto" or {"-h", "--help"} & {*words} or len(words) == 1:
+        return words
+    if words[1].startswith("-"):
+        raise UserError("Write SRC right after auto, and the flags after SRC.")
+    found = recognise(remote.fetched(Path(words[1])))
+    print(found.line)
+    given = {word.split("=")[0] for word in words}
+    flags = [] if given & {*found.flags} else found.flags
+    return [found.kind, *map(str, found.sources), *words[2:], *flags]
 
 
 FROM_OTHERS = {"val_share", "on_error", "cut"}

