@@ -1,4 +1,7 @@
-"""Annotations drawn with labelme: one JSON file an image, all types of shapes."""
+"""Annotations drawn with labelme: one JSON file an image, all types of shapes.
+
+X-AnyLabeling and others save the same files.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import base64
 import binascii
 import json
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -16,24 +19,27 @@ from kerasseg.data.reading.divide import divide
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.image import read_image
 from kerasseg.data.reading.labelme_shapes import rasterise
+from kerasseg.data.reading.legend import text_of
+from kerasseg.data.reading.named_images import NamedImages
+from kerasseg.data.reading.names import is_junk
+from kerasseg.data.reading.splits import named, split_of
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy, ignore_of, label_type, alike
 
-SPLITS = ("train", "val", "test")
 BACKGROUND, IGNORED = "_background_", "__ignore__"
 
 
 def load(
     src: Path, /, *, labels: str = "", val_share: float = 0.2
 ) -> tuple[Taxonomy, dict[str, Samples]]:
-    """JSON files of labelme, with their images beside them or inside them.
+    """JSON files of labelme and X-AnyLabeling, images beside them, inside or below SRC.
 
     Layouts: *.json, of which some are chosen to validate on; or train/*.json and
-    val/*.json (and test). Class 0 is the background; the others are the lines of
-    labels.txt in their order, or without it all labels that occur, by alphabet. The
-    label __ignore__ gives 255 = ignore, _background_ gives 0. Shapes are drawn in the
-    order of the file: later ones cover earlier ones. Samples have object ids: shapes of
-    one label and one group_id are one object.
+    val/*.json (and test), by any usual names. Class 0 is the background; the others are
+    the lines of labels.txt in their order, or without it all labels that occur, by
+    alphabet. The label __ignore__ gives 255 = ignore, _background_ gives 0. Shapes are
+    drawn in the order of the file: later ones cover earlier ones. Samples have object
+    ids: shapes of one label and one group_id are one object.
 
     Args:
         src: Folder of the JSON files.
@@ -48,30 +54,39 @@ def load(
     ids = _ids([f for files in splits.values() for f in files], _listing(src, labels))
     if list(splits) == ["train"]:
         splits = divide(splits["train"], val_share, lambda file: file.stem)
-    names = [name for name, number in ids.items() if 0 < number < IGNORE]
+    names = [name for name, number in ids.items() if number > 0]
     colours = ((0, 0, 0), *Taxonomy.named(names).colours) if names else ((0, 0, 0),)
     taxonomy = Taxonomy(("background", *names), colours)
-    read = partial(_read, ids=ids)
+    read = partial(_read, ids=ids, images=NamedImages([], src))
+    said = " ".join(alike(names))
+    source = {"labels": {"line": said}} if said else {}
     return taxonomy, {
-        split: Samples(files, read, id=stem) for split, files in splits.items()
+        split: Samples(files, read, id=stem, source=source)
+        for split, files in splits.items()
     }
 
 
 def _files(src: Path) -> dict[str, list[Path]]:
-    flat = sorted(src.glob("*.json"))
-    folders = {split: sorted(src.glob(f"{split}/*.json")) for split in SPLITS}
-    found = {split: files for split, files in folders.items() if files}
-    if flat and found:
+    flat = _json(src)
+    folders = [f for f in sorted(src.glob("*")) if split_of(f.name) and _json(f)]
+    if flat and folders:
+        names = ", ".join(folder.name for folder in folders)
         raise UserError(
-            f"There are JSON files in {src} and in its folders {', '.join(found)}. "
-            "Move those of no split away, such as predictions or COCO files."
+            f"There are JSON files in {src} and in its folders {names}. Move those of "
+            "no split away, such as predictions or COCO files."
         )
-    if not flat and not found:
+    if not flat and not folders:
         raise UserError(
             f"{src} holds no *.json, nor do its folders train, val, test. Name the "
             "folder in which labelme saved."
         )
+    names_of = named([folder.name for folder in folders])
+    found = {names_of[folder.name]: _json(folder) for folder in folders}
     return found or {"train": flat}
+
+
+def _json(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.glob("*.json")) if not is_junk(file)]
 
 
 def _listing(src: Path, labels: str) -> list[str] | None:
@@ -80,7 +95,7 @@ def _listing(src: Path, labels: str) -> list[str] | None:
         if labels:
             raise UserError(f"--labels {file} does not exist. Check the path.")
         return None
-    return [name for line in file.read_text().splitlines() if (name := line.strip())]
+    return [name for line in text_of(file).splitlines() if (name := line.strip())]
 
 
 def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
@@ -89,7 +104,7 @@ def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
     for file in files:
         for shape in _document(file)["shapes"]:
             used.setdefault(str(shape.get("label")), file)
-    fixed = {BACKGROUND: 0, "background": 0, IGNORED: IGNORE}
+    fixed = {BACKGROUND: 0, "background": 0, IGNORED: VOID}
     classes = [n for n in (names or sorted(used)) if n not in fixed]
     ids = fixed | {name: number for number, name in enumerate(classes, 1)}
     for label, file in used.items():
@@ -103,8 +118,8 @@ def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
 
 def _document(file: Path) -> dict:
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        document = json.loads(_text(file))
+    except json.JSONDecodeError as error:
         raise UserError(
             f"{file} is not a JSON file that can be read ({error}). Save it again."
         ) from error
@@ -115,9 +130,23 @@ def _document(file: Path) -> dict:
     return document
 
 
-def _read(file: Path, ids: dict[str, int]) -> Sample:
+def _text(file: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with its mark."""
+    data = file.read_bytes()
+    utf_16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return data.decode("utf-16" if utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{file} is not a JSON file that can be read: it is no UTF-8 (byte "
+            f"{error.start}). Save it as UTF-8, for example: iconv -f GBK -t UTF-8 "
+            f"{file.name}."
+        ) from error
+
+
+def _read(file: Path, ids: dict[str, int], images: NamedImages) -> Sample:
     document = _document(file)
-    image, encoded = read_image(_image(file, document))
+    image, encoded = read_image(_image(file, document, images))
     size = image.shape[:2]
     keys = ("imageHeight", "imageWidth")
     stated = tuple(document.get(k) or n for k, n in zip(keys, size, strict=True))
@@ -126,7 +155,9 @@ def _read(file: Path, ids: dict[str, int]) -> Sample:
             f"{file} was drawn on an image of {stated} pixels (height, width), its "
             f"image has {size}. Put the image back that it was drawn on."
         )
-    label, instance = np.zeros(size, np.uint8), np.zeros(size, np.uint16)
+    num_classes = 1 + max(ids.values())
+    label = np.zeros(size, label_type(num_classes))
+    instance = np.zeros(size, np.uint16)
     objects: dict[tuple, int] = {}
     for number, shape in enumerate(document["shapes"]):
         try:
@@ -134,24 +165,30 @@ def _read(file: Path, ids: dict[str, int]) -> Sample:
         except ValueError as error:
             raise UserError(f"{file}, shape {number + 1}: {error}") from error
         name, group = str(shape.get("label")), shape.get("group_id")
-        label[mask] = ids[name]
+        label[mask] = ids[name] if ids[name] != VOID else ignore_of(num_classes)
         key = (name, f"shape {number}" if group is None else group)
-        counts = 0 < ids[name] < IGNORE
+        counts = ids[name] > 0
         instance[mask] = objects.setdefault(key, len(objects) + 1) if counts else 0
     return Sample(file.stem, image, label, instance, encoded=encoded)
 
 
-def _image(file: Path, document: dict) -> Path | EmbeddedFile:
+def _image(file: Path, document: dict, images: NamedImages) -> Path | EmbeddedFile:
+    """The image inside the file, or where it says; else of that name beside it, else
+    the only one below the source."""
     if document.get("imageData"):
         try:
             content = base64.b64decode(document["imageData"])
         except (TypeError, binascii.Error):
             content = b""  # not an image either, as read_image will say
         return EmbeddedFile(f"imageData of {file}", content)
-    image = file.parent / str(document.get("imagePath")).replace("\\", "/")
-    if not image.is_file():
+    name = str(document.get("imagePath")).replace("\\", "/")
+    for place in (file.parent / name, file.parent / PurePosixPath(name).name):
+        if place.is_file():
+            return place
+    found = images.find(name)
+    if found is None:
         raise UserError(
-            f"{file} holds no imageData, and its image {image} does not exist. Put the "
-            "image there."
+            f"{file} holds no imageData, and its image {file.parent / name} does not "
+            "exist. Put the image there."
         )
-    return image
+    return found

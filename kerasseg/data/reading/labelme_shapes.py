@@ -1,6 +1,7 @@
 """Shapes drawn with labelme (polygons, circles, ...) as masks, as labelme fills them.
 
 Rules of labelme's utils/shape.py (K. Wada): shapes are drawn by PIL with their outline.
+X-AnyLabeling saves the same files, with further shapes and boxes of four corners.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import binascii
 import io
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -18,10 +20,12 @@ from kerasseg import UserError
 LINE_WIDTH = 10
 POINT_RADIUS = 5
 """Pixels."""
-POINTS = {
+POINTS: dict[str, Sequence[int]] = {
     "polygon": range(3, 1 << 30),
-    "rectangle": range(2, 3),
+    "rectangle": (2, 4),
     "oriented_rectangle": range(4, 5),
+    "rotation": range(4, 5),
+    "quadrilateral": range(4, 5),
     "circle": range(2, 3),
     "line": range(2, 3),
     "linestrip": range(2, 1 << 30),
@@ -29,13 +33,15 @@ POINTS = {
     "mask": range(2, 3),
 }
 """How many points a shape of each type may have."""
+CORNERS = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
 
 
 def rasterise(shape: dict, size: tuple[int, int]) -> np.ndarray:
     """(H, W) bool pixels of a shape; `size` is (H, W).
 
-    polygon, oriented_rectangle: filled, with outline. rectangle: two corners. circle:
-    centre and a point on it. line, linestrip: 10 pixels wide. point: a disc of radius
+    polygon, oriented_rectangle, and X-AnyLabeling's rotation and quadrilateral: filled,
+    with outline. rectangle: the box of two or four corners. circle: centre and a point
+    on it. line, linestrip: 10 pixels wide. point: a disc of radius
     5. mask: a PNG in base64 between two corners. No type means polygon.
 
     Raises UserError for unknown types, and points or masks that do not fit.
@@ -46,11 +52,11 @@ def rasterise(shape: dict, size: tuple[int, int]) -> np.ndarray:
         return _bitmap(shape, points, size)
     canvas = Image.new("L", (size[1], size[0]))
     draw = ImageDraw.Draw(canvas)
-    if kind in ("polygon", "oriented_rectangle"):
+    if kind in CORNERS:
         draw.polygon(points, outline=1, fill=1)
     elif kind == "rectangle":
-        (left, right), (top, bottom) = map(sorted, zip(*points, strict=True))
-        draw.rectangle((left, top, right, bottom), outline=1, fill=1)
+        xs, ys = zip(*points, strict=True)
+        draw.rectangle((min(xs), min(ys), max(xs), max(ys)), outline=1, fill=1)
     elif kind in ("line", "linestrip"):
         draw.line(points, fill=1, width=LINE_WIDTH)
     else:
@@ -76,11 +82,17 @@ def _points(shape: dict, kind: str) -> list[tuple[float, float]]:
         ) from error
     if len(points) not in POINTS[kind]:
         raise UserError(
-            f"a {kind} has {POINTS[kind].start} points"
-            f"{' or more' if len(POINTS[kind]) > 1 else ''}, this one {len(points)}. "
+            f"a {kind} has {POINTS[kind][0]} points"
+            f"{_or_more(POINTS[kind])}, this one {len(points)}. "
             "Draw the shape again."
         )
     return points
+
+
+def _or_more(allowed: Sequence[int]) -> str:
+    if len(allowed) > 2:
+        return " or more"
+    return f" or {allowed[1]}" if len(allowed) == 2 else ""
 
 
 def _bitmap(

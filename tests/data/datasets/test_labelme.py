@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pictures import counts, ids, load, picture, refuses, save
 
+from kerasseg.data.datasets import adapter
 from kerasseg.data.reading.labelme_shapes import rasterise
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "labelme.npz")
@@ -22,6 +23,7 @@ def box(label, left, top, right, bottom, **more):
 
 
 def annotate(root, name, shapes, size=(10, 12), inside=False, **more):
+    root.mkdir(exist_ok=True)
     save(root / f"{name}.png", picture(0, size))
     content = (root / f"{name}.png").read_bytes()
     document = {
@@ -153,3 +155,40 @@ def test_wrong_files_are_named(tmp_path):
     (tmp_path / "val").mkdir()
     annotate(tmp_path / "val", "y", [])
     refuses(r"JSON files in .* and in its folders val", "labelme", tmp_path)
+
+
+def test_shapes_of_xanylabeling():
+    """A box of four corners is that of two; turned boxes are polygons."""
+    two = {"points": [[2, 3], [7, 6]], "shape_type": "rectangle"}
+    four = two | {"points": [[7, 3], [7, 6], [2, 6], [2, 3]]}
+    np.testing.assert_array_equal(rasterise(four, SIZE), rasterise(two, SIZE))
+    turned = {"points": [[5, 1], [9, 5], [5, 9], [1, 5]], "direction": 0.8}
+    expected = rasterise(turned | {"shape_type": "polygon"}, SIZE)
+    for kind in "rotation", "quadrilateral":
+        mask = rasterise(turned | {"shape_type": kind}, SIZE)
+        np.testing.assert_array_equal(mask, expected)
+
+
+def test_images_of_other_machines_and_folders(tmp_path):
+    for name, path in ("x", r"D:\data\x.png"), ("y", r"..\images\y.png"):
+        annotate(tmp_path / "Train", name, [box("dog", 0, 0, 5, 5)], imagePath=path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "Train/y.png").rename(tmp_path / "images/y.png")
+    annotate(tmp_path / "valid", "z", [box("Dog", 0, 0, 5, 5)], imagePath="pic/z.png")
+    (tmp_path / "valid/z.png").rename(tmp_path / "images/z.png")
+    _, splits = load("labelme", tmp_path)
+    assert ids(splits) == {"train": ["x", "y"], "val": ["z"]}
+    said = adapter("labelme")(tmp_path)[1]["train"].source["labels"]["line"]
+    assert "Dog" in said
+
+
+def test_encodings(tmp_path):
+    annotate(tmp_path, "x", [box("\u72d7", 0, 0, 5, 5)])
+    file = tmp_path / "x.json"
+    text = json.dumps(json.loads(file.read_text()), ensure_ascii=False)
+    for encoding in "utf-8-sig", "utf-16":
+        file.write_text(text, encoding=encoding)
+        taxonomy, _ = load("labelme", tmp_path, val_share=0)
+        assert taxonomy.names == ("background", "\u72d7")
+    file.write_text(text, encoding="gbk")
+    refuses(r"x.json is not .* UTF-8.*iconv -f GBK", "labelme", tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pictures import IDS, ids, load, picture, refuses, save
 
-from kerasseg.data.datasets import pascal_voc
+from kerasseg.data.datasets import adapter, pascal_voc
 
 COLOURS = {
     0: (0, 0, 0),
@@ -121,3 +121,23 @@ def test_sbd_faults(tmp_path):
     refuses(r"name a, but .*a.mat does not exist", "sbd", tmp_path)
     (root / "dataset/val.txt").unlink()
     refuses(r"List .*val.txt does not exist", "sbd", tmp_path)
+
+
+def test_trainaug_of_one_folder_is_train(tmp_path):
+    """As DeepLab's users have it: gray masks of VOC and SBD, lists of pairs."""
+    make_voc(tmp_path, train=["a"], val=["v"])
+    for name in "a", "b":
+        save(tmp_path / f"JPEGImages/{name}.jpg", picture(), quality=95)
+        save(tmp_path / f"SegmentationClassAug/{name}.png", IDS)
+    lines = [f"/JPEGImages/{n}.jpg /SegmentationClassAug/{n}.png" for n in "ab"]
+    (tmp_path / "ImageSets/Segmentation/trainaug.txt").write_text("\n".join(lines))
+    _, splits = load("pascal_voc", tmp_path)
+    assert ids(splits) == {"train": ["a", "b"], "val": ["v"]}
+    source = adapter("pascal_voc")(tmp_path)[1]["train"].source
+    assert "train is trainaug.txt" in source["layout"]["line"]
+
+
+def test_masks_in_colours_name_the_adapter_that_reads_them(tmp_path):
+    make_voc(tmp_path, train=["a"])
+    save(tmp_path / "SegmentationClass/a.png", BORDER[IDS])
+    refuses("prepare voc_masks reads these", "pascal_voc", tmp_path)
