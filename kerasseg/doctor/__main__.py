@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from kerasseg.console import command
+from kerasseg.data.datasets.folder_files import ImageFlags
 from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.pair_flags import PairFlags
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kerasseg.doctor.pair_source import Source
 
 
-PLAIN, PAIRS = MaskFlags(), PairFlags()
+PLAIN, PAIRS, IMAGES = MaskFlags(), PairFlags(), ImageFlags()
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Doctor:
     """Where images and masks are, as for `prepare folder`."""
     mask_flags: Annotated[MaskFlags, tyro.conf.arg(name="")] = PLAIN
     """What the masks of a folder mean, as for `prepare folder`."""
+    image_flags: Annotated[ImageFlags, tyro.conf.arg(name="")] = IMAGES
+    """How the images of a folder are read, as for `prepare folder`."""
+    bands: str = ""
+    """The bands to show as red, green and blue, by name or number from 1 (nir,red,green
+    or 4,1,2), or a single one as gray."""
     val_share: float = 0.2
     """Share that `prepare folder` would choose for val, if there is no such folder."""
     skip: tuple[str, ...] = ()
@@ -87,19 +93,24 @@ def doctor(asked: Doctor) -> bool:
 
 def _source(asked: Doctor) -> Source:
     from kerasseg.data.format.description import FILE
-    from kerasseg.doctor import pair_source
+    from kerasseg.doctor import pair_source, record_source
+    from kerasseg.drawing.bands import displaying
 
     if (asked.source / FILE).is_file():
         from kerasseg.console import start_tensorflow
 
         start_tensorflow()
-        return pair_source.of_records(asked.source)
-    return pair_source.of_folder(
-        asked.source,
-        flags=asked.pair_flags,
-        val_share=asked.val_share,
-        mask_flags=asked.mask_flags,
-    )
+        source = record_source.of_records(asked.source)
+    else:
+        source = pair_source.of_folder(
+            asked.source,
+            asked.pair_flags,
+            asked.mask_flags,
+            asked.image_flags,
+            asked.val_share,
+        )
+    shown = displaying(asked.bands, source.images.format)
+    return replace(source, images=replace(source.images, format=shown))
 
 
 if __name__ == "__main__":

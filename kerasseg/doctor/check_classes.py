@@ -1,12 +1,9 @@
-"""Finds classes that are missing or rare, and masks that teach nothing."""
+"""Finds classes that are missing or rare."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from kerasseg.doctor.finding import Finding, error, images, warning
+from kerasseg.doctor.finding import Finding, error, warning
 from kerasseg.doctor.survey import Survey
-from kerasseg.taxonomy import IGNORE
 
 RARE = 5e-4
 """Share of the labelled pixels. CamVid's rarest class in train, bicyclist, has 0.0026
@@ -18,13 +15,17 @@ FEW = 3
 
 def classes(survey: Survey) -> list[Finding]:
     """Classes that never occur, only outside train, or too rarely to be learned."""
-    found, splits, named = [], survey.splits, survey.classes.names
+    found: list[Finding] = []
+    splits, named = survey.splits, survey.classes.names
+    if not survey.good:
+        return []
     present = {split: survey.known(facts) for split, facts in splits.items()}
     anywhere = set().union(*present.values()) if present else set()
     never = [name for i, name in enumerate(named) if i not in anywhere]
     if never:
         says = f"{len(never)} of {len(named)} classes never occur: {_list(never)}."
-        fix = "Check the legend and the masks; if it is right, leave the class out."
+        fix = "Check the legend and the masks; if they are right, --drop or --keep of "
+        fix += "prepare leaves classes out."
         found.append(warning("classes", says, fix))
     for sentence in survey.classes.alike():
         fix = "If one class is meant, bring them together: --merge of prepare."
@@ -37,40 +38,53 @@ def classes(survey: Survey) -> list[Finding]:
         if unseen:
             says = f"Classes of split '{split}' never occur in train: "
             says += f"{_list([named[i] for i in unseen])}."
-            fix = "They cannot be learned: move images with them to train."
+            fix = "They cannot be learned: move images with them to train, or divide "
+            fix += "anew: --split-by name, or --folds 5, of prepare."
             shown = [f for f in splits[split] if set(unseen) & set(f.ids.tolist())]
             found.append(error("classes", says, fix, shown))
-    totals = survey.totals(splits["train"])
+    found += _never_judged(survey, present)
+    return found + _rare(survey, train)
+
+
+def _never_judged(survey: Survey, present: dict[str, set[int]]) -> list[Finding]:
+    """Classes of train that val never has."""
+    names, val = survey.classes.names, present.get("val")
+    if not val:
+        return []
+    missing = [names[i] for i in sorted(present["train"] - val) if i < len(names)]
+    if not missing:
+        return []
+    says = f"Classes of train never occur in split 'val': {_list(missing)}. Their "
+    says += "scores will not be known."
+    fix = "Move images with them to val, or divide anew: --split-by name --val-share "
+    fix += "0.3, or --folds 5, of prepare."
+    return [warning("classes", says, fix)]
+
+
+def _rare(survey: Survey, train: set[int]) -> list[Finding]:
+    """Classes that are too rare in train to be learned, in one finding."""
+    facts, names = survey.splits["train"], survey.classes.names
+    totals = survey.totals(facts)
     labelled = sum(totals[i] for i in train)
+    teaching = [f for f in facts if set(f.ids.tolist()) & train]
+    rare, having = [], []
     for i in sorted(train):
-        having = [f for f in splits["train"] if i in f.ids]
+        with_it = [f for f in teaching if i in f.ids]
         share = totals[i] / labelled
-        few = len(having) < min(FEW, len(splits["train"]))
-        if i < len(named) and (share < RARE or few):
-            says = f"Class '{named[i]}' is rare in train: {share:.3%} of the labelled "
-            says += f"pixels, in {len(having)} of {len(splits['train'])} images."
-            fix = "Weigh it (class_weights, below), collect more, or merge it."
-            found.append(warning("classes", says, fix, having))
-    return found
-
-
-def unlabelled(survey: Survey) -> list[Finding]:
-    """Labels that are ignored as a whole, and splits whose labels are all of one id."""
-    found = []
-    for split, facts in survey.splits.items():
-        ignored = [f for f in facts if f.ids.tolist() == [IGNORE]]
-        if ignored:
-            says = f"Split '{split}': {images(ignored, len(facts))} are ignored as a "
-            says += "whole (all 255)."
-            fix = "They teach and test nothing: label or remove them."
-            kind = error if len(ignored) == len(facts) else warning
-            found.append(kind("ignored", says, fix, ignored))
-        used = np.unique(np.concatenate([f.ids for f in facts]))
-        if len(facts) > 1 and len(used) == 1 and used[0] not in (IGNORE, -1):
-            says = f"All masks of split '{split}' hold nothing but {used[0]}."
-            fix = "The objects were lost on the way: check how the masks were written."
-            found.append(error("ignored", says, fix, facts))
-    return found
+        few = len(with_it) < min(FEW, len(teaching))
+        if i < len(names) and (share < RARE or few):
+            rare.append(
+                f"'{names[i]}' ({share:.3%} of the labelled pixels, in {len(with_it)} "
+                f"of {len(teaching)} images)"
+            )
+            having += with_it
+    if not rare:
+        return []
+    what = "1 class is" if len(rare) == 1 else f"{len(rare)} classes are"
+    says = f"{what} rare in train: {_list(rare)}."
+    fix = "Weigh them (class_weights, below), collect more, or bring them together: "
+    fix += "--merge of prepare."
+    return [warning("classes", says, fix, dict.fromkeys(having))]
 
 
 def _list(names: list[str]) -> str:

@@ -68,7 +68,8 @@ def near(survey: Survey) -> list[Finding]:
     if not pairs:
         return []
     says = f"{_pairs(pairs)} almost equal, in two splits: copies, or frames of a video"
-    fix = "Split by video, drive or patient, not image by image."
+    fix = "Split by video, drive or patient, not image by image: --group-by REGEX of "
+    fix += "prepare keeps together what has one name."
     return [error("leakage", f"{says}.", fix, pairs)]
 
 
@@ -89,7 +90,8 @@ def sequence(survey: Survey) -> list[Finding]:
             says += f"and {share:.0%} of them resemble that neighbour more than their "
             says += "own split: frames of one video, or slices of one volume, were "
             says += "dealt at random."
-            fix = "Put whole videos, or long stretches of them, into one split."
+            fix = "Put whole videos, or long stretches of them, into one split: "
+            fix += "--group-by REGEX of prepare, for names that tell the video."
             found.append(error("sequence", says, fix, elsewhere))
             break  # the other splits only mirror it
     return found

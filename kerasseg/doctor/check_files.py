@@ -1,24 +1,86 @@
-"""Finds files that are broken, turned, of the wrong size, or in the wrong folder."""
+"""Finds files that are broken, of another kind, turned, of the wrong size or place."""
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import takewhile
 
 import numpy as np
 
-from kerasseg.doctor.finding import Finding, error, images, warning
+from kerasseg.data.reading.picture import READ_AGAIN
+from kerasseg.doctor.facts import Facts
+from kerasseg.doctor.finding import Finding, error, images, said_and_cure, warning
 from kerasseg.doctor.survey import Survey
+from kerasseg.image_format import ImageFormat
 
 
 def corrupt(survey: Survey) -> list[Finding]:
-    """Files that `prepare` cannot read."""
-    broken = [facts for facts in survey.facts if facts.error]
-    if not broken:
-        return []
-    says = f"{len(broken)} of {len(survey.facts)} pairs cannot be read: "
-    says += "; ".join(facts.error.rstrip(".") for facts in broken[:3])
-    says += "; ..." if len(broken) > 3 else "."
-    return [error("corrupt", says, "Copy these files again, or remove the pairs.")]
+    """Files that cannot be read: damaged ones, and those that need a word first."""
+    broken = [facts for facts in survey.facts if facts.error and not facts.other]
+    damaged = [f for f in broken if f.error.endswith(READ_AGAIN)]
+    rest = [f for f in broken if not f.error.endswith(READ_AGAIN)]
+    found = []
+    if damaged:
+        says = f"{len(damaged)} of {len(survey.facts)} pairs cannot be read: "
+        says += "; ".join(f.error.removesuffix(READ_AGAIN)[:-1] for f in damaged[:3])
+        says += "; ..." if len(damaged) > 3 else "."
+        fix = "Copy these files again, or remove the pairs; --on-error skip of prepare "
+        fix += "leaves them out."
+        found.append(error("corrupt", says, fix))
+    cures: dict[str, list[str]] = {}
+    for one in rest:
+        message, cure = said_and_cure(one.error, SKIP)
+        cures.setdefault(cure[:1].upper() + cure[1:], []).append(message)
+    for cure, messages in cures.items():
+        says = f"{len(messages)} of {len(survey.facts)} pairs cannot be read: "
+        says += "; ".join(message.rstrip(".") for message in messages[:3])
+        says += "; ..." if len(messages) > 3 else "."
+        found.append(error("corrupt", says, cure))
+    return found
+
+
+SKIP = "Remove the pairs; --on-error skip of prepare leaves them out."
+
+
+def formats(survey: Survey) -> list[Finding]:
+    """Images of other bands or another type than most."""
+    other = [facts for facts in survey.facts if facts.other]
+    if not other:
+        refusal = survey.images.refusal
+        if refusal is None or any(facts.error for facts in survey.facts):
+            return []
+        return [error("format", *said_and_cure(str(refusal), SKIP))]
+    kinds = Counter(str(facts.other) for facts in other)
+    examples = {str(facts.other): facts.entry.image for facts in reversed(other)}
+    listed = "; ".join(
+        f"{count} have {kind} ({examples[kind]}{', ...' * (count > 1)})"
+        for kind, count in kinds.most_common(3)
+    )
+    says = f"The images have not the same bands and type: {len(survey.good)} have "
+    says += f"{survey.images.format}; {listed}{'; ...' if len(kinds) > 3 else ''}."
+    fix = "Convert these, or prepare them apart; --on-error skip of prepare leaves "
+    fix += "them out."
+    common = _common_bands(survey, [facts.other for facts in other if facts.other])
+    if common:
+        numbers = " ".join(str(number + 1) for number in range(common))
+        fix += (
+            f" All begin with the same {common} bands: --image-bands {numbers} (here "
+        )
+        fix += "and to prepare folder) keeps these alone."
+    return [error("format", says, fix)]
+
+
+def _common_bands(survey: Survey, others: list[ImageFormat]) -> int:
+    """How many bands all formats have in common at their start; 0 where their types
+    differ."""
+    first = survey.images.format
+    if any(other.type != first.type for other in others):
+        return 0
+    same = takewhile(
+        lambda names: len(set(names)) == 1,
+        zip(first.bands, *(other.bands for other in others), strict=False),
+    )
+    return len(list(same))
 
 
 def swapped(survey: Survey) -> list[Finding]:
@@ -32,14 +94,24 @@ def swapped(survey: Survey) -> list[Finding]:
     good = survey.good
     if not good:
         return []
+    single = [f for f in good if f.mask_colours > max(32, 4 * f.image_colours)]
     image = np.median([facts.image_colours for facts in good])
     mask = np.median([facts.mask_colours for facts in good])
     if mask <= max(32, 4 * image):
-        return []
+        return _single(single, len(good))
     says = f"The masks hold {mask:.0f} colours, the images {image:.0f} (medians): "
     says += "images and masks have changed places."
     fix = "Swap the two folders, or name them with --images and --masks."
     return [error("swapped", says, fix, good)]
+
+
+def _single(found: list[Facts], total: int) -> list[Finding]:
+    if not found:
+        return []
+    says = f"{images(found, total)}: the mask holds many more colours than the image, "
+    says += "as if the two had changed places."
+    fix = "Look at them: exchange the two files where they are exchanged."
+    return [warning("pairs", says, fix, found)]
 
 
 def sizes(survey: Survey) -> list[Finding]:
@@ -50,8 +122,9 @@ def sizes(survey: Survey) -> list[Finding]:
         first = unequal[0]
         says = f"{images(unequal, len(good))}: the mask has another size than its "
         says += f"image, such as {_text(first.mask_size)} and {_text(first.size)}."
-        fix = "Export the masks at the images' size, or resize them by nearest "
-        fix += "neighbour if they show the same view."
+        fix = "Export the masks at the images' size. If they show the same view in "
+        fix += "another resolution, say --mask-fit stretch; for a border of a few "
+        fix += "pixels --mask-fit crop (here and to prepare folder)."
         found.append(error("size", says, fix, unequal))
     several = Counter(f.size for f in good)
     if len(several) > 1:
@@ -82,15 +155,6 @@ def exif(survey: Survey) -> list[Finding]:
         fix += "(exiftran -ai FILE)."
         found.append(warning("exif", says, fix, right))
     return found
-
-
-def blank(survey: Survey) -> list[Finding]:
-    """Images of one colour."""
-    empty = [f for f in survey.good if f.blank]
-    if not empty:
-        return []
-    says = f"{images(empty, len(survey.good))}: the image is of one colour."
-    return [warning("blank", says, "Remove them, unless they are meant.", empty)]
 
 
 def _text(size: tuple[int, int]) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from kerasseg.data.reading.unknown_value import UnknownValueError
 from kerasseg.doctor.facts import Facts
-from kerasseg.doctor.finding import Finding, error, images, warning
+from kerasseg.doctor.finding import Finding, error, images, said_and_cure, warning
 from kerasseg.doctor.mask_ids import UNKNOWN
 from kerasseg.doctor.survey import Survey
 from kerasseg.taxonomy import IGNORE
@@ -150,16 +148,10 @@ def interpolated(survey: Survey) -> list[Finding]:
     return found
 
 
-CURES = "Say|If|Add|Save|Export|Leave|Name|Ids above|So many|Only|Correct|Write|Check"
-"""With what sentences begin that say what to do."""
-
-
 def _refused(message: str, good: list[Facts]) -> Finding:
     """What `prepare` says of the masks, and what to do about it."""
-    parts = re.split(rf"\.\s+(?=(?:{CURES})\b)", message, maxsplit=1)
-    fix = parts[1] if len(parts) > 1 else "See docs/labels.md, what a mask may be."
-    says = f"prepare would not read the masks: {parts[0].rstrip('.')}."
-    return error("encoding", says, fix, good)
+    says, fix = said_and_cure(message, "See docs/labels.md, what a mask may be.")
+    return error("encoding", f"prepare would not read the masks: {says}", fix, good)
 
 
 def _colours(coloured: list[Facts], total: int, refusal: str) -> Finding:

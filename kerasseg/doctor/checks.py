@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from kerasseg import UserError
 from kerasseg.doctor import (
     check_alignment,
+    check_bands,
     check_classes,
     check_duplicates,
     check_files,
     check_ids,
+    check_labels,
 )
 from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.survey import Survey
@@ -34,17 +36,23 @@ class Check:
 CHECKS = (
     Check("pairs", "each image has one mask, in a lossless format", lambda survey: []),
     Check("corrupt", "every file can be read to its end", check_files.corrupt),
+    Check("format", "images have the same bands and type", check_files.formats),
     Check("swapped", "images are pictures, masks are masks", check_files.swapped),
     Check("size", "a mask is as large as its image", check_files.sizes),
     Check("exif", "no camera tag turns an image away from its mask", check_files.exif),
-    Check("blank", "images show something", check_files.blank),
+    Check("blank", "images show something", check_bands.blank),
+    Check("bands", "every band of every image says something", check_bands.constant),
+    Check("saturated", "bright values are not cut off", check_bands.saturated),
+    Check("order", "bands come in one order", check_bands.exchanged),
+    Check("nodata", "pixels were measured, or said not to be", check_bands.nodata),
     Check("labelIds", "trainIds, not Cityscapes' labelIds", check_ids.label_ids),
     Check("encoding", "ids, not gray levels or colours", check_ids.encoding, True),
     Check("range", "ids and colours are those of the classes", check_ids.outside, True),
     Check("interpolated", "masks were never smoothed", check_ids.interpolated, True),
     Check("alignment", "labels lie on what they show", check_alignment.alignment),
     Check("classes", "classes occur, in train too", check_classes.classes, True),
-    Check("ignored", "labels teach something", check_classes.unlabelled, True),
+    Check("ignored", "labels teach something", check_labels.unlabelled, True),
+    Check("splits", "there is something to train and to judge on", check_labels.splits),
     Check("duplicates", "no image occurs twice", check_duplicates.duplicates),
     Check("leakage", "no near copy in another split", check_duplicates.near),
     Check("sequence", "no video dealt to several splits", check_duplicates.sequence),
@@ -76,7 +84,7 @@ def run(
             findings += check.run(survey)
         if any(finding.check == "swapped" for finding in findings):
             break  # what follows would take masks for images
-    return sorted(findings, key=lambda finding: finding.severity)
+    return sorted(findings, key=lambda finding: finding.severity)  # "error" first
 
 
 def left_out(findings: list[Finding], skip: Collection[str] = ()) -> set[str]:

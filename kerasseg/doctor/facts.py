@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.datasets.folder_files import fit
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import READ_AGAIN, read_upright
-from kerasseg.data.reading.mask_layers import MaskFile
-from kerasseg.doctor import edge_agreement, fingerprint
+from kerasseg.data.reading.mask_decoders import Stored
+from kerasseg.data.reading.mask_layers import Layers, MaskFile
+from kerasseg.data.reading.picture import Picture, Source
+from kerasseg.doctor import edge_agreement, fingerprint, images
+from kerasseg.doctor.images import BandFacts, ImageSet, OtherFormatError, Shot
 from kerasseg.doctor.interpolation import in_between
 from kerasseg.doctor.mask_ids import Mask, MaskFormat, understood
+from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import IGNORE
 
-Bytes = tuple[bytes, bytes | MaskFile]
-"""The files of an image and of its mask; a mask of several files as it is."""
+
+class Files(NamedTuple):
+    """What holds an image and its mask: files, or what was unpacked from a record.
+
+    mask: None where the image has none and shows nothing (--negatives background).
+    """
+
+    image: Source | Picture
+    mask: MaskFile | Stored | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -24,23 +37,25 @@ class Entry:
     """One pair of a source.
 
     id: the name of its sample. image, mask: what messages call the two files.
-    read: gives the bytes of both.
+    read: gives both.
     """
 
     split: str
     id: str
     image: str
     mask: str
-    read: Callable[[], Bytes]
+    read: Callable[[], Files]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Facts:
     """What the doctor keeps of a pair.
 
-    error: why it cannot be read; then nothing else is known.
+    error: why it cannot be read; then nothing else is known. other: the format of an
+    image that has not the bands or type of the set; it has an error too.
     refused: why `prepare folder` would not read the mask; "" if it would.
     stored, size: (height, width) of the image as stored, and upright.
+    bands: see there.
     image_colours, mask_colours: different colours on every fourth row and column.
     ids, counts: ids of the mask and their pixels; -1 for colours of no class.
     colours: those colours, most frequent first, `COLOURS` at most; unknown: how many.
@@ -52,12 +67,13 @@ class Facts:
 
     entry: Entry
     error: str = ""
+    other: ImageFormat | None = None
     refused: str = ""
     stored: tuple[int, int] = (0, 0)
     size: tuple[int, int] = (0, 0)
     mask_size: tuple[int, int] = (0, 0)
     orientation: int = 1
-    blank: bool = False
+    bands: BandFacts | None = None
     image_colours: int = 0
     mask_colours: int = 0
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
@@ -79,52 +95,72 @@ class Facts:
 
 COLOURS = 24
 """Colours of no class that are kept of a mask, at most."""
-BLANK = 1.0
-"""Standard deviation below which an image shows nothing: the darkest of the 110 DSB
-nuclei images has 2.4 gray levels."""
 
 
-def decode(entry: Entry, data: Bytes) -> tuple[np.ndarray, int, Mask]:
-    """Image upright, its EXIF orientation, and its mask.
+def decode(entry: Entry, files: Files, images_are: ImageSet) -> tuple[Shot, Mask]:
+    """The image and its mask.
 
     Raises UserError that names the file, as `prepare` would.
     """
-    image, orientation = read_upright(EmbeddedFile(f"image {entry.image}", data[0]))
-    file = data[1]
-    if isinstance(file, bytes):
-        file = EmbeddedFile(f"mask {entry.mask}", file)
-    return image, orientation, Mask.read(file)
+    try:
+        shot = images.shot_of(files.image, images_are)
+        if files.mask is None:
+            nothing = Stored(np.zeros(shot.pixels.shape[:2], np.uint8))
+            return shot, Mask(EmbeddedFile(entry.mask, b""), nothing, empty=True)
+        if isinstance(files.mask, Stored):
+            return shot, Mask(EmbeddedFile(f"mask {entry.mask}", b""), files.mask)
+        return shot, Mask.read(files.mask)
+    except UserError as error:
+        text = str(error)
+        for file, name in (
+            (files.image, f"image {entry.image}"),
+            (files.mask, f"mask {entry.mask}"),
+        ):
+            if not isinstance(file, Picture | Stored | Layers):
+                text = text.replace(f"Mask {file}", str(file)).replace(str(file), name)
+        if isinstance(error, OtherFormatError):
+            raise OtherFormatError(text, error.own) from error
+        raise UserError(text) from error
 
 
 def facts_of(
-    entry: Entry, read: Callable[[], Bytes], masks: MaskFormat
+    entry: Entry,
+    read: Callable[[], Files],
+    masks: MaskFormat,
+    images_are: ImageSet | None = None,
 ) -> tuple[Facts, np.ndarray | None]:
     """The facts of a pair, and its `edge_agreement.agreement`, to be summed."""
+    images_are = images_are or ImageSet()
     try:
-        image, orientation, mask = decode(entry, read())
+        shot, mask = decode(entry, read(), images_are)
         ids, colours, refused = understood(mask, masks)
+    except OtherFormatError as error:
+        return Facts(entry, str(error), error.own), None
     except (OSError, UserError) as error:
-        return Facts(entry, str(error).removesuffix(READ_AGAIN)), None
+        return Facts(entry, str(error)), None
+    size = shot.pixels.shape[:2]
+    ids = fit(ids, size, images_are.mask_fit)
+    shot = _without_unmeasured(shot, ids, images_are.format)
     pixels = ids if mask.stored is None else mask.stored.pixels
+    plain = images.gray(shot, images_are.format)
     used, counts = _counted(ids)
     between, kinds = in_between(ids)
     sums, margin, turn = None, float("nan"), ""
-    if ids.shape == image.shape[:2]:
-        sums = edge_agreement.agreement(image, ids.astype(np.float32))
+    if ids.shape == size:
+        sums = edge_agreement.agreement(plain, ids.astype(np.float32))
     if sums is not None:
         margin = edge_agreement.margin(sums)
         if margin < 0:
-            turn = edge_agreement.better_turn(image, ids.astype(np.float32))
-    size = image.shape[:2]
+            turn = edge_agreement.better_turn(plain, ids.astype(np.float32))
     facts = Facts(
         entry,
         refused=refused,
-        stored=size[::-1] if orientation >= 5 else size,
+        stored=size[::-1] if shot.turn >= 5 else size,
         size=size,
         mask_size=ids.shape,
-        orientation=orientation,
-        blank=float(image.std()) < BLANK,
-        image_colours=_colours(image),
+        orientation=shot.turn,
+        bands=images.bands_of(shot, images_are.format),
+        image_colours=_colours(shot.pixels),
         mask_colours=_colours(pixels),
         ids=used,
         counts=counts,
@@ -135,10 +171,23 @@ def facts_of(
         between_kinds=kinds,
         margin=margin,
         turn=turn,
-        digest=fingerprint.digest(image),
-        thumbnail=fingerprint.thumbnail(image),
+        digest=fingerprint.digest(shot.pixels),
+        thumbnail=fingerprint.thumbnail(plain),
     )
     return facts, sums
+
+
+def _without_unmeasured(shot: Shot, ids: np.ndarray, image_format: ImageFormat) -> Shot:
+    """Records hold 0 in all bands, and ignore as the label, where nothing was measured.
+    In ordinary pictures black is a colour."""
+    if image_format.is_picture or shot.valid is not None or ids.shape != _size(shot):
+        return shot
+    nothing = (ids == IGNORE) & (shot.pixels == 0).all(-1)
+    return replace(shot, valid=~nothing) if nothing.any() else shot
+
+
+def _size(shot: Shot) -> tuple[int, int]:
+    return shot.pixels.shape[:2]
 
 
 def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,9 +200,13 @@ def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _colours(pixels: np.ndarray) -> int:
+    """Different colours, or combinations of values of any bands."""
     some = pixels[::4, ::4]
-    if some.ndim == 3:
+    if some.ndim == 3 and some.shape[-1] == 3 and some.dtype == np.uint8:
         some = some.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    elif some.ndim == 3:
+        rows = np.ascontiguousarray(some).reshape(-1, some.shape[-1])
+        some = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[-1])))
     return len(np.unique(some))
 
 

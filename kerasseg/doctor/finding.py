@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -39,6 +40,22 @@ def error(check: str, says: str, fix: str, found: Iterable[Shown] = ()) -> Findi
 def warning(check: str, says: str, fix: str, found: Iterable[Shown] = ()) -> Finding:
     """A finding that does not make the command fail."""
     return Finding(check, "warning", says, fix, _rows(found))
+
+
+CURES = (
+    "Say|If|Add|Save|Export|Leave|Name|Ids above|So many|Only|Correct|Write|Check|Are "
+    "the|Rename|Move|Give|Copy|Convert|Close|Bring|Install|Choose|Split|Remove|See|Pull"
+)
+"""With what sentences begin that say what to do."""
+
+
+def said_and_cure(message: str, cure: str) -> tuple[str, str]:
+    """What a message of `prepare` says, and what to do about it; else `cure`."""
+    says, *cures = re.split(
+        rf"(?<=\.)\s+(?=(?:{CURES})\b)|:\s+(?=say\b)", message, maxsplit=1
+    )
+    says = f"{says.rstrip('.')}."
+    return says, cures[0][0].upper() + cures[0][1:] if cures else cure
 
 
 def images(found: Iterable[Facts], total: int) -> str:

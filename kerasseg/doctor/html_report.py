@@ -7,10 +7,14 @@ from collections.abc import Collection
 import cv2
 import numpy as np
 
+from kerasseg.data.datasets.folder_files import fit
+from kerasseg.data.format.description import images_line
+from kerasseg.doctor.check_bands import rows, used_bits
 from kerasseg.doctor.checks import CHECKS
 from kerasseg.doctor.class_balance import Balance, recipe
 from kerasseg.doctor.facts import Facts, decode
 from kerasseg.doctor.finding import Finding
+from kerasseg.doctor.images import picture
 from kerasseg.doctor.mask_ids import ids_of
 from kerasseg.doctor.survey import Survey
 from kerasseg.doctor.terminal_report import verdict
@@ -41,6 +45,8 @@ def report(
     body.append(html.section("Checks", _checks(findings, left_out)))
     if balances:
         body.append(html.section("Classes", _classes(survey.classes, balances)))
+    if survey.good:
+        body.append(html.section("Images", _images(survey)))
     for split, facts in survey.splits.items():
         body.append(html.section(f"A look at {split}", _look(facts, survey)))
     return html.page(f"{name}: kerasseg doctor", "".join(body))
@@ -94,6 +100,24 @@ def _checks(findings: list[Finding], left_out: Collection[str]) -> str:
     return html.table(note, ["Check", "Name", "Found"], rows, text_columns=3)
 
 
+def _images(survey: Survey) -> str:
+    image_format = survey.images.format
+    bands = list(dict.fromkeys(image_format.bands[i] for i in image_format.display))
+    line = images_line(image_format)
+    out = f"<p>{html.text(line[0].upper() + line[1:])}; values "
+    out += f"{html.text(used_bits(survey))}. "
+    shown = f"Pictures show {', '.join(bands)}" + (
+        "." if image_format.is_picture else ", stretched for the eye (--bands)."
+    )
+    out += f"{html.text(shown)}</p>\n"
+    cells = [
+        [html.text(name), *(f"{value:.5g}" for value in values), html.percent(share, 2)]
+        for name, *values, share in rows(survey)
+    ]
+    titles = ["Band", "Smallest", "Largest", "Mean", "Deviation", "At the largest"]
+    return out + html.table("Values of the bands, without nodata.", titles, cells)
+
+
 def _classes(classes: Taxonomy, balances: list[Balance]) -> str:
     first, rows = balances[0], []
     for i, name in enumerate(classes.names):
@@ -126,12 +150,16 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
     """The image and its overlay; the mask by itself where it does not fit over it."""
     nothing = [np.full((60, 90, 3), 216, np.uint8)] * 2
     try:
-        image, _, mask = decode(facts.entry, facts.entry.read())
+        shot, mask = decode(facts.entry, facts.entry.read(), survey.images)
+        image = picture(shot, survey.images.format)
     except (OSError, ValueError):
         return nothing
-    if mask.stored is not None and mask.stored.pixels.ndim == 3 and facts.unknown:
-        return [_small(image), _small(mask.stored.pixels)]
+    stored = None if mask.stored is None else mask.stored.pixels
+    if facts.unknown and stored is not None and stored.ndim == 3:
+        if stored.shape[-1] == 3 and stored.dtype == np.uint8:
+            return [_small(image), _small(stored)]
     ids, _ = ids_of(mask, survey.masks)
+    ids = fit(ids, image.shape[:2], survey.images.mask_fit)
     classes = survey.classes
     image, ids = _small(image), _small(ids.astype(np.float32)).astype(np.int32)
     if ids.shape != image.shape[:2]:

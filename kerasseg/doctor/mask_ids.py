@@ -30,7 +30,8 @@ class MaskFormat:
 
     classes: None where nothing names them. by_colour: colours stand for the classes.
     binary: two values, background and foreground. rule: by which `prepare` reads them.
-    refusal: why it would not; then there is no rule.
+    refusal: why it would not; then there is no rule. background: the class of images
+    that have no mask (--negatives background).
     """
 
     classes: Taxonomy | None = None
@@ -38,14 +39,17 @@ class MaskFormat:
     binary: bool = False
     rule: Rule | None = None
     refusal: UserError | None = None
+    background: int = 0
 
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask that has been read. stored: what its file holds; None for `Layers`."""
+    """A mask that has been read. stored: what its file holds; None for `Layers`. empty:
+    there is none, for its image shows nothing."""
 
     file: MaskFile
     stored: Stored | None
+    empty: bool = False
 
     @classmethod
     def read(cls, file: MaskFile) -> Mask:
@@ -66,6 +70,8 @@ def understood(
 ) -> tuple[np.ndarray, list[tuple[int, int, int]], str]:
     """The same, and why `prepare` would not read this mask; "" if it would."""
     refused = ""
+    if mask.empty and mask.stored is not None:
+        return np.full(mask.stored.pixels.shape, masks.background, np.int32), [], ""
     if masks.rule is not None:
         try:
             if mask.stored is None or isinstance(mask.file, Layers):

@@ -1,117 +1,183 @@
-"""Lists the image and mask pairs the doctor examines, from a folder or from records."""
+"""Lists the image and mask pairs the doctor examines: those of a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from kerasseg import UserError
-from kerasseg.data.datasets.folder_files import legend_for, mask_of, several
-from kerasseg.data.format.description import Description
+from kerasseg.data.datasets.folder import background_of
+from kerasseg.data.datasets.folder_files import (
+    ImageFlags,
+    image_of,
+    kind_of_most,
+    legend_for,
+    mask_of,
+    paged,
+    several,
+)
 from kerasseg.data.reading.divide import check_share
+from kerasseg.data.reading.fitted import format_of
 from kerasseg.data.reading.found import divided, look
 from kerasseg.data.reading.image import SUFFIXES
 from kerasseg.data.reading.legend import Legend
 from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.mask_map import read_map
 from kerasseg.data.reading.mask_rule import LeftOut, MaskFile, rule_for
 from kerasseg.data.reading.matching import LOSSY
 from kerasseg.data.reading.pair_flags import FilePair, Found, PairFlags
-from kerasseg.doctor.facts import Bytes, Entry
-from kerasseg.doctor.finding import Finding, error
+from kerasseg.doctor.facts import Entry, Files
+from kerasseg.doctor.finding import Finding, error, said_and_cure
+from kerasseg.doctor.images import ImageSet
 from kerasseg.doctor.mask_ids import MaskFormat
+
+PAIRS, MASKS, IMAGES = PairFlags(), MaskFlags(), ImageFlags()
 
 
 @dataclass
 class Source:
-    """pairs: yields entries, each with a function that gives its bytes at once.
+    """pairs: yields entries, each with a function that gives image and mask at once.
 
-    masks: how the masks are to be understood. count: number of pairs.
-    findings: faults of the source itself; those of records appear while reading.
+    masks: how the masks are to be understood. images: how the images are to be read.
+    count: number of pairs. findings: faults of the source itself; those of records
+    appear while reading.
     """
 
     path: Path
     masks: MaskFormat
     count: int
-    pairs: Iterator[tuple[Entry, Callable[[], Bytes]]]
+    pairs: Iterator[tuple[Entry, Callable[[], Files]]]
     findings: list[Finding] = field(default_factory=list)
+    images: ImageSet = field(default_factory=ImageSet)
 
 
 def of_folder(
     src: Path,
-    images: str = "",
-    masks: str = "",
-    legend: str = "",
-    binary: bool = False,
+    pairs: PairFlags = PAIRS,
+    masks: MaskFlags = MASKS,
+    images: ImageFlags = IMAGES,
     val_share: float = 0.2,
-    flags: PairFlags | None = None,
-    mask_flags: MaskFlags | None = None,
 ) -> Source:
     """A folder in a layout of `kerasseg.prepare folder`, split as that would split it.
-
-    flags: more about names and lists of pairs; images and masks go before.
-    mask_flags: what the masks mean; legend and binary go before.
 
     Unlike that adapter it goes on after a file that does not fit, and says so in the
     findings.
 
-    Raises UserError if there is no such layout, no pair at all, or a wrong legend.
+    Raises UserError for a folder that is not there, and for flags that fit nothing.
     """
     check_share(val_share)
-    mask_flags = mask_flags or MaskFlags()
-    legend, binary = legend or mask_flags.legend, binary or mask_flags.binary
-    mask_flags = replace(mask_flags, legend=legend, binary=binary)
-    lossless = not binary and mask_flags.threshold is None
-    flags = flags or PairFlags()
-    images, masks = images or flags.images, masks or flags.masks
-    flags = replace(flags, images=images, masks=masks)
-    found = look(src, flags, SUFFIXES, several(mask_flags))
-    everything = [pair for pairs in found.pairs.values() for pair in pairs]
-    known = legend_for(src, mask_flags, everything)
-    findings = _unmatched(src, found, flags, not lossless)
+    ImageSet(options=images.options)  # wrong flags end here
+    if masks.map:
+        read_map(Path(masks.map))
+    try:
+        found = look(src, pairs, SUFFIXES, several(masks))
+    except UserError as reason:
+        if pairs != PAIRS or not src.is_dir():
+            raise
+        return _nothing(src, "pairs", reason)
+    lossless = not masks.binary and masks.threshold is None
+    findings = _unmatched(src, found, pairs, not lossless)
     splits = {
-        split: [pair for pair in pairs if not lossless or not _lossy(pair)]
-        for split, pairs in found.pairs.items()
+        split: [pair for pair in listed if not lossless or not _lossy(pair)]
+        for split, listed in found.pairs.items()
     }
-    if flags.negatives == "background":
-        for split, pairs in found.alone.items():
-            splits.setdefault(split, []).extend(pairs)
-    if not any(found.pairs.values()):
-        raise UserError(f"No image in {src} has a mask of the same name.{found.hint}")
+    if pairs.negatives == "background":
+        for split, alone in found.alone.items():
+            splits.setdefault(split, []).extend(alone)
+    if images.pages == "samples":
+        splits = {split: paged(listed, skip=True) for split, listed in splits.items()}
+    everything = [pair for listed in splits.values() for pair in listed]
+    if not any(pair.masks for pair in everything):
+        if not findings:
+            findings = [error("pairs", f"No image in {src} has a mask.", PAIRS_CURE)]
+        return Source(src, MaskFormat(), 0, iter(()), findings)
+    known = _legend(src, masks, everything, findings)
     if "train" in splits and "val" not in splits:
         try:
             splits |= divided(splits["train"], val_share, [])
         except UserError as reason:  # too few images
-            fix = "Add images, or say --val-share 0 here and to prepare folder."
-            findings.append(error("pairs", str(reason), fix))
+            findings.append(_refused("pairs", reason))
     entries = [
         Entry(
             split,
             pair.id,
-            _inside(src, pair.image),
-            _inside(src, pair.masks[0]),
-            partial(_bytes, pair.image, mask_of(pair, mask_flags.per_class)),
+            _inside(src, pair.image, pair.page),
+            _inside(src, pair.masks[0], pair.page) if pair.masks else "(no mask)",
+            partial(_files, pair, masks),
         )
-        for split, pairs in splits.items()
-        for pair in pairs
-        if pair.masks
+        for split, listed in splits.items()
+        for pair in listed
     ]
-    files = [
-        mask_of(pair, mask_flags.per_class)
-        for pairs in splits.values()
-        for pair in pairs
-        if pair.masks
-    ]
-    understood = _understood(files, mask_flags, known)
-    listed = ((entry, entry.read) for entry in entries)
-    return Source(src, understood, len(entries), listed, findings)
+    files = [mask_of(pair, masks.per_class) for pair in everything if pair.masks]
+    understood = _understood(files, masks, known)
+    if pairs.negatives == "background" and understood.rule is not None:
+        try:
+            background = background_of(understood.rule)
+            understood = replace(understood, background=background)
+        except UserError as reason:
+            findings.append(_refused("pairs", reason))
+    return Source(
+        src,
+        understood,
+        len(entries),
+        ((entry, entry.read) for entry in entries),
+        findings,
+        _images(everything, images),
+    )
 
 
-def _inside(src: Path, file: Path) -> str:
+PAIRS_CURE = "See docs/labels.md, Pairs and splits."
+
+
+def _refused(check: str, reason: UserError) -> Finding:
+    """What `prepare folder` would stop with."""
+    return error(check, *said_and_cure(str(reason), PAIRS_CURE))
+
+
+def _nothing(src: Path, check: str, reason: UserError) -> Source:
+    finding = _refused(check, reason)
+    fix = (
+        f"{finding.fix} What annotation tools export becomes records first (python -m "
+    )
+    fix += "kerasseg.prepare NAME SRC OUT), and the doctor looks at these."
+    return Source(src, MaskFormat(), 0, iter(()), [replace(finding, fix=fix)])
+
+
+def _legend(
+    src: Path, masks: MaskFlags, pairs: list[FilePair], findings: list[Finding]
+) -> Legend:
+    """The legend of the folder; one that cannot be read becomes a finding."""
+    try:
+        return legend_for(src, masks, pairs)
+    except UserError as reason:
+        file = Path(masks.legend)
+        if masks.legend and not (file.is_file() or (src / file).is_file()):
+            raise
+        says, fix = said_and_cure(str(reason), "See docs/labels.md, Legends.")
+        findings.append(error("encoding", says, fix))
+        return Legend()
+
+
+def _images(pairs: list[FilePair], flags: ImageFlags) -> ImageSet:
+    """The format of the images: of most of them, where `prepare` would refuse."""
+    try:
+        image_format, _ = format_of(map(image_of, pairs), flags.options)
+        return ImageSet(image_format, flags.options, flags.mask_fit)
+    except (UserError, OSError) as reason:
+        refusal = reason if isinstance(reason, UserError) else UserError(str(reason))
+    try:
+        image_format, _ = kind_of_most(pairs, flags.options)
+    except UserError:  # none can be read, as reading them will tell
+        return ImageSet(options=flags.options, refusal=refusal)
+    return ImageSet(image_format, flags.options, flags.mask_fit, refusal)
+
+
+def _inside(src: Path, file: Path, page: int = -1) -> str:
     """The file's path from `src` on, if it lies there: lists of pairs name any."""
-    return str(file.relative_to(src) if file.is_relative_to(src) else file)
+    name = str(file.relative_to(src) if file.is_relative_to(src) else file)
+    return name if page < 0 else f"{name} page {page + 1}"
 
 
 def _lossy(pair: FilePair) -> bool:
@@ -140,7 +206,8 @@ def _unmatched(
         (
             [] if binary else [pair.masks[0] for pair in pairs if _lossy(pair)],
             "Masks that are JPEG, which changes ids and colours",
-            "Export the masks again, as PNG.",
+            "Export the masks again, as PNG. Only masks of two values may be JPEG: say "
+            "--binary, or --threshold 128 (here and to prepare folder).",
         ),
         (found.empty, "Folders without an image", "Add images, or remove the folder."),
     )
@@ -156,11 +223,14 @@ def _some(src: Path, found: list[Path], what: str) -> str:
     return f"{what}: {len(found)} ({names}{', ...' if len(found) > 3 else ''})."
 
 
-def _bytes(image: Path, mask: MaskFile) -> Bytes:
-    return image.read_bytes(), mask.read_bytes() if isinstance(mask, Path) else mask
+def _files(pair: FilePair, masks: MaskFlags) -> Files:
+    mask = mask_of(pair, masks.per_class) if pair.masks else None
+    return Files(image_of(pair), mask)
 
 
-def _understood(files: list[MaskFile], flags: MaskFlags, legend: Legend) -> MaskFormat:
+def _understood(
+    files: Iterable[MaskFile], flags: MaskFlags, legend: Legend
+) -> MaskFormat:
     """The rule by which `prepare` reads the masks, or why it would not."""
     left_out: LeftOut = []  # single files, which become findings when they are read
     try:
@@ -168,80 +238,4 @@ def _understood(files: list[MaskFile], flags: MaskFlags, legend: Legend) -> Mask
         return MaskFormat(rule.taxonomy, rule.kind == "colours", flags.binary, rule)
     except UserError as refusal:
         classes = legend.taxonomy() if legend.names else None
-        said = refusal if files else None
-        return MaskFormat(classes, bool(legend.colours), flags.binary, refusal=said)
-
-
-def of_records(path: Path) -> Source:
-    """Records of `kerasseg.prepare`; what is damaged becomes a finding.
-
-    Raises UserError where there are none, or their description cannot be read.
-    """
-    from kerasseg.data.format.description import describe
-
-    description = describe(path)
-    findings: list[Finding] = []
-    return Source(
-        path,
-        MaskFormat(description.taxonomy),
-        sum(split.samples for split in description.splits.values()),
-        _stream(description, findings),
-        findings,
-    )
-
-
-def _stream(
-    description: Description, findings: list[Finding]
-) -> Iterator[tuple[Entry, Callable[[], Bytes]]]:
-    """All records in their order; a shard is left at its first damaged record."""
-    import tensorflow as tf
-
-    for split, counts in description.splits.items():
-        for shard in counts.shards:
-            file = Path(description.path, shard.name)
-            number = 0
-            try:
-                for number, serialised in enumerate(
-                    tf.data.TFRecordDataset(str(file)), 1
-                ):
-                    features = _features(serialised.numpy())
-                    name = f"{features[2]} in {shard.name}"
-                    read_again = partial(_record, file, number - 1)
-                    entry = Entry(split, features[2], name, name, read_again)
-                    yield entry, partial(_pair_of, features)
-                reason = "it ends there" if number < shard.samples else ""
-            except tf.errors.OpError as broken:
-                reason = broken.message.splitlines()[0]
-            if reason:
-                findings.append(
-                    error(
-                        "corrupt",
-                        f"Shard {shard.name} is damaged at record {number} of "
-                        f"{shard.samples}: {reason}.",
-                        "Write the records again with python -m kerasseg.prepare.",
-                    )
-                )
-
-
-def _features(serialised: Any) -> tuple[bytes, bytes, str]:
-    import tensorflow as tf
-
-    from kerasseg.data.format.encode import IMAGE, LABEL
-
-    feature = tf.train.Example.FromString(serialised).features.feature
-    image, label, name = (
-        b"".join(feature[key].bytes_list.value[:1])
-        for key in (IMAGE, LABEL, "image/filename")
-    )
-    return image, label, name.decode()
-
-
-def _pair_of(features: tuple[bytes, bytes, str]) -> Bytes:
-    return features[:2]
-
-
-def _record(file: Path, number: int) -> Bytes:
-    import tensorflow as tf
-
-    dataset = tf.data.TFRecordDataset(str(file)).skip(number).take(1)
-    return _features(next(iter(dataset)).numpy())[:2]
+        return MaskFormat(classes, bool(legend.colours), flags.binary, refusal=refusal)

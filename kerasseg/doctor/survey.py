@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kerasseg.doctor.facts import Facts, facts_of
+from kerasseg.doctor.images import ImageSet
 from kerasseg.doctor.mask_ids import UNKNOWN, MaskFormat
 from kerasseg.doctor.pair_source import Source
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -20,11 +21,13 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 class Survey:
     """What was seen of a source.
 
-    masks: how its masks are to be understood. facts: of all pairs, in their order.
+    masks: how its masks are to be understood. images: how its images are to be read.
+    facts: of all pairs, in their order.
     agreement: for each split the sum of `edge_agreement.agreement` of its pairs.
     """
 
     masks: MaskFormat
+    images: ImageSet = field(default_factory=ImageSet)
     facts: list[Facts] = field(default_factory=list)
     agreement: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -64,7 +67,7 @@ class Survey:
 
 def survey(source: Source, progress: bool = True) -> Survey:
     """Reads in threads, a few pairs ahead, so that memory holds only those."""
-    out = Survey(source.masks)
+    out = Survey(source.masks, source.images)
     threads = os.cpu_count() or 1
     bar = {"unit": "image", "disable": None if progress else True}
     waiting: deque = deque()
@@ -79,7 +82,9 @@ def survey(source: Source, progress: bool = True) -> Survey:
             shown.update()
 
         for entry, read in source.pairs:
-            waiting.append(pool.submit(facts_of, entry, read, source.masks))
+            waiting.append(
+                pool.submit(facts_of, entry, read, source.masks, source.images)
+            )
             if len(waiting) > 2 * threads:
                 keep(waiting.popleft())
         while waiting:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Collection
 
+from kerasseg.data.format.description import images_line
+from kerasseg.doctor.check_bands import rows, used_bits
 from kerasseg.doctor.checks import CHECKS
 from kerasseg.doctor.class_balance import Balance, recipe
 from kerasseg.doctor.finding import Finding
@@ -24,7 +26,8 @@ def table(
     left_out: names of the checks that were not done.
     """
     splits = ", ".join(f"{split} {len(f)}" for split, f in survey.splits.items())
-    lines = [f"{len(survey.facts)} images ({splits})", ""]
+    counted = f"{len(survey.facts)} images ({splits})" if splits else "no image"
+    lines = [counted, *formats(survey), ""]
     for finding in findings:
         lines += _wrapped(f"{finding.severity:9}{finding.check:13}", finding.says)
         lines += _wrapped(" " * 22 + "Fix: ", finding.fix)
@@ -36,6 +39,24 @@ def table(
     if balances:
         lines += [*_classes(survey.classes.names, balances), "", recipe(balances[0])]
     return "\n".join(lines)
+
+
+def formats(survey: Survey) -> list[str]:
+    """What the images are, and the values of bands where these are not plain."""
+    if not survey.good:
+        return []
+    image_format = survey.images.format
+    line = images_line(image_format)
+    if image_format.is_picture:
+        return [line]
+    lines = [f"{line}; values {used_bits(survey)}"]
+    wide = max(4, *(len(name) for name in image_format.bands))
+    head = ("smallest", "largest", "mean", "deviation", "at largest")
+    lines.append(f"  {'band':{wide}}{''.join(f'{word:>12}' for word in head)}")
+    for name, *values, share in rows(survey):
+        numbers = "".join(f"{value:>12.5g}" for value in values)
+        lines.append(f"  {name:{wide}}{numbers}{share:>12.2%}")
+    return lines
 
 
 def verdict(findings: list[Finding]) -> str:

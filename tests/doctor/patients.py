@@ -277,7 +277,7 @@ FAULTS = {
     "EXIF turns over": (tags_turn_over, ("error", "alignment", "turned by 180")),
     "class only in val": (class_only_in_val, ("error", "classes", "moving.*train")),
     "class nowhere": (class_nowhere, ("warning", "classes", "never occur: unicorn")),
-    "class rare": (class_rare, ("warning", "classes", "'unicorn' is rare")),
+    "class rare": (class_rare, ("warning", "classes", "rare in train: 'unicorn'")),
     "one image ignored": (one_ignored, ("warning", "ignored", "000.png.* as a whole")),
     "val ignored": (val_ignored, ("error", "ignored", "'val': 4 of 4")),
     "all masks 0": (

@@ -9,6 +9,8 @@ from kerasseg.data.datasets import adapter
 from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.pair_flags import FilePair
 from kerasseg.doctor import checks, pair_source
+from kerasseg.doctor.facts import decode
+from kerasseg.doctor.images import ImageSet
 from kerasseg.doctor.mask_ids import MaskFormat, ids_of
 from kerasseg.doctor.survey import survey
 from kerasseg.taxonomy import IGNORE
@@ -91,7 +93,7 @@ def refused_by_prepare(folder, **options):
 
 
 def errors(folder, **options):
-    source = pair_source.of_folder(folder, **options)
+    source = pair_source.of_folder(folder, masks=MaskFlags(**options))
     findings = checks.run(survey(source, progress=False), source.findings)
     return [f for f in findings if f.severity == "error"]
 
@@ -118,12 +120,9 @@ def test_same_verdict(tmp_path, kind, legend, binary):
 
 
 def assert_same_ids(entry, data, masks: MaskFormat, read):
-    from kerasseg.doctor.facts import decode
-
-    ids, unknown = ids_of(decode(entry, data)[2], masks)
+    ids, unknown = ids_of(decode(entry, data, ImageSet())[1], masks)
     assert not unknown
-    images = entry.read.args  # the two files
-    pair = FilePair(images[0], images[1:], entry.id)
+    pair = FilePair(data.image, (data.mask,), entry.id)
     np.testing.assert_array_equal(ids, read(pair).label)
 
 

@@ -5,12 +5,13 @@ import re
 import patients
 import pytest
 
+from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.doctor import checks, pair_source
 from kerasseg.doctor.survey import survey
 
 
 def findings(folder, **options):
-    source = pair_source.of_folder(folder, **options)
+    source = pair_source.of_folder(folder, masks=MaskFlags(**options))
     return checks.run(survey(source, progress=False), source.findings)
 
 

@@ -1,0 +1,146 @@
+"""Lists the image and mask pairs the doctor examines: those of records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kerasseg import UserError
+from kerasseg.data.format.description import Description
+from kerasseg.data.format.encode import is_picture_file
+from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.image import read
+from kerasseg.data.reading.mask_decoders import Stored
+from kerasseg.data.reading.picture import Picture, ReadOptions
+from kerasseg.doctor.facts import Entry, Files
+from kerasseg.doctor.finding import Finding, error
+from kerasseg.doctor.images import ImageSet
+from kerasseg.doctor.mask_ids import MaskFormat
+from kerasseg.doctor.pair_source import Source
+from kerasseg.image_format import ImageFormat
+
+
+class Record(NamedTuple):
+    """What the doctor looks at of a serialised example."""
+
+    image: bytes
+    label: bytes
+    name: str
+    size: tuple[int, int]
+
+
+def of_records(path: Path) -> Source:
+    """Records of `kerasseg.prepare`; what is damaged becomes a finding.
+
+    Raises UserError where there are none, or their description cannot be read.
+    """
+    from kerasseg.data.format.description import describe
+
+    description = describe(path)
+    findings: list[Finding] = []
+    return Source(
+        path,
+        MaskFormat(description.taxonomy),
+        sum(split.samples for split in description.splits.values()),
+        _stream(description, findings),
+        findings,
+        ImageSet(description.image_format),
+    )
+
+
+def _stream(
+    description: Description, findings: list[Finding]
+) -> Iterator[tuple[Entry, Callable[[], Files]]]:
+    """All records in their order; a shard is left at its first damaged record."""
+    import tensorflow as tf
+
+    for split, counts in description.splits.items():
+        for shard in counts.shards:
+            file = Path(description.path, shard.name)
+            number = 0
+            try:
+                for number, serialised in enumerate(
+                    tf.data.TFRecordDataset(str(file)), 1
+                ):
+                    record = _record(serialised.numpy())
+                    name = f"{record.name} in {shard.name}"
+                    image_format = description.image_format
+                    read_again = partial(
+                        _read_again, file, number - 1, name, image_format
+                    )
+                    entry = Entry(split, record.name, name, name, read_again)
+                    yield entry, partial(_files, record, name, image_format)
+                reason = "it ends there" if number < shard.samples else ""
+            except tf.errors.OpError as broken:
+                reason = broken.message.splitlines()[0]
+            if reason:
+                findings.append(
+                    error(
+                        "corrupt",
+                        f"Shard {shard.name} is damaged at record {number} of "
+                        f"{shard.samples}: {reason}.",
+                        "Write the records again with python -m kerasseg.prepare.",
+                    )
+                )
+
+
+def _record(serialised: Any) -> Record:
+    import tensorflow as tf
+
+    from kerasseg.data.format.encode import IMAGE, LABEL
+
+    feature = tf.train.Example.FromString(serialised).features.feature
+    image, label, name = (
+        b"".join(feature[key].bytes_list.value[:1])
+        for key in (IMAGE, LABEL, "image/filename")
+    )
+    height, width = (
+        sum(feature[f"image/{side}"].int64_list.value[:1])
+        for side in ("height", "width")
+    )
+    return Record(image, label, name.decode(), (height, width))
+
+
+def _files(record: Record, name: str, image_format: ImageFormat) -> Files:
+    """Raises UserError for numbers that cannot be unpacked."""
+    if is_picture_file(image_format):
+        image = EmbeddedFile(f"image {name}", record.image)
+        label = EmbeddedFile(f"mask {name}", record.label)
+        if image_format.is_rgb8:
+            return Files(image, label)
+        found = read(image, ReadOptions(alpha="band"))
+        if found.pixels.shape[-1] == image_format.channels:
+            found = replace(found, bands=image_format.bands, valid=None)
+        return Files(found, label)
+    shape = (*record.size, image_format.channels)
+    pixels = _unpacked(record.image, image_format.type, shape, f"image {name}")
+    ids = _unpacked(record.label, "uint8", record.size, f"mask {name}")
+    return Files(Picture(pixels, image_format.bands), Stored(ids))
+
+
+def _unpacked(
+    packed: bytes, type: str, shape: tuple[int, ...], name: str
+) -> np.ndarray:
+    import imagecodecs
+
+    try:
+        plain = imagecodecs.zstd_decode(packed)
+        numbers = np.frombuffer(plain, np.dtype(type).newbyteorder("<"))
+        return numbers.astype(type, copy=False).reshape(shape)
+    except Exception as damage:  # imagecodecs has errors of its own
+        raise UserError(
+            f"{name} cannot be unpacked ({damage}). Write the records again with "
+            "python -m kerasseg.prepare."
+        ) from damage
+
+
+def _read_again(file: Path, number: int, name: str, image_format: ImageFormat) -> Files:
+    import tensorflow as tf
+
+    dataset = tf.data.TFRecordDataset(str(file)).skip(number).take(1)
+    return _files(_record(next(iter(dataset)).numpy()), name, image_format)
