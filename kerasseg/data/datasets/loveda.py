@@ -35,8 +35,8 @@ def load(src: Path, /, *, area: str = "") -> tuple[Taxonomy, dict[str, Samples]]
 
     Also as mmsegmentation copies them: img_dir/train/*.png with ann_dir/train/*.png.
     Ids 1 to 7 become classes 0 to 6; 0, no data, becomes 255 = ignore. Ids of samples
-    begin with the area (Rural_0), which is their group. Test has no masks and is left
-    out.
+    begin with the area (Rural_0): --group-by '^(Rural|Urban)' makes it a group. Test
+    has no masks and is left out.
 
     Tried on the three real tiles of mmsegmentation's tests, and on miniatures.
 
@@ -56,7 +56,7 @@ def load(src: Path, /, *, area: str = "") -> tuple[Taxonomy, dict[str, Samples]]
             root = src / folder / name
             if area in ("", name):
                 splits.setdefault(split, []).extend(
-                    Frame(f"{name}_{f.stem}", f, root / "masks_png" / f.name, name)
+                    Frame(f"{name}_{f.stem}", f, root / "masks_png" / f.name)
                     for f in (root / "images_png").glob("*.png")
                 )
         if not area:  # the copies of mmsegmentation do not tell areas
