@@ -10,7 +10,7 @@ from pathlib import Path
 from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes import classes
 from kerasseg.data.datasets.cityscapes_labels import TAXONOMY
-from kerasseg.data.datasets.frames import Frame, first_folder, samples_of
+from kerasseg.data.datasets.frames import Frame, first_folder, samples_of, visible
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -52,7 +52,7 @@ def load(src: Path, /, *, condition: str = "") -> tuple[Taxonomy, dict[str, Samp
             f"{src} has no folders rgb_anon/ and gt/. Unpack rgb_anon_trainvaltest.zip "
             "and gt_trainval.zip there."
         )
-    for image in sorted(images.glob(f"*/*/*/*{IMAGE}")):
+    for image in visible(images, f"*/*/*/*{IMAGE}"):
         kind, split, recording = image.relative_to(images).parts[:3]
         if condition not in ("", kind):
             continue

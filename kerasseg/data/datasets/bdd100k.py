@@ -15,7 +15,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes_labels import TAXONOMY, TRAIN_IDS
-from kerasseg.data.datasets.frames import Frame, classes_of, samples_of
+from kerasseg.data.datasets.frames import Frame, classes_of, samples_of, visible
 from kerasseg.data.reading.label_maps import lookup_table
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -126,7 +126,7 @@ def load(
         for (images, masks, end), table in zip(layouts, tables, strict=True):
             for split in ("train", "val"):
                 folder = root / masks.format(split)
-                files = sorted((root / images.format(split)).glob("*.jpg"))
+                files = visible(root / images.format(split), "*.jpg")
                 if split in splits or not folder.is_dir() or not files:
                     continue
                 frames = [Frame(f.stem, f, folder / (f.stem + end)) for f in files]
@@ -156,11 +156,11 @@ def _nothing(src: Path, labels: str, kind: str) -> UserError:
                     f"bdd100k.label.to_mask -m {mode} (pip install bdd100k)."
                 )
     images, masks, end = KINDS[labels][1][0]
-    also = ""
+    also, has = "", "has no"
     if labels == "semantic":
-        also = " nor seg/images/train/*.jpg with seg/labels/train"
+        also, has = " nor seg/images/train/*.jpg with seg/labels/train", "has neither"
     return UserError(
-        f"{src} has neither {images.format('train')}/*.jpg with "
+        f"{src} {has} {images.format('train')}/*.jpg with "
         f"{masks.format('train')}/*{end}{also}. Unpack the archives of images and of "
         f"labels ({labels}) into one folder, and name its folder bdd100k."
     )

@@ -18,6 +18,7 @@ from kerasseg.data.datasets.frames import (
     object_numbers,
     samples_of,
     things,
+    visible,
 )
 from kerasseg.data.reading.label_maps import to_classes
 from kerasseg.data.sample import Samples
@@ -57,7 +58,7 @@ def load(src: Path, /, *, coarse: bool = False) -> tuple[Taxonomy, dict[str, Sam
             )
     splits = {}
     for split in SPLITS:
-        images = (src / "leftImg8bit" / split).glob(f"*/*{IMAGE}")
+        images = visible(src / "leftImg8bit" / split, f"*/*{IMAGE}")
         if (src / kind / split).is_dir():
             splits[split] = [_frame(image, src, kind) for image in images]
     if not any(splits.values()):

@@ -18,7 +18,7 @@ from kerasseg.data.reading.image import read_image
 from kerasseg.data.reading.label_maps import to_classes
 from kerasseg.data.reading.mask import read_mask
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import ignore_in
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,17 @@ def numbered(objects: np.ndarray, label: np.ndarray) -> np.ndarray:
     objects: (H, W) numbers of any size, 0 = none.
     """
     found, inverse = np.unique(
-        np.where(label == IGNORE, 0, objects), return_inverse=True
+        np.where(label == ignore_in(label), 0, objects), return_inverse=True
     )
     numbers = np.cumsum(found != 0) * (found != 0)
     return numbers.astype(np.uint16)[inverse].reshape(label.shape)
+
+
+def visible(folder: Path, *patterns: str) -> list[Path]:
+    """The files below a folder that match one of the patterns, sorted; without hidden
+    ones, such as the ._x.png that macOS writes."""
+    found = (file for pattern in patterns for file in folder.glob(pattern))
+    return sorted(file for file in found if not file.name.startswith("."))
 
 
 def first_folder(src: Path, names: Sequence[str]) -> Path | None:

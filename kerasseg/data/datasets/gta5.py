@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes_labels import KNOWN, TAXONOMY, VOID_COLOURS
-from kerasseg.data.datasets.frames import Frame, samples_of
+from kerasseg.data.datasets.frames import Frame, samples_of, visible
 from kerasseg.data.reading.label_maps import to_classes
 from kerasseg.data.reading.mask import paint, read_mask
 from kerasseg.data.reading.optional_packages import require
@@ -43,7 +43,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     src = Path(src)
     frames = {
         image.stem: Frame(image.stem, image, src / "labels" / image.name)
-        for image in sorted((src / "images").glob("*.png"))
+        for image in visible(src / "images", "*.png")
     }
     if not frames or not (src / "labels").is_dir():
         raise UserError(

@@ -15,7 +15,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets import cityscapes_labels
 from kerasseg.data.datasets.cityscapes_polygons import label_ids
-from kerasseg.data.datasets.frames import Frame, classes_of, samples_of
+from kerasseg.data.datasets.frames import Frame, classes_of, samples_of, visible
 from kerasseg.data.datasets.idd_labels import IDS, Number, lookup_table, taxonomy
 from kerasseg.data.reading.label_maps import to_classes
 from kerasseg.data.sample import Samples
@@ -60,7 +60,7 @@ def load(
     splits: dict[str, list[Frame]] = {}
     for split in SPLITS:
         folder = src / "leftImg8bit" / split
-        images = [*folder.glob(f"*/*{IMAGE}.png"), *folder.glob(f"*/*{IMAGE}.jpg")]
+        images = visible(folder, f"*/*{IMAGE}.png", f"*/*{IMAGE}.jpg")
         splits[split] = [_frame(image, src) for image in images]
     if not any(splits.values()):
         raise UserError(
@@ -68,7 +68,7 @@ def load(
             "the folder that holds leftImg8bit/ and gtFine/."
         )
     read = partial(_classes, classes=classes)
-    tests = len(list((src / "leftImg8bit" / "test").glob(f"*/*{IMAGE}.*")))
+    tests = len(visible(src / "leftImg8bit" / "test", f"*/*{IMAGE}.*"))
     said = f"test has no labels: {tests} images are left out." if tests else ""
     return taxonomy(classes), {
         split: samples_of(frames, read, left_out=said)

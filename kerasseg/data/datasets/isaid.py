@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.frames import Frame, samples_of
+from kerasseg.data.datasets.frames import Frame, samples_of, visible
 from kerasseg.data.reading.label_maps import lookup_table, to_classes
 from kerasseg.data.reading.mask import paint, read_mask
 from kerasseg.data.sample import Samples
@@ -62,7 +62,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     splits = {}
     for split in SPLITS:
         roots = [src / split, src / "img_dir" / split, src / "ann_dir" / split]
-        files = sorted(f for root in roots for f in root.rglob("*.png"))
+        files = [f for root in roots for f in visible(root, "**/*.png")]
         masks = {f.name.removesuffix(MASK): f for f in files if f.name.endswith(MASK)}
         objects = {
             f.name.removesuffix(OBJECTS): f for f in files if f.name.endswith(OBJECTS)
@@ -95,11 +95,11 @@ def _classes(file: Path) -> np.ndarray:
     pixels, palette = read_mask(file)
     try:
         colours = paint(pixels, palette)
-        if pixels.ndim == 2 and not _official(colours):
-            return to_classes(pixels, KNOWN, file)  # ids, as mmsegmentation has them
-        return TAXONOMY.from_colours(colours)
+        if pixels.ndim == 3 or _official(colours):
+            return TAXONOMY.from_colours(colours)
     except UserError as error:
         raise UserError(f"Label {file}: {error}") from error
+    return to_classes(pixels, KNOWN, file)  # ids, as mmsegmentation has them
 
 
 def _official(colours: np.ndarray) -> bool:

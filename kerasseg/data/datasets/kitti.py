@@ -19,6 +19,7 @@ from kerasseg.data.datasets.frames import (
     first_folder,
     object_numbers,
     samples_of,
+    visible,
 )
 from kerasseg.data.reading.label_maps import to_classes
 from kerasseg.data.sample import Samples
@@ -42,7 +43,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
         UserError: files that are missing or are not laid out like this.
     """
     root = Path(src) / "training"
-    images = sorted((root / "image_2").glob("*.png"))
+    images = visible(root / "image_2", "*.png")
     labels = first_folder(root, ("semantic", "instance"))
     if not images or labels is None:
         raise UserError(
@@ -62,7 +63,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
         for image in images
     ]
     read = partial(classes_of, known=KNOWN) if labels != objects else _classes
-    tests = len(list((Path(src) / "testing" / "image_2").glob("*.png")))
+    tests = len(visible(Path(src) / "testing" / "image_2", "*.png"))
     said = f"testing/ has no labels: {tests} images are left out." if tests else ""
     return TAXONOMY, {"train": samples_of(frames, read, _objects, said)}
 

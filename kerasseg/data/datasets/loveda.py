@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from kerasseg import UserError
-from kerasseg.data.datasets.frames import Frame, classes_of, samples_of
+from kerasseg.data.datasets.frames import Frame, classes_of, samples_of, visible
 from kerasseg.data.reading.label_maps import lookup_table
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -57,19 +57,19 @@ def load(src: Path, /, *, area: str = "") -> tuple[Taxonomy, dict[str, Samples]]
             if area in ("", name):
                 splits.setdefault(split, []).extend(
                     Frame(f"{name}_{f.stem}", f, root / "masks_png" / f.name)
-                    for f in (root / "images_png").glob("*.png")
+                    for f in visible(root / "images_png", "*.png")
                 )
         if not area:  # the copies of mmsegmentation do not tell areas
             splits[split] += [
                 Frame(f.stem, f, src / "ann_dir" / split / f.name)
-                for f in (src / "img_dir" / split).glob("*.png")
+                for f in visible(src / "img_dir" / split, "*.png")
             ]
     if not any(splits.values()):
         raise UserError(
             f"{src} has no Train/{area or 'Rural'}/images_png/*.png (nor img_dir/"
-            "train). Unpack Train.zip and Val.zip there."
+            "train). Name the folder that holds Train/ and Val/."
         )
-    tests = len(list((src / "Test").glob("*/images_png/*.png")))
+    tests = len(visible(src / "Test", "*/images_png/*.png"))
     said = f"Test has no masks: {tests} images are left out." if tests else ""
     read = partial(classes_of, known=KNOWN)
     return TAXONOMY, {

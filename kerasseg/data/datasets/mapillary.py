@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.datasets.frames import Frame, object_numbers, samples_of
+from kerasseg.data.datasets.frames import Frame, object_numbers, samples_of, visible
 from kerasseg.data.reading.label_maps import lookup_table, to_classes
 from kerasseg.data.reading.mask import read_mask
 from kerasseg.data.sample import Samples
@@ -57,10 +57,10 @@ def load(src: Path, /, *, version: str = "") -> tuple[Taxonomy, dict[str, Sample
     splits = {}
     for folder, name in SPLITS.items():
         labels = folders[folder]
-        images = (src / folder / "images").glob("*.jpg")
+        images = visible(src / folder / "images", "*.jpg")
         if labels:
             objects = {
-                file.stem: file for file in labels.parent.glob("instances/*.png")
+                file.stem: file for file in visible(labels.parent, "instances/*.png")
             }
             frames = [
                 Frame(

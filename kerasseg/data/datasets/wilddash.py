@@ -24,6 +24,7 @@ from kerasseg.data.datasets.frames import (
     numbered,
     samples_of,
     things,
+    visible,
 )
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -68,10 +69,10 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     src = Path(src)
     if not (src / "labels").is_dir():
         return _panoptic(src)
-    images = sorted((src / "images").glob("*.jpg"))
+    images = visible(src / "images", "*.jpg", "*.png")
     if not images:
-        raise UserError(f"{src}/images holds no *.jpg. Unpack wd_public_02.zip again.")
-    objects = {file.stem: file for file in (src / "instances").glob("*.png")}
+        raise UserError(f"{src}/images holds no image. Unpack wd_public_02.zip again.")
+    objects = {file.stem: file for file in visible(src / "instances", "*.png")}
     frames = [
         Frame(
             image.stem,

@@ -108,4 +108,4 @@ def test_bdd100k_lanes(tmp_path):
 def test_bdd100k_polygons_are_refused(tmp_path):
     (tmp_path / "labels/lane/polygons").mkdir(parents=True)
     refuses("polygons only.*to_mask -m lane_mark", "bdd100k", tmp_path, labels="lanes")
-    refuses("neither images/100k/train", "bdd100k", tmp_path, labels="drivable")
+    refuses("has no images/100k/train", "bdd100k", tmp_path, labels="drivable")

@@ -325,3 +325,14 @@ def test_idd_faults(tmp_path):
     idd(tmp_path, "labellevel1Ids", EVERY % 7)
     refuses("say --classes 7", "idd", tmp_path)
     assert first(tmp_path, classes=7).label.max() == 6
+
+
+def test_hidden_files_are_not_read(tmp_path):
+    """macOS writes ._x.png beside x.png on foreign disks."""
+    gta5(tmp_path, 1, EVERY)
+    sample = cityscapes(tmp_path, labelIds=EVERY)
+    for file in [*tmp_path.rglob("*.png")]:
+        file.with_name(f"._{file.name}").write_bytes(b"no picture")
+    for name, of in ("gta5", "00001"), ("cityscapes", sample.id):
+        _, splits = load(name, tmp_path)
+        assert [s.id for samples in splits.values() for s in samples] == [of]
