@@ -17,7 +17,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.raster import gdal
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy, ignore_in
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
 ROWS = 1024
@@ -81,7 +81,9 @@ def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> st
         crs = LON_LAT if lonlat else (data.crs.to_wkt() if data.crs else None)
 
         def placed(corners: np.ndarray) -> np.ndarray:
-            x, y = data.transform * corners.T
+            a, b, c, d, e, f = tuple(data.transform)[:6]
+            column, row = corners.T
+            x, y = a * column + b * row + c, d * column + e * row + f
             if lonlat:
                 x, y = rasterio.warp.transform(data.crs, LON_LAT, x, y)
             return np.column_stack([x, y])
@@ -121,7 +123,7 @@ def outlines(rasterio: Any, data: Any, sieve: int = 0) -> Iterator[Outline]:
         going, waiting = waiting, {}
         shapes = rasterio.features.shapes(
             ids,
-            mask=ids != IGNORE,
+            mask=ids != ignore_in(ids),
             connectivity=4,
             transform=rasterio.Affine.translation(0, top),
         )
@@ -150,9 +152,10 @@ def _sieved(rasterio: Any, data: Any, top: int, end: int, sieve: int) -> np.ndar
     first, last = max(0, top - margin), min(data.height, end + margin)
     ids = data.read(1, window=((first, last), (0, data.width)))
     if sieve > 1:
-        known = ids != IGNORE
+        ignore = ids.dtype.type(ignore_in(ids))
+        known = ids != ignore
         ids = rasterio.features.sieve(ids, sieve, mask=known, connectivity=4)
-        ids = np.where(known, ids, np.uint8(IGNORE))
+        ids = np.where(known, ids, ignore)
     return ids[top - first : end - first]
 
 

@@ -145,11 +145,6 @@ def load(
     ):
         if count:
             notes.append(f"left out: {count} pieces {what}")
-    if not seen.used:
-        raise UserError(
-            f"No piece of {src} has both pixels and a label from {label_files}. Check "
-            "that they lie at one place: gdalinfo and ogrinfo show where."
-        )
     splits = _divided(seen.used, src, cut, val_share, gap, notes)
     known_rule = rule.to_json() if isinstance(rule, Rule) else {}
     source = {

@@ -17,7 +17,6 @@ from kerasseg.data.reading.raster import Raster, Window
 from kerasseg.data.reading.regions import Box, Place
 from kerasseg.data.sample import Sample
 from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import IGNORE
 
 LabelRule = Rule | vectors.VectorRule
 ROUNDING = 1e-6
@@ -55,11 +54,11 @@ class Seen:
         """The same, without pieces of ids that are ignored alone."""
         if rule.kind != "ids":
             return self
-        codes = dict(rule.codes)
+        codes, ignore = dict(rule.codes), rule.taxonomy.ignore
         used = [
             piece
             for piece, look in zip(self.used, self.looks, strict=True)
-            if any(codes.get(value, IGNORE) != IGNORE for value in look.counts)
+            if any(codes.get(value, ignore) != ignore for value in look.counts)
         ]
         return Seen(used, self.invalid, self.empty + len(self.used) - len(used))
 
@@ -106,6 +105,7 @@ def look_at_rasters(
             looks.append(look)
         else:
             empty += 1
+    _require(used, pieces)
     together = [raster_labels.together(some) for some in of_file.values()]
     return together, Seen(used, invalid, empty, tuple(looks))
 
@@ -122,7 +122,8 @@ def look_at_features(
         valid = _valid(piece, image_format)
         label = _burned(piece, rule)
         covered |= bool((label != rule.uncovered).any())
-        known = label != IGNORE if valid is None else valid & (label != IGNORE)
+        known = label != rule.taxonomy.ignore
+        known = known if valid is None else valid & known
         if valid is not None and not valid.any():
             invalid += 1
         elif not known.any():
@@ -137,6 +138,7 @@ def look_at_features(
             f"{_box(vectors.bounds_of(rule, file, image))} of {file}, "
             f"{_box(place_of(whole).box)} of {image}. Check their coordinate systems."
         )
+    _require(used, pieces)
     return Seen(used, invalid, empty)
 
 
@@ -156,13 +158,14 @@ def read_piece(
         ids = raster_labels.ids(found, label.file, rule)
     else:
         ids = _burned(piece, rule)
+    ignore = rule.taxonomy.ignore
     if piece.near:
-        ids = np.where(hidden(piece), np.uint8(IGNORE), ids)
+        ids = np.where(hidden(piece), ids.dtype.type(ignore), ids)
     below, right = cut[0] - ids.shape[0], cut[1] - ids.shape[1]
     if below or right:
         grow = ((0, below), (0, right))
         pixels = np.pad(pixels, (*grow, (0, 0)), mode="symmetric")
-        ids = np.pad(ids, grow, constant_values=IGNORE)
+        ids = np.pad(ids, grow, constant_values=ignore)
         valid = None if valid is None else np.pad(valid, grow, mode="symmetric")
     return Sample(piece.id, pixels, ids, sequence=piece.block, valid=valid)
 
@@ -206,6 +209,15 @@ def block_of(piece: Piece) -> str:
 def id_of(piece: Piece) -> str:
     """The id of a piece: its raster, row and column in pixels."""
     return piece.id
+
+
+def _require(used: Sequence[Piece], pieces: Sequence[Piece]) -> None:
+    if not used:
+        raise UserError(
+            f"No piece, such as those of {pieces[0].image}, has both pixels and a "
+            f"label from {_file(pieces[0])}. Check that they lie at one place, as "
+            "gdalinfo shows."
+        )
 
 
 def _box(bounds: Sequence[float]) -> str:

@@ -34,7 +34,6 @@ from kerasseg.data.reading.picture import (
 from kerasseg.image_format import GRAY_BANDS, RGB_BANDS
 
 SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2")
-"""Endings of rasters in a folder."""
 CACHE_MB = 64
 """Blocks that GDAL keeps; its default is a twentieth of the memory."""
 OPEN = 16
@@ -211,23 +210,25 @@ def _opened(file: Path) -> _Opened:
 def _understood(file: Path, dataset: Any) -> _Opened:
     if not dataset.count:
         raise UserError(f"{file} holds several data sets. Name one as a GeoTIFF.")
-    flags = dataset.mask_flag_enums[0]
-    names = {flag.name for flag in flags}
+    names = {flag.name for flag in dataset.mask_flag_enums[0]}
     masked = "per_dataset" in names and "alpha" not in names
     if not _is_tiff(file):
         layout = _layout(file, dataset)
         return _Opened(dataset, layout, _nodata(dataset.nodata, layout.dtype), masked)
-    tifffile = require("tifffile", file)
-    with tifffile.TiffFile(file) as tiff:
-        page = tiff.pages[0]
-        layout = tiff_bands.layout_of(page, file)
-        nodata = tiff_bands.nodata_of(page, layout.dtype)
-        converted = int(page.photometric) in PHOTOMETRIC_OF_GDAL
-        if converted or dataset.count != page.samplesperpixel:
-            raise UserError(
-                f"{file} holds CMYK or CIELAB, which are not read as a map. Save it as "
-                "RGB: gdal_translate -expand rgb, or the program that made it."
-            )
+    try:
+        with require("tifffile", file).TiffFile(file) as tiff:
+            page = tiff.pages[0]
+            layout = tiff_bands.layout_of(page, file)
+            nodata = tiff_bands.nodata_of(page, layout.dtype)
+            kind, count = int(page.photometric), page.samplesperpixel
+    except UserError:
+        raise
+    except Exception as error:  # damaged tags make tifffile raise anything
+        raise damaged(file, error) from error
+    if kind in PHOTOMETRIC_OF_GDAL or dataset.count != count:
+        raise UserError(
+            f"{file} holds CMYK or CIELAB, which are not read as a map. Save it as RGB."
+        )
     return _Opened(dataset, layout, nodata, masked)
 
 
@@ -247,8 +248,7 @@ def _layout(file: Path, dataset: Any) -> tiff_bands.Layout:
             RGB_BANDS, np.dtype(np.uint8), None, lambda data: table[data[..., 0]]
         )
     bands = [i for i in range(dataset.count) if i != alpha]
-    plain = names_of_bands(len(bands))
-    names = []
+    plain, names = names_of_bands(len(bands)), []
     for number, band in enumerate(bands):
         colour = kinds[band] if kinds[band] in (*RGB_BANDS, "nir") else ""
         names.append(dataset.descriptions[band] or colour or plain[number])

@@ -17,7 +17,7 @@ from kerasseg.data.reading import tiff_bands
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.number_types import both, kept_type, valid_pixels
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.picture import Header, Stored
+from kerasseg.data.reading.picture import Header, Stored, damaged
 from kerasseg.data.reading.picture_formats import check_size
 from kerasseg.files import exif
 
@@ -90,10 +90,15 @@ def is_placed(file: Path) -> bool:
 
     Raises UserError for a file that is no TIFF, or is damaged.
     """
-    with _opened(file) as tiff:
-        page = tiff.pages[0]
-        if page.is_geotiff and (page.geotiff_tags or tiff_bands.place_of(page)):
-            return True
+    try:
+        with _opened(file) as tiff:
+            page = tiff.pages[0]
+            if page.is_geotiff and (page.geotiff_tags or tiff_bands.place_of(page)):
+                return True
+    except (FileNotFoundError, UserError):
+        raise
+    except Exception as error:  # damaged tags make tifffile raise anything
+        raise damaged(file, error) from error
     return any(file.with_suffix(end).is_file() for end in (".tfw", ".tifw", ".wld"))
 
 
