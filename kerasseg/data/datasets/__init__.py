@@ -45,6 +45,7 @@ DATASETS = {
     "dstl": "DSTL satellite images, 16-bit TIFF and polygons in WKT",
     "folder": "a folder of images and masks, in gray ids, palette or colours",
     "gta5": "GTA5 (Playing for Data): frames of a game, 19 classes of Cityscapes",
+    "huggingface": "HuggingFace: Parquet files, or folders of save_to_disk",
     "idd": "India Driving Dataset: 19 classes of Cityscapes, or IDD's 26, 16, 7",
     "isaid": "iSAID: aerial images in RGB masks, 15 kinds of objects",
     "isbi2012": "membranes of neurons in electron micrographs, TIFF stacks or PNG",
