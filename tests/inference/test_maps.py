@@ -1,6 +1,7 @@
 """Class maps of GeoTIFFs: at the same place, as one pass over all of it, in strips."""
 
 import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from geotiffs import TRANSFORM, geotiff, noise, place, rasterio
 
-from kerasseg import UserError
+from kerasseg import UserError, predict
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference import inputs, maps, outlines
 from kerasseg.taxonomy import IGNORE, Taxonomy
@@ -135,6 +136,41 @@ def test_seams_on_a_real_map(tmp_path):
     assert not wrong[:-3, :-3].any()
 
 
+@pytest.fixture
+def command(monkeypatch, tmp_path):
+    """The command, with the network of this file instead of a run's."""
+    monkeypatch.setattr(predict, "_network", lambda asked: network())
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: predict.main.__wrapped__([*map(str, words), "--run", "x"])
+
+
+def test_predict_takes_maps_beside_pictures(tmp_path, command, capsys):
+    pytest.importorskip("pyogrio")
+    (tmp_path / "in").mkdir()
+    rgb(tmp_path / "in/a.tif", noise(150, 90))
+    cv2.imwrite(str(tmp_path / "in/b.png"), noise(40, 50))
+    command("in", "--out", "out", "--vectors", "gpkg")
+    names = {"a.tif", "a.gpkg", "a_overlay.jpg", "b.png", "b_overlay.jpg"}
+    found = {file.name for file in (tmp_path / "out").iterdir()}
+    assert found == names | {"contact_sheet.jpg"}
+    said = capsys.readouterr().out
+    assert "polygons in out/a.gpkg, areas below 16 pixels joined" in said
+    assert said.endswith("2 predicted into out\n")
+    with pytest.raises(UserError, match=r"would replace the input in/a\.tif"):
+        command("in/a.tif", "--out", "in")
+    with pytest.raises(UserError, match="Say --vectors gpkg"):
+        command("in/a.tif", "in/a.tif", "--vectors", "one.gpkg")
+    with pytest.raises(UserError, match="--crf is for pictures"):
+        command("in/a.tif", "--crf")
+
+
+def test_a_missing_rasterio_is_one_line(tmp_path, command, monkeypatch):
+    rgb(tmp_path / "a.tif", noise(150, 90))
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    with pytest.raises(UserError, match=r"left out: a\.tif .*kerasseg\[geo\]"):
+        command("a.tif")
+
+
 # --- polygons -------------------------------------------------------------------------
 
 
@@ -145,7 +181,7 @@ def class_map(tmp_path):
     return tmp_path / "o.tif"
 
 
-@pytest.mark.parametrize("rows", [1, 13, 64, 1000])
+@pytest.mark.parametrize("rows", [5, 64, 1000])
 def test_bands_give_the_polygons_of_the_whole(class_map, rows, monkeypatch):
     shapely = pytest.importorskip("shapely", reason="shapely is missing: kerasseg[geo]")
     features = pytest.importorskip("rasterio.features")

@@ -37,7 +37,7 @@ SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2")
 CACHE_MB = 64
 """Blocks that GDAL keeps; its default is a twentieth of the memory."""
 OPEN = 16
-"""Files that a thread keeps open."""
+"""Files a thread keeps open."""
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 PHOTOMETRIC_OF_GDAL = (tiff_bands.CMYK, tiff_bands.LAB, tiff_bands.ICC_LAB)
 """Colours that GDAL converts by a rule of its own."""
@@ -154,8 +154,8 @@ def gdal(reason: object, cache_mb: int = CACHE_MB) -> Iterator[Any]:
     reason: who needs it, for the message where it is missing.
     """
     rasterio = require("rasterio", reason)
-    for part in ("features", "warp"):
-        require(f"rasterio.{part}", reason)
+    require("rasterio.features", reason)
+    require("rasterio.warp", reason)
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     if rasterio.env.hasenv():
         yield rasterio
@@ -276,13 +276,12 @@ def _header(file: Path, opened: _Opened, options: ReadOptions) -> Header:
         image.check_pages(found, file, options)
         if found.turn != 1 or found.pages != 1 or options.pages == "bands":
             raise UserError(
-                f"{file} is turned by EXIF or has several pages, and such files are "
-                "not read as a map. Save it as one page, upright: gdal_translate."
+                f"{file} is turned by EXIF or has several pages, which maps are not. "
+                "Save it as one page, upright: gdal_translate."
             )
         return found
-    has_alpha = layout.alpha is not None
+    has_alpha, type_ = layout.alpha is not None, kept_type(layout.dtype, file)
     high, wide = dataset.shape
-    type_ = kept_type(layout.dtype, file)
     found = Header(high, wide, layout.bands, type_, 1, opened.nodata, has_alpha)
     if options.alpha == "band" and has_alpha:
         found = replace(found, bands=(*found.bands, "alpha"), alpha=False)
@@ -293,7 +292,7 @@ def _header(file: Path, opened: _Opened, options: ReadOptions) -> Header:
 
 def _is_tiff(file: Path) -> bool:
     with file.open("rb") as opened:
-        return opened.read(4).startswith(TIFF)
+        return opened.read(4) in TIFF
 
 
 def _slices(window: Window) -> tuple[tuple[int, int], tuple[int, int]]:
