@@ -26,6 +26,7 @@ class Mark:
 
 
 _CAMVID = "{####TP,####R0,####E5,Seq##VD}_*.png"
+_CAR = "[0-9a-f]" * 12
 _BDD = "{,bdd100k/}"
 _PANOPTIC = ("coco_panoptic",)
 
@@ -91,14 +92,17 @@ MARKS = (
     ),
     Mark(
         "camvid",
-        (f"{{train,val,test}}/{_CAMVID}", f"{{train,val,test}}annot/{_CAMVID}"),
+        (
+            f"{{train,val,test}}/{_CAMVID}",
+            f"{{train,val,test}}{{annot,_labels}}/{_CAMVID}",
+        ),
     ),
-    Mark(
-        "camvid",
-        ("701_StillsRaw_full/*.png", "LabeledApproved_full/*_L.png"),
-        ("--classes", "32"),
-    ),
+    Mark("camvid", ("701_StillsRaw_full/*.png", "LabeledApproved_full/*_L.png")),
     Mark("carvana", ("train/*_##.jpg", "train_masks/*_##_mask.gif")),
+    Mark(
+        "carvana",
+        (f"train/{_CAR}_##.jpg", f"train_masks/{_CAR}_##_mask.png"),
+    ),
     Mark("carvana", ("train/*_##.jpg", "train_masks.csv"), without=("train_masks/*",)),
     Mark(
         "carvana",
@@ -128,6 +132,13 @@ MARKS = (
         (
             "stuffthingmaps{,_trainval2017}/{train,val}2017/*.png",
             "{,images/}{train,val}2017/*.jpg",
+        ),
+    ),
+    Mark(
+        "coco_stuff",
+        (
+            f"annotations/{{train,val}}2017/{'#' * 12}.png",
+            f"{{,images/}}{{train,val}}2017/{'#' * 12}.jpg",
         ),
     ),
     Mark(

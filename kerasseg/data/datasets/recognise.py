@@ -20,6 +20,7 @@ from kerasseg import UserError
 from kerasseg.data.datasets.marks import MARKS, VOC
 from kerasseg.data.datasets.no_sets import lacking, what_else
 from kerasseg.data.datasets.tool_marks import Candidate, candidates, kind_of_json, words
+from kerasseg.data.reading.folders import word_of
 from kerasseg.data.reading.image import SUFFIXES
 from kerasseg.data.reading.listing import Listing, is_picture, listing
 from kerasseg.data.reading.matching import Names, match
@@ -62,11 +63,13 @@ def recognise(src: Path) -> Recognised:
     other = what_else(found)
     if other:
         raise UserError(other)
+    top = sorted({name.split("/")[0] for name in found.names})
+    if len(top) == 1 and word_of(top[0]) == word_of(""):
+        if kinds(found.below(top[0]), generic=False):
+            return recognise(src / top[0])  # the folder that an archive brought
     fitting = kinds(found)
     if not fitting or fitting[0].kind == "folder":
         below = _below(found)
-        if below and len(_top(found)) == 1:
-            return recognise(src / _top(found)[0])  # a folder that an archive brought
         if below or not fitting:
             raise UserError(_nothing(found, below, fitting))
     return _told(src, fitting)
@@ -239,11 +242,6 @@ def _command(candidate: Candidate, src: Path) -> str:
     sources = " ".join(map(str, candidate.sources or (src,)))
     flags = "".join(f" {flag}" for flag in candidate.flags)
     return f"'{PREPARE} {candidate.kind} {sources} OUT{flags}'"
-
-
-def _top(found: Listing) -> list[str]:
-    """Names of files and folders right in it."""
-    return sorted({name.split("/")[0] for name in found.names})
 
 
 def _below(found: Listing) -> list[tuple[str, Candidate]]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kerasseg import UserError
 from kerasseg.data.reading import coco_files
 from kerasseg.data.reading.listing import Listing
+from kerasseg.data.reading.splits import split_of
 
 HEAD, TAIL = 1 << 18, 1 << 16
 """Bytes of a file that are looked at: its beginning and its end."""
@@ -56,6 +57,14 @@ def candidates(found: Listing) -> Iterator[Candidate]:
     drawings = [f for f in _some(found, "xml") if _is_cvat(found.root / f)]
     if drawings:
         yield Candidate("cvat", _and_more(drawings), tool="XML")
+    tables = _some(found, "{parquet,arrow}")
+    tables = [f for f in tables if COLUMNS.search(words(found.root / f))]
+    if tables:
+        yield Candidate("huggingface", tables[0])
+
+
+COLUMNS = re.compile(rb"image|img|pixel_values|photo|bytes")
+"""Columns of pictures in the schema of a table, at its end or beginning."""
 
 
 def kind_of_json(file: Path) -> str:
@@ -160,10 +169,17 @@ def _yolo(found: Listing) -> Iterator[Candidate]:
         or re.search(rb"^['\"]?names['\"]?\s*:", words(found.root / f), re.MULTILINE)
     ]
     texts = [f for f in _some(found, "txt") if YOLO_LINE.match(words(found.root / f))]
-    in_labels = [f for f in texts if "labels" in f.casefold().split("/")[:-1]]
-    if texts and (names or in_labels):
-        evidence = [*names[:1], (in_labels or texts)[0]]
-        yield Candidate("yolo", ", ".join(evidence))
+    if not names:  # the adapter asks for them where the folders are YOLO's
+        texts = [f for f in texts if _beside_images(f.casefold().split("/")[:-1])]
+    if texts:
+        yield Candidate("yolo", ", ".join([*names[:1], texts[0]]))
+
+
+def _beside_images(folders: list[str]) -> bool:
+    """Whether these are labels/..., or train/labels."""
+    return folders[:1] == ["labels"] or (
+        folders[1:2] == ["labels"] and bool(split_of(folders[0]))
+    )
 
 
 def _is_cvat(file: Path) -> bool:
