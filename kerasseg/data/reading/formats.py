@@ -17,6 +17,7 @@ from kerasseg.data.reading import (
     numpy_file,
     opencv_formats,
     picture_formats,
+    plain_png,
     signatures,
     tiff,
 )
@@ -30,7 +31,10 @@ def header_of(file: Path | EmbeddedFile) -> Header:
     Raises UserError for a file that cannot be read or is of a kind that is not read.
     """
     with _told(file):
-        found = _header(file, _kind(file))
+        head = _head(file)
+        kind = _kind(file, head)
+        found = plain_png.header(head) if kind == "png" else None
+        found = found or _header(file, kind)
         if min(found.height, found.width) < 1:
             raise ValueError("it has no pixels")
         return found
@@ -52,7 +56,21 @@ def stored_of(file: Path | EmbeddedFile, page: int, head: Header) -> Stored:
     Raises UserError as `header_of`.
     """
     with _told(file):
-        return _stored(file, page, head, _kind(file))
+        return _stored(file, page, head, _kind(file, _head(file)))
+
+
+def at_hand(file: Path | EmbeddedFile) -> Path | EmbeddedFile:
+    """The file with its bytes, where its reader wants all of them: opened once.
+
+    Raises UserError for an empty file or one of a kind that is not read.
+    """
+    if isinstance(file, EmbeddedFile):
+        return file
+    with _told(file), file.open("rb") as opened:
+        head = opened.read(signatures.HEAD)
+        if _kind(file, head) not in WHOLE:
+            return file
+        return EmbeddedFile(str(file), head + opened.read())
 
 
 def _stored(file: Path | EmbeddedFile, page: int, head: Header, kind: str) -> Stored:
@@ -89,6 +107,10 @@ READERS: dict[str, Callable[[Path | EmbeddedFile], Stored]] = {
 }
 
 
+WHOLE = ("jpeg", "png", "png16", "gif", "webp", "bmp", "pnm", "avif", "jpeg2000")
+"""Kinds of which all bytes are read to decode them."""
+
+
 @contextlib.contextmanager
 def _told(file: Path | EmbeddedFile) -> Iterator[None]:
     """Any error about the content of a file as a UserError that names it.
@@ -108,13 +130,16 @@ def _told(file: Path | EmbeddedFile) -> Iterator[None]:
         raise damaged(file, error) from error
 
 
-def _kind(file: Path | EmbeddedFile) -> str:
-    """One of the kinds that are read. Raises UserError for another one."""
+def _head(file: Path | EmbeddedFile) -> bytes:
+    """The first bytes, which tell the kind."""
     if isinstance(file, EmbeddedFile):
-        head = file.content[: signatures.HEAD]
-    else:
-        with file.open("rb") as opened:
-            head = opened.read(signatures.HEAD)
+        return file.content[: signatures.HEAD]
+    with file.open("rb", buffering=0) as opened:
+        return opened.read(signatures.HEAD)
+
+
+def _kind(file: Path | EmbeddedFile, head: bytes) -> str:
+    """One of the kinds that are read. Raises UserError for another one."""
     if not head:
         raise damaged(file, "it is empty")
     kind = signatures.kind_of(head)

@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.formats import header_of, stored_of
+from kerasseg.data.reading.formats import at_hand, header_of, stored_of
 from kerasseg.data.reading.number_types import both, in_kept_type, valid_pixels
 from kerasseg.data.reading.picture import (
     READ_AGAIN,
@@ -59,7 +59,7 @@ def read(file: Source, options: ReadOptions = DEFAULT) -> Picture:
     Raises UserError that names the file where it cannot be read, or can be understood
     in several ways of which `options` chooses none.
     """
-    whole = file_of(file)
+    whole = at_hand(file_of(file))
     head = header_of(whole)
     if isinstance(file, Page):
         return finished(stored_of(whole, file.number, head), file, options)

@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from kerasseg import UserError
+from kerasseg.data.reading import plain_png
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.picture import damaged
-from kerasseg.data.reading.picture_formats import unlimited
+from kerasseg.data.reading.picture_formats import LARGEST, unlimited
 from kerasseg.files import exif
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -82,6 +83,9 @@ def _array(pixels: np.ndarray) -> Stored:
 
 def _picture(encoded: bytes) -> Stored:
     """PNG, GIF, BMP, JPEG, WebP and what else Pillow opens."""
+    plain = plain_png.pixels(encoded, LARGEST)
+    if plain is not None:
+        return Stored(_turned(plain, exif.orientation(encoded)))
     with unlimited(io.BytesIO(encoded)) as image:
         frames = int(getattr(image, "n_frames", 1))
         if frames > 1 and image.format != "MPO":

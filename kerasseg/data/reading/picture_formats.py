@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from kerasseg import UserError
+from kerasseg.data.reading import plain_png
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.picture import Header, Stored, damaged
 from kerasseg.files import exif
@@ -46,6 +47,8 @@ def header(file: Path | EmbeddedFile) -> Header:
 
 def stored(file: Path | EmbeddedFile, page: int) -> Stored:
     """The pixels of a page of a file of these kinds."""
+    if not page and (found := _plain_png(file)):
+        return found
     with _opened(file, pixels=True, page=page) as (image, encoded):
         turn = _orientation(image, encoded)
         if image.mode not in MODES:
@@ -71,6 +74,20 @@ def stored(file: Path | EmbeddedFile, page: int) -> Stored:
             turn=turn,
             notes=notes,
         )
+
+
+def _plain_png(file: Path | EmbeddedFile) -> Stored | None:
+    encoded = file.read_bytes()
+    pixels = plain_png.pixels(encoded, LARGEST)
+    if pixels is None:
+        return None
+    gray = pixels.ndim == 2
+    return Stored(
+        pixels[..., None] if gray else pixels,
+        GRAY_BANDS if gray else RGB_BANDS,
+        encoded=encoded,
+        turn=exif.orientation(encoded),
+    )
 
 
 def orientation_of(file: Path | EmbeddedFile) -> int:
