@@ -260,6 +260,11 @@ def raster(root):
     )
 
 
+def supervisely(root):
+    made = pytest.importorskip("test_supervisely")
+    made.make(root, {f"{n}.png": [made.SQUARE, made.RECT] for n in TWO})
+
+
 def via(name="via_region_data.json"):
     def build(root):
         drawn = test_via.regions(test_via.SQUARE, test_via.CIRCLE)
@@ -354,6 +359,12 @@ MINIATURES = {
     "coco_stuff maps": Miniature(
         "coco_stuff",
         frames("train2017/{}.jpg", "stuffthingmaps/train2017/{}.png", STUFF, STORED),
+    ),
+    "coco_stuff annotations": Miniature(
+        "coco_stuff",
+        frames(
+            "images/train2017/{}.jpg", "annotations/train2017/{}.png", STUFF, STORED
+        ),
     ),
     "coco_stuff pixelmaps": Miniature(
         "coco_stuff",
@@ -451,6 +462,7 @@ MINIATURES = {
     "sbd": Miniature(
         "sbd", lambda root: test_pascal_voc.make_sbd(root, train=VOC, val=())
     ),
+    "supervisely": Miniature("supervisely", supervisely),
     "via": Miniature("via", via()),
     "via csv": Miniature("via", via("via.csv")),
     "voc_masks": Miniature("voc_masks", cvat_masks),
@@ -483,7 +495,7 @@ def classification(root):
         save(root / f"{name}.jpg", picture())
 
 
-def other_pairs(root):
-    """images and masks of unlike names, and one set beside it."""
+def two_sets(root):
+    """Images and masks, and in another folder polygons."""
     pair(root / "one", "a")
     yolo()(root / "two")

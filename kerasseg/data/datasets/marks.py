@@ -27,6 +27,7 @@ class Mark:
 
 _CAMVID = "{####TP,####R0,####E5,Seq##VD}_*.png"
 _CAR = "[0-9a-f]" * 12
+_ACDC = "{fog,night,rain,snow}/*/*"
 _BDD = "{,bdd100k/}"
 _PANOPTIC = ("coco_panoptic",)
 
@@ -36,8 +37,8 @@ MARKS = (
     Mark(
         "acdc",
         (
-            "{rgb_anon,rgb_anon_trainvaltest/rgb_anon}/*/*/*/*_rgb_anon.png",
-            "{gt,gt_trainval/gt}/*/*/*/*_gt_label*.png",
+            f"{{rgb_anon,rgb_anon_trainvaltest/rgb_anon}}/{_ACDC}/*_rgb_anon.png",
+            f"{{gt,gt_trainval/gt}}/{_ACDC}/*_gt_label*.png",
         ),
     ),
     Mark("ade20k", ("images/*/ADE_*.jpg", "annotations/*/ADE_*.png")),
@@ -132,13 +133,6 @@ MARKS = (
         (
             "stuffthingmaps{,_trainval2017}/{train,val}2017/*.png",
             "{,images/}{train,val}2017/*.jpg",
-        ),
-    ),
-    Mark(
-        "coco_stuff",
-        (
-            f"annotations/{{train,val}}2017/{'#' * 12}.png",
-            f"{{,images/}}{{train,val}}2017/{'#' * 12}.jpg",
         ),
     ),
     Mark(

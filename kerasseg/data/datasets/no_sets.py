@@ -57,13 +57,13 @@ def what_else(found: Listing) -> str:
             f"{src} holds a network (taxonomy.json), not a data set. Name the folder "
             "of images and labels."
         )
-    if found.first("{,**/}saved_model.pb"):
+    if found.first("{,#/,##/}saved_model.pb"):
         return (
             f"{src} holds a SavedModel, not a data set. Name the folder of images and "
             "labels."
         )
-    built = found.first("{,*/,*/*/}features.json")
-    if built and found.first("{,*/,*/*/}dataset_info.json"):
+    built = found.first("{,#.#.#/,*/#.#.#/}features.json")
+    if built and found.first("{,#.#.#/,*/#.#.#/}dataset_info.json"):
         return (
             f"{src} is a set of tensorflow-datasets ({built}). Read it by its name "
             "there: python -m kerasseg.prepare tfds:NAME OUT --data-dir FOLDER."

@@ -8,17 +8,15 @@ and does not choose.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from kerasseg import UserError
-from kerasseg.data.datasets.marks import MARKS, VOC
+from kerasseg.data.datasets.marks import MARKS
 from kerasseg.data.datasets.no_sets import lacking, what_else
+from kerasseg.data.datasets.picture_marks import by_pictures, maps, size_of
 from kerasseg.data.datasets.tool_marks import Candidate, candidates, kind_of_json, words
 from kerasseg.data.reading.folders import word_of
 from kerasseg.data.reading.image import SUFFIXES
@@ -28,12 +26,15 @@ from kerasseg.data.reading.pair_flags import PairFlags
 from kerasseg.data.reading.roles import images_and_masks
 
 PREPARE = "python -m kerasseg.prepare"
-TOOLS = ("coco", "via", "label_studio", "labelme", "yolo", "cvat", "supervisely")
+TOOLS = (
+    *("coco", "via", "label_studio", "labelme", "yolo", "cvat", "supervisely"),
+    "raster",
+)
 """Kinds of drawings: where there are masks in pictures too, either may be meant."""
-MAPS = "{gpkg,geojson,shp,fgb}"
-"""Endings of polygons on a map."""
 LARGE = 25_000_000
 """Pixels from which on pictures with masks may be meant as maps to cut."""
+PLAIN = word_of("")
+"""What a folder's name means that tells neither images, masks nor a split."""
 INSIDE = 40
 """Folders that are looked at for themselves, at most, where SRC itself is nothing."""
 
@@ -64,14 +65,19 @@ def recognise(src: Path) -> Recognised:
     if other:
         raise UserError(other)
     top = sorted({name.split("/")[0] for name in found.names})
-    if len(top) == 1 and word_of(top[0]) == word_of(""):
+    if len(top) == 1 and word_of(top[0]) == PLAIN:
         if kinds(found.below(top[0]), generic=False):
             return recognise(src / top[0])  # the folder that an archive brought
     fitting = kinds(found)
-    if not fitting or fitting[0].kind == "folder":
-        below = _below(found)
-        if below or not fitting:
-            raise UserError(_nothing(found, below, fitting))
+    generic = not fitting or fitting[0].kind == "folder"
+    ours = {kind for c in fitting for kind in (c.kind, *c.over)}
+    below = [
+        (folder, c)
+        for folder, c in _below(found)
+        if c.kind not in ours and (generic or word_of(folder.split("/")[0]) == PLAIN)
+    ]
+    if below or not fitting:
+        raise UserError(_nothing(found, below, fitting))
     return _told(src, fitting)
 
 
@@ -80,8 +86,8 @@ def kinds(found: Listing, generic: bool = True) -> list[Candidate]:
 
     generic: with `folder`, where there are images and masks and no set of a name.
     """
-    fitting = [*_by_names(found), *_by_pictures(found), *candidates(found)]
-    fitting += _maps(found)
+    fitting = [*_by_names(found), *by_pictures(found), *candidates(found)]
+    fitting += maps(found)
     if generic and all(c.kind in TOOLS for c in fitting):
         fitting += _folder(found)
     beaten = {kind for c in fitting for kind in c.over}
@@ -94,74 +100,6 @@ def _by_names(found: Listing) -> Iterator[Candidate]:
         files = [found.first(pattern) for pattern in mark.files]
         if all(files) and not any(found.first(p) for p in mark.without):
             yield Candidate(mark.kind, ", ".join(files), mark.flags, mark.over)
-
-
-def _maps(found: Listing) -> Iterator[Candidate]:
-    """GeoTIFFs with files of polygons."""
-    images, drawings = found.all("**/*.{tif,tiff}"), found.all(f"**/*.{MAPS}")
-    if images and drawings:
-        sources = _place(found.root, images), _place(found.root, drawings)
-        yield Candidate("raster", f"{images[0]}, {drawings[0]}", sources=sources)
-
-
-def _place(root: Path, files: list[str]) -> Path:
-    """The one file, else the folder that all of them lie in."""
-    if len(files) == 1:
-        return root / files[0]
-    return Path(os.path.commonpath([(root / file).parent for file in files]))
-
-
-def _by_pictures(found: Listing) -> Iterator[Candidate]:
-    """Sets whose names are those of many: told by what is in a picture or a shard."""
-    mask = found.first(f"{VOC}SegmentationClass{{,Aug}}/####_######.png")
-    mask = mask or found.first("{,VOCdevkit/}VOC####/SegmentationClass/######.png")
-    lists = found.first(f"{VOC}ImageSets/Segmentation/*.txt")
-    if mask and lists:  # in RGB they are of a tool that uses VOC's names and colours
-        kind = "voc_masks" if _mode(found.root / mask) == "RGB" else "pascal_voc"
-        yield Candidate(kind, f"{lists}, {mask}")
-    label = found.first("labels/#####.png")
-    if label and found.first("images/#####.png"):
-        why = _of_gta5(found.root / label)
-        if why or found.first("split.mat"):
-            yield Candidate("gta5", f"{label}, {why or 'split.mat'}")
-    slices = found.all("image/{#,##}.png")
-    if len(slices) == len(found.all("{image,label}/*")) / 2 == 30:
-        if _size(found.root / slices[0]) == (512, 512):
-            yield Candidate("isbi2012", "30 slices of 512 x 512, image/ and label/")
-    shard = found.first("*-#####-of-#####*")
-    if shard and b"image/segmentation/class/" in words(found.root / shard):
-        yield Candidate("deeplab_records", f"{shard} with image/segmentation/class")
-
-
-CITYSCAPES = {7: (128, 64, 128), 11: (70, 70, 70), 23: (70, 130, 180), 26: (0, 0, 142)}
-"""Colours of road, building, sky and car, by label id."""
-
-
-def _of_gta5(label: Path) -> str:
-    with _opened(label) as picture:
-        palette, size = picture.getpalette() or [], picture.size
-    colours = {i: tuple(palette[3 * i : 3 * i + 3]) for i in CITYSCAPES}
-    if colours == CITYSCAPES:
-        return "a palette of Cityscapes"
-    return "1914 x 1052 pixels" if size == (1914, 1052) else ""
-
-
-def _opened(file: Path) -> Image.Image:
-    """A picture, of which the header is read; one of 1 x 1 for what is none."""
-    try:
-        return Image.open(file)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return Image.new("1", (1, 1))
-
-
-def _size(file: Path) -> tuple[int, int]:
-    with _opened(file) as picture:
-        return picture.size
-
-
-def _mode(file: Path) -> str:
-    with _opened(file) as picture:
-        return picture.mode
 
 
 def _folder(found: Listing) -> list[Candidate]:
@@ -181,7 +119,7 @@ def _folder(found: Listing) -> list[Candidate]:
     )
     fitting = [Candidate("folder", f"images such as {image}, masks such as {mask}")]
     if image.endswith((".tif", ".tiff")) and mask.endswith((".tif", ".tiff")):
-        size = _size(found.root / image)
+        size = size_of(found.root / image)
         if size[0] * size[1] > LARGE:
             sources = (found.root / image).parent, (found.root / mask).parent
             why = f"{image}, {size[0]} x {size[1]} pixels"

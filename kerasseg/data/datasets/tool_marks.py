@@ -57,6 +57,9 @@ def candidates(found: Listing) -> Iterator[Candidate]:
     drawings = [f for f in _some(found, "xml") if _is_cvat(found.root / f)]
     if drawings:
         yield Candidate("cvat", _and_more(drawings), tool="XML")
+    meta, drawn = found.first("{,*/}meta.json"), found.first("**/ann/*.json")
+    if meta and drawn and b'"classes"' in words(found.root / meta):
+        yield Candidate("supervisely", f"{meta}, {drawn}")
     tables = _some(found, "{parquet,arrow}")
     tables = [f for f in tables if COLUMNS.search(words(found.root / f))]
     if tables:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
+from kerasseg import UserError
 from kerasseg.data.reading.folders import ending_of
 from kerasseg.data.reading.image import SUFFIXES
 from kerasseg.data.reading.names import is_junk
@@ -113,7 +114,7 @@ def _inside(folder: Path, counts: Counter[str]) -> tuple[list[str], list[str]]:
     try:
         with os.scandir(folder) as entries:
             for entry in itertools.islice(entries, ENTRIES):
-                if is_junk(Path(entry.name)) or "\n" in entry.name:
+                if is_junk(Path(entry.name)) or not _printable(entry.name, folder):
                     continue
                 if entry.is_dir():
                     folders.append(entry.name)
@@ -124,6 +125,19 @@ def _inside(folder: Path, counts: Counter[str]) -> tuple[list[str], list[str]]:
     counts.update({ending: len(alike) for ending, alike in files.items()})
     kept = [name for alike in files.values() for name in sorted(alike)[:ALIKE]]
     return sorted(kept), sorted(folders)
+
+
+def _printable(name: str, folder: Path) -> bool:
+    """Raises UserError for a picture whose name is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        if is_picture(name):
+            raise UserError(
+                f"The name of a file in {folder} is not UTF-8: {name!a}. Rename it."
+            ) from error
+        return False
+    return "\n" not in name
 
 
 def is_picture(name: str) -> bool:

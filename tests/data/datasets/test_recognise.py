@@ -12,8 +12,8 @@ from small_sets import (
     MINIATURES,
     classification,
     coco,
-    other_pairs,
     pictures_alone,
+    two_sets,
     yolo,
 )
 
@@ -109,14 +109,23 @@ def test_labels_of_one_set_in_three_ways_are_asked_for(tmp_path):
 
 
 def test_two_sets_in_one_folder_are_asked_for(tmp_path):
-    other_pairs(tmp_path)
+    two_sets(tmp_path)
     line = refusal(tmp_path)
     assert "two is yolo (data.yaml" in line
     assert f"auto {tmp_path / 'two'} OUT', or 'python" in line
 
 
+def test_exports_of_two_tools_are_asked_for(tmp_path):
+    coco("roboflow/train/_annotations.coco.json")(tmp_path)
+    assert recognise(tmp_path).kind == "coco"
+    coco("more/_annotations.coco.json")(tmp_path)
+    assert recognise(tmp_path).kind == "coco"
+    yolo()(tmp_path / "polygons")
+    assert "polygons is yolo (data.yaml" in refusal(tmp_path)
+
+
 @pytest.mark.parametrize(
-    "names", [("x", "y"), ("0001", "0002"), ("img_000001", "img_000002")]
+    "names", [("x", "y"), ("00001", "00002"), ("000000000009", "000000000025")]
 )
 @pytest.mark.parametrize(
     "places",
@@ -128,13 +137,14 @@ def test_two_sets_in_one_folder_are_asked_for(tmp_path):
         ("img_dir/train/{}.png", "ann_dir/train/{}.png"),
         ("images/training/{}.jpg", "annotations/training/{}.png"),
         ("JPEGImages/{}.jpg", "SegmentationClass/{}.png"),
+        ("images/train2017/{}.jpg", "annotations/train2017/{}.png"),
         ("Train/Rural/images/{}.png", "Train/Rural/masks/{}.png"),
     ],
 )
 def test_layouts_that_many_have_are_no_set_of_a_name(tmp_path, places, names):
     for name in names:
         for place in places:
-            save(tmp_path / place.format(name), picture()[..., 0])
+            save(tmp_path / place.format(name), picture()[..., 0] % 80)
     assert recognise(tmp_path).kind == "folder"
 
 
