@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from kerasseg import UserError
 from kerasseg.console import command
 from kerasseg.data.datasets.folder_files import ImageFlags
 from kerasseg.data.reading.mask_flags import MaskFlags
@@ -100,6 +101,15 @@ def _source(asked: Doctor) -> Source:
         from kerasseg.console import start_tensorflow
 
         start_tensorflow()
+        if (asked.pair_flags, asked.mask_flags, asked.image_flags, asked.val_share) != (
+            *(PAIRS, PLAIN, IMAGES),
+            Doctor.val_share,
+        ):
+            raise UserError(
+                f"{asked.source} holds records, which were understood when they were "
+                "written: flags for pairs, masks and images are for folders. Leave "
+                "them out, or give the folder."
+            )
         source = record_source.of_records(asked.source)
     else:
         source = pair_source.of_folder(

@@ -10,7 +10,7 @@ from kerasseg.data.datasets.folder_files import fit
 from kerasseg.doctor import edge_agreement
 from kerasseg.doctor.facts import Facts, decode
 from kerasseg.doctor.finding import Finding, error, images, warning
-from kerasseg.doctor.images import gray
+from kerasseg.doctor.images import planes
 from kerasseg.doctor.mask_ids import ids_of
 from kerasseg.doctor.survey import Survey
 
@@ -118,6 +118,6 @@ def _mates(bad: list[Facts], survey: Survey) -> list[tuple[Facts, Facts]]:
 def _arrays(facts: Facts, survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     shot, mask = decode(facts.entry, facts.entry.read(), survey.images)
     ids, _ = ids_of(mask, survey.masks)
-    image = gray(shot, survey.images.format)
+    image = planes(shot, survey.images.format)
     ids = fit(ids, image.shape[:2], survey.images.mask_fit)
     return image, ids.astype(np.float32)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from kerasseg.doctor.facts import Facts
 from kerasseg.doctor.finding import Finding, images, warning
-from kerasseg.doctor.images import BandFacts
+from kerasseg.doctor.images import LEVELS, BandFacts
 from kerasseg.doctor.survey import Survey
 
 NOISE = 0.2
@@ -21,9 +22,6 @@ SATURATED = 0.01
 SATURATED_PICTURE = 0.25
 """The same for pictures of 8 bits, in which white is a colour: paper, sky. CamVid has
 0.05 in its brightest band."""
-LEVELS = 16
-"""Values below which a band is a map of kinds (clouds, quality), no measurement."""
-
 MIRRORED = 3.0
 """Bands are taken for exchanged in some images if their difference is the same in all
 but for its sign: its amount, in units of its own spread. Around 0, 1.1 is usual."""
@@ -32,6 +30,8 @@ EXCHANGED = 6
 
 EMPTY = 0.01
 """Share of pixels with one suspicious value in all bands that is worth a word."""
+MUCH_EMPTY = 0.1
+"""The same of a single image."""
 
 
 def _known(survey: Survey) -> list[tuple[Facts, BandFacts]]:
@@ -75,20 +75,30 @@ def constant(survey: Survey) -> list[Finding]:
     always = np.asarray(flat.all(0))
     found = []
     if always.any():
-        says = f"{_bands(names, always)} one value in all images: nothing can be "
+        says = f"The {_bands(names, always)} one value in all images: nothing can be "
         says += "learned from it."
         keep = " ".join(str(i + 1) for i in range(len(names)) if not always[i])
         fix = f"Look whether the files are whole; --image-bands {keep} of prepare "
         fix += "folder leaves it out."
         found.append(warning("bands", says, fix, [known[0][0]]))
-    missing = flat & ~always
+    # A map of kinds may hold one kind alone, and a lake is flat.
+    measured = np.median([bands.levels for _, bands in known], 0) > LEVELS
+    values = np.array([bands.smallest for _, bands in known])
+    missing = flat & ~always & measured & np.isin(values, _nothing(survey))
     some = [f for (f, _), row in zip(known, missing, strict=True) if row.any()]
     if some:
         says = f"{images(some, len(survey.good))}: {_bands(names, missing.any(0))} one "
-        says += "value there, and many in other images: as if it was missing."
+        says += "value there "
+        says += f"({', '.join(f'{value:g}' for value in np.unique(values[missing]))}), "
+        says += "and many in other images: as if it was missing."
         fix = "Export these images again with all bands, or remove them."
         found.append(warning("bands", says, fix, some))
     return found
+
+
+def _nothing(survey: Survey) -> list[float]:
+    """Values that often mean that there is none."""
+    return [0.0, -9999.0, *survey.images.format.limits]
 
 
 def saturated(survey: Survey) -> list[Finding]:
@@ -144,8 +154,9 @@ def exchanged(survey: Survey) -> list[Finding]:
     if len(names) < 2 or len(known) < EXCHANGED:
         return []
     means = np.array([bands.mean for _, bands in known])
+    measured = np.median([bands.levels for _, bands in known], 0) > LEVELS
     found = []
-    for one, other in combinations(range(len(names)), 2):
+    for one, other in combinations(np.flatnonzero(measured), 2):
         difference = means[:, one] - means[:, other]
         amount = np.abs(difference)
         middle = float(np.median(amount))
@@ -156,6 +167,12 @@ def exchanged(survey: Survey) -> list[Finding]:
             continue
         if np.median(np.abs(rest - middle)) > 2 * max(spread, 0.02 * middle):
             continue  # a kind of its own
+        usual = np.median(means[~fewer], 0)
+        there = np.median(means[fewer], 0)
+        as_it_is = abs(there[one] - usual[one]) + abs(there[other] - usual[other])
+        turned = abs(there[one] - usual[other]) + abs(there[other] - usual[one])
+        if turned >= 0.5 * as_it_is:
+            continue  # one of the two differs, as height does in mountains
         strength = middle / max(spread, 1e-9)
         found.append((strength, one, other, fewer))
     if not found:
@@ -188,7 +205,8 @@ def nodata(survey: Survey) -> list[Finding]:
         fix = "Check that the nodata value of the files is right (gdalinfo FILE), and "
         fix += "cut images to what was measured."
         found.append(warning("nodata", says, fix, [facts for facts, _ in good]))
-    return found + _unsaid(survey, [(f, b) for f, b in good if b.invalid < 1])
+    known = [(f, b) for f, b in good if b.invalid < 1]
+    return found + (_unsaid(survey, known) or _in_one_band(survey, known))
 
 
 def _unsaid(survey: Survey, known: list[tuple[Facts, BandFacts]]) -> list[Finding]:
@@ -197,9 +215,10 @@ def _unsaid(survey: Survey, known: list[tuple[Facts, BandFacts]]) -> list[Findin
     for _, bands in known:
         shares[bands.empty] = shares.get(bands.empty, 0.0) + bands.at_empty
     value, total = max(shares.items(), key=lambda pair: pair[1], default=(0.0, 0.0))
-    if not known or total / len(known) < EMPTY:
-        return []
     files = [f for f, b in known if b.empty == value and b.at_empty >= EMPTY]
+    much = any(b.at_empty >= MUCH_EMPTY for _, b in known if b.empty == value)
+    if not files or (total / len(known) < EMPTY and not much):
+        return []
     says = f"{images(files, len(survey.good))}: {total / len(known):.1%} of all pixels "
     says += f"hold {value:g} in every band, and the files do not say that this means "
     says += "nodata."
@@ -208,7 +227,30 @@ def _unsaid(survey: Survey, known: list[tuple[Facts, BandFacts]]) -> list[Findin
     return [warning("nodata", says, fix, files)]
 
 
-def _bands(names: tuple[str, ...], chosen: np.ndarray) -> str:
+def _in_one_band(survey: Survey, known: list[tuple[Facts, BandFacts]]) -> list[Finding]:
+    """-9999 and the like in single bands, where pixels of the others were measured."""
+    image_format = survey.images.format
+    marks = [-9999.0]
+    if image_format.type == "int16":
+        marks.append(image_format.limits[0])
+    smallest = np.array([bands.smallest for _, bands in known])
+    marked = np.isin(smallest, marks)
+    if image_format.channels == 1 or not marked.any():
+        return []
+    bands = marked.any(0)
+    files = [f for (f, _), row in zip(known, marked, strict=True) if row.any()]
+    values = ", ".join(f"{value:g}" for value in np.unique(smallest[marked]))
+    says = f"{images(files, len(survey.good))}: {_bands(image_format.bands, bands)} "
+    says += f"{values}, which often means that nothing was measured; the network would "
+    says += "take it for a number."
+    fix = "Fill these pixels in"
+    if not bands.all():
+        keep = " ".join(str(i + 1) for i in np.flatnonzero(~bands))
+        fix += f", or leave the band out: --image-bands {keep} of prepare folder"
+    return [warning("nodata", says, f"{fix}.", files)]
+
+
+def _bands(names: tuple[str, ...], chosen: Any) -> str:
     listed = [name for name, wanted in zip(names, chosen, strict=True) if wanted]
     if len(listed) == 1:
         return f"band {listed[0]} holds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kerasseg.data.reading.unknown_value import UnknownValueError
+from kerasseg.doctor.check_labels import NOT_IGNORED
 from kerasseg.doctor.facts import Facts
 from kerasseg.doctor.finding import Finding, error, images, said_and_cure, warning
 from kerasseg.doctor.mask_ids import UNKNOWN
@@ -36,6 +37,8 @@ def encoding(survey: Survey) -> list[Finding]:
         says = "The masks hold only 0 and 255, and 255 means ignore: nothing is left "
         says += "but class 0."
         fix = "If 255 is the object, say --binary (here and to prepare folder)."
+        if survey.masks.prepared:
+            fix = f"Prepare again. {NOT_IGNORED}"
         return [error("encoding", says, fix, good)]
     if survey.masks.classes or survey.masks.rule or not ids or coloured:
         return []

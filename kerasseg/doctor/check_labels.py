@@ -31,7 +31,7 @@ def unlabelled(survey: Survey) -> list[Finding]:
 
 NOT_IGNORED = (
     "If these pixels are background, name it: --map FILE with a line '255,background', "
-    "or its colour in the legend ('background 0 0 0'); if they are objects, --binary "
+    "or its colour in the legend ('background 0 0 0'). If they are objects: --binary "
     "of prepare folder, --crowd object of prepare coco."
 )
 

@@ -19,6 +19,8 @@ SIDE = 768
 EDGES = 200
 """Border pixels below which a label says too little to be judged."""
 
+AXES = (1, 0), (0, 1)
+
 TURNS = {
     "mirrored left to right": lambda label: label[:, ::-1],
     "mirrored top to bottom": lambda label: label[::-1],
@@ -37,11 +39,13 @@ def agreement(image: np.ndarray, label: np.ndarray) -> np.ndarray | None:
     The gradient is the square root of its length at sigma 1, less its mean nearby,
     in units of its standard deviation: so 0 says "no more edges than elsewhere".
     None where the label has fewer than `EDGES` border pixels or the image is flat.
+
+    image: uint8 RGB (H, W, 3), or float32 (H, W, C) of any bands in one range.
     """
     scale = min(1.0, SIDE / max(label.shape))
     if scale < 1:
         size = [max(1, round(scale * n)) for n in label.shape[::-1]]
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        image = _resized(image, size)
         label = cv2.resize(label, size, interpolation=cv2.INTER_NEAREST)
     marked = borders(label).astype(np.float32)
     count = float(marked.sum())
@@ -97,6 +101,16 @@ def better_turn(image: np.ndarray, label: np.ndarray) -> str:
     return name
 
 
+def _resized(image: np.ndarray, size: list[int]) -> np.ndarray:
+    """OpenCV takes four bands at a time."""
+    if image.shape[-1] <= 3:
+        out = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return out if out.ndim == 3 else out[..., None]
+    bands = [np.ascontiguousarray(band) for band in np.moveaxis(image, -1, 0)]
+    small = [cv2.resize(band, size, interpolation=cv2.INTER_AREA) for band in bands]
+    return np.stack(small, -1)
+
+
 def _spectrum(plane: np.ndarray, height: int, width: int) -> np.ndarray:
     padded = np.zeros((height, width), np.float32)
     padded[: plane.shape[0], : plane.shape[1]] = plane
@@ -104,10 +118,16 @@ def _spectrum(plane: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _gradient(image: np.ndarray) -> np.ndarray | None:
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    smooth = cv2.GaussianBlur(gray, (0, 0), 1.0)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
-    length = np.sqrt(np.hypot(across, down))
+    if image.dtype == np.uint8:
+        planes = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)]
+    else:  # bands of one scene have edges of either sign: their lengths are added
+        planes = [np.ascontiguousarray(band) for band in np.moveaxis(image, -1, 0)]
+    square = np.zeros(image.shape[:2], np.float32)
+    for plane in planes:
+        smooth = cv2.GaussianBlur(plane, (0, 0), 1.0)
+        across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axis) for axis in AXES)
+        square += across * across + down * down
+    length = np.sqrt(np.sqrt(square))
     length -= cv2.blur(length, (65, 65))
     deviation = float(length.std())
     return length / deviation if deviation > 1e-3 else None

@@ -142,16 +142,16 @@ def facts_of(
     ids = fit(ids, size, images_are.mask_fit)
     shot = _without_unmeasured(shot, ids, images_are.format)
     pixels = ids if mask.stored is None else mask.stored.pixels
-    plain = images.gray(shot, images_are.format)
+    planes = images.planes(shot, images_are.format)
     used, counts = _counted(ids)
     between, kinds = in_between(ids)
     sums, margin, turn = None, float("nan"), ""
     if ids.shape == size:
-        sums = edge_agreement.agreement(plain, ids.astype(np.float32))
+        sums = edge_agreement.agreement(planes, ids.astype(np.float32))
     if sums is not None:
         margin = edge_agreement.margin(sums)
         if margin < 0:
-            turn = edge_agreement.better_turn(plain, ids.astype(np.float32))
+            turn = edge_agreement.better_turn(planes, ids.astype(np.float32))
     facts = Facts(
         entry,
         refused=refused,
@@ -172,7 +172,7 @@ def facts_of(
         margin=margin,
         turn=turn,
         digest=fingerprint.digest(shot.pixels),
-        thumbnail=fingerprint.thumbnail(plain),
+        thumbnail=fingerprint.thumbnail(images.gray(planes)),
     )
     return facts, sums
 

@@ -16,6 +16,8 @@ from kerasseg.image_format import RGB, ImageFormat
 
 ENOUGH = 500_000
 """Pixels of an image from which the numbers of its bands are taken, on a grid."""
+LEVELS = 16
+"""Values below which a band is a map of kinds (clouds, land cover), no measurement."""
 FEW = 60_000
 """The same for the number of different values."""
 
@@ -166,9 +168,12 @@ def picture(shot: Shot, image_format: ImageFormat) -> np.ndarray:
     return shown(shot.pixels, image_format)
 
 
-def gray(shot: Shot, image_format: ImageFormat) -> np.ndarray:
-    """uint8 RGB (H, W, 3) to measure edges and likeness: an ordinary picture as it is,
-    else the mean of all bands, each stretched between its percentiles, as gray."""
+def planes(shot: Shot, image_format: ImageFormat) -> np.ndarray:
+    """What edges are looked for in: an ordinary picture as it is, uint8 RGB (H, W, 3).
+
+    Of other images float32 (H, W, C): the bands that measure something, each brought
+    from its own percentiles to 0..255.
+    """
     if image_format.is_picture:
         return shown(shot.pixels, image_format)
     step = _step(shot.pixels, ENOUGH)
@@ -176,18 +181,28 @@ def gray(shot: Shot, image_format: ImageFormat) -> np.ndarray:
     if shot.valid is not None:
         some = some[shot.valid[::step, ::step]]
     some = some.reshape(-1, shot.pixels.shape[-1])
-    total = np.zeros(shot.pixels.shape[:2], np.float32)
-    count = 0
-    for band in range(shot.pixels.shape[-1] if len(some) else 0):
-        low, high = np.percentile(some[:, band], PERCENTILES)
+    found = []
+    for band in range(some.shape[-1] if len(some) else 0):
+        values = some[:, band]
+        if len(np.unique(values[:: max(1, len(values) // FEW)])) <= LEVELS:
+            continue
+        low, high = map(float, np.percentile(values, PERCENTILES))
         if high <= low:  # where nearly all is one value: its whole range
-            low, high = float(some[:, band].min()), float(some[:, band].max())
-        if high > low:
-            plane = shot.pixels[..., band].astype(np.float32)
-            total += ((plane - low) / (high - low)).clip(0, 1)
-            count += 1
-    total *= 255 / max(1, count)
-    if shot.valid is not None and shot.valid.any():
-        # No edges where nothing was measured.
-        total[~shot.valid] = total[shot.valid].mean()
-    return np.repeat(np.round(total).astype(np.uint8)[..., None], 3, -1)
+            low, high = float(values.min()), float(values.max())
+        plane = shot.pixels[..., band].astype(np.float32)
+        plane = ((plane - low) * (255 / (high - low))).clip(0, 255)
+        if shot.valid is not None:  # no edges where nothing was measured
+            plane[~shot.valid] = plane[shot.valid].mean()
+        found.append(plane)
+    if not found:
+        return shown(shot.pixels, image_format)
+    return np.stack(found, -1)
+
+
+def gray(planes: np.ndarray) -> np.ndarray:
+    """uint8 RGB (H, W, 3) of what `planes` gave, to measure likeness: the mean of the
+    bands as gray, an ordinary picture as it is."""
+    if planes.dtype == np.uint8:
+        return planes
+    mean = np.round(planes.mean(-1)).astype(np.uint8)
+    return np.repeat(mean[..., None], 3, -1)

@@ -31,7 +31,8 @@ class MaskFormat:
     classes: None where nothing names them. by_colour: colours stand for the classes.
     binary: two values, background and foreground. rule: by which `prepare` reads them.
     refusal: why it would not; then there is no rule. background: the class of images
-    that have no mask (--negatives background).
+    that have no mask (--negatives background). prepared: name of the data set whose
+    records these are; "" for a folder.
     """
 
     classes: Taxonomy | None = None
@@ -40,6 +41,7 @@ class MaskFormat:
     rule: Rule | None = None
     refusal: UserError | None = None
     background: int = 0
+    prepared: str = ""
 
 
 @dataclass(frozen=True)

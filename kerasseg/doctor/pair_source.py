@@ -138,10 +138,8 @@ def _refused(check: str, reason: UserError) -> Finding:
 
 def _nothing(src: Path, check: str, reason: UserError) -> Source:
     finding = _refused(check, reason)
-    fix = (
-        f"{finding.fix} What annotation tools export becomes records first (python -m "
-    )
-    fix += "kerasseg.prepare NAME SRC OUT), and the doctor looks at these."
+    fix = f"{finding.fix} What annotation tools export becomes records first (python "
+    fix += "-m kerasseg.prepare NAME SRC OUT), and the doctor looks at these."
     return Source(src, MaskFormat(), 0, iter(()), [replace(finding, fix=fix)])
 
 

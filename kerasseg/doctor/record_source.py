@@ -45,7 +45,7 @@ def of_records(path: Path) -> Source:
     findings: list[Finding] = []
     return Source(
         path,
-        MaskFormat(description.taxonomy),
+        MaskFormat(description.taxonomy, prepared=description.name),
         sum(split.samples for split in description.splits.values()),
         _stream(description, findings),
         findings,

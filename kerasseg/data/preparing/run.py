@@ -67,7 +67,10 @@ def prepare(
             split: replace(s, read=partial(_resized, s.read, size))
             for split, s in splits.items()
         }
-    print("\n".join(understanding(splits)), flush=True)
+    said = understanding(splits)
+    if not any("almost the same name" in line for line in said):  # by the source itself
+        said += classes.alike()
+    print("\n".join(said), flush=True)
     written: dict[str, Samples | TiledSamples | Iterable[Sample]] = dict(splits)
     if tuple(cut) != (0, 0):
         written = {split: TiledSamples(s, cut) for split, s in splits.items()}
