@@ -93,6 +93,7 @@ def draw(asked: Preview) -> tuple[bytes, str]:
         policy,
         crop,
         image_format=image_format,
+        ignore=described.taxonomy.ignore,
     )
     images, labels = ops.convert_to_numpy(images), ops.convert_to_numpy(labels)
     cells = []

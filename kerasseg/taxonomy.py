@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,17 +15,44 @@ from kerasseg import UserError
 Tensor: TypeAlias = Any
 """A tensor of the Keras backend in use, or a NumPy array."""
 IGNORE = 255
-"""The label id of pixels that count nowhere: not in losses, not in metrics."""
+"""The label id of pixels that count nowhere: not in losses, not in metrics; of up to
+255 classes. `ignore_of` knows that of more."""
+IGNORE_OF_16_BITS = 65535
+MOST_CLASSES = IGNORE_OF_16_BITS
+
+
+def ignore_of(num_classes: int) -> int:
+    """The label id of pixels that count nowhere: 255; of more than 255 classes 65535.
+
+    >>> ignore_of(255), ignore_of(256)
+    (255, 65535)
+    """
+    return IGNORE if num_classes <= IGNORE else IGNORE_OF_16_BITS
+
+
+def label_type(num_classes: int) -> type[np.uint8] | type[np.uint16]:
+    """The type of labels and class maps: uint8; of more than 255 classes uint16.
+
+    >>> label_type(255).__name__, label_type(256).__name__
+    ('uint8', 'uint16')
+    """
+    return np.uint8 if num_classes <= IGNORE else np.uint16
+
+
+def ignore_in(label: np.ndarray) -> int:
+    """The id of ignored pixels of a label of `label_type`: the largest of its type."""
+    return int(np.iinfo(label.dtype).max)
 
 
 @dataclass(frozen=True)
 class Taxonomy:
     """Names and colours of the classes; the id of a class is its position.
 
-    Whatever a source used for "void", on disk here it is always `IGNORE` (255).
+    Whatever a source used for "void", on disk here it is always `ignore`: 255, or 65535
+    where there are more than 255 classes.
 
     Args:
-        names: 1 to 255 different class names; blanks around them are cut off.
+        names: 1 to 65535 different class names; blanks around them are cut off.
         colours: RGB, 0..255, one for each class.
 
     Raises:
@@ -38,9 +66,9 @@ class Taxonomy:
         if all(isinstance(name, str) for name in self.names):
             stripped = tuple(name.strip() for name in self.names)
             object.__setattr__(self, "names", stripped)
-        if not 1 <= len(self.names) <= IGNORE:
+        if not 1 <= len(self.names) <= MOST_CLASSES:
             raise UserError(
-                f"A taxonomy has 1 to {IGNORE} classes, got {len(self.names)}."
+                f"A taxonomy has 1 to {MOST_CLASSES} classes, got {len(self.names)}."
             )
         if len(self.names) != len(self.colours):
             raise UserError(
@@ -48,7 +76,7 @@ class Taxonomy:
                 f"got {len(self.colours)} colours."
             )
         if len(set(self.names)) != len(self.names):
-            twice = sorted({n for n in self.names if self.names.count(n) > 1})
+            twice = sorted(n for n, times in Counter(self.names).items() if times > 1)
             raise UserError(f"Class names must differ; repeated: {', '.join(twice)}.")
         for name, colour in zip(self.names, self.colours, strict=True):
             good = len(colour) == 3 and all(0 <= value <= 255 for value in colour)
@@ -83,7 +111,7 @@ class Taxonomy:
         return {
             "names": list(self.names),
             "colours": [list(c) for c in self.colours],
-            "ignore": IGNORE,
+            "ignore": self.ignore,
         }
 
     def alike(self) -> tuple[str, ...]:
@@ -95,9 +123,20 @@ class Taxonomy:
         """C, the number of classes, without the ignored one."""
         return len(self.names)
 
+    @property
+    def ignore(self) -> int:
+        """The id of pixels that count nowhere, see `ignore_of`."""
+        return ignore_of(self.num_classes)
+
+    @property
+    def label_type(self) -> type[np.uint8] | type[np.uint16]:
+        """The type of labels, see `label_type`."""
+        return label_type(self.num_classes)
+
     def palette(self) -> np.ndarray:
-        """(256, 3) uint8: the colour of every id, black for ids that name no class."""
-        palette = np.zeros((256, 3), np.uint8)
+        """(256, 3) or (65536, 3) uint8: the colour of every id that labels of this type
+        can hold, black for ids that name no class."""
+        palette = np.zeros((self.ignore + 1, 3), np.uint8)
         palette[: self.num_classes] = self.colours
         return palette
 
@@ -111,12 +150,12 @@ class Taxonomy:
         return self.palette()[label]
 
     def from_colours(self, rgb: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB -> (H, W) uint8 ids; black = ignore unless it is a class.
+        """(H, W, 3) uint8 RGB -> (H, W) ids; black = ignore unless it is a class.
 
         Raises UserError for a colour that is not in the taxonomy.
         """
         packed = rgb.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-        table = {0: IGNORE}
+        table = {0: self.ignore}
         table |= {
             (r << 16) + (g << 8) + b: i for i, (r, g, b) in enumerate(self.colours)
         }
@@ -130,7 +169,7 @@ class Taxonomy:
                 "legend, or check that the mask was saved without smoothing or JPEG "
                 "compression."
             )
-        ids = np.array([table[int(c)] for c in present], np.uint8)
+        ids = np.array([table[int(c)] for c in present], self.label_type)
         return ids[inverse].reshape(rgb.shape[:2])
 
 
@@ -153,7 +192,7 @@ def alike(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def one_hot(label: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
+def one_hot(label: Tensor, num_classes: int, ignore: int | None = None) -> Tensor:
     """One-hot target of a label; all-zero where ignored.
 
     Ids outside 0..C-1 also give zeros: records were checked when they were written.
@@ -161,7 +200,7 @@ def one_hot(label: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
     Args:
         label: (...) int ids.
         num_classes: C.
-        ignore: the id of ignored pixels.
+        ignore: the id of ignored pixels; None: `ignore_of(num_classes)`.
 
     Returns:
         (..., C) float32.
@@ -172,6 +211,7 @@ def one_hot(label: Tensor, num_classes: int, ignore: int = IGNORE) -> Tensor:
     from keras import ops
 
     label = ops.cast(label, "int32")
+    ignore = ignore_of(num_classes) if ignore is None else ignore
     label = ops.where(ops.equal(label, ignore), -1, label)
     classes = ops.arange(num_classes, dtype="int32")
     return ops.cast(ops.equal(ops.expand_dims(label, -1), classes), "float32")

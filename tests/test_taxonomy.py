@@ -35,7 +35,7 @@ def test_unknown_colour_is_named():
 @pytest.mark.parametrize(
     ("names", "colours", "message"),
     [
-        ((), (), "1 to 255 classes"),
+        ((), (), "1 to 65535 classes"),
         (("a", "b"), ((0, 0, 0),), "one colour for each"),
         (("a", "a"), ((0, 0, 0), (1, 1, 1)), "repeated: a"),
     ],

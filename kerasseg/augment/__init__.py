@@ -12,7 +12,7 @@ from kerasseg import UserError
 from kerasseg.augment.applicable import applicable, refuse
 from kerasseg.augment.policies import NUMBERS, POLICIES, Policy
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import Tensor
+from kerasseg.taxonomy import IGNORE, Tensor
 
 __all__ = ["NUMBERS", "POLICIES", "Policy", "applicable", "apply"]
 
@@ -25,6 +25,7 @@ def apply(
     size: Sequence[int],
     instance: Tensor | None = None,
     image_format: ImageFormat = RGB,
+    ignore: int = IGNORE,
 ) -> tuple[Tensor, ...]:
     """Augments a batch; image and label always move by the same map of coordinates.
 
@@ -38,12 +39,13 @@ def apply(
         image_format: what the images are. Light is in grey levels for RGB and gray
             pictures of 8 bits, else in units of each band's deviation
             (`kerasseg.augment.levels`).
+        ignore: the id of ignored pixels, see `kerasseg.taxonomy.ignore_of`.
 
     Returns:
         image float32 (B, h, w, C), label int32 (B, h, w) and, when given, instance
         int32 (B, h, w). Light leaves integers within the limits of their type; pixels
-        without data (0 in all bands, label 255) stay 0 where the images are no
-        pictures. Outside the source the label is 255, the instance 0. Without
+        without data (0 in all bands, label ignore) stay 0 where the images are no
+        pictures. Outside the source the label is ignore, the instance 0. Without
         transforms this is the centred crop, exactly.
 
     Raises:
@@ -66,5 +68,5 @@ def apply(
     from kerasseg.augment.composition import augmented  # settings need no Keras
 
     return augmented(
-        image, label, instance, numbers, policy, (height, width), image_format
+        image, label, instance, numbers, policy, (height, width), image_format, ignore
     )

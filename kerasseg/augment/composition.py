@@ -10,7 +10,7 @@ from kerasseg.augment.erasing import erasing
 from kerasseg.augment.levels import MEAN, Levels, fill_of
 from kerasseg.augment.policies import Policy
 from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import IGNORE, Tensor
+from kerasseg.taxonomy import Tensor
 
 
 def augmented(
@@ -21,6 +21,7 @@ def augmented(
     policy: Policy,
     size: tuple[int, int],
     image_format: ImageFormat,
+    ignore: int,
 ) -> tuple[Tensor, ...]:
     """What `kerasseg.augment.apply` returns; its arguments, already checked."""
     image, label = ops.convert_to_tensor(image), ops.convert_to_tensor(label)
@@ -29,21 +30,23 @@ def augmented(
     mixes = policy.resamples and not image_format.is_picture
     if mixes:
         mean = np.asarray(fill_of(round(MEAN), image_format))
-        image, label = other_bands.filled(image, label, mean)
-    maps: mixing.Maps = _moved(image, label, instance, numbers, policy, size, fill)
+        image, label = other_bands.filled(image, label, mean, ignore)
+    maps: mixing.Maps = _moved(
+        image, label, instance, numbers, policy, size, fill, ignore
+    )
     if mixes:
-        maps = *other_bands.emptied(*maps[:2]), *maps[2:]
+        maps = *other_bands.emptied(maps[0], maps[1], ignore), *maps[2:]
     for mixer in (mixing.cutmix, mixing.classmix, mixing.mosaic):
         if getattr(policy, mixer.__name__):
-            maps = mixer(maps, numbers, policy)
+            maps = mixer(maps, numbers, policy, ignore)
     image, label, *instances = maps
     if image_format.is_picture:
         image = _lit(image, numbers, policy)
     elif levels := Levels.of(image_format):  # without them light was refused
         limits = image_format.limits
-        image = other_bands.lit(image, label, numbers, policy, levels, limits)
+        image = other_bands.lit(image, label, numbers, policy, levels, limits, ignore)
     if policy.erasing:
-        image, label = erasing(image, label, numbers, policy, fill)
+        image, label = erasing(image, label, numbers, policy, fill, ignore)
     return image, label, *instances
 
 
@@ -55,9 +58,10 @@ def _moved(
     policy: Policy,
     size: tuple[int, int],
     fill: int | np.ndarray,
+    ignore: int,
 ) -> mixing.Maps:
     if not policy.moves:
-        return _centred(image, label, instance, fill, size)
+        return _centred(image, label, instance, fill, size, ignore)
     rows, columns = geometry.coordinates(numbers, policy, image.shape[1:3], size)
     return geometry.sample(
         image,
@@ -67,6 +71,7 @@ def _moved(
         fill,
         mixes=policy.resamples,
         instance=instance,
+        ignore=ignore,
     )
 
 
@@ -76,6 +81,7 @@ def _centred(
     instance: Tensor | None,
     fill: int | np.ndarray,
     size: tuple[int, int],
+    ignore: int,
 ) -> mixing.Maps:
     """The centred crop, padded where the source is smaller."""
     window, frame = [slice(None)], [[0, 0]]
@@ -90,7 +96,7 @@ def _centred(
         maps.append(ops.cast(instance[cut], "int32"))
     if pads:
         maps[0] = geometry.padded(maps[0], [*frame, [0, 0]], fill)
-        maps[1] = ops.pad(maps[1], frame, constant_values=IGNORE)
+        maps[1] = ops.pad(maps[1], frame, constant_values=ignore)
         maps[2:] = [ops.pad(i, frame) for i in maps[2:]]
     return maps
 

@@ -17,6 +17,7 @@ def erasing(
     numbers: Tensor,
     policy: Policy,
     fill: float | np.ndarray,
+    ignore: int = IGNORE,
 ) -> tuple[Tensor, Tensor]:
     """Fills a rectangle with grey and marks it as ignored (Zhong et al. 2020).
 
@@ -26,6 +27,7 @@ def erasing(
         numbers: (B, NUMBERS), uniform in [0, 1).
         policy: gives the probability.
         fill: the grey, one number or (C,).
+        ignore: the id of ignored pixels.
 
     Returns:
         Image and label, as they came in.
@@ -35,7 +37,7 @@ def erasing(
     )
     grey = fill if np.ndim(fill) == 0 else constant(fill)
     image = ops.where(hidden[..., None], grey, image)
-    return image, ops.where(hidden, IGNORE, label)
+    return image, ops.where(hidden, ignore, label)
 
 
 def rectangle(

@@ -68,11 +68,12 @@ def sample(
     *,
     mixes: bool = True,
     instance: Tensor | None = None,
+    ignore: int = IGNORE,
 ) -> tuple[Tensor, ...]:
     """Looks pixels up in the source: image bilinear, label and instance nearest.
 
     The image continues its edge for half a pixel and fades to `fill` in the next; the
-    label is 255 and the instance 0 from half a pixel outside on.
+    label is `ignore` and the instance 0 from half a pixel outside on.
 
     Args:
         image: (B, H, W, C).
@@ -106,7 +107,7 @@ def sample(
     frame = [[0, 0], [BEFORE, BEHIND], [BEFORE, BEHIND]]
     return moved, *(
         _whole(ops.take(ops.pad(ids, frame, constant_values=outside), nearest))
-        for ids, outside in ((label, IGNORE), (instance, 0))
+        for ids, outside in ((label, ignore), (instance, 0))
         if ids is not None
     )
 

@@ -22,28 +22,29 @@ Maps = Sequence[Tensor]
 """Image (B, h, w, C), label (B, h, w) and perhaps instance (B, h, w)."""
 
 
-def cutmix(maps: Maps, numbers: Tensor, policy: Policy) -> Maps:
+def cutmix(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) -> Maps:
     """A rectangle comes from the partner (Yun et al. 2019)."""
     chosen = rectangle(slot(numbers, "cutmix"), policy.cutmix, _size(maps), 1.0)
     return _choose(chosen, _partner(maps, 1), maps)
 
 
-def classmix(maps: Maps, numbers: Tensor, policy: Policy) -> Maps:
+def classmix(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) -> Maps:
     """About half of the partner's classes are pasted in (Olsson et al. 2021).
 
     Each class is taken or left by its own coin; ignored pixels are never pasted.
     """
     partner = _partner(maps, 1)
     u = slot(numbers, "classmix")
-    ids = ops.arange(256, dtype="int32")[None]
+    count = ignore + 1
+    ids = ops.arange(count, dtype="int32")[None]
     draw = fraction(scramble(scramble(integers(u[:, 1:])) + ids))
-    taken = draw < 0.5 * coin(u[:, :1], policy.classmix)  # (B, 256)
-    start = 256 * ops.arange(ops.shape(taken)[0], dtype="int32")[:, None, None]
+    taken = draw < 0.5 * coin(u[:, :1], policy.classmix)  # (B, count)
+    start = count * ops.arange(ops.shape(taken)[0], dtype="int32")[:, None, None]
     chosen = ops.take(ops.reshape(taken, (-1,)), start + partner[1])
-    return _choose(chosen & (partner[1] != IGNORE), partner, maps)
+    return _choose(chosen & (partner[1] != ignore), partner, maps)
 
 
-def mosaic(maps: Maps, numbers: Tensor, policy: Policy) -> Maps:
+def mosaic(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) -> Maps:
     """Four quadrants around a point come from four neighbours in the batch."""
     height, width = _size(maps)
     u = slot(numbers, "mosaic")

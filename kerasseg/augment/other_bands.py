@@ -18,25 +18,26 @@ from kerasseg.augment.policies import Policy
 from kerasseg.augment.random_parameters import coin, log_uniform, single, slot
 from kerasseg.taxonomy import IGNORE, Tensor
 
-EMPTY = 256
-"""Stands for the label 255 of pixels without data while they move."""
 
-
-def filled(image: Tensor, label: Tensor, mean: np.ndarray) -> tuple[Tensor, Tensor]:
+def filled(
+    image: Tensor, label: Tensor, mean: np.ndarray, ignore: int = IGNORE
+) -> tuple[Tensor, Tensor]:
     """The mean where there are no data, so that geometry mixes that into neighbours
     instead of a 0 far from all values. mean: (C,), of the image's type.
 
-    Returns image (B, H, W, C), and label int32 (B, H, W) that is `EMPTY` there.
+    Returns image (B, H, W, C), and label int32 (B, H, W) that is ignore + 1 there.
     """
-    empty = _empty(image, label)
+    empty = _empty(image, label, ignore)
     image = ops.where(empty, ops.cast(mean, image.dtype), image)
-    return image, ops.where(empty[..., 0], EMPTY, ops.cast(label, "int32"))
+    return image, ops.where(empty[..., 0], ignore + 1, ops.cast(label, "int32"))
 
 
-def emptied(image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-    """What `filled` made, after geometry: 0 and 255 where there are no data."""
-    empty = label == EMPTY
-    return ops.where(empty[..., None], 0.0, image), ops.where(empty, IGNORE, label)
+def emptied(
+    image: Tensor, label: Tensor, ignore: int = IGNORE
+) -> tuple[Tensor, Tensor]:
+    """What `filled` made, after geometry: 0 and ignore where there are no data."""
+    empty = label == ignore + 1
+    return ops.where(empty[..., None], 0.0, image), ops.where(empty, ignore, label)
 
 
 def lit(
@@ -46,10 +47,11 @@ def lit(
     policy: Policy,
     levels: Levels,
     limits: tuple[float, float],
+    ignore: int = IGNORE,
 ) -> Tensor:
     """Contrast, tone, blur, noise and dropped bands.
 
-    Pixels without data (0 in all bands, label 255) count as the mean in blurs and
+    Pixels without data (0 in all bands, label ignore) count as the mean in blurs and
     means, and are 0 again afterwards, as they will be in prediction.
 
     Args:
@@ -59,11 +61,12 @@ def lit(
         policy: gives ranges and probabilities.
         levels: of each band.
         limits: the smallest and largest number of the image's type.
+        ignore: the id of ignored pixels.
 
     Returns:
         (B, h, w, C) float32 within the limits.
     """
-    empty = _empty(image, label)
+    empty = _empty(image, label, ignore)
     grey = (image - constant(levels.mean)) * constant(levels.per_unit) + MEAN
     changed = grey = ops.where(empty, MEAN, grey)
     if policy.brightness or policy.contrast:
@@ -99,9 +102,9 @@ def dropout(image: Tensor, numbers: Tensor, policy: Policy, mean: Tensor) -> Ten
     return ops.where(lost[:, None, None], constant(mean), image)
 
 
-def _empty(image: Tensor, label: Tensor) -> Tensor:
+def _empty(image: Tensor, label: Tensor, ignore: int) -> Tensor:
     """(B, h, w, 1) bool: 0 in all bands, and ignored."""
-    return (ops.all(image == 0, axis=-1) & (label == IGNORE))[..., None]
+    return (ops.all(image == 0, axis=-1) & (label == ignore))[..., None]
 
 
 def _tone(image: Tensor, numbers: Tensor, policy: Policy, levels: Levels) -> Tensor:

@@ -8,7 +8,9 @@ from kerasseg.labels.connected import connected
 from kerasseg.taxonomy import IGNORE
 
 
-def connected_instances(label: np.ndarray, background: int = 0) -> np.ndarray:
+def connected_instances(
+    label: np.ndarray, background: int = 0, ignore: int = IGNORE
+) -> np.ndarray:
     """Numbers the 8-connected pieces of every class.
 
     Cells that touch stay one instance. Only labels that keep a gap of background
@@ -16,8 +18,8 @@ def connected_instances(label: np.ndarray, background: int = 0) -> np.ndarray:
 
     Args:
         label: (H, W) class ids.
-        background: the class id that holds no instances. Ignored pixels (255) hold
-            none either.
+        background: the class id that holds no instances.
+        ignore: the id of ignored pixels, which hold none either.
 
     Returns:
         (H, W) int32: 0 where there is no instance, else 1, 2, ...
@@ -25,4 +27,4 @@ def connected_instances(label: np.ndarray, background: int = 0) -> np.ndarray:
     >>> connected_instances(np.array([[1, 1, 0, 1, 2, 255]]))
     array([[1, 1, 0, 2, 3, 0]], dtype=int32)
     """
-    return connected(label, connectivity=8, background=(background, IGNORE))
+    return connected(label, connectivity=8, background=(background, ignore))

@@ -19,6 +19,7 @@ from kerasseg.data import records as _records
 from kerasseg.data.format.description import Description
 from kerasseg.data.resize import resize_image, resize_label
 from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import ignore_in
 
 AHEAD = 2
 """Batches that are made while a step computes."""
@@ -44,6 +45,7 @@ def batches(
 
     image: (B, H, W, C) of the bands and type of the records, so uint8 (B, H, W, 3) of
     ordinary pictures; label: uint8 (B, H, W), 255 = ignore;
+    of more than 255 classes uint16, 65535 = ignore;
     numbers: float32 (B, numbers), uniform in [0, 1), drawn from (seed, running number
     of the sample), only with `training` and `numbers` > 0; instance: uint16 (B, H, W)
     with `instances` (of records without any: the connected pieces of each class but 0).
@@ -85,6 +87,7 @@ def batches(
     decode = _decode(
         (height, width),
         description.image_format,
+        description.taxonomy.num_classes,
         resizes=tuple(size) != (0, 0),
         instances=instances,
         stored=known.instances,
@@ -140,6 +143,7 @@ def _share_of_host(
 def _decode(
     size: tuple[int, int],
     image_format: ImageFormat,
+    num_classes: int,
     *,
     resizes: bool,
     instances: bool,
@@ -152,7 +156,10 @@ def _decode(
 
     def decode(number, serialised):
         sample = _records.parse(
-            serialised, instances=instances and stored, image_format=image_format
+            serialised,
+            instances=instances and stored,
+            image_format=image_format,
+            num_classes=num_classes,
         )
         image, label = sample["image"], sample["label"]
         if resizes:
@@ -187,7 +194,7 @@ def _options(threads: int) -> tf.data.Options:
 
 
 def _pieces(label):
-    return connected_instances(label).astype(np.uint16)
+    return connected_instances(label, ignore=ignore_in(label)).astype(np.uint16)
 
 
 def _read(shards: tf.data.Dataset, count: int, parallel: int) -> tf.data.Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import ignore_in
 
 
 class Decoded(bytes):
@@ -34,7 +34,8 @@ class Sample:
     id: unique within its split; for messages and for names of files made from it.
     image: (H, W, C) of the bands and type of its set, `Samples.image_format`: uint8
         (H, W, 3) RGB, if nothing else is said.
-    label: uint8 (H, W) class ids, 255 = ignore.
+    label: uint8 (H, W) class ids, 255 = ignore; of more than 255 classes uint16, 65535
+        = ignore (`kerasseg.taxonomy.label_type`).
     instance: uint16 (H, W) object ids, 0 = none; or None.
     encoded: the source file's own JPEG or PNG bytes of `image`, kept as they are in
         records; empty where there is no such file.
@@ -58,10 +59,11 @@ def masked(sample: Sample) -> Sample:
     if valid is None or valid.all():
         return sample
     instance = sample.instance
+    ignore = sample.label.dtype.type(ignore_in(sample.label))
     return replace(
         sample,
         image=np.where(valid[..., None], sample.image, sample.image.dtype.type(0)),
-        label=np.where(valid, sample.label, np.uint8(IGNORE)),
+        label=np.where(valid, sample.label, ignore),
         instance=None if instance is None else np.where(valid, instance, np.uint16(0)),
         encoded=b"",
     )

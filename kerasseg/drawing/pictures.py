@@ -21,6 +21,8 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 
 INK, FAINT = (28, 30, 34), (104, 108, 116)
 """The colours of names and of numbers on the white paper of legends and sheets."""
+MOST_NAMES = 255
+"""The largest number of classes in the legend beside a picture."""
 
 
 def overlay(
@@ -45,13 +47,14 @@ def overlay(
             f"got {image.shape}. Resize the label to the image with nearest neighbour."
         )
     out = (1 - alpha) * image + alpha * taxonomy.colourise(label)
-    out[label == IGNORE] = image[label == IGNORE]
+    ignored = label == taxonomy.ignore
+    out[ignored] = image[ignored]
     rows, columns = np.ogrid[: label.shape[0], : label.shape[1]]
     stripe = (rows + columns) % 8
-    out[(label == IGNORE) & (stripe == 0)] *= 0.4
-    out[(label == IGNORE) & (stripe == 1)] += 70
+    out[ignored & (stripe == 0)] *= 0.4
+    out[ignored & (stripe == 1)] += 70
     if outline:
-        out[borders(label) & (label != IGNORE)] *= 0.55
+        out[borders(label) & ~ignored] *= 0.55
     return np.clip(out + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -99,14 +102,18 @@ def legend(
 def with_legend(picture: ArrayLike, taxonomy: Taxonomy, label: ArrayLike) -> np.ndarray:
     """A picture with the legend of the classes in `label`, and their shares, beside it.
 
-    Shares are of the pixels that are not ignored. Raises UserError if an id is not a
-    class.
+    Shares are of the pixels that are not ignored. Of more than `MOST_NAMES` classes
+    those of the most pixels are named. Raises UserError if an id is not a class.
     """
     label = _checked(label, taxonomy)
-    counts = np.bincount(label.ravel(), minlength=256)[: taxonomy.num_classes]
+    counts = np.bincount(label.ravel(), minlength=taxonomy.ignore + 1)
+    counts = counts[: taxonomy.num_classes]
     shares = counts / max(1, counts.sum())
     picture = np.asarray(picture, np.uint8)
-    panel = legend(taxonomy, len(picture), np.flatnonzero(counts), shares)
+    seen = np.flatnonzero(counts)
+    if seen.size > MOST_NAMES:
+        seen = np.sort(np.argsort(-counts, kind="stable")[:MOST_NAMES])
+    panel = legend(taxonomy, len(picture), seen, shares)
     return np.concatenate([picture, panel], axis=1)
 
 
@@ -160,10 +167,12 @@ def contact_sheet(
     return np.concatenate(strips)
 
 
-def error_map(label: ArrayLike, predicted: ArrayLike) -> np.ndarray:
+def error_map(
+    label: ArrayLike, predicted: ArrayLike, ignore: int = IGNORE
+) -> np.ndarray:
     """Right pixels light grey, wrong pixels red, ignored pixels black: (H, W, 3).
 
-    Both arguments are ids (H, W). Raises UserError if their sizes differ.
+    Both are ids (H, W). Raises UserError if their sizes differ.
     """
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.shape != predicted.shape:
@@ -172,7 +181,7 @@ def error_map(label: ArrayLike, predicted: ArrayLike) -> np.ndarray:
         )
     out = np.full((*label.shape, 3), 216, np.uint8)
     out[label != predicted] = (214, 30, 38)
-    out[label == IGNORE] = 0
+    out[label == ignore] = 0
     return out
 
 
@@ -180,12 +189,16 @@ def label_png(label: ArrayLike, taxonomy: Taxonomy) -> bytes:
     """(H, W) ids as an 8-bit palette PNG: the stored bytes are the ids themselves.
 
     Viewers show the class colours. Read it back with Pillow (mode "P"); OpenCV and
-    TensorFlow replace the ids by the palette's colours (`Taxonomy.from_colours`).
+    TensorFlow replace the ids by the palette's colours (`Taxonomy.from_colours`). Of
+    more than 255 classes it is a gray PNG of 16 bits, as palettes end at 256 colours.
     Raises UserError if an id is not a class.
     """
     from PIL import Image
 
-    image = Image.fromarray(_checked(label, taxonomy))
+    label = _checked(label, taxonomy)
+    if label.dtype != np.uint8:
+        return cv2.imencode(".png", label)[1].tobytes()
+    image = Image.fromarray(label)
     image.putpalette(taxonomy.palette().tobytes())
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
@@ -199,16 +212,16 @@ def png(picture: ArrayLike) -> bytes:
 
 
 def _checked(label: ArrayLike, taxonomy: Taxonomy) -> np.ndarray:
-    label = np.asarray(label)
-    bad = label[(label != IGNORE) & ((label < 0) | (label >= taxonomy.num_classes))]
+    label, ignore = np.asarray(label), taxonomy.ignore
+    bad = label[(label != ignore) & ((label < 0) | (label >= taxonomy.num_classes))]
     if label.ndim != 2 or bad.size:
         what = f"id {bad.flat[0]}" if bad.size else f"shape {label.shape}"
         raise UserError(
             f"Expected a label (H, W) of ids 0..{taxonomy.num_classes - 1} and "
-            f"{IGNORE} (ignored), got {what}. Check that label and taxonomy belong "
+            f"{ignore} (ignored), got {what}. Check that label and taxonomy belong "
             "together."
         )
-    return label.astype(np.uint8)
+    return label.astype(taxonomy.label_type)
 
 
 def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:

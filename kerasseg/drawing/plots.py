@@ -15,6 +15,8 @@ from kerasseg.taxonomy import Taxonomy
 TRAIN, VALIDATION = "#1f83c9", "#d9660a"
 """Blue and orange: colour-blind eyes can tell them apart, on white and on black."""
 
+MOST_CLASSES = 255
+"""The largest number of classes in a plot."""
 INK = "#010203"
 """The colour that `curves` replaces by currentColor, the colour of the text around."""
 
@@ -23,18 +25,21 @@ def confusion_heat_map(matrix: ArrayLike, taxonomy: Taxonomy) -> bytes:
     """PNG of a confusion matrix (C, C), rows true, columns predicted.
 
     Each row is divided by its sum: the diagonal is the recall of the class. Up to 24
-    classes get numbers in percent. Rows of classes that never occur stay grey.
+    classes get numbers in percent. Rows of classes that never occur stay grey. Of more
+    than `MOST_CLASSES` those of the most pixels are drawn.
 
     Raises UserError if the matrix does not have one row for each class.
     """
-    matrix, count = np.asarray(matrix, np.float64), taxonomy.num_classes
-    if matrix.shape != (count, count):
+    counts, count = np.asarray(matrix, np.float64), taxonomy.num_classes
+    if counts.shape != (count, count):
         raise UserError(
             f"Expected a confusion matrix ({count}, {count}), one row for each class "
-            f"of the taxonomy, got {matrix.shape}."
+            f"of the taxonomy, got {counts.shape}."
         )
-    total = matrix.sum(1, keepdims=True)
-    share = np.divide(matrix, total, out=np.full_like(matrix, np.nan), where=total > 0)
+    taxonomy, kept = _most(taxonomy, counts.sum(1))
+    shown, count = counts[np.ix_(kept, kept)], taxonomy.num_classes
+    total = shown.sum(1, keepdims=True)
+    share = np.divide(shown, total, out=np.full_like(shown, np.nan), where=total > 0)
     side = max(2.0, count * (0.44 if count <= 24 else 0.13))
     figure, axes = _figure(side + 2.2, side + 1.8)
     axes.set_facecolor("0.88")
@@ -54,21 +59,35 @@ def confusion_heat_map(matrix: ArrayLike, taxonomy: Taxonomy) -> bytes:
     return _drawn(figure, "png")
 
 
+def _most(taxonomy: Taxonomy, values: np.ndarray) -> tuple[Taxonomy, np.ndarray]:
+    """At most `MOST_CLASSES` classes, those of the largest values; and their ids."""
+    kept = np.argsort(-values, kind="stable")[:MOST_CLASSES]
+    if len(kept) == taxonomy.num_classes:
+        return taxonomy, np.arange(taxonomy.num_classes)
+    names = tuple(taxonomy.names[i] for i in kept)
+    return Taxonomy(names, tuple(taxonomy.colours[i] for i in kept)), kept
+
+
 def iou_bars(iou: Sequence[float | None] | np.ndarray, taxonomy: Taxonomy) -> bytes:
     """PNG of the IoU of each class, best first, with a line at their mean.
 
     `iou` (C,) in 0..1; nan or None (the class never occurs) is written as "absent".
+    Of more than `MOST_CLASSES` classes those that occur are drawn, the best of them.
+
     Raises UserError if it does not have one value for each class.
     """
-    iou = np.array([np.nan if v is None else v for v in iou], np.float64)
+    scores = np.array([np.nan if v is None else v for v in iou], np.float64)
     count = taxonomy.num_classes
-    if iou.shape != (count,):
+    if scores.shape != (count,):
         raise UserError(
             f"Expected {count} IoU values, one for each class of the taxonomy, got "
-            f"{len(iou)}."
+            f"{len(scores)}."
         )
-    order = np.argsort(-np.nan_to_num(iou, nan=-1), kind="stable")
-    values, letters = iou[order], _letters(count)
+    known = scores[np.isfinite(scores)]
+    taxonomy, kept = _most(taxonomy, np.nan_to_num(scores, nan=-1))
+    best, count = scores[kept], taxonomy.num_classes
+    order = np.argsort(-np.nan_to_num(best, nan=-1), kind="stable")
+    values, letters = best[order], _letters(count)
     figure, axes = _figure(7.5, 0.9 + count * (0.28 if count <= 24 else 0.16))
     colours = [np.divide(taxonomy.colours[i], 255) for i in order]
     bars = np.nan_to_num(values)
@@ -79,8 +98,8 @@ def iou_bars(iou: Sequence[float | None] | np.ndarray, taxonomy: Taxonomy) -> by
         text = "absent" if np.isnan(value) else f"{value:.3f}"
         box = {"color": "white", "pad": 0.5}
         axes.text(bars[row] + 0.01, row, text, va="center", size=letters, bbox=box)
-    if np.isfinite(values).any():
-        mean = np.nanmean(values)
+    if known.size:
+        mean = known.mean()
         axes.axvline(mean, color="0.2", lw=1, ls=(0, (4, 3)), zorder=0)
         axes.set_title(f"mean {mean:.3f}", size=10, x=mean / 1.1)
     axes.set_xlim(0, 1.1)

@@ -15,7 +15,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 def overlay(
     image: np.ndarray, label: np.ndarray, taxonomy: Taxonomy, alpha: float = 0.5
 ) -> np.ndarray:
-    """Class colours blended over an RGB image uint8 (H, W, 3); label (H, W) uint8."""
+    """Class colours blended over an RGB image uint8 (H, W, 3); label (H, W) ids."""
     colours = taxonomy.palette()[label]
     return cv2.addWeighted(colours, alpha, image, 1 - alpha, 0)
 
@@ -34,7 +34,8 @@ def captioned(
     out = np.ascontiguousarray(picture)
     scale = max(0.4, min(out.shape[:2]) / 900)
     step = round(32 * scale)
-    counts = np.bincount(label.ravel(), minlength=256)[: taxonomy.num_classes]
+    counts = np.bincount(label.ravel(), minlength=taxonomy.ignore + 1)
+    counts = counts[: taxonomy.num_classes]
     # Classes of a few stray pixels would only flicker.
     seen = np.flatnonzero(counts > label.size / 500)
     lines: list[tuple[str, tuple[int, ...] | None]] = [

@@ -10,6 +10,7 @@ from kerasseg.export import engines
 from kerasseg.export.formats import ARTEFACTS, device_type
 from kerasseg.export.litert import snippets
 from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import IGNORE
 
 Parts: TypeAlias = Iterator[tuple]
 """Of ("section", title), ("text", words), ("list", items), ("code", language, its short
@@ -39,11 +40,12 @@ def parts(
         )
     else:
         yield from _bands(height, width, image_format)
+    ids = "uint8" if len(names) <= IGNORE else "int32"
     mediapipe = "The MediaPipe file has only the latter. "
     mediapipe = mediapipe if image_format.is_rgb8 else ""
     yield (
         "text",
-        f"Signature class_map, the default: uint8 (1, {height}, {width}), a class id "
+        f"Signature class_map, the default: {ids} (1, {height}, {width}), a class id "
         "a pixel. Signature probabilities: float32 "
         f"(1, {height}, {width}, {len(names)}), sums of 1. "
         f"{mediapipe}Names and colours are in the file: it opens as a zip with "
@@ -83,7 +85,8 @@ def parts(
     best = next((name for name in order if name in known), None)
     if best:
         file = ARTEFACTS[best].file
-        lines = snippets.for_file(file, height, width, image_format)
+        wide = len(names) > IGNORE
+        lines = snippets.for_file(file, height, width, image_format, wide)
         for language, (short, code) in lines.items():
             yield "code", language, short, code
 

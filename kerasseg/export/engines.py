@@ -1,6 +1,7 @@
 """ONNX and OpenVINO files: the network for other engines, with the same contract.
 
-image (1, h, w, C), of `formats.device_type` -> class_map uint8 (1, h, w). The classes
+image (1, h, w, C), of `formats.device_type` -> class_map uint8 (1, h, w), of
+more than 255 classes int32. The classes
 are inside, as JSON under the key "taxonomy": metadata_props of ONNX, rt_info of
 OpenVINO; likewise "image_format", unless it is RGB of 8 bits.
 """
@@ -22,7 +23,7 @@ from kerasseg.export.formats import device_type
 from kerasseg.export.saved_model.signatures import module_of
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.class_maps import class_map, network_size
+from kerasseg.inference.class_maps import device_class_map, network_size
 from kerasseg.taxonomy import Taxonomy
 
 OPSET = 18
@@ -109,7 +110,7 @@ def _serve(network, kind: str):
     @tf.function(input_signature=[_pixels(network, kind)])
     def serve(image):
         logits = network(tf.cast(image, tf.float32), training=False)
-        return {"class_map": class_map(logits)}
+        return {"class_map": device_class_map(logits)}
 
     return serve
 

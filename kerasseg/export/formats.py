@@ -12,6 +12,7 @@ from typing import Literal
 
 from kerasseg import UserError
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.taxonomy import IGNORE
 
 Format = Literal[
     "saved_model", "float32", "float16", "int8", "mediapipe", "onnx", "openvino"
@@ -62,10 +63,17 @@ def device_type(image_format: ImageFormat) -> str:
     return "uint8" if image_format.type == "uint8" else "float32"
 
 
-def check(names: Iterable[str], image_format: ImageFormat = RGB) -> None:
+def check(
+    names: Iterable[str], image_format: ImageFormat = RGB, num_classes: int = 1
+) -> None:
     """Raises UserError when a format's packages are not installed, or it cannot take
-    such images."""
+    such images, or give so many classes."""
     for name in names:
+        if name == "mediapipe" and num_classes > IGNORE:
+            raise UserError(
+                f"--formats mediapipe gives at most {IGNORE} classes, this network has "
+                f"{num_classes}. Use int8, float16 or float32."
+            )
         if name == "mediapipe" and not image_format.is_rgb8:
             raise UserError(
                 "--formats mediapipe takes images of red, green and blue of uint8 "

@@ -78,7 +78,8 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     Raises UserError when a package or a split is missing, an option does not fit the
     network, or the network does not convert.
     """
-    formats.check(asked.formats, runs.image_format(run))
+    classes = runs.taxonomy(run).num_classes
+    formats.check(asked.formats, runs.image_format(run), classes)
     start_tensorflow()
     from kerasseg.data import records as shards
     from kerasseg.export import card, gate

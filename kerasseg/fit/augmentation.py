@@ -10,13 +10,17 @@ import keras
 from kerasseg import augment
 from kerasseg.augment.policies import Policy
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import Tensor
+from kerasseg.taxonomy import IGNORE, Tensor
 
 
 def augmentation(
-    policy: Policy, size: tuple[int, int], image_format: ImageFormat = RGB
+    policy: Policy,
+    size: tuple[int, int],
+    image_format: ImageFormat = RGB,
+    ignore: int = IGNORE,
 ) -> Callable[..., tuple]:
-    """`augment.apply` for one policy, size (height, width) and kind of images.
+    """`augment.apply` for one policy, size (height, width), kind of images and id of
+    ignored pixels.
 
     The function takes (image, label, numbers, instance=None) and gives the first two,
     and instance where there is one, at `size`.
@@ -27,7 +31,7 @@ def augmentation(
     steps.
     """
     height, width = size
-    apply = functools.partial(_apply, policy, (height, width), image_format)
+    apply = functools.partial(_apply, policy, (height, width), image_format, ignore)
     if keras.backend.backend() != "tensorflow":
         return apply
     import tensorflow as tf
@@ -39,9 +43,12 @@ def _apply(
     policy: Policy,
     size: tuple[int, int],
     image_format: ImageFormat,
+    ignore: int,
     image: Tensor,
     label: Tensor,
     numbers: Tensor,
     instance: Tensor | None = None,
 ) -> tuple:
-    return augment.apply(image, label, numbers, policy, size, instance, image_format)
+    return augment.apply(
+        image, label, numbers, policy, size, instance, image_format, ignore
+    )

@@ -14,6 +14,7 @@ from kerasseg import config
 from kerasseg.fit import devices
 from kerasseg.fit.input_range import input_range_of
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.taxonomy import label_type
 
 if TYPE_CHECKING:
     import keras
@@ -233,6 +234,6 @@ def _make_variables(
     import numpy as np
 
     image = np.zeros((1, *crop, image_format.channels), image_format.type)
-    label = np.zeros((1, *crop), np.uint8)
+    label = np.zeros((1, *crop), label_type(trainer.num_classes))
     trainer({"image": image, "label": label}, training=False)
     trainer.optimizer.build(trainer.trainable_variables)

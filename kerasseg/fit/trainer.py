@@ -15,7 +15,7 @@ from kerasseg.fit.augmentation import augmentation
 from kerasseg.fit.last_batch import LastBatch
 from kerasseg.fit.rematerialise import rematerialised
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import Tensor, one_hot
+from kerasseg.taxonomy import Tensor, ignore_of, one_hot
 
 
 class Trainer(keras.Model):
@@ -54,10 +54,11 @@ class Trainer(keras.Model):
         self.network = network
         self.network_in_training = rematerialised(network) if remat else network
         self.objective = loss
-        self.augment = augmentation(policy, crop, image_format)
+        self.num_classes = network.output_shape[-1]
+        ignore = ignore_of(self.num_classes)
+        self.augment = augmentation(policy, crop, image_format, ignore)
         self.borders = borders
         self.parts = parts
-        self.num_classes = network.output_shape[-1]
         self.confusion = metrics.ConfusionMatrix(self.num_classes)
         self.last_batch = LastBatch()
 

@@ -18,7 +18,7 @@ from kerasseg.data.resize import resize_image
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.mirror import mirrored_mean
 from kerasseg.inference.pixels import checked
-from kerasseg.taxonomy import Tensor
+from kerasseg.taxonomy import IGNORE, Tensor, label_type
 
 
 def network_size(network: Any) -> tuple[int, int]:
@@ -27,10 +27,21 @@ def network_size(network: Any) -> tuple[int, int]:
     return height, width
 
 
-def class_map(logits: Tensor) -> Tensor:
-    """Logits (..., C) -> uint8 ids (...)."""
+def class_map(logits: Tensor, num_classes: int = 0) -> Tensor:
+    """Logits (..., C) -> ids (...), uint8; of more than 255 classes uint16.
+
+    num_classes: C, where the graph does not know it.
+    """
     # tf.argmax, as that of keras.ops needs a Flex operator in LiteRT.
-    return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
+    ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return tf.cast(ids, label_type(num_classes or logits.shape[-1]))
+
+
+def device_class_map(logits: Tensor) -> Tensor:
+    """The same for files that other engines run: of more than 255 classes int32, since
+    LiteRT in Java and Kotlin has no uint16."""
+    ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return tf.cast(ids, tf.uint8) if logits.shape[-1] <= IGNORE else ids
 
 
 def logits_at_size(
@@ -106,7 +117,7 @@ def segmenter(
     crf: bool = False,
     image_format: ImageFormat = RGB,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Function: image (H, W, C) of any size -> class map uint8 (H, W).
+    """Function: image (H, W, C) of any size -> class map (H, W), as `class_map`.
 
     overlap: pixels > 0, even: an image that is higher or wider than the network's size
         is not shrunk, but cut into tiles of that size which share so many pixels.
@@ -131,7 +142,7 @@ def segmenter(
             from kerasseg.crf import dense_crf
 
             found = dense_crf(found, image, image_format=image_format)
-        return np.argmax(found, axis=-1).astype(np.uint8)
+        return np.argmax(found, axis=-1).astype(label_type(found.shape[-1]))
 
     return careful
 

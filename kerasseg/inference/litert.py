@@ -22,11 +22,11 @@ from kerasseg.console import silenced
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.mirror import mirrored_mean
 from kerasseg.inference.pixels import checked
-from kerasseg.taxonomy import Taxonomy
+from kerasseg.taxonomy import Taxonomy, label_type
 
-JSON_LIMIT = 1 << 20
-"""The largest size of a taxonomy.json or image_format.json, bytes; 255 classes with
-long names need 3 %."""
+JSON_LIMIT = 1 << 23
+"""The largest size of a taxonomy.json or image_format.json, bytes; 65535 classes with
+long names need half of it."""
 
 
 class Model:
@@ -119,14 +119,16 @@ class Model:
             return json.loads(archive.read(name))
 
     def class_map(self, image: np.ndarray) -> np.ndarray:
-        """Image (height, width, C) -> uint8 (height, width) ids.
+        """Image (height, width, C) -> (height, width) ids, uint8 or of more than 255
+        classes uint16.
 
         Raises UserError for other bands or another type than `image_format`, and if the
         file cannot be run.
         """
         if "class_map" not in self.signatures:
-            return self.probabilities(image).argmax(-1).astype(np.uint8)
-        return self._run("class_map", image)
+            return _ids(self.probabilities(image))
+        found = self._run("class_map", image)  # int32, of more than 255 classes
+        return found if found.dtype == np.uint8 else found.astype(np.uint16)
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Image (height, width, C) -> float32 (height, width, classes).
@@ -138,7 +140,7 @@ class Model:
     def segment(
         self, image: np.ndarray, overlap: int = 0, flip: bool = False
     ) -> np.ndarray:
-        """Image (H, W, C) of any size -> class map uint8 (H, W).
+        """Image (H, W, C) of any size -> class map (H, W), as `class_map`.
 
         overlap: pixels > 0, even: an image that is higher or wider than the network's
             size is cut into tiles of that size which share so many pixels.
@@ -152,7 +154,7 @@ class Model:
         if tiled or flip:
             one = functools.partial(self._scaled, overlap=overlap if tiled else 0)
             found = mirrored_mean(one, image) if flip else one(image)
-            label = found.argmax(-1).astype(np.uint8)
+            label = _ids(found)
         else:
             label = self.class_map(stretched(image, self.height, self.width))
         return cv2.resize(label, (wide, high), interpolation=cv2.INTER_NEAREST_EXACT)
@@ -190,6 +192,10 @@ class Model:
                 ) from error
         self._ran.add(name)
         return out[name][0]
+
+
+def _ids(probabilities: np.ndarray) -> np.ndarray:
+    return probabilities.argmax(-1).astype(label_type(probabilities.shape[-1]))
 
 
 def stretched(image: np.ndarray, height: int, width: int) -> np.ndarray:

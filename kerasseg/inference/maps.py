@@ -24,7 +24,7 @@ from kerasseg.data.reading.raster import Raster, gdal
 from kerasseg.data.reading.tiff import is_placed
 from kerasseg.files import atomic
 from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """Image (h, w, C) of the network's size -> uint8 ids (h, w)."""
@@ -99,7 +99,8 @@ def predict(
     """Writes the class ids of a map as a GeoTIFF, and gives a small picture of both.
 
     The file has the map's coordinate system, transform and size, one band of uint8 ids
-    in compressed tiles, 255 as nodata where the map has none, a table of colours and
+    in compressed tiles, 255 as nodata where the map has none (of more than 255 classes
+    uint16 and 65535), a table of colours and
     the names of the classes as tags. A map that is not larger than the network is
     predicted as pictures are; others at their own resolution, in tiles.
 
@@ -124,9 +125,9 @@ def predict(
         atomic.replacing(target) as aside,
         _created(rasterio, aside, one, network.taxonomy) as out,
     ):
-        result = _Rows(out, one)
+        result = _Rows(out, one, network.taxonomy)
         for top, first, last in rows:
-            strip = np.zeros((last - first, one.width), np.uint8)
+            strip = np.zeros((last - first, one.width), result.kind)
             look = []
             for left, start, end in columns:
                 window = top, left, *size
@@ -135,9 +136,9 @@ def predict(
                 if valid is None:
                     ids = network.segment(pixels)
                 elif valid.any():
-                    ids = np.where(valid, network.segment(pixels), np.uint8(IGNORE))
+                    ids = np.where(valid, network.segment(pixels), result.ignored)
                 else:
-                    ids = np.full(size, IGNORE, np.uint8)
+                    ids = np.full(size, result.ignored)
                 part = ids[first - top : last - top, start - left : end - left]
                 strip[:, start:end] = part
                 inside = np.ix_(
@@ -199,10 +200,12 @@ def _reflected(start: int, count: int, length: int) -> np.ndarray:
 class _Rows:
     """Writes strips of rows as whole rows of blocks: each block is compressed once."""
 
-    def __init__(self, out: Any, one: Raster) -> None:
+    def __init__(self, out: Any, one: Raster, taxonomy: Taxonomy) -> None:
+        self.kind = taxonomy.label_type
+        self.ignored = self.kind(taxonomy.ignore)
         self.out, self.height, self.width = out, one.height, one.width
         self.block = out.block_shapes[0][0]
-        self.waiting = np.zeros((0, one.width), np.uint8)
+        self.waiting = np.zeros((0, one.width), self.kind)
         self.written = 0
 
     def add(self, strip: np.ndarray) -> None:
@@ -232,8 +235,8 @@ def _created(rasterio: Any, file: Path, one: Raster, taxonomy: Taxonomy) -> Any:
         height=one.height,
         width=one.width,
         count=1,
-        dtype="uint8",
-        nodata=IGNORE,
+        dtype=np.dtype(taxonomy.label_type).name,
+        nodata=taxonomy.ignore,
         tiled=True,
         blockxsize=side,
         blockysize=side,
@@ -242,7 +245,9 @@ def _created(rasterio: Any, file: Path, one: Raster, taxonomy: Taxonomy) -> Any:
         **place,
     )
     colours = dict(enumerate((*colour, 255) for colour in taxonomy.colours))
-    out.write_colormap(1, {**colours, IGNORE: (0, 0, 0, 0)})  # before the pixels
+    out.write_colormap(
+        1, {**colours, taxonomy.ignore: (0, 0, 0, 0)}
+    )  # before the pixels
     out.set_band_description(1, "class")
     out.update_tags(1, **{f"class_{i}": n for i, n in enumerate(taxonomy.names)})
     return out

@@ -8,7 +8,8 @@ that go on from band to band.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +128,7 @@ def outlines(rasterio: Any, data: Any, sieve: int = 0) -> Iterator[Outline]:
             connectivity=4,
             transform=rasterio.Affine.translation(0, top),
         )
-        for shape, value in shapes:
-            polygon, class_id = shapely.geometry.shape(shape), int(value)
+        for class_id, polygon in _polygons(shapely, shapes):
             _, above, _, below = polygon.bounds
             if above == top and class_id in going:
                 begun.setdefault(class_id, []).append(polygon)
@@ -143,6 +143,21 @@ def outlines(rasterio: Any, data: Any, sieve: int = 0) -> Iterator[Outline]:
                     waiting.setdefault(class_id, []).append(polygon)
                 else:
                     yield class_id, polygon
+
+
+def _polygons(shapely: Any, shapes: Iterable[tuple[Any, float]]) -> Iterator[Outline]:
+    """What `rasterio.features.shapes` gives, as polygons: many at once, which is much
+    faster than one by one."""
+    shapes = iter(shapes)
+    while some := list(islice(shapes, AT_ONCE)):
+        rings = [shape["coordinates"] for shape, _ in some]
+        owners = np.repeat(np.arange(len(rings)), [len(each) for each in rings])
+        flat = [ring for each in rings for ring in each]
+        corners = np.array([corner for ring in flat for corner in ring])
+        of_ring = np.repeat(np.arange(len(flat)), [len(ring) for ring in flat])
+        lines = shapely.linearrings(corners, indices=of_ring)
+        polygons = shapely.polygons(lines, indices=owners)
+        yield from zip((int(value) for _, value in some), polygons, strict=True)
 
 
 def _sieved(rasterio: Any, data: Any, top: int, end: int, sieve: int) -> np.ndarray:

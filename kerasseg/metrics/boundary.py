@@ -30,7 +30,7 @@ def boundary_f1(
     classes: neither ignored pixels nor the image border make one.
 
     Args:
-        label: (H, W) true class ids; those outside 0..C-1 (255) are ignored.
+        label: (H, W) true class ids; those outside 0..C-1 are ignored.
         predicted: (H, W) class ids.
         num_classes: C.
         tolerance: the reach as a share of the image diagonal. 0.75 %, as in SegNet, are

@@ -14,6 +14,8 @@ from kerasseg.taxonomy import Tensor
 
 WORD = 1 << 20
 """A step of the high word of a count is worth this many pixels."""
+MOST_CLASSES = 4096
+"""Of a confusion matrix: this many take 134 MB, 65535 would take 34 GB."""
 
 
 @keras.saving.register_keras_serializable(package="kerasseg")
@@ -30,7 +32,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         kwargs: those of `keras.metrics.Metric`.
 
     Raises:
-        UserError: when `num_classes` is less than 1.
+        UserError: when `num_classes` is less than 1, or more than `MOST_CLASSES`.
 
     >>> from kerasseg import metrics
     >>> metric = metrics.ConfusionMatrix(2)
@@ -44,6 +46,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         super().__init__(name=name, **kwargs)
         if num_classes < 1:
             raise UserError(f"num_classes must be at least 1, got {num_classes}.")
+        refuse_large(num_classes)
         self.num_classes = num_classes
         self.words = self.add_variable(
             # One column more: valid pixels that were predicted as no class.
@@ -62,7 +65,7 @@ class ConfusionMatrix(keras.metrics.Metric):
         """Counts a batch.
 
         Args:
-            label: (B, ...) int ids; those outside 0..C-1 (255) are ignored.
+            label: (B, ...) int ids; those outside 0..C-1 are ignored.
             logits_or_ids: (B, ..., C) logits, or (B, ...) predicted ids.
             sample_weight: broadcasts to the label. Pixels of weight 0 are ignored, all
                 others count once.
@@ -122,7 +125,7 @@ def count(
     """Confusion matrix on the host: rows true, columns predicted.
 
     Args:
-        label: (...) class ids; pixels outside 0..C-1 (255) are ignored.
+        label: (...) class ids; pixels outside 0..C-1 are ignored.
         predicted: (...) class ids.
         num_classes: C.
         rejected: True counts predictions outside 0..C-1 in a last column. Cityscapes
@@ -132,13 +135,14 @@ def count(
         int64 (C, C), with `rejected` (C, C + 1).
 
     Raises:
-        UserError: when the shapes differ, or a valid pixel is predicted as no class
-            without `rejected`.
+        UserError: when the shapes differ, a valid pixel is predicted as no class
+            without `rejected`, or `num_classes` is more than `MOST_CLASSES`.
 
     >>> count([0, 1, 1, 255], [0, 0, 1, 1], 2)
     array([[1, 0],
            [1, 1]])
     """
+    refuse_large(num_classes)
     label, predicted = np.asarray(label), np.asarray(predicted)
     if label.shape != predicted.shape:
         raise UserError(
@@ -152,6 +156,16 @@ def count(
         true * (num_classes + 1) + seen, minlength=num_classes * (num_classes + 1)
     )
     return _columns(cells.reshape(num_classes, num_classes + 1), rejected)
+
+
+def refuse_large(num_classes: int) -> None:
+    """Raises UserError for more classes than a confusion matrix can be made of."""
+    if num_classes > MOST_CLASSES:
+        raise UserError(
+            f"A confusion matrix of {num_classes} classes is too large: {MOST_CLASSES} "
+            "are the most that can be trained and scored. Bring classes together "
+            "(prepare --merge, --keep)."
+        )
 
 
 def scores(matrix: ArrayLike, absent: str = "nan") -> dict[str, Any]:
@@ -242,6 +256,32 @@ def bootstrap(
     drawn = times.astype(np.float64) @ matrices.reshape(images, -1)
     drawn = drawn.reshape(rounds, *matrices.shape[1:])
     values = np.stack([scores(matrix)[score] for matrix in drawn])
+    tail = 50 * (1 - level)
+    return tuple(np.nanpercentile(values, [tail, 100 - tail], axis=0))
+
+
+def margins(matrix: np.ndarray) -> np.ndarray:
+    """(C, C) -> int64 (3, C): hits, row sums and column sums, all that scores need."""
+    return np.stack([np.diag(matrix), matrix.sum(1), matrix.sum(0)])
+
+
+def miou_of(margins: np.ndarray) -> np.floating:
+    """The mIoU of `scores` out of `margins`."""
+    hit, true, seen = margins
+    return _mean(_ratio(hit, true + seen - hit), "nan")
+
+
+def bootstrap_miou(
+    margins: ArrayLike, level: float = 0.95, rounds: int = 1000, seed: int = 0
+) -> tuple[Any, Any]:
+    """What `bootstrap` gives for "miou", out of the `margins` of each image, (N, 3, C):
+    of many classes they take much less memory than matrices."""
+    margins = np.asarray(margins)
+    images = len(margins)
+    random = np.random.default_rng(seed)
+    times = random.multinomial(images, np.full(images, 1 / images), size=rounds)
+    drawn = times.astype(np.float64) @ margins.reshape(images, -1)
+    values = [miou_of(one) for one in drawn.reshape(rounds, *margins.shape[1:])]
     tail = 50 * (1 - level)
     return tuple(np.nanpercentile(values, [tail, 100 - tail], axis=0))
 

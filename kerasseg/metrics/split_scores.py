@@ -9,8 +9,15 @@ import numpy as np
 from kerasseg.border import connected_instances
 from kerasseg.metrics.boundary import boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error
-from kerasseg.metrics.confusion import bootstrap, count, scores
+from kerasseg.metrics.confusion import (
+    bootstrap_miou,
+    count,
+    margins,
+    miou_of,
+    scores,
+)
 from kerasseg.metrics.objects import object_counts, object_f1
+from kerasseg.taxonomy import ignore_of
 
 
 class SplitScores:
@@ -26,7 +33,9 @@ class SplitScores:
         self.num_classes = num_classes
         self.trimap_width = trimap_width
         self._near_boundaries: np.ndarray | int = 0
-        self._matrices: list[np.ndarray] = []
+        self.matrix: np.ndarray = np.zeros((0, 0), np.int64)
+        """The confusion matrix of all images, int64 (C, C)."""
+        self._margins: list[np.ndarray] = []
         self._boundary: list[float] = []
         self._bins: np.ndarray | int = 0
         self._objects: np.ndarray | None = None
@@ -44,14 +53,16 @@ class SplitScores:
         true objects touch, the pixels that the label calls class 0 belong to neither.
 
         Args:
-            label: (H, W) true class ids, 255 = ignored.
+            label: (H, W) true class ids; those outside 0..C-1 are ignored.
             ids: (H, W) predicted class ids.
             probabilities: (H, W, C).
             instance: (H, W) ids of true objects, if the split has objects.
         """
-        self._matrices.append(count(label, ids, self.num_classes))
+        matrix = count(label, ids, self.num_classes)
+        self.matrix = self.matrix + matrix if self._margins else matrix
+        self._margins.append(margins(matrix))
         if self.trimap_width:
-            near = trimap(label, self.trimap_width)
+            near = trimap(label, self.trimap_width, ignore_of(self.num_classes))
             self._near_boundaries += count(near, ids, self.num_classes)
         contours = boundary_f1(label, ids, self.num_classes)
         if not np.isnan(contours).all():
@@ -60,14 +71,19 @@ class SplitScores:
         if instance is not None:
             known = label < self.num_classes
             true = np.where(known & (label > 0), instance, 0)
-            seen = connected_instances(np.where(known, ids, 0))
+            ignore = ignore_of(self.num_classes)
+            seen = connected_instances(np.where(known, ids, 0), ignore=ignore)
             found = object_counts(true, seen)
             self._objects = found if self._objects is None else self._objects + found
 
     @property
-    def matrices(self) -> np.ndarray:
-        """Confusion matrices of the images, int64 (N, C, C)."""
-        return np.stack(self._matrices)
+    def samples(self) -> int:
+        """The number of images."""
+        return len(self._margins)
+
+    def last_miou(self) -> float:
+        """The mIoU of the image that came last."""
+        return float(miou_of(self._margins[-1]))
 
     def scores(self) -> dict[str, Any]:
         """The scores of all images together; NaN where there was nothing to score.
@@ -81,9 +97,8 @@ class SplitScores:
             trimap_iou (C,) and trimap_miou, if there is a trimap_width;
             object_f1, if the images came with instances.
         """
-        matrices = self.matrices
-        result = scores(matrices.sum(axis=0))
-        result["miou_interval"] = np.array(bootstrap(matrices))
+        result = scores(self.matrix)
+        result["miou_interval"] = np.array(bootstrap_miou(self._margins))
         result["boundary_f1"] = np.mean(self._boundary) if self._boundary else np.nan
         result["calibration_error"] = calibration_error(self._bins)
         if self.trimap_width:

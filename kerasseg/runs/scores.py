@@ -13,7 +13,7 @@ from kerasseg.console import start_tensorflow
 from kerasseg.drawing import bands, pictures, plots
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import Taxonomy
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 if TYPE_CHECKING:
     from kerasseg.metrics.split_scores import SplitScores
@@ -77,8 +77,8 @@ def evaluate(
     counts, sheets = score(
         network, dataset, taxonomy, flip, crf, trimap, image_format=images
     )
-    total = counts.matrices.sum(axis=0)
-    result = {"split": split, "samples": len(counts.matrices), "size": list(size)}
+    total = counts.matrix
+    result = {"split": split, "samples": counts.samples, "size": list(size)}
     result |= {"trimap_pixels": trimap} if trimap else {}
     result |= atomic.plain(counts.scores(), digits=6)
     result["matrix"] = total.tolist()
@@ -111,7 +111,6 @@ def score(
 
     Raises UserError for a dataset without samples.
     """
-    from kerasseg import metrics
     from kerasseg.inference.class_maps import predictor
     from kerasseg.metrics.split_scores import SplitScores
 
@@ -131,10 +130,10 @@ def score(
                 probabilities = dense_crf(
                     probabilities, image, image_format=image_format
                 )
-            ids = np.argmax(probabilities, axis=-1).astype(np.uint8)
+            ids = np.argmax(probabilities, axis=-1).astype(taxonomy.label_type)
             counts.add(label, ids, probabilities, instance)
-            quality = float(metrics.scores(counts.matrices[-1])["miou"])
-            sample = (quality, len(counts.matrices), image, label, ids)
+            quality = counts.last_miou()
+            sample = (quality, counts.samples, image, label, ids)
             kept.append(sample)
             if len(kept) > 2 * shown:
                 # Keeps a spread of examples without knowing how many there will be.
@@ -150,13 +149,20 @@ def score(
 
 
 def table(result: dict[str, Any], names: Sequence[str]) -> str:
-    """What `evaluate` returns as text: one line a class, then the means."""
+    """What `evaluate` returns as text: one line a class, then the means; of more than
+    255 classes only those that occur."""
     lines = [f"{'class':16}{'IoU':>8}{'precision':>11}{'recall':>8}"]
     columns = zip(
         names, result["iou"], result["precision"], result["recall"], strict=True
     )
+    absent = 0
     for name, iou, precision, recall in columns:
+        if iou is None and len(names) > IGNORE:
+            absent += 1
+            continue
         lines.append(f"{name:16}{_cell(iou)}   {_cell(precision)}{_cell(recall)}")
+    if absent:
+        lines.append(f"{absent} of {len(names)} classes do not occur")
     low, high = result["miou_interval"]
     lines.append(
         f"{result['samples']} images of '{result['split']}': "
@@ -181,7 +187,9 @@ def _sheet(samples, taxonomy, image_format) -> np.ndarray:
         image = bands.shown(pixels, image_format)
         truth = pictures.overlay(image, label, taxonomy)
         seen = pictures.overlay(image, ids, taxonomy)
-        rows.append([image, truth, seen, pictures.error_map(label, ids)])
+        rows.append(
+            [image, truth, seen, pictures.error_map(label, ids, taxonomy.ignore)]
+        )
         caption = (
             f"image {number}",
             "truth",

@@ -25,13 +25,14 @@ from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.polygons import (
     BACKGROUND,
+    VOID,
     Boxes,
     box,
     box_rule,
     class_ids,
 )
 from kerasseg.data.sample import Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 Ids = dict[Path, dict[Any, int]]
 """Class id of each category id, for each file."""
@@ -86,7 +87,13 @@ def load(
         notes.append(f"{empty} images without annotations are background")
     notes += [crowd_note, box_note]
     masks = partial(_masks, ids=ids, crowd=crowds_are, boxes=boxes_are)
-    return taxonomy, samples_of(drawings, masks, small_on_top=True, notes=notes)
+    return taxonomy, samples_of(
+        drawings,
+        masks,
+        small_on_top=True,
+        notes=notes,
+        num_classes=taxonomy.num_classes,
+    )
 
 
 def _classes(
@@ -236,10 +243,10 @@ def _masks(
         if "segmentation" not in annotation:
             if "bbox" in annotation and boxes != "background":
                 mask = _mask(annotation, drawing, size)
-                yield (class_id if boxes == "object" else IGNORE), mask
+                yield (class_id if boxes == "object" else VOID), mask
             continue
         if annotation.get("iscrowd") and crowd == "ignore":
-            class_id = IGNORE
+            class_id = VOID
         yield class_id, _mask(annotation, drawing, size)
 
 

@@ -20,7 +20,7 @@ from kerasseg.data.reading.image import opened_image, read_image
 from kerasseg.data.reading.json_errors import read_as
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
 
 LAYOUTS = (
     ("annotations/panoptic_*.json",),
@@ -211,12 +211,14 @@ def _read(entry: Entry, ids: dict[int, int], things: frozenset[int]) -> Sample:
             f"{entry.segments} holds segment {strange[0]}, which {entry.source} does "
             "not list. Copy both again."
         )
-    labels = [IGNORE if n == VOID else ids[category[int(n)]] for n in found]
+    num_classes = 1 + max(ids.values(), default=0)
+    ignore = ignore_of(num_classes)
+    labels = [ignore if n == VOID else ids[category[int(n)]] for n in found]
     objects, count = [], 0
     for number, class_id in zip(found, labels, strict=True):
         own = class_id in things and int(number) not in entry.crowds
         count += own
         objects.append(count if own else 0)
-    label = np.array(labels, np.uint8)[inverse].reshape(size)
+    label = np.array(labels, label_type(num_classes))[inverse].reshape(size)
     instance = np.array(objects, np.uint16)[inverse].reshape(size)
     return Sample(entry.id, image, label, instance, encoded=encoded)

@@ -32,11 +32,11 @@ from kerasseg.data.reading.named_images import (
 )
 from kerasseg.data.reading.names import is_junk
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.polygons import Boxes, box_rule, class_ids, ellipse
+from kerasseg.data.reading.polygons import VOID, Boxes, box_rule, class_ids, ellipse
 from kerasseg.data.reading.splits import named, split_of
 from kerasseg.data.reading.voc_folder import voc_root
 from kerasseg.data.sample import Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 PATTERNS = ("*.xml", "*/*.xml", "*/*/*.xml")
 MASKS = MaskFlags()
@@ -110,7 +110,9 @@ def load(
         for split, listed in splits.items()
     }
     painted = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(kept, painted, small_on_top=False, notes=notes)
+    return taxonomy, samples_of(
+        kept, painted, small_on_top=False, notes=notes, num_classes=taxonomy.num_classes
+    )
 
 
 def _files(src: Path) -> list[Path]:
@@ -225,11 +227,11 @@ def _masks(
         label = shape.get("label", "")
         if label and label not in ids:
             raise UserError(f"{where} has the label '{label}', which is not listed.")
-        class_id = ids[label] if label else IGNORE
+        class_id = ids[label] if label else VOID
         if shape["kind"] == "box" and boxes != "object":
             if boxes == "background":
                 continue
-            class_id = IGNORE
+            class_id = VOID
         try:
             yield class_id, _mask(shape, size)
         except UNLIKE as error:

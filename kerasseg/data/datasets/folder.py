@@ -199,7 +199,7 @@ def _read(
         label = fit(label_of(mask, rule), size, images.mask_fit)
         refuse_other_size(mask, label.shape, entry.image, size)
     else:
-        label = np.full(size, background, np.uint8)
+        label = np.full(size, background, rule.taxonomy.label_type)
     encoded = picture.encoded
     if encoded and valid is None:
         encoded = Decoded.to(pixels, encoded)

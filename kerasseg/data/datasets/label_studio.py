@@ -30,6 +30,7 @@ from kerasseg.data.reading.label_studio_tasks import (
 )
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.polygons import (
+    VOID,
     Boxes,
     box,
     box_rule,
@@ -38,7 +39,7 @@ from kerasseg.data.reading.polygons import (
     polygon,
 )
 from kerasseg.data.sample import Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 
 def load(
@@ -90,7 +91,13 @@ def load(
     with read_as("an export of Label Studio", file):
         drawings = {"train": _drawings(file, folder, tasks)}
     masks = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(drawings, masks, small_on_top=False, notes=notes)
+    return taxonomy, samples_of(
+        drawings,
+        masks,
+        small_on_top=False,
+        notes=notes,
+        num_classes=taxonomy.num_classes,
+    )
 
 
 def _drawings(file: Path, folder: Path, tasks: list[Task]) -> list[Drawing]:
@@ -132,7 +139,7 @@ def _masks(
         if region["kind"] == "rectangle" and boxes != "object":
             if boxes == "background":
                 continue
-            class_id = IGNORE
+            class_id = VOID
         try:
             yield class_id, _mask(region["kind"], region["value"], size)
         except (*UNLIKE, OSError) as error:

@@ -22,9 +22,10 @@ from kerasseg.data.reading.labelme_shapes import rasterise
 from kerasseg.data.reading.legend import text_of
 from kerasseg.data.reading.named_images import NamedImages
 from kerasseg.data.reading.names import is_junk
+from kerasseg.data.reading.polygons import VOID
 from kerasseg.data.reading.splits import named, split_of
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy, alike
+from kerasseg.taxonomy import Taxonomy, alike, ignore_of, label_type
 
 BACKGROUND, IGNORED = "_background_", "__ignore__"
 
@@ -54,7 +55,7 @@ def load(
     ids = _ids([f for files in splits.values() for f in files], _listing(src, labels))
     if list(splits) == ["train"]:
         splits = divide(splits["train"], val_share, lambda file: file.stem)
-    names = [name for name, number in ids.items() if 0 < number < IGNORE]
+    names = [name for name, number in ids.items() if number > 0]
     colours = ((0, 0, 0), *Taxonomy.named(names).colours) if names else ((0, 0, 0),)
     taxonomy = Taxonomy(("background", *names), colours)
     read = partial(_read, ids=ids, images=NamedImages([], src))
@@ -104,7 +105,7 @@ def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
     for file in files:
         for shape in _document(file)["shapes"]:
             used.setdefault(str(shape.get("label")), file)
-    fixed = {BACKGROUND: 0, "background": 0, IGNORED: IGNORE}
+    fixed = {BACKGROUND: 0, "background": 0, IGNORED: VOID}
     classes = [n for n in (names or sorted(used)) if n not in fixed]
     ids = fixed | {name: number for number, name in enumerate(classes, 1)}
     for label, file in used.items():
@@ -155,7 +156,8 @@ def _read(file: Path, ids: dict[str, int], images: NamedImages) -> Sample:
             f"{file} was drawn on an image of {stated} pixels (height, width), its "
             f"image has {size}. Put the image back that it was drawn on."
         )
-    label = np.zeros(size, np.uint8)
+    num_classes = 1 + max(ids.values())
+    label = np.zeros(size, label_type(num_classes))
     instance = np.zeros(size, np.uint16)
     objects: dict[tuple, int] = {}
     for number, shape in enumerate(document["shapes"]):
@@ -164,9 +166,9 @@ def _read(file: Path, ids: dict[str, int], images: NamedImages) -> Sample:
         except ValueError as error:
             raise UserError(f"{file}, shape {number + 1}: {error}") from error
         name, group = str(shape.get("label")), shape.get("group_id")
-        label[mask] = ids[name]
+        label[mask] = ids[name] if ids[name] != VOID else ignore_of(num_classes)
         key = (name, f"shape {number}" if group is None else group)
-        counts = 0 < ids[name] < IGNORE
+        counts = ids[name] > 0
         instance[mask] = objects.setdefault(key, len(objects) + 1) if counts else 0
     return Sample(file.stem, image, label, instance, encoded=encoded)
 

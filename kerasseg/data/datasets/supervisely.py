@@ -24,6 +24,7 @@ from kerasseg.data.reading.json_errors import UNLIKE, read_as
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.names import is_junk
 from kerasseg.data.reading.polygons import (
+    VOID,
     Boxes,
     box,
     box_rule,
@@ -32,7 +33,7 @@ from kerasseg.data.reading.polygons import (
 )
 from kerasseg.data.reading.splits import named, split_of
 from kerasseg.data.sample import Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 NO_AREA = ("point", "polyline", "line", "graph", "cuboid", "cuboid_2d", "tag")
 BACKGROUND = ("__bg__", "__bg", "bg")
@@ -100,7 +101,9 @@ def load(
         for split, listed in splits.items()
     }
     masks = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(kept, masks, small_on_top=False, notes=notes)
+    return taxonomy, samples_of(
+        kept, masks, small_on_top=False, notes=notes, num_classes=taxonomy.num_classes
+    )
 
 
 def _root(src: Path) -> Path:
@@ -206,7 +209,7 @@ def _masks(
         if _kind(shape) == "rectangle" and boxes != "object":
             if boxes == "background":
                 continue
-            class_id = IGNORE
+            class_id = VOID
         try:
             yield class_id, _mask(shape, size)
         except UNLIKE as error:

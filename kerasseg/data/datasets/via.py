@@ -19,6 +19,7 @@ from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
 from kerasseg.data.reading.json_errors import UNLIKE
 from kerasseg.data.reading.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.polygons import (
+    VOID,
     Boxes,
     box,
     box_rule,
@@ -28,7 +29,7 @@ from kerasseg.data.reading.polygons import (
 )
 from kerasseg.data.reading.via_files import ViaImage, read_via, via_files
 from kerasseg.data.sample import Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 OBJECT = "object"
 """The name of the one class where regions have no attribute."""
@@ -91,7 +92,13 @@ def load(
     masks = partial(
         _masks, ids=ids, attribute=name, boxes=rule, lines=polylines == "object"
     )
-    return taxonomy, samples_of(drawings, masks, small_on_top=False, notes=notes)
+    return taxonomy, samples_of(
+        drawings,
+        masks,
+        small_on_top=False,
+        notes=notes,
+        num_classes=taxonomy.num_classes,
+    )
 
 
 def _classes(
@@ -209,13 +216,13 @@ def _masks(
         kind = shape["name"]
         where = f"{drawing.source}: region {number} of {drawing.image.name}"
         name = _value(attributes.get(attribute), where) if attribute else OBJECT
-        class_id = ids.get(name, IGNORE)
+        class_id = ids.get(name, VOID)
         if kind == "point" or (kind in LINES and not lines):
             continue
         if kind == "rect" and boxes != "object":
             if boxes == "background":
                 continue
-            class_id = IGNORE
+            class_id = VOID
         try:
             yield class_id, _mask(shape, size)
         except UNLIKE as error:

@@ -161,7 +161,7 @@ def _read(entry: VocEntry, rule: Rule, image_format: ImageFormat) -> Sample:
     pixels = fitted(picture, image_format, entry.image)
     valid = valid_of(picture, image_format)
     size = pixels.shape[:2]
-    label, instance = np.zeros(size, np.uint8), None
+    label, instance = np.zeros(size, rule.taxonomy.label_type), None
     if entry.mask:
         label = label_of(entry.mask, rule)
         _check(entry.mask, label.shape, entry.image, size)

@@ -17,6 +17,7 @@ from kerasseg import UserError
 from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
 from kerasseg.data.reading.named_images import sample_ids
 from kerasseg.data.reading.polygons import (
+    VOID,
     Boxes,
     box,
     box_rule,
@@ -25,7 +26,7 @@ from kerasseg.data.reading.polygons import (
 )
 from kerasseg.data.reading.yolo_yaml import image_lists, names_of, yaml_of
 from kerasseg.data.sample import Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 OUTSIDE = 0.01
 """Corners may lie outside 0..1 by so much: what tools round."""
@@ -69,7 +70,9 @@ def load(src: Path, /, *, boxes: Boxes = "ask") -> tuple[Taxonomy, dict[str, Sam
     rule, note = box_rule(boxes, counts["boxes"], counts["objects"], "ignore", src)
     notes += [note] if note else []
     masks = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(splits, masks, small_on_top=True, notes=notes)
+    return taxonomy, samples_of(
+        splits, masks, small_on_top=True, notes=notes, num_classes=taxonomy.num_classes
+    )
 
 
 def label_file(image: Path) -> Path:
@@ -148,6 +151,6 @@ def _masks(
             x, y, w, h = values * [width, height, width, height]
             if boxes != "background":
                 mask = box(x - w / 2, y - h / 2, w, h, size)
-                yield (ids[number] if boxes == "object" else IGNORE), mask
+                yield (ids[number] if boxes == "object" else VOID), mask
         else:
             yield ids[number], polygon(values.reshape(-1, 2) * [width, height], size)

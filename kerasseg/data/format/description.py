@@ -55,7 +55,7 @@ class SplitDescription:
     pixels: labelled pixels of the class.
     images_with: number of images in which the class occurs.
     pixels_of_images_with: all pixels (ignored ones too) of those images together.
-    ignored: pixels labelled 255.
+    ignored: pixels labelled 255; of more than 255 classes 65535.
     instances: whether the samples carry object ids.
     left_out: why entries of the source are missing, one text for each.
     """

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from kerasseg import UserError
 from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL, is_picture_file
 from kerasseg.data.sample import Sample
+from kerasseg.files.exif import PNG
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.taxonomy import label_type
 
 FEATURES = {
     IMAGE: tf.io.FixedLenFeature([], tf.string),
@@ -33,29 +37,38 @@ def parse(
     *,
     instances: bool = False,
     image_format: ImageFormat = RGB,
+    num_classes: int = 1,
 ) -> dict[str, tf.Tensor]:
-    """One serialised record -> image (H, W, C), label uint8 (H, W), id string.
+    """One serialised record -> image (H, W, C), label (H, W), id string.
 
-    The image has the bands and type of `image_format`. With `instances` also instance
+    The image has the bands and type of `image_format`, the label is uint8, of more than
+    255 classes uint16. With `instances` also instance
     uint16 (H, W). For use inside `tf.data`; the sizes are unknown to the graph, so call
     `tf.ensure_shape` where they are known.
 
     Raises tf.errors.OpError where the record or a picture in it cannot be read.
     """
-    return _decode(_parsed(serialised, image_format), instances, image_format)
+    example = _parsed(serialised, image_format)
+    return _decode(example, instances, image_format, label_type(num_classes))
 
 
 def deserialise(
-    serialised: tf.Tensor | bytes, instances: bool, image_format: ImageFormat = RGB
+    serialised: tf.Tensor | bytes,
+    instances: bool,
+    image_format: ImageFormat = RGB,
+    num_classes: int = 1,
 ) -> Sample:
     """The Sample of a serialised example; its `encoded` are the bytes in the record
     where these are a JPEG or PNG.
 
-    Raises tf.errors.OpError where the record or a picture in it cannot be read, and
-    UnicodeDecodeError where a name is not UTF-8.
+    Raises tf.errors.OpError where the record or a picture in it cannot be read,
+    UnicodeDecodeError where a name is not UTF-8, and UserError where the label has 16
+    bits and `num_classes` need only 8, of which the low ones would be lost.
     """
     example: dict = _parsed(serialised, image_format)
-    decoded: dict[str, Any] = _decode(example, instances, image_format)
+    ids = label_type(num_classes)
+    _refuse_16_bits(example[LABEL].numpy(), ids)
+    decoded: dict[str, Any] = _decode(example, instances, image_format, ids)
     return Sample(
         id=decoded["id"].numpy().decode(),
         image=decoded["image"].numpy(),
@@ -64,6 +77,14 @@ def deserialise(
         encoded=example[IMAGE].numpy() if is_picture_file(image_format) else b"",
         sequence=example["image/sequence"].numpy().decode(),
     )
+
+
+def _refuse_16_bits(label: bytes, ids: type) -> None:
+    if ids is np.uint8 and label.startswith(PNG) and label[24:25] == b"\x10":
+        raise UserError(
+            "The label is a PNG of 16 bits; of up to 255 classes 8 are expected. Say "
+            "how many classes there are, or save the labels again."
+        )
 
 
 def decode_image(
@@ -90,29 +111,29 @@ def _parsed(serialised: tf.Tensor | bytes, image_format: ImageFormat) -> dict:
 
 
 def _decode(
-    example: dict, instances: bool, image_format: ImageFormat
+    example: dict, instances: bool, image_format: ImageFormat, ids: Any
 ) -> dict[str, tf.Tensor]:
     if is_picture_file(image_format):
         decoded = {
             "image": decode_image(example[IMAGE], image_format),
-            "label": tf.io.decode_png(example[LABEL], channels=1)[..., 0],
+            "label": tf.io.decode_png(example[LABEL], channels=1, dtype=ids)[..., 0],
         }
         if instances:
             instance = tf.io.decode_png(example[INSTANCE], channels=1, dtype=tf.uint16)
             decoded["instance"] = instance[..., 0]
     else:
-        decoded = _decode_raw(example, instances, image_format)
+        decoded = _decode_raw(example, instances, image_format, ids)
     return decoded | {"id": example["image/filename"]}
 
 
 def _decode_raw(
-    example: dict, instances: bool, image_format: ImageFormat
+    example: dict, instances: bool, image_format: ImageFormat, ids: Any
 ) -> dict[str, tf.Tensor]:
     """The reshape is what finds bytes that are too few, or of another number of bands;
     the name of the type what it cannot."""
     size = example["image/height"], example["image/width"]
 
-    def numbers(packed: tf.Tensor, type: str, shape: tuple) -> tf.Tensor:
+    def numbers(packed: tf.Tensor, type: Any, shape: tuple) -> tf.Tensor:
         plain = tf.io.decode_compressed(packed, "ZSTD")
         return tf.reshape(tf.io.decode_raw(plain, tf.as_dtype(type)), shape)
 
@@ -124,7 +145,7 @@ def _decode_raw(
         shape = (*size, image_format.channels)
         decoded = {
             "image": numbers(example[IMAGE], image_format.type, shape),
-            "label": numbers(example[LABEL], "uint8", size),
+            "label": numbers(example[LABEL], ids, size),
         }
         if instances:
             decoded["instance"] = numbers(example[INSTANCE], "uint16", size)

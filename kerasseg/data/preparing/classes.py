@@ -14,7 +14,7 @@ from kerasseg import UserError
 from kerasseg.data.preparing.join import map_classes
 from kerasseg.data.reading.names import nearest
 from kerasseg.data.sample import Samples
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
 
 REST = "*"
 """In --merge: all classes that are named nowhere else."""
@@ -57,7 +57,7 @@ def choose(
 def lookup_table(
     taxonomy: Taxonomy, choice: ClassChoice
 ) -> tuple[Taxonomy, np.ndarray, str]:
-    """The classes, (256,) uint8 new id of each old one, and what is said of it.
+    """The classes, the new id of each old one, and what is said of it.
 
     Raises UserError as `choose` does.
     """
@@ -76,7 +76,8 @@ def lookup_table(
     ignored = [name for name in names if name not in left]
     if not left:
         raise UserError("--drop leaves no class. Leave two or more.")
-    table = np.full(256, IGNORE, np.uint8)
+    kind, ignore = label_type(len(left)), ignore_of(len(left))
+    table = np.full(taxonomy.ignore + 1, ignore, kind)
     for old, name in enumerate(taxonomy.names):
         if new_name.get(name, name) in left:
             table[old] = left.index(new_name.get(name, name))

@@ -22,7 +22,8 @@ ORDER = {"train": 0, "val": 1, "test": 2}
 
 
 def map_classes(source: Source, table: np.ndarray, taxonomy: Taxonomy) -> Source:
-    """The source with the classes of `taxonomy`; table: (256,) new id of each id."""
+    """The source with the classes of `taxonomy`; table: new id of each
+    id that a label can hold, in the type of the new labels."""
     splits = {
         split: replace(samples, read=partial(_read_mapped, samples.read, table))
         for split, samples in source[1].items()

@@ -181,7 +181,7 @@ MAPS = {
 
 
 def lookup_table(dataset: str, taxonomy: Taxonomy) -> np.ndarray:
-    """(256,) uint8: road id of each class id of a data set; index a label with it.
+    """uint8: road id of each class id of a data set; index a label with it.
 
     A set that is not in `MAPS` (a folder of your own) must have the names of all 19
     classes: equal names alone do not say the same (the wall of a room, a road seen from
@@ -189,7 +189,7 @@ def lookup_table(dataset: str, taxonomy: Taxonomy) -> np.ndarray:
 
     Raises UserError for a set without a map, and where no class has a road class.
     """
-    ids = np.full(256, IGNORE, np.uint8)
+    ids = np.full(taxonomy.ignore + 1, IGNORE, np.uint8)
     for i, road in enumerate(_roads(dataset, taxonomy)):
         if road:
             ids[i] = TAXONOMY.names.index(road)

@@ -14,7 +14,8 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 
 @dataclass(frozen=True)
 class ClassTable:
-    """taxonomy: the classes. codes: class id of each value, 255 where it is ignored.
+    """taxonomy: the classes. codes: class id of each value,
+    `taxonomy.ignore` where it is ignored.
 
     notes: sentences for the user.
     """
@@ -69,30 +70,30 @@ def require_classes(
 
 
 def lookup(
-    pixels: np.ndarray, codes: Mapping[int, int]
+    pixels: np.ndarray, codes: Mapping[int, int], type: np.typing.DTypeLike = np.uint8
 ) -> tuple[np.ndarray, int | None]:
-    """(...) whole numbers -> (...) uint8 classes, and a value without one, or None."""
+    """(...) whole numbers -> (...) class ids of `type`, and a value that has none."""
     low, high = int(pixels.min()), int(pixels.max())
     if 0 <= low and high < 1 << 16:
-        table = np.full(high + 1, -1, np.int16)
+        table = np.full(high + 1, -1, np.int32)
         for code, class_id in codes.items():
             if 0 <= code <= high:
                 table[code] = class_id
         found = table[pixels]
     else:
         present, inverse = np.unique(pixels, return_inverse=True)
-        known = np.array([codes.get(int(v), -1) for v in present], np.int16)
+        known = np.array([codes.get(int(v), -1) for v in present], np.int32)
         found = known[inverse.reshape(pixels.shape)]
     if found.min() < 0:
-        return found.astype(np.uint8), int(pixels[found < 0][0])
-    return found.astype(np.uint8), None
+        return found.astype(type), int(pixels[found < 0][0])
+    return found.astype(type), None
 
 
-def limited(count: int) -> None:
-    """Raises UserError for more classes than ids of 8 bits have."""
-    if count > IGNORE:
+def limited(count: int, most: int = IGNORE) -> None:
+    """Raises UserError for more values than are classes unless a legend names them."""
+    if count > most:
         raise UserError(
-            f"The masks hold {count} different values; class ids are 0 to 254. If they "
-            "count objects, they are instance ids: convert them to class ids, or bring "
-            "them together with --map FILE."
+            f"The masks hold {count} different values, and no legend names so many "
+            "classes. If they count objects, they are instance ids: convert them to "
+            "class ids, or bring them together with --map FILE."
         )

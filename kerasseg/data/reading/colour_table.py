@@ -59,7 +59,7 @@ def colour_table(
         hint = " If the mask is the alpha channel, say --alpha." if alpha else ""
         raise UserError(f"{_unnamed(seen, legend)}{hint}")
     codes = {_packed(colour): class_id for colour, class_id in classes.items()}
-    notes = _ignored(seen, codes, legend, flags, source)
+    notes = _ignored(seen, codes, legend, flags, source, taxonomy.ignore)
     unknown = [code for code in seen if code not in codes]
     if unknown:
         unknown.sort(key=lambda code: -seen[code].pixels)
@@ -77,7 +77,7 @@ def palette_table(seen: Mapping[int, Seen], flags: MaskFlags) -> ClassTable:
         tuple(unpacked(code) for code in codes),
     )
     table = {code: i for i, code in enumerate(codes)}
-    return ClassTable(taxonomy, table | dict.fromkeys(ignored, IGNORE))
+    return ClassTable(taxonomy, table | dict.fromkeys(ignored, taxonomy.ignore))
 
 
 def _ignored(
@@ -86,17 +86,18 @@ def _ignored(
     legend: Legend,
     flags: MaskFlags,
     source: str,
+    ignore: int,
 ) -> tuple[str, ...]:
     """Adds the colours to `codes` that are ignored; sentences about them."""
     for colour in (*legend.ignored_colours, *flags.ignore_colour):
-        codes.setdefault(_packed(colour), IGNORE)
+        codes.setdefault(_packed(colour), ignore)
         if colour in flags.ignore_colour:
-            codes[_packed(colour)] = IGNORE
+            codes[_packed(colour)] = ignore
     notes = []
     border = _packed(BORDER)
     voc = _voc_colours()
     if border in seen and border not in codes and set(legend.colours) <= voc:
-        codes[border] = IGNORE
+        codes[border] = ignore
         notes.append(f"{BORDER} is VOC's colour for borders.")
     if BLACK in seen and BLACK not in codes:
         part = share(seen, [BLACK])
@@ -106,7 +107,7 @@ def _ignored(
                 "it. Add a line 'background 0 0 0' if it is a class, or say "
                 "--ignore-colour 0 0 0."
             )
-        codes[BLACK] = IGNORE
+        codes[BLACK] = ignore
         notes.append(f"Black, which has no name, is ignored ({percent(part)}).")
     return tuple(notes)
 

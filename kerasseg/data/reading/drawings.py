@@ -16,12 +16,13 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.fitted import fitted, format_of, valid_of
 from kerasseg.data.reading.image import header, read
+from kerasseg.data.reading.polygons import VOID
 from kerasseg.data.sample import Decoded, Sample, Samples
 from kerasseg.image_format import GRAY, RGB, ImageFormat
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import ignore_of, label_type
 
 Painted = tuple[int, np.ndarray]
-"""A class id and the (H, W) bool pixels of one object."""
+"""A class id, or `polygons.VOID`, and the (H, W) bool pixels of one object."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,29 @@ def samples_of(
     masks: Masks,
     small_on_top: bool,
     notes: Iterable[str],
+    num_classes: int,
 ) -> dict[str, Samples]:
     """The splits of drawings.
 
-    masks: what is on a drawing; picklable. Objects of class 255 lie below all others.
+    masks: what is on a drawing; picklable. Objects that are ignored lie below all
+        others.
     small_on_top: the largest object is painted first; of one size, and otherwise, all
         in the order of the source, so that later ones cover earlier ones.
     notes: what to say of how the source was understood; "" for nothing.
 
-    Samples have object ids: the position among the objects of classes 1 to 254.
+    num_classes: background and all others.
+
+    Samples have object ids: the position among the objects of classes from 1 on.
 
     Raises UserError that names two images whose bands or types differ.
     """
     image_format = _format_of([d for listed in drawings.values() for d in listed])
     read = partial(
-        _read, masks=masks, small_on_top=small_on_top, image_format=image_format
+        _read,
+        masks=masks,
+        small_on_top=small_on_top,
+        image_format=image_format,
+        num_classes=num_classes,
     )
     line = "; ".join(filter(None, notes))
     source = {"objects": {"line": line}} if line else {}
@@ -78,10 +87,15 @@ def _id(drawing: Drawing) -> str:
 
 
 def _read(
-    drawing: Drawing, masks: Masks, small_on_top: bool, image_format: ImageFormat
+    drawing: Drawing,
+    masks: Masks,
+    small_on_top: bool,
+    image_format: ImageFormat,
+    num_classes: int,
 ) -> Sample:
-    sample = _opened(drawing, image_format)
-    return _paint(sample, masks(drawing, sample.label.shape), small_on_top)
+    sample = _opened(drawing, image_format, num_classes)
+    ignore = ignore_of(num_classes)
+    return _paint(sample, masks(drawing, sample.label.shape), small_on_top, ignore)
 
 
 def _format_of(drawings: Sequence[Drawing]) -> ImageFormat:
@@ -103,7 +117,7 @@ def _format_of(drawings: Sequence[Drawing]) -> ImageFormat:
     return RGB
 
 
-def _opened(drawing: Drawing, image_format: ImageFormat) -> Sample:
+def _opened(drawing: Drawing, image_format: ImageFormat, num_classes: int) -> Sample:
     """The sample of a drawing with nothing painted: all background.
 
     Raises UserError where the image is of another size than that on which was drawn,
@@ -122,13 +136,15 @@ def _opened(drawing: Drawing, image_format: ImageFormat) -> Sample:
     return Sample(
         drawing.id,
         pixels,
-        np.zeros(size, np.uint8),
+        np.zeros(size, label_type(num_classes)),
         encoded=Decoded.to(pixels, picture.encoded) if kept else b"",
         valid=valid,
     )
 
 
-def _paint(sample: Sample, masks: Iterable[Painted], small_on_top: bool) -> Sample:
+def _paint(
+    sample: Sample, masks: Iterable[Painted], small_on_top: bool, ignore: int
+) -> Sample:
     """The sample, with objects painted on its label, and with their ids.
 
     Raises UserError for more objects than there are ids.
@@ -137,8 +153,8 @@ def _paint(sample: Sample, masks: Iterable[Painted], small_on_top: bool) -> Samp
     objects, count = [], 0
     for class_id, mask in masks:
         window, part = _cropped(mask)
-        if class_id == IGNORE:
-            label[window][part] = IGNORE
+        if class_id == VOID:
+            label[window][part] = ignore
         else:
             count += class_id > 0
             objects.append((count if class_id else 0, class_id, window, part))

@@ -17,7 +17,7 @@ from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_map import MaskMap
 from kerasseg.data.reading.mask_survey import Seen
 from kerasseg.data.reading.unknown_value import UnknownValueError
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import IGNORE, MOST_CLASSES, Taxonomy, ignore_of
 
 VOIDS = (254, 65535, 65534, 32767, 2147483647, 4294967295)
 """Numbers that tools use for void, beside 255 and negative ones."""
@@ -56,7 +56,8 @@ def _closed(
     source: str,
 ) -> ClassTable:
     """The table where all ids that may occur are named."""
-    table = {IGNORE: IGNORE} | dict(codes) | dict.fromkeys(ignored, IGNORE)
+    void = taxonomy.ignore
+    table = {void: void} | dict(codes) | dict.fromkeys(ignored, void)
     unknown = [v for v in seen if v not in table]
     if unknown:
         first = unknown[0]
@@ -77,7 +78,8 @@ def _by_legend(
     stored = legend.stored_ids()
     notes: tuple[str, ...] = ()
     ignored = ignored | set(legend.ignored_ids)
-    used = [v for v in seen if v not in ignored and v != IGNORE]
+    void = ignore_of(len(stored))
+    used = [v for v in seen if v not in ignored and v != void]
     beyond = [v for v in used if v not in stored]
     if beyond and not legend.ids and 0 in ignored and used[-1] <= len(stored):
         # As many names as ids from 1 on: no other reading has a name for each.
@@ -146,7 +148,7 @@ def _by_number(
         if len(used) < len(stored) / 2:
             alone = [used[-1]] if seen[used[-1]].files == 1 else []
             raise UnknownValueError(_gaps(seen, used), alone)
-    limited(len(stored))
+    limited(len(stored), MOST_CLASSES if flags.compact else IGNORE)
     names = [f"class_{v}" for v in stored]
     plain = Taxonomy.named(names)
     taxonomy = Taxonomy(
@@ -157,7 +159,7 @@ def _by_number(
     absent = [v for v in stored if v not in seen]
     empty = f"No mask holds {listed(absent)} (--compact leaves such ids out)."
     notes = (empty,) if absent else ()
-    return ClassTable(taxonomy, codes | dict.fromkeys(ignored, IGNORE), notes)
+    return ClassTable(taxonomy, codes | dict.fromkeys(ignored, taxonomy.ignore), notes)
 
 
 def _settle_wide(

@@ -77,7 +77,7 @@ def layers_rule(
                 raise
             left_out.append((file, str(error)))
     table = ClassTable(taxonomy, {})
-    require_classes(sorted(used - {IGNORE}), table, False, "Masks of layers")
+    require_classes(sorted(used - {taxonomy.ignore}), table, False, "Masks of layers")
     return rule
 
 

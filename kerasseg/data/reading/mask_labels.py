@@ -28,7 +28,8 @@ class Rule:
     kind: ids (numbers, palette indices), colours (also those of palettes), values (two
         of them), alpha, bits (one for each class), layers (a file, page or channel for
         each class).
-    codes: class id of each number or packed colour; 255 where it is ignored.
+    codes: class id of each number or packed colour; `taxonomy.ignore` where it is
+        ignored.
     foreground: of two values and of alpha. ignored: numbers that are ignored there.
     nodata: values that files may call nodata, and that are ignored.
     layers: the class id of each layer, by its name or its position.
@@ -67,7 +68,7 @@ class Rule:
 
 
 def label_of(file: MaskFile, rule: Rule) -> np.ndarray:
-    """(H, W) uint8 class ids of a mask, upright; 255 = ignore.
+    """(H, W) class ids of a mask, upright, of the type of `rule.taxonomy`.
 
     Raises UserError that names the file where it cannot be read, or holds what the rule
     has no class for.
@@ -108,11 +109,11 @@ def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
         if found.palette is not None:
             ids = _index_255(found.pixels, found.palette, ids, rule)
         unknown = int(pixels[ids < 0][0]) if ids.min() < 0 else None
-        ids = ids.astype(np.uint8)
+        ids = ids.astype(rule.taxonomy.label_type)
     else:
-        ids, unknown = lookup(pixels, dict(rule.codes))
+        ids, unknown = lookup(pixels, dict(rule.codes), rule.taxonomy.label_type)
     if invalid is not None:
-        ids[invalid] = IGNORE
+        ids[invalid] = rule.taxonomy.ignore
     if unknown is not None:
         value = f"colour {unpacked(unknown)}" if rule.kind == "colours" else unknown
         raise UserError(
@@ -168,11 +169,12 @@ def _index_255(
 ) -> np.ndarray:
     """Index 255 of a palette is ignore, unless it has the colour of a class, and no
     other index has that colour."""
+    ignore = rule.taxonomy.ignore
     if own_colour_255(palette):
         code = int(packed(palette[None, IGNORE:])[0, 0])
-        if dict(rule.codes).get(code, IGNORE) != IGNORE:
+        if dict(rule.codes).get(code, ignore) != ignore:
             return ids
-    return np.where(pixels == IGNORE, np.int16(IGNORE), ids)
+    return np.where(pixels == IGNORE, np.int32(ignore), ids)
 
 
 def _of_values(found: Stored, rule: Rule) -> np.ndarray:
@@ -215,8 +217,9 @@ def _whole(pixels: np.ndarray, file: File | Page) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def _colour_table(codes: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """(2 ** 24,) int16: the class of every colour, -1 where it has none."""
-    table = np.full(1 << 24, -1, np.int16)
+    """(2 ** 24,): the class of every colour, -1 where it has none."""
+    wide = max((class_id for _, class_id in codes), default=0) > np.iinfo(np.int16).max
+    table = np.full(1 << 24, -1, np.int32 if wide else np.int16)
     for code, class_id in codes:
         table[code] = class_id
     return table
@@ -224,13 +227,13 @@ def _colour_table(codes: tuple[tuple[int, int], ...]) -> np.ndarray:
 
 def _of_layers(file: MaskFile, rule: Rule) -> np.ndarray:
     """One class for each pixel; refused where two layers hold it."""
-    label = taken = np.zeros((0, 0), np.uint8)
+    label = taken = np.zeros((0, 0), rule.taxonomy.label_type)
     for name, pixels in layers_of(file, rule.per_class):
         class_id = dict(rule.layers)[name]
         inside = pixels > rule.foreground.above
         if not label.size:
             label, taken = (
-                np.zeros(inside.shape, np.uint8),
+                np.zeros(inside.shape, label.dtype),
                 np.zeros(inside.shape, bool),
             )
         if inside.shape != label.shape:
@@ -251,7 +254,9 @@ def _of_layers(file: MaskFile, rule: Rule) -> np.ndarray:
     if not label.size:
         raise UserError(f"{file}: there is no layer. Add one, or remove the image.")
     background = any(class_id == BACKGROUND for _, class_id in rule.layers)
-    return np.where(taken, label, IGNORE).astype(np.uint8) if background else label
+    if not background:
+        return label
+    return np.where(taken, label, rule.taxonomy.ignore).astype(label.dtype)
 
 
 def layers_of(file: MaskFile, per_class: PerClass) -> list[tuple[str, np.ndarray]]:

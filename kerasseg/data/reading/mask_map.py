@@ -17,7 +17,7 @@ from kerasseg.data.reading.legend_entry import (
     whole,
 )
 from kerasseg.data.reading.legend_table import role
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import IGNORE, IGNORE_OF_16_BITS, Taxonomy, ignore_of
 
 Key = int | str | Colour
 HEADINGS = ("from", "to", "old", "new", "source", "target", "map", "mapped")
@@ -25,7 +25,8 @@ HEADINGS = ("from", "to", "old", "new", "source", "target", "map", "mapped")
 
 @dataclass(frozen=True)
 class MaskMap:
-    """names: of the classes. classes: class id of each key, 255 = ignore."""
+    """names: of the classes. classes: class id of each key; that of
+    `kerasseg.taxonomy.ignore_of` is ignored."""
 
     names: tuple[str, ...]
     classes: Mapping[Key, int]
@@ -90,8 +91,9 @@ class MaskMap:
 def read_map(file: Path) -> MaskMap:
     """Reads lines "id,class", "name,class" or "R,G,B,class"; tabs and ; separate too.
 
-    A class "ignore", "void", 255 or nothing stands for what is ignored. Where all
-    classes are numbers, they are the ids; else ids are given in order of appearance.
+    A class "ignore", "void", 255 or nothing stands for what is ignored; 65535 instead
+    of 255 where there are ids above 255. Where all classes are numbers, they are the
+    ids; else ids are given in order of appearance.
 
     Raises UserError for a file that is missing, empty or not of such lines, and for a
     key that is given twice.
@@ -101,13 +103,16 @@ def read_map(file: Path) -> MaskMap:
     rows = _rows(file)
     classes = [name for _, _, name in rows if name and not is_ignored(name)]
     numbered = bool(classes) and all(whole(name) is not None for name in classes)
-    names = list(dict.fromkeys(name for name in classes if name != str(IGNORE)))
+    ignored = {str(IGNORE), str(IGNORE_OF_16_BITS)} if numbered else {str(IGNORE)}
+    if numbered and any(IGNORE < int(name) < IGNORE_OF_16_BITS for name in classes):
+        ignored = {str(IGNORE_OF_16_BITS)}
+    names = list(dict.fromkeys(name for name in classes if name not in ignored))
     if numbered:
         used = sorted({whole(name) or 0 for name in names})
         if used != list(range(len(used))):
             raise UserError(
                 f"{file} maps to the ids {', '.join(map(str, used))}. Class ids are 0, "
-                "1, 2, ... without a gap, and 255 = ignore."
+                "1, 2, ... without a gap, and 255 = ignore (65535 if ids go beyond)."
             )
         ids = {name: whole(name) or 0 for name in names}
         names = [f"class_{i}" for i in used]
@@ -119,7 +124,7 @@ def read_map(file: Path) -> MaskMap:
     for number, key, name in rows:
         if key in out:
             raise UserError(f"{file} line {number}: {key} is mapped twice. Keep one.")
-        out[key] = ids.get(name, IGNORE)
+        out[key] = ids.get(name, ignore_of(len(names)))
     return MaskMap(tuple(names), out, file)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kerasseg import UserError
+from kerasseg.data.reading.legend import Legend
 from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.mask_map import MaskMap
 from kerasseg.data.reading.mask_survey import Look
@@ -14,16 +15,18 @@ from kerasseg.taxonomy import IGNORE
 
 
 def nodata_of(
-    looks: Sequence[Look], flags: MaskFlags, mapping: MaskMap | None
+    looks: Sequence[Look], flags: MaskFlags, mapping: MaskMap | None, legend: Legend
 ) -> tuple[float, ...]:
     """Values that files call nodata and that are ignored.
 
     Raises UserError for a value that is a class id as well.
     """
     found = {k.nodata: k for k in looks if k.nodata is not None}
+    named = legend.stored_ids() if len(legend.names) > IGNORE else ()
     out = []
     for value, one in found.items():
-        class_id = 0 <= value < IGNORE and any(value in k.counts for k in looks)
+        class_id = 0 <= value < IGNORE or value in named
+        class_id = class_id and any(value in k.counts for k in looks)
         said = value in flags.ignore or flags.read_as == "ids" or mapping is not None
         if math.isnan(value):
             continue

@@ -141,7 +141,7 @@ def rule_of(
             "whole numbers. Say --threshold 0.5 if these are probabilities, else "
             "export the masks again, resized by nearest neighbour."
         )
-    nodata = nodata_of(looks, flags, mapping)
+    nodata = nodata_of(looks, flags, mapping, legend)
     looks = [without(k, nodata) for k in looks]
     if flags.bits:
         return bits_rule(looks, flags, legend, nodata)
@@ -177,7 +177,7 @@ def _ids(
     used = seen.keys() - set(flags.ignore)
     if not legend.names and mapping is None and flags.read_as == "auto":
         _refuse_gradual(looks, seen)
-    unnamed = mapping is None and IGNORE not in legend.ids
+    unnamed = mapping is None and IGNORE not in legend.stored_ids()
     if unnamed and used <= {0, IGNORE} and IGNORE in used:
         folder = getattr(looks[0].file, "parent", looks[0].file)
         raise UserError(
@@ -245,10 +245,11 @@ def _finished(
     missing: int,
     nodata: tuple[float, ...],
 ) -> Rule:
-    used = sorted({table.codes[v] for v in seen if table.codes[v] != IGNORE})
+    ignore = table.taxonomy.ignore
+    used = sorted({table.codes[v] for v in seen if table.codes[v] != ignore})
     alone = require_classes(used, table, named, f"Masks of {what}")
     total = sum(one.pixels for one in seen.values()) + missing
-    void = [v for v in seen if table.codes[v] == IGNORE]
+    void = [v for v in seen if table.codes[v] == ignore]
     out = sum(seen[v].pixels for v in void) + missing
     summary = f"Masks hold {what}: {_classes(kind, table)}"
     if out:
@@ -271,9 +272,9 @@ def _finished(
 
 def _classes(kind: str, table: ClassTable) -> str:
     """ "3 classes (road, sky, car)", with the ids in the files where these differ."""
-    names, codes = table.taxonomy.names, table.codes
-    plain = all(code == i for code, i in codes.items() if i != IGNORE)
+    names, codes, ignore = table.taxonomy.names, table.codes, table.taxonomy.ignore
+    plain = all(code == i for code, i in codes.items() if i != ignore)
     if kind == "colours" or plain:
         return f"{len(names)} classes ({listed(names)})"
-    pairs = [f"{v} = {names[i]}" for v, i in sorted(codes.items()) if i != IGNORE]
+    pairs = [f"{v} = {names[i]}" for v, i in sorted(codes.items()) if i != ignore]
     return f"{len(names)} classes ({listed(pairs)})"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 Boxes = Literal["ask", "object", "ignore", "background"]
 """What an object that has only a box becomes: its box as an object, as 255, nothing."""
@@ -26,7 +26,9 @@ Boxes = Literal["ask", "object", "ignore", "background"]
 BACKGROUND = ("background", "_background_")
 """Names of classes, in any case, that mean class 0."""
 IGNORED = ("__ignore__", "_ignore_")
-"""Those that mean 255 = ignore."""
+"""Those that mean ignore."""
+VOID = -1
+"""As the class id of a shape: its pixels are ignored, whatever id that is on disk."""
 OUTSIDE = 4096
 """Pixels by which a polygon may leave the image: farther is a mistake."""
 
@@ -89,7 +91,8 @@ def ellipse(
 def class_ids(names: Iterable[str]) -> tuple[Taxonomy, dict[str, int]]:
     """Background and the names as classes, in their order; and the id of each name.
 
-    A name that means the background or ignore (`BACKGROUND`, `IGNORED`) is no class.
+    A name that means the background or ignore (`BACKGROUND`, `IGNORED`) is no class;
+    the id of the latter is `VOID`.
 
     Raises UserError for more classes than there are ids.
     """
@@ -99,7 +102,7 @@ def class_ids(names: Iterable[str]) -> tuple[Taxonomy, dict[str, int]]:
         if name.casefold() in BACKGROUND:
             ids[name] = 0
         elif name.casefold() in IGNORED:
-            ids[name] = IGNORE
+            ids[name] = VOID
         elif name not in ids:
             classes.append(name)
             ids[name] = len(classes)

@@ -14,7 +14,7 @@ from kerasseg.data.reading.mask_decoders import Stored
 from kerasseg.data.reading.mask_labels import Rule, label_of_stored
 from kerasseg.data.reading.mask_survey import Look, look_of
 from kerasseg.data.reading.raster import Raster, Window
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import ignore_in
 
 EDGE = 1e-6
 """Where a centre lies between two label pixels, the later one counts."""
@@ -79,16 +79,18 @@ def look(found: Part, valid: np.ndarray | None, file: Path) -> Look:
 
 
 def ids(found: Part, file: Path, rule: Rule) -> np.ndarray:
-    """(h, w) uint8 class ids; 255 outside."""
+    """(h, w) class ids; ignored outside."""
     stored, outside = found.stored, found.outside
     if outside.all():
-        return np.full(outside.shape, IGNORE, np.uint8)
+        taxonomy = rule.taxonomy
+        return np.full(outside.shape, taxonomy.ignore, taxonomy.label_type)
     if outside.any():  # any pixel inside stands for those outside
         inner = stored.pixels[~outside][0]
         pixels = stored.pixels.copy()
         pixels[outside] = inner
         stored = replace(stored, pixels=pixels)
-    return np.where(outside, np.uint8(IGNORE), label_of_stored(stored, file, rule))
+    label = label_of_stored(stored, file, rule)
+    return np.where(outside, label.dtype.type(ignore_in(label)), label)
 
 
 def together(looks: list[Look]) -> Look:

@@ -37,9 +37,14 @@ def rule(
         raise UserError("--attribute and --binary say two things. Leave one out.")
     texts: Counter[str] = Counter()
     systems: set[str] = set()
+    nothing: list[Path] = []
     without = empty = 0
     for file in files:
         chosen, fields = layer_of(file, layer)
+        polygons, _, system = features_of(file, chosen, "")
+        if not len(polygons):  # a place where nothing is, and then no field either
+            nothing.append(file)
+            continue
         if not attribute and not binary and fields:
             raise UserError(
                 f"{file} has the fields {listed(fields)}: say --attribute FIELD for "
@@ -50,7 +55,7 @@ def rule(
             raise UserError(
                 f"{file} has no field '{attribute}'; it has {listed(fields) or 'none'}."
             )
-        polygons, found, system = features_of(file, chosen, attribute)
+        _, found, _ = features_of(file, chosen, attribute)
         systems.add(system)
         refuse_others(file, polygons)
         empty += sum(polygon is None or polygon.is_empty for polygon in polygons)
@@ -63,12 +68,16 @@ def rule(
     notes = [f"features in {listed(sorted(filter(None, named)))}"] if any(named) else []
     if "" in systems:
         notes.append("features without a coordinate system count in the images' own")
+    if len(nothing) == len(files):
+        raise UserError(f"{files[0]} and all others hold no feature. Name other files.")
+    if nothing:
+        notes.append(f"{len(nothing)} files hold no feature, such as {nothing[0].name}")
     if empty:
         notes.append(f"{empty} features without a geometry are left out")
     if without:
         notes.append(f"{without} features without '{attribute}' are ignored")
     names, codes = _classes(texts, attribute, legend, ignore_uncovered)
-    ignored = [text for text, class_id in codes.items() if class_id == IGNORE]
+    ignored = [text for text, class_id in codes.items() if class_id == names.ignore]
     if ignored:
         notes.append(f"ignored: {listed(ignored)}")
     back = max(_background(names), 0)
@@ -77,7 +86,7 @@ def rule(
         "(--uncovered)"
     )
     only = 0 if ignore_uncovered else 1 - min(back, 1)
-    uncovered = IGNORE if ignore_uncovered else back
+    uncovered = names.ignore if ignore_uncovered else back
     return VectorRule(
         names,
         layer,

@@ -13,7 +13,7 @@ from kerasseg import UserError
 from kerasseg.data.reading.class_table import listed
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.raster import Raster, Window, gdal
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".kml", ".gml")
 POLYGONS = (3, 6)
@@ -49,7 +49,7 @@ class Features(NamedTuple):
 
 
 def burned(rule: VectorRule, file: Path, image: Raster, window: Window) -> np.ndarray:
-    """(h, w) uint8 class ids: pixels whose centre is in a feature; later features
+    """(h, w) class ids: pixels whose centre is in a feature; later features
     cover earlier ones.
 
     Raises UserError that names the file where it cannot be read, or has no coordinate
@@ -64,23 +64,23 @@ def burned(rule: VectorRule, file: Path, image: Raster, window: Window) -> np.nd
     x = place[0] * corners[:, 0] + place[1] * corners[:, 1] + place[2]
     y = place[3] * corners[:, 0] + place[4] * corners[:, 1] + place[5]
     bounds = x.min(), y.min(), x.max(), y.max()
-    codes, shapes = dict(rule.codes), []
+    codes, shapes, ignore = dict(rule.codes), [], rule.taxonomy.ignore
     for number in np.sort(features.tree.query(shapely.box(*bounds))):
         polygon, text = features.polygons[number], features.texts[number]
-        class_id = codes.get(text, IGNORE) if rule.attribute else rule.only
+        class_id = codes.get(text, ignore) if rule.attribute else rule.only
         if shapely.get_num_coordinates(polygon) > MANY and polygon.is_valid:
             polygon = polygon.intersection(shapely.box(*bounds).buffer(abs(a) + abs(b)))
         if not polygon.is_empty:
             shapes.append((polygon, class_id))
     if not shapes:
-        return np.full((height, width), rule.uncovered, np.uint8)
+        return np.full((height, width), rule.uncovered, rule.taxonomy.label_type)
     with gdal(file) as rasterio:
         return rasterio.features.rasterize(
             shapes,
             (height, width),
             fill=rule.uncovered,
             transform=rasterio.Affine(*place),
-            dtype="uint8",
+            dtype=np.dtype(rule.taxonomy.label_type).name,
         )
 
 
@@ -89,6 +89,8 @@ def bounds_of(rule: VectorRule, file: Path, image: Raster) -> tuple[float, ...]:
     none. Raises UserError as `burned`."""
     shapely = require("shapely", file)
     found = _features(file, rule.layer, rule.attribute, image.crs)
+    if not len(found.polygons):
+        return (np.nan,) * 4
     return tuple(shapely.total_bounds(found.polygons).tolist())
 
 
@@ -96,7 +98,9 @@ def bounds_of(rule: VectorRule, file: Path, image: Raster) -> tuple[float, ...]:
 def _features(file: Path, layer: str, attribute: str, crs: str) -> Features:
     """The polygons of a file in a coordinate system; kept by each process."""
     shapely = require("shapely", file)
-    polygons, texts, own = features_of(file, layer_of(file, layer)[0], attribute)
+    chosen, fields = layer_of(file, layer)
+    attribute = attribute if attribute in fields else ""  # none, where no feature is
+    polygons, texts, own = features_of(file, chosen, attribute)
     known = np.array([p is not None and not p.is_empty for p in polygons], bool)
     polygons, texts = shapely.force_2d(polygons[known]), texts[known]
     if own and crs and len(polygons):

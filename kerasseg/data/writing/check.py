@@ -15,7 +15,7 @@ from kerasseg.data.format.encode import is_picture_file
 from kerasseg.data.sample import Decoded, Sample
 from kerasseg.files.exif import PNG
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 
 def check(
@@ -24,14 +24,15 @@ def check(
     taxonomy: Taxonomy,
     image_format: ImageFormat = RGB,
 ) -> np.ndarray:
-    """Counts the pixels of each id of the sample's label: int64 (256,).
+    """Counts the pixels of each id of the sample's label: int64 (256,), of labels of
+    16 bits (65536,).
 
     split: the name of the sample's split, for the message.
     image_format: bands and type of all images of the set.
 
     Raises UserError that names the sample where its arrays do not have the types and
     shapes that `Sample` gives, its image holds no numbers (NaN, infinity), or a label
-    id is neither a class nor 255 = ignore.
+    id is neither a class nor ignore.
     """
 
     def wrong(text: str) -> UserError:
@@ -40,21 +41,24 @@ def check(
     image, label = sample.image, sample.label
     if reason := _wrong_image(image, image_format):
         raise wrong(reason)
-    if label.dtype != np.uint8 or label.ndim != 2:
-        raise wrong(f"label must be uint8 (H, W) class ids, is {_type_of(label)}.")
+    type, ignore = taxonomy.label_type, taxonomy.ignore
+    if label.dtype != type or label.ndim != 2:
+        raise wrong(
+            f"label must be {np.dtype(type)} (H, W) class ids, is {_type_of(label)}."
+        )
     size = image.shape[:2]
     if label.shape != size:
         raise wrong(
             f"label has {_pixels(label.shape)}, the image {_pixels(size)}. Give the "
             "label that belongs to this image, or bring both to one size."
         )
-    counts = np.bincount(label.ravel(), minlength=256)
-    outside = np.flatnonzero(counts[taxonomy.num_classes : IGNORE])
+    counts = np.bincount(label.ravel(), minlength=ignore + 1)
+    outside = np.flatnonzero(counts[taxonomy.num_classes : ignore])
     if outside.size:
         raise wrong(
             f"label holds id {outside[0] + taxonomy.num_classes}, but there are "
             f"{taxonomy.num_classes} classes: ids are 0 to {taxonomy.num_classes - 1}, "
-            f"or {IGNORE} = ignore. Correct the mask, or the list of classes."
+            f"or {ignore} = ignore. Correct the mask, or the list of classes."
         )
     valid, instance = sample.valid, sample.instance
     if valid is not None and (valid.dtype != bool or valid.shape != size):

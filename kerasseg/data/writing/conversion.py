@@ -69,7 +69,8 @@ def write_jobs(
     entries = sum(job.end - job.begin for job in jobs)
     most = workers or min(os.cpu_count() or 1, entries // ENTRIES_PER_WORKER)
     pickled = _pickled(source) if min(most, len(jobs)) > 1 else None
-    seen = {split: SplitStatistics(split) for split in source.splits}
+    ignore = source.taxonomy.ignore
+    seen = {split: SplitStatistics(split, ignore=ignore) for split in source.splits}
 
     def finished(job: Job) -> None:  # what does not fit together is an error at once
         seen[job.split].merge(read_note(folder, job)[1])
@@ -101,7 +102,9 @@ def describe_splits(
     """
     formats = {split: image_format_of(x) for split, x in source.splits.items()}
     statistics = {
-        split: SplitStatistics(split, image_format=formats[split])
+        split: SplitStatistics(
+            split, image_format=formats[split], ignore=source.taxonomy.ignore
+        )
         for split in source.splits
     }
     shards: dict[str, list[Shard]] = {split: [] for split in source.splits}
@@ -137,7 +140,8 @@ def write_stream(
     OSError where writing fails.
     """
     spool, starts = folder / f"{split}.part", [0]
-    statistics = SplitStatistics(split, image_format=image_format)
+    ignore = taxonomy.ignore
+    statistics = SplitStatistics(split, image_format=image_format, ignore=ignore)
     with Writer(spool) as writer:
         shown = tqdm(samples, split, **progress_options(progress))
         for sample, pixels, serialised in check_and_serialise(

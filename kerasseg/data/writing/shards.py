@@ -55,7 +55,8 @@ def write_shard(
         advance(len(entries))
         return
     image_format = image_format_of(samples)
-    statistics = SplitStatistics(job.split, job.name, image_format)
+    ignore = source.taxonomy.ignore
+    statistics = SplitStatistics(job.split, job.name, image_format, ignore)
     left_out: list[str] = []
     file = folder / job.name
     part = file.with_name(f"{job.name}.{os.getpid()}.part")

@@ -19,12 +19,18 @@ class SplitStatistics:
 
     shard: the name of the file that holds the samples, for messages; "" if unknown.
     image_format: of the images, whose bands are counted, too, but for RGB of 8 bits.
+    ignore: id of ignored pixels, the largest id of a label.
     """
 
     def __init__(
-        self, split: str, shard: str = "", image_format: ImageFormat = RGB
+        self,
+        split: str,
+        shard: str = "",
+        image_format: ImageFormat = RGB,
+        ignore: int = IGNORE,
     ) -> None:
         self.split, self.shard, self.image_format = split, shard, image_format
+        self.ignore = ignore
         bands = () if image_format.is_rgb8 else image_format.bands
         self.bands = [counter(image_format.type) for _ in bands]
         self.ids: dict[str, str] = {}
@@ -34,13 +40,13 @@ class SplitStatistics:
         self.instances: dict[bool, str] = {}
         """Whether samples have object ids -> the id of one such sample."""
         self.pixels, self.images_with, self.pixels_of_images_with = np.zeros(
-            (3, IGNORE + 1), np.int64
+            (3, ignore + 1), np.int64
         )
 
     def add(self, sample: Sample, pixels: np.ndarray) -> None:
         """Counts one more sample.
 
-        pixels: (256,) pixels of each id in the sample's label.
+        pixels: (ignore + 1,) pixels of each id in the sample's label.
 
         Raises UserError for an id that was there before, and where some samples have
         object ids and some have not.
@@ -67,7 +73,7 @@ class SplitStatistics:
 
     def empty(self) -> SplitStatistics:
         """Statistics of the same split and shard that have counted nothing."""
-        return SplitStatistics(self.split, self.shard, self.image_format)
+        return SplitStatistics(self.split, self.shard, self.image_format, self.ignore)
 
     def of_bands(self) -> tuple[BandStatistics, ...]:
         """The values of each band; () of RGB of 8 bits, where they are not counted.
@@ -87,7 +93,7 @@ class SplitStatistics:
     ) -> SplitDescription:
         """The entry of this split in `dataset.json`.
 
-        classes: number of classes; labels hold 0 to classes - 1, or 255 = ignore.
+        classes: number of classes; labels hold 0 to classes - 1, or `ignore`.
         left_out: why entries of the source are missing, one text for each.
 
         Raises UserError for a split without samples.
@@ -105,7 +111,7 @@ class SplitStatistics:
             pixels=tuple(self.pixels[:classes].tolist()),
             images_with=tuple(self.images_with[:classes].tolist()),
             pixels_of_images_with=tuple(self.pixels_of_images_with[:classes].tolist()),
-            ignored=int(self.pixels[IGNORE]),
+            ignored=int(self.pixels[self.ignore]),
             instances=True in self.instances,
             shards=tuple(shards),
             left_out=tuple(left_out),
@@ -138,6 +144,7 @@ class SplitStatistics:
         statistics.instances = dict(values["instances"])
         for name in ("pixels", "images_with", "pixels_of_images_with"):
             setattr(statistics, name, np.array(values[name], np.int64))
+        statistics.ignore = len(statistics.pixels) - 1
         return statistics
 
     def _add(self, ids: dict[str, str], instances: dict[bool, str]) -> None:

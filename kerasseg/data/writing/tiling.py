@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg.data.sample import Sample
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import ignore_in
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _tiles(sample: Sample, size: tuple[int, int]) -> Iterator[Sample]:
                 sample,
                 id=f"{sample.id}-{top}-{left}",
                 image=_mirrored(sample.image[part], size),
-                label=_padded(sample.label[part], size, IGNORE),
+                label=_padded(sample.label[part], size, ignore_in(sample.label)),
                 instance=None
                 if sample.instance is None
                 else _padded(sample.instance[part], size, 0),

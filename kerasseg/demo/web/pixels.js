@@ -55,7 +55,7 @@ export function isClear(rgba) {
 /** Scores (pixels, classes) -> the class of each pixel. */
 export function argmax(scores, pixels) {
   const classes = scores.length / pixels;
-  const out = new Uint8Array(pixels);
+  const out = classes > 255 ? new Uint16Array(pixels) : new Uint8Array(pixels);
   for (let p = 0, i = 0; p < pixels; p++, i += classes) {
     let best = 0;
     for (let c = 1; c < classes; c++) {

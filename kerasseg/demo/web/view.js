@@ -41,7 +41,7 @@ export function show(bitmap, classMap, { names, colours, height, width }) {
   overlay.height = height;
   const context = overlay.getContext("2d");
   const image = context.createImageData(width, height);
-  const counts = new Uint32Array(256);
+  const counts = new Uint32Array(names.length);
   classMap.forEach((id, i) => {
     counts[id]++;
     image.data.set(colours[id], 4 * i);

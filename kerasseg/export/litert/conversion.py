@@ -25,7 +25,7 @@ from kerasseg.export.litert.range_layers import range_layers
 from kerasseg.files import atomic
 from kerasseg.frameworks.private_hooks import tflite_convert
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.class_maps import class_map, network_size
+from kerasseg.inference.class_maps import device_class_map, network_size
 from kerasseg.taxonomy import Taxonomy
 
 SIGNATURES = ("class_map", "probabilities")
@@ -113,8 +113,9 @@ def finish(
     """Writes the file that `convert` gave, with signatures and metadata; returns PATH.
 
     Signatures: class_map: image (1, h, w, bands) of `formats.device_type` -> class_map
-    uint8 (1, h, w); probabilities: the same image -> probabilities float32
-    (1, h, w, C). The first of `signatures` is what runs where none is named.
+    uint8 (1, h, w), of more than 255 classes int32; probabilities: the same image ->
+    probabilities float32 (1, h, w, C). The first of `signatures` is what runs where
+    none is named.
     name: of the network, for the metadata; taxonomy: classes whose names and colours
     are put into the file, and with them `image_format`, unless it is RGB of 8 bits.
     """
@@ -147,7 +148,8 @@ def converter(
 
     def serve(image):
         logits = network(tf.cast(image, tf.float32), training=False)
-        return {"class_map": class_map(logits), "probabilities": tf.nn.softmax(logits)}
+        ids = device_class_map(logits)
+        return {"class_map": ids, "probabilities": tf.nn.softmax(logits)}
 
     archive: Any = keras.export.ExportArchive()
     archive.track(network)

@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 run = Interpreter("{file}").get_signature_runner("class_map")
 image = cv2.cvtColor(cv2.imread("street.jpg"), cv2.COLOR_BGR2RGB)
 image = cv2.resize(image, ({width}, {height}), interpolation=cv2.INTER_AREA)
-classes = run(image=image[None])["class_map"][0]  # uint8 ({height}, {width})
+classes = run(image=image[None])["class_map"][0]  # {ids} ({height}, {width})
 """
 
 PYTHON_GRAY = """\
@@ -36,7 +36,7 @@ from ai_edge_litert.interpreter import Interpreter
 run = Interpreter("{file}").get_signature_runner("class_map")
 image = tifffile.imread("image.tif").astype("{input}")  # ({height}, {width}{bands})
 # Bands first? image = image.transpose(1, 2, 0)
-classes = run(image=image[None{axis}])["class_map"][0]  # uint8 ({height}, {width})
+classes = run(image=image[None{axis}])["class_map"][0]  # {ids} ({height}, {width})
 """
 
 CPP = """\
@@ -45,16 +45,16 @@ tflite::ops::builtin::BuiltinOpResolver operators;
 std::unique_ptr<tflite::Interpreter> run;
 tflite::InterpreterBuilder(*model, operators)(&run); run->AllocateTensors();
 std::memcpy(run->typed_input_tensor<{cpp}>(0), {pixels}, {height} * {width} * {bytes});
-run->Invoke(); const uint8_t* classes = run->typed_output_tensor<uint8_t>(0);
+run->Invoke(); const {ids}_t* classes = run->typed_output_tensor<{ids}_t>(0);
 """
 
 KOTLIN = """\
 val model = FileUtil.loadMappedFile(context, "{file}")
 val run = org.tensorflow.lite.Interpreter(model)
 val {pixels} = ByteBuffer.allocateDirect({height} * {width} * {bytes}){fill}
-val classes = ByteBuffer.allocateDirect({height} * {width})
+val classes = ByteBuffer.allocateDirect({height} * {width}{id_bytes})
 run.run({pixels}, classes)
-val first = classes.get(0).toInt() and 0xFF
+val first = {kotlin}
 """
 
 SWIFT = """\
@@ -63,7 +63,7 @@ let path = Bundle.main.path(forResource: "{stem}", ofType: "tflite")!
 let run = try Interpreter(modelPath: path)
 try run.allocateTensors()
 try run.copy({pixels}, toInputAt: 0)  // Data of {height} * {width} * {bytes}{order}
-try run.invoke(); let classes = [UInt8](try run.output(at: 0).data)
+try run.invoke(); let classes = {swift}
 """
 
 JAVASCRIPT = """\
@@ -75,13 +75,32 @@ const [output] = await model.run(image);
 const classes = output.toTypedArray();  // {height} * {width} ids
 """
 
+NARROW: dict[str, str | int] = {
+    "ids": "uint8",
+    "id_bytes": "",
+    "kotlin": "classes.get(0).toInt() and 0xFF",
+    "swift": "[UInt8](try run.output(at: 0).data)",
+}
+WIDE: dict[str, str | int] = {
+    "ids": "int32",
+    "id_bytes": " * 4",
+    "kotlin": "classes.order(ByteOrder.nativeOrder()).getInt(0)",
+    "swift": "try run.output(at: 0).data  // Int32, 4 bytes each",
+}
+"""How the snippets say the type of class ids."""
+
 
 def for_file(
-    file: str, height: int, width: int, image_format: ImageFormat = RGB
+    file: str,
+    height: int,
+    width: int,
+    image_format: ImageFormat = RGB,
+    wide: bool = False,
 ) -> dict[str, tuple[str, str]]:
     """Language -> its name for a syntax highlighter, and the lines for this file.
 
-    height, width: of the network, pixels; image_format: bands and type of its images.
+    height, width: of the network, pixels; image_format: bands and type of its images;
+    wide: whether class ids are int32, for more than 255 classes, else uint8.
     """
     python = PYTHON if image_format.is_rgb8 else PYTHON_BANDS
     if image_format.is_picture and image_format.channels == 1:
@@ -95,7 +114,7 @@ def for_file(
     }
     stem = file.rsplit(".", 1)[0]
     values = {"file": file, "stem": stem, "height": height, "width": width}
-    values |= _values(image_format)
+    values |= _values(image_format) | (WIDE if wide else NARROW)
     return {
         language: (short, lines.format(**values))
         for language, (short, lines) in languages.items()

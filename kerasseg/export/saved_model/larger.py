@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import network_size, probabilities
+from kerasseg.taxonomy import label_type
 
 
 def agreement(
@@ -41,7 +42,8 @@ def agreement(
         ask = signatures["serve_bytes"]
         answer = ask(image_bytes=tf.io.encode_png(picture)[None])
         png = answer["class_map_png_bytes"][0]
-        found.append(tf.io.decode_png(png)[..., 0].numpy())
+        kind = label_type(network.output_shape[-1])
+        found.append(tf.io.decode_png(png, dtype=kind)[..., 0].numpy())
     return min(float((ids == expected).mean()) for ids in found)
 
 

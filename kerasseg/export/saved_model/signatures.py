@@ -66,6 +66,8 @@ def write(
         neither PNG nor JPEG have no serve_bytes and no serve_probabilities. Unless it
         is RGB of 8 bits it goes to assets/image_format.json.
 
+    Of more than 255 classes class_map is uint16 and the PNG has 16 bits.
+
     Bytes that cannot be read are an INVALID_ARGUMENT with "image_bytes[INDEX]" and the
     reason; then no picture of that batch is answered. The folder loads without Keras
     and without this package.
@@ -188,7 +190,7 @@ class _Graph:
                 data, number = item
                 image = self._upright(data, number)
                 scores = self._scores(self._logits_at_size, image[None])
-                return _png(scores[0]), tf.shape(image)[:2]
+                return self._png(scores[0]), tf.shape(image)[:2]
 
             kinds = [((), tf.string), ((2,), tf.int32)]
             png, size = _mapped(whole, _numbered(image_bytes), kinds)
@@ -198,7 +200,7 @@ class _Graph:
 
         def resized(item):
             logits, size = item
-            return (_png(tf.image.resize(logits, size, method="bilinear")),)
+            return (self._png(tf.image.resize(logits, size, method="bilinear")),)
 
         items = self._logits(pixels), size
         (png,) = _mapped(resized, items, [((), tf.string)])
@@ -222,7 +224,13 @@ class _Graph:
 
     def _results(self, scores):
         probabilities = scores if self.flip else tf.nn.softmax(scores)
-        return {"class_map": class_map(scores), "probabilities": probabilities}
+        ids = class_map(scores, self.network.output_shape[-1])
+        return {"class_map": ids, "probabilities": probabilities}
+
+    def _png(self, scores):
+        """Gray PNG of the class ids of scores (H, W, C)."""
+        ids = class_map(scores, self.network.output_shape[-1])
+        return tf.io.encode_png(tf.expand_dims(ids, -1))
 
     def _scores(self, logits_of, image):
         # Logits where possible: in float32, probabilities near 1 may be equal.
@@ -267,11 +275,6 @@ def _numbered(image_bytes):
     check = tf.debugging.Assert(some, ["image_bytes holds no picture"])
     with tf.control_dependencies([check]):
         return image_bytes, tf.range(tf.size(image_bytes))
-
-
-def _png(scores):
-    """Gray PNG of the class ids of scores (H, W, C)."""
-    return tf.io.encode_png(tf.expand_dims(class_map(scores), -1))
 
 
 def _mapped(function, items, kinds):

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg.data.reading.polygons import box, class_ids, ellipse, polygon
-from kerasseg.taxonomy import IGNORE
+from kerasseg.data.reading.polygons import VOID, box, class_ids, ellipse, polygon
 
 corner = st.tuples(st.integers(-30, 60), st.integers(-30, 60))
 
@@ -77,5 +76,5 @@ def test_ellipses():
 def test_names_that_are_no_class():
     taxonomy, ids = class_ids(["b", "_background_", "__ignore__", "a", "b"])
     assert taxonomy.names == ("background", "b", "a")
-    assert ids == {"b": 1, "_background_": 0, "__ignore__": IGNORE, "a": 2}
+    assert ids == {"b": 1, "_background_": 0, "__ignore__": VOID, "a": 2}
     assert class_ids(["background"])[0].names == ("background",)
