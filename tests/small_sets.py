@@ -26,6 +26,7 @@ import test_label_studio
 import test_labelme
 import test_pascal_voc
 import test_road_sets
+import test_supervisely
 import test_via
 import test_voc_masks
 import test_yolo
@@ -261,8 +262,8 @@ def raster(root):
 
 
 def supervisely(root):
-    made = pytest.importorskip("test_supervisely")
-    made.make(root, {f"{n}.png": [made.SQUARE, made.RECT] for n in TWO})
+    shapes = [test_supervisely.SQUARE, test_supervisely.RECT]
+    test_supervisely.make(root, {f"{name}.png": shapes for name in TWO})
 
 
 def via(name="via_region_data.json"):
@@ -449,6 +450,23 @@ MINIATURES = {
         ),
     ),
     "mapillary": Miniature("mapillary", mapillary),
+    "pascal_context": Miniature(
+        "pascal_context",
+        text(
+            "ImageSets/SegmentationContext/val.txt",
+            "",
+            text(
+                "ImageSets/SegmentationContext/train.txt",
+                "\n".join(VOC),
+                frames(
+                    "JPEGImages/{}.jpg",
+                    "SegmentationClassContext/{}.png",
+                    VOC,
+                    np.arange(60, dtype=np.uint8).reshape(6, 10),
+                ),
+            ),
+        ),
+    ),
     "pascal_voc": Miniature(
         "pascal_voc", lambda root: test_pascal_voc.make_voc(root, train=VOC)
     ),

@@ -186,6 +186,17 @@ MARKS = (
         ),
         over=_PANOPTIC,
     ),
+    Mark(
+        "pascal_context",
+        (
+            f"{VOC}SegmentationClassContext/####_######.png",
+            f"{VOC}ImageSets/SegmentationContext/*.txt",
+        ),
+    ),
+    Mark(
+        "pascal_context",
+        (f"{VOC}trainval/####_######.mat", f"{VOC}JPEGImages/####_######.jpg"),
+    ),
     Mark("sbd", ("{,dataset/}img/*.jpg", "{,dataset/}cls/*.mat")),
     Mark(
         "wilddash",
