@@ -107,10 +107,9 @@ def text_of(file: Path) -> str:
     Raises UserError where it is not UTF-8 (or UTF-16 with its mark).
     """
     data = file.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
             f"Legend {file} is not UTF-8 text (byte {error.start}). Save it as UTF-8, "
