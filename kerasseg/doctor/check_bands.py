@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg.doctor.facts import Facts
-from kerasseg.doctor.finding import Finding, images, warning
+from kerasseg.doctor.finding import Finding, error, images, warning
 from kerasseg.doctor.images import LEVELS, BandFacts
 from kerasseg.doctor.survey import Survey
 
@@ -25,6 +25,8 @@ SATURATED_PICTURE = 0.25
 MIRRORED = 3.0
 """Bands are taken for exchanged in some images if their difference is the same in all
 but for its sign: its amount, in units of its own spread. Around 0, 1.1 is usual."""
+CLEAR = 0.25
+"""That amount must also be so much of the bands' own deviation: noise has less."""
 EXCHANGED = 6
 """Images below which that proves nothing."""
 
@@ -154,6 +156,7 @@ def exchanged(survey: Survey) -> list[Finding]:
     if len(names) < 2 or len(known) < EXCHANGED:
         return []
     means = np.array([bands.mean for _, bands in known])
+    deviations = np.array([bands.deviation for _, bands in known])
     measured = np.median([bands.levels for _, bands in known], 0) > LEVELS
     found = []
     for one, other in combinations(np.flatnonzero(measured), 2):
@@ -163,7 +166,9 @@ def exchanged(survey: Survey) -> list[Finding]:
         spread = 1.4826 * float(np.median(np.abs(amount - middle)))
         fewer = difference < 0 if (difference < 0).mean() <= 0.5 else difference > 0
         rest = amount[fewer]
-        if fewer.sum() < 2 or middle <= MIRRORED * max(spread, 1e-9):
+        if fewer.sum() < 2 or middle <= MIRRORED * spread:
+            continue
+        if middle < CLEAR * float(np.median(deviations[:, [one, other]])):
             continue
         if np.median(np.abs(rest - middle)) > 2 * max(spread, 0.02 * middle):
             continue  # a kind of its own
@@ -196,8 +201,10 @@ def nodata(survey: Survey) -> list[Finding]:
     if nothing:
         says = f"{images(nothing, len(good))}: no pixel was measured (nodata, NaN or "
         says += "transparent)."
-        fix = "They teach nothing: remove them."
-        found.append(warning("nodata", says, fix, nothing))
+        fix = "They teach nothing: remove them. If pixels were measured, correct the "
+        fix += "nodata value of the files (gdal_edit.py -unsetnodata FILE.tif)."
+        kind = error if len(nothing) == len(good) else warning
+        found.append(kind("nodata", says, fix, nothing))
     invalid = float(np.mean([bands.invalid for _, bands in good]))
     if invalid > 0.5 and len(nothing) < len(good):
         says = f"In {invalid:.0%} of the pixels nothing was measured (nodata, NaN or "

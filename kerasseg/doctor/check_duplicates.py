@@ -37,7 +37,8 @@ def duplicates(survey: Survey) -> list[Finding]:
     """Equal pixels: an error across splits, a warning within one."""
     equal = defaultdict(list)
     for facts in survey.good:
-        equal[facts.digest].append(facts)
+        if facts.bands is None or facts.bands.invalid < 1:  # nothing equals nothing
+            equal[facts.digest].append(facts)
     within, across = [], []
     for group in equal.values():
         splits = {f.entry.split for f in group}

@@ -44,7 +44,8 @@ def warning(check: str, says: str, fix: str, found: Iterable[Shown] = ()) -> Fin
 
 CURES = (
     "Say|If|Add|Save|Export|Leave|Name|Ids above|So many|Only|Correct|Write|Check|Are "
-    "the|Rename|Move|Give|Copy|Convert|Close|Bring|Install|Choose|Split|Remove|See|Pull"
+    "the|Rename|Move|Give|Copy|Convert|Close|Bring|Install|Choose|Split|Remove|See|Keep|Put|Take|Use|Make|"
+    "Set|Draw|Unpack|Merge|Look|Prepare|Resize|Crop|Turn|Label|List|Two|Order"
 )
 """With what sentences begin that say what to do."""
 

@@ -104,8 +104,8 @@ def _images(survey: Survey) -> str:
     image_format = survey.images.format
     bands = list(dict.fromkeys(image_format.bands[i] for i in image_format.display))
     line = images_line(image_format)
-    out = f"<p>{html.text(line[0].upper() + line[1:])}; values "
-    out += f"{html.text(used_bits(survey))}. "
+    values = f"; values {used_bits(survey)}" if rows(survey) else ""
+    out = f"<p>{html.text(line[0].upper() + line[1:] + values)}. "
     shown = f"Pictures show {', '.join(bands)}" + (
         "." if image_format.is_picture else ", stretched for the eye (--bands)."
     )

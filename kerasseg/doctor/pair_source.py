@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -227,13 +227,16 @@ def _files(pair: FilePair, masks: MaskFlags) -> Files:
 
 
 def _understood(
-    files: Iterable[MaskFile], flags: MaskFlags, legend: Legend
+    files: Sequence[MaskFile], flags: MaskFlags, legend: Legend
 ) -> MaskFormat:
     """The rule by which `prepare` reads the masks, or why it would not."""
     left_out: LeftOut = []  # single files, which become findings when they are read
     try:
         rule = rule_for(files, flags, legend, left_out)
         return MaskFormat(rule.taxonomy, rule.kind == "colours", flags.binary, rule)
-    except UserError as refusal:
+    except UserError as refused:
+        refusal = refused
+        if len(left_out) == len(files):  # not one can be used: say why
+            refusal = UserError(left_out[0][1])
         classes = legend.taxonomy() if legend.names else None
         return MaskFormat(classes, bool(legend.colours), flags.binary, refusal=refusal)

@@ -47,7 +47,7 @@ def formats(survey: Survey) -> list[str]:
         return []
     image_format = survey.images.format
     line = images_line(image_format)
-    if image_format.is_picture:
+    if image_format.is_picture or not rows(survey):
         return [line]
     lines = [f"{line}; values {used_bits(survey)}"]
     wide = max(4, *(len(name) for name in image_format.bands))
