@@ -147,7 +147,7 @@ def predict(
                 )
                 look.append(pixels[inside])
             looks.append(np.concatenate(look, 1))
-            labels.append(strip[-first % step :: step, ::step])
+            labels.append(strip[-first % step :: step, ::step].copy())  # not a view
             result.add(strip)
     return QuickLook(np.concatenate(looks), np.concatenate(labels)), tuple(notes)
 

@@ -187,7 +187,7 @@ def _together(images: list[Path], src: Path, labels: Path) -> list[Path]:
 
     Raises UserError for an image without one.
     """
-    files = _files(labels, (*raster.SUFFIXES, *vectors.SUFFIXES))
+    files = _files(labels, (*raster.SUFFIXES, ".png", *vectors.SUFFIXES))
     files = [file for file in files if file not in images]
     if len(files) == 1:
         return files * len(images)

@@ -154,12 +154,12 @@ def gdal(reason: object, cache_mb: int = CACHE_MB) -> Iterator[Any]:
     reason: who needs it, for the message where it is missing.
     """
     rasterio = require("rasterio", reason)
-    require("rasterio.features", reason)
-    require("rasterio.warp", reason)
-    logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     if rasterio.env.hasenv():
         yield rasterio
         return
+    require("rasterio.features", reason)
+    require("rasterio.warp", reason)
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=cache_mb):
         warnings.simplefilter("ignore")
         yield rasterio

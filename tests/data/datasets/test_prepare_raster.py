@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from geotiffs import CRS, NORTH, PIXEL, WEST, geotiff, noise, place
+from PIL import Image
 
 from kerasseg import UserError, prepare
 from kerasseg.data.datasets.raster import load
@@ -206,6 +207,34 @@ def test_polygons_are_burned_in_their_order(tmp_path, pair, name, crs):
         np.testing.assert_array_equal(label[:height, :width], want[inside])
     line = splits["train"].source["masks"]["line"]
     assert "ignored: void" in line and "where no feature is: background" in line
+
+
+def test_files_without_features_are_background(tmp_path):
+    (tmp_path / "i").mkdir()
+    (tmp_path / "f").mkdir()
+    geotiff(tmp_path / "i/rgb_1.tif", noise(70, 90))
+    geotiff(tmp_path / "i/rgb_2.tif", noise(40, 40), place(900))
+    features(tmp_path / "f/wood_1.geojson", crs=GEO)
+    empty = '{"type": "FeatureCollection", "features": []}'
+    (tmp_path / "f/wood_2.geojson").write_text(empty)
+    _, splits = load(
+        tmp_path / "i", tmp_path / "f", attribute="kind", cut=CUT, val_share=0
+    )
+    found = [s for s in splits["train"] if s.id.startswith("rgb_2")]
+    assert len(found) == 9 and {i for s in found for i in s.label.flat} == {0, IGNORE}
+    said = splits["train"].source["masks"]["line"]
+    assert "1 files hold no feature, such as wood_2.geojson" in said
+    with pytest.raises(UserError, match="hold no feature"):
+        cut_load(tmp_path / "i/rgb_2.tif", tmp_path / "f/wood_2.geojson")
+
+
+def test_labels_may_be_png(tmp_path):
+    image = geotiff(tmp_path / "a.tif", noise(40, 40))
+    Image.fromarray(ids(40, 40)).save(tmp_path / "a.png")
+    _, splits = load(image, tmp_path / "a.png", cut=(64, 64), val_share=0)
+    (sample,) = splits["train"]
+    np.testing.assert_array_equal(sample.label[:40, :40], ids(40, 40))
+    assert "pixel by pixel" in splits["train"].source["raster"]["line"]
 
 
 def test_numbers_legends_and_one_class(tmp_path, pair):
