@@ -73,6 +73,9 @@ def what_else(found: Listing) -> str:
 
 def lacking(found: Listing) -> str:
     """What a folder has instead of masks, in words to go on with; "" for no idea."""
+    packed = [name for name in found.names if ARCHIVE.search(name)]
+    if packed:
+        return f"; if the data are in {packed[0]}, unpack it"
     for kind, (cure, endings) in OTHERS.items():
         if any(found.counts[ending] for ending in endings):
             return f"; {kind} files are not read. {cure}"
@@ -84,5 +87,5 @@ def lacking(found: Listing) -> str:
         return ", and no picture"
     folders = {n.rpartition("/")[0] for n in found.names if is_picture(n)}
     if len(folders) > 1 and not any(word_of(f.split("/")[-1]).role for f in folders):
-        return ", pictures in folders as for classification, without masks"
+        return ", pictures in folders as for classification, and no masks"
     return ", and no masks beside the pictures, nor a tool's file of what is drawn"

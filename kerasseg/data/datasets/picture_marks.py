@@ -11,6 +11,7 @@ from PIL import Image
 from kerasseg.data.datasets.marks import VOC
 from kerasseg.data.datasets.tool_marks import Candidate, words
 from kerasseg.data.reading.listing import Listing
+from kerasseg.data.reading.splits import split_of
 
 STUFF = "#" * 12
 """Names of COCO's images."""
@@ -47,11 +48,17 @@ def by_pictures(found: Listing) -> Iterator[Candidate]:
 
 
 def maps(found: Listing) -> Iterator[Candidate]:
-    """GeoTIFFs with files of polygons."""
+    """GeoTIFFs of one folder, or of its splits, with files of polygons in one."""
     images, drawings = found.all("**/*.{tif,tiff}"), found.all(f"**/*.{MAPS}")
-    if images and drawings:
+    places = [{_without_split(f) for f in files} for files in (images, drawings)]
+    if all(len(folders) == 1 for folders in places):
         sources = _place(found.root, images), _place(found.root, drawings)
         yield Candidate("raster", f"{images[0]}, {drawings[0]}", sources=sources)
+
+
+def _without_split(file: str) -> str:
+    folders = file.split("/")[:-1]
+    return "/".join(folders[:-1] if folders and split_of(folders[-1]) else folders)
 
 
 def _place(root: Path, files: list[str]) -> Path:

@@ -54,7 +54,9 @@ def candidates(found: Listing) -> Iterator[Candidate]:
     if tables and not any(kind == "via" for kind in jsons.values()):
         yield Candidate("via", tables[0])
     yield from _yolo(found)
-    drawings = [f for f in _some(found, "xml") if _is_cvat(found.root / f)]
+    drawings = [
+        f for f in _some(found, "xml") if f.count("/") < 3 and _is_cvat(found.root / f)
+    ]
     if drawings:
         yield Candidate("cvat", _and_more(drawings), tool="XML")
     meta, drawn = found.first("{,*/}meta.json"), found.first("**/ann/*.json")
@@ -66,7 +68,9 @@ def candidates(found: Listing) -> Iterator[Candidate]:
         yield Candidate("huggingface", tables[0])
 
 
-COLUMNS = re.compile(rb"image|img|pixel_values|photo|bytes")
+COLUMNS = re.compile(
+    rb"(?<![A-Za-z_])(image|img|pixel_values|photo|bytes)(?![A-Za-z_])"
+)
 """Columns of pictures in the schema of a table, at its end or beginning."""
 
 
