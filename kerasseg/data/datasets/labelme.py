@@ -25,7 +25,7 @@ from kerasseg.data.reading.names import is_junk
 from kerasseg.data.reading.polygons import VOID
 from kerasseg.data.reading.splits import named, split_of
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.taxonomy import Taxonomy, alike, ignore_of, label_type
+from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
 
 BACKGROUND, IGNORED = "_background_", "__ignore__"
 
@@ -59,11 +59,8 @@ def load(
     colours = ((0, 0, 0), *Taxonomy.named(names).colours) if names else ((0, 0, 0),)
     taxonomy = Taxonomy(("background", *names), colours)
     read = partial(_read, ids=ids, images=NamedImages([], src))
-    said = " ".join(alike(names))
-    source = {"labels": {"line": said}} if said else {}
     return taxonomy, {
-        split: Samples(files, read, id=stem, source=source)
-        for split, files in splits.items()
+        split: Samples(files, read, id=stem) for split, files in splits.items()
     }
 
 
