@@ -17,7 +17,7 @@ from kerasseg.data.reading.vectors import (
     layer_of,
     refuse_others,
 )
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 
 def rule(
@@ -129,8 +129,9 @@ def _classes(
     black = bool(first or back)
     colours = ((0, 0, 0), *plain.colours[1:]) if black else plain.colours
     codes = {text: i + black for i, text in enumerate(rest)} | dict.fromkeys(back, 0)
-    ignored = {text: IGNORE for text in found if is_ignored(text)}
-    return Taxonomy(names, colours), codes | ignored
+    taxonomy = Taxonomy(names, colours)
+    ignored = {text: taxonomy.ignore for text in found if is_ignored(text)}
+    return taxonomy, codes | ignored
 
 
 def _by_legend(
@@ -151,7 +152,7 @@ def _by_legend(
                 f"Features are called '{text}', and {legend.file} names "
                 f"{listed(legend.names)}. Add a line for it."
             )
-        codes[text] = at.get(name, IGNORE)
+        codes[text] = at.get(name, taxonomy.ignore)
     return taxonomy, codes
 
 
