@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,7 @@ from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.data.reading.named_images import (
     NamedImages,
     images_below,
+    is_image,
     sample_ids,
     split_in,
 )
@@ -198,7 +200,17 @@ def _paths(
         of = image.subset
         folders = [base / "images" / of, base / "images", base / of, base]
         finder = finders.setdefault(of, NamedImages(folders, root, of))
-        yield image, finder.find(image.name)
+        yield image, finder.find(image.name) or _of_stem(folders, image.name)
+
+
+def _of_stem(folders: list[Path], name: str) -> Path | None:
+    """Frames of a video "for images" have no ending: frame_000000."""
+    for folder in folders:
+        found = sorted((folder / name).parent.glob(f"{escape(Path(name).name)}.*"))
+        found = [path for path in found if is_image(path)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def _frames(base: Path, found: CvatFile) -> Iterator[tuple[CvatImage, Path | None]]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -70,17 +70,17 @@ def load(
     root = _root(src)
     taxonomy, ids = _classes(root / "meta.json")
     counts: Counter[str] = Counter()
-    by_split: dict[str, list[tuple[Path, dict]]] = {}
+    by_split: dict[str, list[Annotation]] = {}
     for folder in _data_sets(root):
-        documents = _documents(folder / "ann")
-        by_split.setdefault(folder.name, []).extend(documents)
-        counts.update(k for _, d in documents for k in map(_kind, d["objects"]))
+        annotations = _annotations(folder / "ann")
+        by_split.setdefault(folder.name, []).extend(annotations)
+        counts.update(kind for one in annotations for kind in one.kinds)
     names = dict.fromkeys(by_split, "train")
     if any(map(split_of, by_split)):
         names = named(by_split)
     splits: dict[str, list[Drawing]] = {}
-    for folder_name, documents in by_split.items():
-        splits.setdefault(names[folder_name], []).extend(_drawings(documents, root))
+    for data_set, annotations in by_split.items():
+        splits.setdefault(names[data_set], []).extend(_drawings(annotations, root))
     splits = {s: _with_ids(listed) for s, listed in splits.items()}
     areas = sum(n for kind, n in counts.items() if kind not in NO_AREA)
     rule, note = box_rule(boxes, counts["rectangle"], areas, "object", src)
@@ -139,8 +139,17 @@ def _classes(file: Path) -> tuple[Taxonomy, dict[str, int]]:
     return taxonomy, ids | back
 
 
-def _documents(folder: Path) -> list[tuple[Path, dict]]:
-    """The files of a data set, with what they say."""
+class Annotation(NamedTuple):
+    """A file, the (H, W) of its image, and the kind of each object; bitmaps would fill
+    memory, and are read with the image."""
+
+    file: Path
+    size: tuple[int, int]
+    kinds: tuple[str, ...]
+
+
+def _annotations(folder: Path) -> list[Annotation]:
+    """The files of a data set."""
     found = []
     for file in sorted(folder.glob("*.json")):
         if is_junk(file):
@@ -153,8 +162,8 @@ def _documents(folder: Path) -> list[tuple[Path, dict]]:
                     "of images there."
                 )
             size = int(document["size"]["height"]), int(document["size"]["width"])
-            objects = [dict(o) for o in document["objects"]]
-        found.append((file, {"size": size, "objects": objects}))
+            kinds = tuple(map(_kind, document["objects"]))
+        found.append(Annotation(file, size, kinds))
     return found
 
 
@@ -162,9 +171,10 @@ def _kind(shape: dict) -> str:
     return str(shape.get("geometryType") or shape.get("shape") or "polygon")
 
 
-def _drawings(documents: list[tuple[Path, dict]], root: Path) -> Iterator[Drawing]:
+def _drawings(annotations: list[Annotation], root: Path) -> Iterator[Drawing]:
+    """Shapes are the numbers of objects that have an inside."""
     finders: dict[Path, NamedImages] = {}
-    for file, document in documents:
+    for file, size, kinds in annotations:
         folder = file.parent.parent
         places = [folder / "img", folder / "images", folder]
         finder = finders.setdefault(folder, NamedImages(places, folder))
@@ -175,12 +185,8 @@ def _drawings(documents: list[tuple[Path, dict]], root: Path) -> Iterator[Drawin
                 f"{file} is of {folder / 'img' / name}, which does not exist. "
                 f"Export {root.name} with its images."
             )
-        shapes = tuple(
-            json.dumps(shape)
-            for shape in document["objects"]
-            if _kind(shape) not in NO_AREA
-        )
-        yield Drawing(image.stem, image, file, document["size"], shapes)
+        areas = (str(i) for i, kind in enumerate(kinds) if kind not in NO_AREA)
+        yield Drawing(image.stem, image, file, size, tuple(areas))
 
 
 def _of_stem(folder: Path, stem: str) -> Path | None:
@@ -200,8 +206,9 @@ def _with_ids(drawings: list[Drawing]) -> list[Drawing]:
 def _masks(
     drawing: Drawing, size: tuple[int, int], ids: dict[str, int], boxes: Boxes
 ) -> Iterator[Painted]:
-    for number, shape in enumerate(map(json.loads, drawing.shapes), 1):
-        where = f"{drawing.source}: object {number}"
+    objects = json.loads(drawing.source.read_text(encoding="utf-8-sig"))["objects"]
+    for number in map(int, drawing.shapes):
+        shape, where = objects[number], f"{drawing.source}: object {number + 1}"
         title = str(shape.get("classTitle"))
         if title not in ids:
             raise UserError(f"{where} has the class '{title}', not one of meta.json.")

@@ -84,6 +84,11 @@ def test_subsets_and_several_files_are_splits(tmp_path):
     assert ids(load("cvat", tmp_path)[1])["val"] == expected
 
 
+def test_frames_for_images_have_no_ending(tmp_path):
+    make(tmp_path, image(SQUARE, name="frame_000001"), images=["frame_000001.PNG"])
+    assert ids(load("cvat", tmp_path)[1]) == {"train": ["frame_000001"]}
+
+
 def test_tracks_lie_on_their_frames(tmp_path):
     square = SQUARE.replace("<polygon label", '<polygon frame="{}" outside="{}" label')
     shapes = square.format(3, 0) + square.format(6, 1)
