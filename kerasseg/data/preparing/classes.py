@@ -83,7 +83,7 @@ def lookup_table(
             table[old] = left.index(new_name.get(name, name))
     colours = dict(zip(taxonomy.names, taxonomy.colours, strict=True))
     colours |= {new: colours[parts[0]] for new, parts in merged.items()}
-    said = [f"{new} is {', '.join(parts)}" for new, parts in merged.items()]
+    said = [f"{new} is {_some(parts)}" for new, parts in merged.items()]
     said += [f"ignored are {_some(ignored)}"] if ignored else []
     line = f"Classes: {len(left)} of {taxonomy.num_classes}; {'; '.join(said)}."
     chosen = Taxonomy(tuple(left), tuple(colours[name] for name in left))
