@@ -192,7 +192,7 @@ def _crowd_rule(crowd: str, counts: Counter[str]) -> tuple[str, str]:
         return "ignore", ""
     most = 2 * crowds > objects
     rule = crowd if crowd != "auto" else "object" if most else "ignore"
-    become = "objects" if rule == "object" else "255 = ignore"
+    become = "objects" if rule == "object" else "ignored"
     other = "ignore" if rule == "object" else "object"
     return rule, (
         f"{crowds} of {objects} annotations have iscrowd = 1: they are {become} "

@@ -75,7 +75,7 @@ def load(
     taxonomy, ids = class_ids(classes)
     notes = [f"classes are the values of '{name}'"] if name else []
     if unnamed:
-        notes.append(f"{unnamed} regions without a value of it are 255 = ignore")
+        notes.append(f"{unnamed} regions without a value of it are ignored")
     counts = Counter(
         str(shape["name"])
         for images in found.values()

@@ -131,7 +131,7 @@ def box_rule(
     rule = usual if boxes == "ask" else boxes
     become = {
         "object": "are filled as objects",
-        "ignore": "are 255 = ignore",
+        "ignore": "are ignored",
         "background": "are left out: background",
     }[rule]
     return rule, (

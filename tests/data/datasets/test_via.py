@@ -150,7 +150,7 @@ def test_a_region_without_a_value_is_ignored(tmp_path):
     taxonomy, splits = load("via", tmp_path)
     assert taxonomy.names == ("background", "dog")
     assert (splits["train"][0].label[1:5, 2:6] == 255).all()
-    assert "1 regions without a value of it are 255 = ignore" in said(tmp_path)
+    assert "1 regions without a value of it are ignored" in said(tmp_path)
 
 
 def test_lines_points_and_boxes(tmp_path):
