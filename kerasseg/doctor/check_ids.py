@@ -62,7 +62,7 @@ def label_ids(survey: Survey) -> list[Finding]:
     if "ego vehicle" in names:  # somebody means all 34
         return []
     totals = survey.totals(survey.good)
-    ids = {i for i in totals if i not in (IGNORE, UNKNOWN)}
+    ids = {i for i in totals if i not in (survey.masks.ignore, UNKNOWN)}
     pixels = sum(totals[i] for i in ids)
     theirs = ids & set(LABEL_IDS)
     share = sum(totals[i] for i in theirs) / max(1, pixels)
@@ -81,19 +81,20 @@ def label_ids(survey: Survey) -> list[Finding]:
 def outside(survey: Survey) -> list[Finding]:
     """Ids or colours that are not in the legend, and masks that `prepare` refuses."""
     classes, good = survey.masks.classes, survey.good
-    highest = classes.num_classes if classes else IGNORE
+    ignore = survey.masks.ignore
+    highest = classes.num_classes if classes else ignore
     found = []
-    wrong = [f for f in good if ((f.ids >= highest) & (f.ids != IGNORE)).any()]
+    wrong = [f for f in good if ((f.ids >= highest) & (f.ids != ignore)).any()]
     if wrong:
         totals = survey.totals(wrong)
-        ids = [i for i in totals if i >= highest and i != IGNORE]
+        ids = [i for i in totals if i >= highest and i != ignore]
         share = sum(totals[i] for i in ids) / sum(totals.values())
         some = ", ".join(map(str, ids[:8])) + ", ..." * (len(ids) > 8)
         says = f"{images(wrong, len(good))} hold ids {some}; "
-        says += f"ids are 0 to {highest - 1}, and 255 = ignore. These are {share:.2%} "
+        says += f"ids are 0 to {highest - 1}, and {ignore} = ignore. These are {share:.2%} "
         says += "of their pixels."
         fix = "Correct the masks or the list of classes."
-        if max(ids) > IGNORE:
+        if max(ids) > ignore:
             fix += " Ids above 255 are most often instance ids: convert to class ids."
         elif len(ids) <= 3:
             void = " ".join(map(str, ids))

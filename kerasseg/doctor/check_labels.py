@@ -5,7 +5,6 @@ from __future__ import annotations
 from kerasseg.doctor.facts import Facts
 from kerasseg.doctor.finding import Finding, error, images, warning
 from kerasseg.doctor.survey import Survey
-from kerasseg.taxonomy import IGNORE
 
 MOST = 0.5
 """Share of ignored pixels from which it is a question what they were. CamVid: 0.03."""
@@ -13,18 +12,18 @@ MOST = 0.5
 
 def unlabelled(survey: Survey) -> list[Finding]:
     """Labels that are ignored as a whole, or mostly, and splits of one class."""
-    found = []
+    found, ignore = [], survey.masks.ignore
     for split, facts in survey.splits.items():
-        ignored = [f for f in facts if f.ids.tolist() == [IGNORE]]
+        ignored = [f for f in facts if f.ids.tolist() == [ignore]]
         if ignored:
             says = f"Split '{split}': {images(ignored, len(facts))} are ignored as a "
-            says += "whole (all 255)."
+            says += f"whole (all {ignore})."
             fix = "They teach and test nothing: label or remove them."
             if len(ignored) == len(facts):
                 fix += f" {NOT_IGNORED}"
             kind = error if len(ignored) == len(facts) else warning
             found.append(kind("ignored", says, fix, ignored))
-        found += _mostly(split, [f for f in facts if f not in ignored])
+        found += _mostly(split, [f for f in facts if f not in ignored], ignore)
         found += _one_class(survey, split, facts)
     return found
 
@@ -36,24 +35,24 @@ NOT_IGNORED = (
 )
 
 
-def _mostly(split: str, facts: list[Facts]) -> list[Finding]:
+def _mostly(split: str, facts: list[Facts], ignore: int) -> list[Finding]:
     """Most pixels ignored: background that has no name, or objects that are crowds."""
     total = sum(int(f.counts.sum()) for f in facts)
-    ignored = sum(f.pixels(IGNORE) for f in facts)
+    ignored = sum(f.pixels(ignore) for f in facts)
     unmeasured = sum(
         f.bands.invalid * int(f.counts.sum()) for f in facts if f.bands is not None
     )
     if not total or (ignored - unmeasured) / total <= MOST:
         return []
-    says = f"{ignored / total:.0%} of the pixels of split '{split}' are ignored (255): "
+    says = f"{ignored / total:.0%} of the pixels of split '{split}' are ignored ({ignore}): "
     says += "nothing is learned there, background neither."
-    most = sorted(facts, key=lambda f: -f.pixels(IGNORE) / max(1, int(f.counts.sum())))
+    most = sorted(facts, key=lambda f: -f.pixels(ignore) / max(1, int(f.counts.sum())))
     return [warning("ignored", says, NOT_IGNORED, most)]
 
 
 def _one_class(survey: Survey, split: str, facts: list[Facts]) -> list[Finding]:
     names = survey.classes.names
-    used = {i for f in facts for i in f.ids.tolist()} - {IGNORE}
+    used = {i for f in facts for i in f.ids.tolist()} - {survey.masks.ignore}
     if len(used) != 1 or used == {-1}:
         return []
     (only,) = used

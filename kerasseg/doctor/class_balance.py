@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasseg.data import class_weights
 from kerasseg.doctor.facts import Facts
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 KINDS = ("median", "sqrt_median", "inverse_log")
 """Values of `fit.class_weights` in a recipe."""
@@ -19,7 +19,7 @@ class Balance:
     """How often the classes of one split occur.
 
     share: (C,) of the labelled pixels. images_with: (C,) images that have the class.
-    ignored: share of all pixels that are 255. weights: (C,) by their name in a recipe.
+    ignored: share of all pixels that are ignored. weights: (C,) by their name in a recipe.
     """
 
     split: str
@@ -33,9 +33,9 @@ class Balance:
 def balance(split: str, facts: list[Facts], classes: Taxonomy) -> Balance | None:
     """The frequencies of a split; None where no pixel is labelled with a class."""
     pixels, images_with, pixels_with = np.zeros((3, classes.num_classes), np.int64)
-    total = 0
+    total, ignore = 0, classes.ignore
     for one in facts:
-        inside = (one.ids >= 0) & (one.ids < classes.num_classes) & (one.ids != IGNORE)
+        inside = (one.ids >= 0) & (one.ids < classes.num_classes) & (one.ids != ignore)
         ids = one.ids[inside]
         pixels[ids] += one.counts[inside]
         images_with[ids] += 1

@@ -19,7 +19,7 @@ from kerasseg.doctor.mask_ids import ids_of
 from kerasseg.doctor.survey import Survey
 from kerasseg.doctor.terminal_report import verdict
 from kerasseg.drawing import html, pictures
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 LOOK = 6
 """Overlays drawn of each split."""
@@ -77,7 +77,7 @@ def _finding(finding: Finding, survey: Survey) -> str:
         titles.append([t for one in facts for t in (one.entry.image, one.entry.mask)])
     if rows:
         sheet = pictures.png(pictures.contact_sheet(rows, titles, width=1200))
-        caption = "Image and mask over it. Ids of no class are magenta, 255 is hatched."
+        caption = "Image and mask over it. Ids of no class are magenta, ignored pixels hatched."
         body += html.figure(sheet, f"Examples: {finding.says}", caption)
     return html.section(f"{finding.severity.capitalize()}: {finding.check}", body)
 
@@ -127,8 +127,8 @@ def _classes(classes: Taxonomy, balances: list[Balance]) -> str:
         rows.append(row + [html.number(w[i], 2) for w in first.weights.values()])
     titles = ["Class", *(b.split for b in balances), f"Images of {first.split}"]
     ignored = ", ".join(f"{b.split} {html.percent(b.ignored)}" for b in balances)
-    note = f"Share of the labelled pixels. Ignored (255): {ignored} of all. Weights "
-    note += f"from {first.split}."
+    note = f"Share of the labelled pixels. Ignored ({classes.ignore}): {ignored} of all. "
+    note += f"Weights from {first.split}."
     out = html.table(note, [*titles, *first.weights], rows, wide=True)
     return out + html.code(recipe(first), "Lines for a recipe")
 
@@ -167,14 +167,14 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
     else:
         image_under = image
     shown = _shown(classes)
-    outside = (ids < 0) | ((ids >= classes.num_classes) & (ids != IGNORE))
+    outside = (ids < 0) | ((ids >= classes.num_classes) & (ids != classes.ignore))
     label = np.where(outside, shown.num_classes - 1, ids)
     return [image, pictures.overlay(image_under, label, shown)]
 
 
 def _shown(classes: Taxonomy) -> Taxonomy:
     """The classes and one more, in magenta, for ids outside them."""
-    if classes.num_classes == IGNORE:
+    if classes.num_classes == classes.ignore:
         return classes
     names = (*classes.names, "no class of these")
     return Taxonomy(names, (*classes.colours, (255, 0, 255)))

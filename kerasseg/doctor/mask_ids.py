@@ -43,6 +43,11 @@ class MaskFormat:
     background: int = 0
     prepared: str = ""
 
+    @property
+    def ignore(self) -> int:
+        """The id of ignored pixels."""
+        return self.classes.ignore if self.classes else IGNORE
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -103,7 +108,7 @@ def _as_well_as_can_be(
     if palette is not None and masks.by_colour:
         ids, _ = _by_colour(colours[None], masks.classes)
         table = ids[0]
-        table[IGNORE] = IGNORE  # index 255 stays ignore
+        table[IGNORE] = masks.ignore  # index 255 stays ignore
         out = table[pixels]
         used = np.unique(pixels[out == UNKNOWN])
         return out, [_rgb(colours[i]) for i in used]
@@ -127,7 +132,7 @@ def _by_colour(
     present, inverse, counts = np.unique(
         packed, return_inverse=True, return_counts=True
     )
-    table = {} if classes is None else {0: IGNORE}
+    table = {} if classes is None else {0: classes.ignore}
     for i, (red, green, blue) in enumerate(classes.colours if classes else ()):
         table[(red << 16) + (green << 8) + blue] = i
     ids = np.array([table.get(int(c), UNKNOWN) for c in present], np.int32)

@@ -193,7 +193,8 @@ def _unmatched(
         (
             [] if flags.negatives == "background" else alone,
             "Images without a mask",
-            f"{missing} Where such images show nothing: --negatives background.",
+            f"{missing} Where such images show nothing: --negatives background (the "
+            "classes need one called background).",
         ),
         (found.masks_alone, "Masks without an image", missing),
         (

@@ -61,8 +61,8 @@ class Survey:
         return dict(sorted(total.items()))
 
     def known(self, facts: list[Facts]) -> set[int]:
-        """The ids that occur and count: not `IGNORE`, not `UNKNOWN`."""
-        return set(self.totals(facts)) - {IGNORE, UNKNOWN}
+        """The ids that occur and count: neither ignored nor `UNKNOWN`."""
+        return set(self.totals(facts)) - {self.masks.ignore, UNKNOWN}
 
 
 def survey(source: Source, progress: bool = True) -> Survey:

@@ -89,7 +89,7 @@ def _classes(names: tuple[str, ...], balances: list[Balance]) -> list[str]:
         row += "".join(f"{w[i]:13.3f}" for w in balances[0].weights.values())
         lines.append(row)
     ignored = "".join(f"{100 * b.ignored:10.3f}" for b in balances)
-    return [*lines, f"{'255':{wide}}{ignored}  of all pixels are ignored"]
+    return [*lines, f"{ignore_of(len(names)):<{wide}}{ignored}  of all pixels are ignored"]
 
 
 def _wrapped(first: str, words: str) -> list[str]:

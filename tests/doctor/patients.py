@@ -150,6 +150,47 @@ def class_only_in_val(folder: Path) -> None:
         save(file, np.where(ids == 3, 0, ids).astype(np.uint8))
 
 
+def class_only_in_train(folder: Path) -> None:
+    for file in (folder / "masks" / "val").iterdir():
+        ids = np.asarray(Image.open(file))
+        save(file, np.where(ids == 3, 0, ids).astype(np.uint8))
+
+
+def val_of_one_class(folder: Path) -> None:
+    for file in (folder / "masks" / "val").iterdir():
+        ids = np.asarray(Image.open(file))
+        save(file, np.where(ids == 1, 1, 255).astype(np.uint8))
+
+
+def mostly_ignored(folder: Path) -> None:
+    for file in masks(folder):
+        ids = np.asarray(Image.open(file)).copy()
+        ids[:70] = 255
+        save(file, ids)
+
+
+def no_train(folder: Path) -> None:
+    for kind in ("images", "masks"):
+        (folder / kind / "train").rename(folder / kind / "test")
+
+
+def files_exchanged(folder: Path) -> None:
+    one, other = images(folder)[0], masks(folder)[0]
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+
+
+def few_moved(folder: Path) -> None:
+    """Two labels of val are moved, and val has no others."""
+    for number, file in enumerate(sorted((folder / "masks" / "val").iterdir())):
+        if number > 1:
+            file.unlink()
+            (folder / "images" / "val" / file.name).unlink()
+        else:
+            save(file, moved(5, -4)(np.asarray(Image.open(file))))
+
+
 def class_nowhere(folder: Path) -> None:
     (folder / "classes.txt").write_text("\n".join((*NAMES, "unicorn")))
 
@@ -276,6 +317,24 @@ FAULTS = {
     "EXIF turns, mask too": (tag_turns_back, ("warning", "exif", "ignore the tag")),
     "EXIF turns over": (tags_turn_over, ("error", "alignment", "turned by 180")),
     "class only in val": (class_only_in_val, ("error", "classes", "moving.*train")),
+    "class only in train": (
+        class_only_in_train,
+        ("warning", "classes", "never occur in split 'val': moving"),
+    ),
+    "val of one class": (
+        val_of_one_class,
+        ("error", "ignored", "'val' hold nothing but 1 \\('built'\\)"),
+    ),
+    "mostly ignored": (
+        mostly_ignored,
+        ("warning", "ignored", "of the pixels of split 'train' are ignored"),
+    ),
+    "no train": (no_train, ("warning", "splits", "no split 'train'.*--split-by name")),
+    "image and mask file exchanged": (
+        files_exchanged,
+        ("warning", "pairs", "000.png.*changed places"),
+    ),
+    "few labels moved": (few_moved, ("warning", "alignment", "moved 5 pixels up")),
     "class nowhere": (class_nowhere, ("warning", "classes", "never occur: unicorn")),
     "class rare": (class_rare, ("warning", "classes", "rare in train: 'unicorn'")),
     "one image ignored": (one_ignored, ("warning", "ignored", "000.png.* as a whole")),

@@ -6,12 +6,17 @@ import numpy as np
 import patients
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from kerasseg import prepare
 from kerasseg.data.reading.pair_flags import PairFlags
+from kerasseg.data.reading.picture import Picture
 from kerasseg.data.synthetic import scene
-from kerasseg.doctor import checks, images, pair_source, record_source
+from kerasseg.doctor import checks, fingerprint, images, pair_source, record_source
 from kerasseg.doctor.__main__ import main
+from kerasseg.doctor.edge_agreement import agreement
 from kerasseg.doctor.images import Shot
 from kerasseg.doctor.survey import survey
 from kerasseg.image_format import GRAY, RGB, ImageFormat
@@ -243,3 +248,29 @@ def test_ordinary_pictures_are_measured_as_they_are(image_format):
     assert got.dtype == np.uint8
     np.testing.assert_array_equal(got, np.broadcast_to(pixels, got.shape))
     assert images.gray(got) is got
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    arrays(
+        st.sampled_from(["uint8", "uint16", "int16", "float32"]),
+        st.tuples(st.integers(1, 70), st.integers(1, 70), st.integers(1, 5)),
+    )
+    | arrays("float32", (66, 67, 2), elements=st.sampled_from([0, 1, np.nan, np.inf]))
+)
+def test_any_numbers_are_measured(pixels):
+    if pixels.dtype == np.float32:  # beyond, squares and differences end float32
+        pixels = np.where(np.isfinite(pixels), pixels.clip(-1e30, 1e30), pixels)
+    bands = tuple(f"band_{i}" for i in range(pixels.shape[-1]))
+    image_format = ImageFormat.of(bands, pixels.dtype.name)
+    finite = np.isfinite(pixels).all(-1)
+    image = Picture(pixels, bands, valid=None if finite.all() else finite)
+    shot = images.shot_of(image, images.ImageSet(image_format))
+    facts = images.bands_of(shot, image_format)
+    planes = images.planes(shot, image_format)
+    assert np.isfinite(facts.mean).all() and (facts.smallest <= facts.largest).all()
+    assert images.gray(planes).shape == (*pixels.shape[:2], 3)
+    label = (np.indices(pixels.shape[:2]).sum(0) // 7 % 3).astype(np.float32)
+    sums = agreement(planes, label)
+    assert sums is None or np.isfinite(sums).all()
+    assert fingerprint.thumbnail(images.gray(planes)).shape == (16, 17)
