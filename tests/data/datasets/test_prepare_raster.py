@@ -277,8 +277,7 @@ def test_refusals_of_polygons(tmp_path, pair):
     with pytest.raises(UserError, match="No feature lies on an image"):
         cut_load(image, far, attribute="kind")
     text = features(tmp_path / "own.geojson", crs=CRS).read_text()
-    start = text.index('"crs"')
-    end = text.index('"features"')
+    start, end = text.index('"crs"'), text.index('"features"')
     (tmp_path / "own.geojson").write_text(text[:start] + text[end:])
     with pytest.raises(UserError, match=r"its coordinates reach .* ogr2ogr -a_srs"):
         cut_load(image, tmp_path / "own.geojson", attribute="kind")
