@@ -91,7 +91,9 @@ def outside(survey: Survey) -> list[Finding]:
         share = sum(totals[i] for i in ids) / sum(totals.values())
         some = ", ".join(map(str, ids[:8])) + ", ..." * (len(ids) > 8)
         says = f"{images(wrong, len(good))} hold ids {some}; "
-        says += f"ids are 0 to {highest - 1}, and {ignore} = ignore. These are {share:.2%} "
+        says += (
+            f"ids are 0 to {highest - 1}, and {ignore} = ignore. These are {share:.2%} "
+        )
         says += "of their pixels."
         fix = "Correct the masks or the list of classes."
         if max(ids) > ignore:

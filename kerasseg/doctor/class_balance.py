@@ -19,7 +19,7 @@ class Balance:
     """How often the classes of one split occur.
 
     share: (C,) of the labelled pixels. images_with: (C,) images that have the class.
-    ignored: share of all pixels that are ignored. weights: (C,) by their name in a recipe.
+    ignored: share of all pixels that are it. weights: (C,) by their name in a recipe.
     """
 
     split: str

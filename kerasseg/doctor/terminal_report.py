@@ -11,6 +11,7 @@ from kerasseg.doctor.checks import CHECKS
 from kerasseg.doctor.class_balance import Balance, recipe
 from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.survey import Survey
+from kerasseg.taxonomy import ignore_of
 
 WIDTH = 88
 
@@ -89,7 +90,10 @@ def _classes(names: tuple[str, ...], balances: list[Balance]) -> list[str]:
         row += "".join(f"{w[i]:13.3f}" for w in balances[0].weights.values())
         lines.append(row)
     ignored = "".join(f"{100 * b.ignored:10.3f}" for b in balances)
-    return [*lines, f"{ignore_of(len(names)):<{wide}}{ignored}  of all pixels are ignored"]
+    return [
+        *lines,
+        f"{ignore_of(len(names)):<{wide}}{ignored}  of all pixels are ignored",
+    ]
 
 
 def _wrapped(first: str, words: str) -> list[str]:

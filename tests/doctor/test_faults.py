@@ -2,8 +2,8 @@
 
 import re
 
-import patients
 import pytest
+from faults import FAULTS
 
 from kerasseg.data.reading.mask_flags import MaskFlags
 from kerasseg.doctor import checks, pair_source
@@ -19,9 +19,9 @@ def test_healthy(folder):
     assert findings(folder) == []
 
 
-@pytest.mark.parametrize("fault", patients.FAULTS)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_fault(folder, fault):
-    plant, (severity, check, words) = patients.FAULTS[fault]
+    plant, (severity, check, words) = FAULTS[fault]
     plant(folder)
     found = findings(folder)
     fitting = [
@@ -37,6 +37,6 @@ def test_fault(folder, fault):
 
 
 def test_binary(folder):
-    plant, _ = patients.FAULTS["0 and 255"]
+    plant, _ = FAULTS["0 and 255"]
     plant(folder)
     assert findings(folder, binary=True) == []
