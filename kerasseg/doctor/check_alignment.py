@@ -119,5 +119,5 @@ def _arrays(facts: Facts, survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     shot, mask = decode(facts.entry, facts.entry.read(), survey.images)
     ids, _ = ids_of(mask, survey.masks)
     image = planes(shot, survey.images.format)
-    ids = fit(ids, image.shape[:2], survey.images.mask_fit)
+    ids = fit(ids, image.shape[:2], survey.images.mask_fit, survey.masks.ignore)
     return image, ids.astype(np.float32)

@@ -19,7 +19,6 @@ from kerasseg.doctor.images import BandFacts, ImageSet, OtherFormatError, Shot
 from kerasseg.doctor.interpolation import in_between
 from kerasseg.doctor.mask_ids import Mask, MaskFormat, understood
 from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import IGNORE
 
 
 class Files(NamedTuple):
@@ -139,8 +138,8 @@ def facts_of(
     except (OSError, UserError) as error:
         return Facts(entry, str(error)), None
     size = shot.pixels.shape[:2]
-    ids = fit(ids, size, images_are.mask_fit)
-    shot = _without_unmeasured(shot, ids, images_are.format)
+    ids = fit(ids, size, images_are.mask_fit, masks.ignore)
+    shot = _without_unmeasured(shot, ids == masks.ignore, images_are.format)
     pixels = ids if mask.stored is None else mask.stored.pixels
     planes = images.planes(shot, images_are.format)
     used, counts = _counted(ids)
@@ -177,12 +176,18 @@ def facts_of(
     return facts, sums
 
 
-def _without_unmeasured(shot: Shot, ids: np.ndarray, image_format: ImageFormat) -> Shot:
+def _without_unmeasured(
+    shot: Shot, ignored: np.ndarray, image_format: ImageFormat
+) -> Shot:
     """Records hold 0 in all bands, and ignore as the label, where nothing was measured.
     In ordinary pictures black is a colour."""
-    if image_format.is_picture or shot.valid is not None or ids.shape != _size(shot):
+    if (
+        image_format.is_picture
+        or shot.valid is not None
+        or ignored.shape != _size(shot)
+    ):
         return shot
-    nothing = (ids == IGNORE) & (shot.pixels == 0).all(-1)
+    nothing = ignored & (shot.pixels == 0).all(-1)
     return replace(shot, valid=~nothing) if nothing.any() else shot
 
 

@@ -77,7 +77,8 @@ def _finding(finding: Finding, survey: Survey) -> str:
         titles.append([t for one in facts for t in (one.entry.image, one.entry.mask)])
     if rows:
         sheet = pictures.png(pictures.contact_sheet(rows, titles, width=1200))
-        caption = "Image and mask over it. Ids of no class are magenta, ignored pixels hatched."
+        caption = "Image and mask over it. Ids of no class are magenta, ignored ones "
+        caption += "hatched."
         body += html.figure(sheet, f"Examples: {finding.says}", caption)
     return html.section(f"{finding.severity.capitalize()}: {finding.check}", body)
 
@@ -127,7 +128,9 @@ def _classes(classes: Taxonomy, balances: list[Balance]) -> str:
         rows.append(row + [html.number(w[i], 2) for w in first.weights.values()])
     titles = ["Class", *(b.split for b in balances), f"Images of {first.split}"]
     ignored = ", ".join(f"{b.split} {html.percent(b.ignored)}" for b in balances)
-    note = f"Share of the labelled pixels. Ignored ({classes.ignore}): {ignored} of all. "
+    note = (
+        f"Share of the labelled pixels. Ignored ({classes.ignore}): {ignored} of all. "
+    )
     note += f"Weights from {first.split}."
     out = html.table(note, [*titles, *first.weights], rows, wide=True)
     return out + html.code(recipe(first), "Lines for a recipe")
@@ -159,7 +162,7 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
         if stored.shape[-1] == 3 and stored.dtype == np.uint8:
             return [_small(image), _small(stored)]
     ids, _ = ids_of(mask, survey.masks)
-    ids = fit(ids, image.shape[:2], survey.images.mask_fit)
+    ids = fit(ids, image.shape[:2], survey.images.mask_fit, survey.masks.ignore)
     classes = survey.classes
     image, ids = _small(image), _small(ids.astype(np.float32)).astype(np.int32)
     if ids.shape != image.shape[:2]:

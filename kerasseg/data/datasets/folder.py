@@ -196,7 +196,7 @@ def _read(
         mask = mask_of(entry, masks.per_class)
         if str(mask) in unusable:
             raise UserError(unusable[str(mask)])
-        label = fit(label_of(mask, rule), size, images.mask_fit)
+        label = fit(label_of(mask, rule), size, images.mask_fit, rule.taxonomy.ignore)
         refuse_other_size(mask, label.shape, entry.image, size)
     else:
         label = np.full(size, background, rule.taxonomy.label_type)

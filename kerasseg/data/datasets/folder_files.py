@@ -20,7 +20,7 @@ from kerasseg.data.reading.mask_flags import MaskFlags, PerClass
 from kerasseg.data.reading.mask_layers import Layers, MaskFile, Page
 from kerasseg.data.reading.pair_flags import FilePair
 from kerasseg.image_format import GRAY, ImageFormat
-from kerasseg.taxonomy import ignore_in
+from kerasseg.taxonomy import IGNORE
 
 Pages = Literal["ask", "bands", "samples"]
 
@@ -122,14 +122,17 @@ def check_size(pair: FilePair, options: picture.ReadOptions) -> None:
 
 
 def fit(
-    label: np.ndarray, size: tuple[int, int], way: Literal["exact", "stretch", "crop"]
+    label: np.ndarray,
+    size: tuple[int, int],
+    way: Literal["exact", "stretch", "crop"],
+    ignore: int = IGNORE,
 ) -> np.ndarray:
     """(H, W) label of this size: stretched to it by nearest neighbour (half-pixel
-    centres), or cut at the right and below and filled up there with ignore."""
+    centres), or cut at the right and below and filled up there with `ignore`."""
     if label.shape == size or way == "exact":
         return label
     if way == "crop":
-        out = np.full(size, ignore_in(label), label.dtype)
+        out = np.full(size, ignore, label.dtype)
         height, width = np.minimum(size, label.shape)
         out[:height, :width] = label[:height, :width]
         return out
