@@ -193,8 +193,8 @@ def huggingface(root):
         ]
         for column, pattern in (("image", "*.jpg"), ("label", "*.png"))
     }
-    for file in root.glob("*.*"):
-        file.unlink()
+    for file in "x.jpg", "y.jpg", "x.png", "y.png":
+        (root / file).unlink()
     (root / "data").mkdir()
     parquet.write_table(
         pyarrow.table(columns), root / "data/train-00000-of-00001.parquet"

@@ -15,21 +15,21 @@ class Mark:
 
     files: patterns of `listing.expression`, each of which must fit a path. without:
     patterns that must fit none. flags: what the adapter must be told for this form.
-    over: other kinds that these files are too, and which are not meant.
+    over: other kinds that its files are too and which are not meant, each with the
+    beginning of their paths.
     """
 
     kind: str
     files: tuple[str, ...]
     flags: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
-    over: tuple[str, ...] = ()
+    over: tuple[tuple[str, str], ...] = ()
 
 
 _CAMVID = "{####TP,####R0,####E5,Seq##VD}_*.png"
 _CAR = "[0-9a-f]" * 12
 _ACDC = "{fog,night,rain,snow}/*/*"
 _BDD = "{,bdd100k/}"
-_PANOPTIC = ("coco_panoptic",)
 
 VOC = "{,VOC####/,VOCdevkit/VOC####/}"
 """Where a year of PASCAL VOC may lie."""
@@ -117,7 +117,7 @@ MARKS = (
             "leftImg8bit/*/*/*_######_######_leftImg8bit.png",
             "gtFine/*/*/*_######_######_gtFine_*",
         ),
-        over=_PANOPTIC,
+        over=(("coco_panoptic", "gtFine/"),),
     ),
     Mark(
         "cityscapes",
@@ -126,7 +126,7 @@ MARKS = (
             "gtCoarse/*/*/*_######_######_gtCoarse_*",
         ),
         ("--coarse",),
-        without=("gtFine/*/*/*",),
+        without=("gtFine/*/*/*_######_######_gtFine_*",),
     ),
     Mark(
         "coco_stuff",
@@ -184,7 +184,7 @@ MARKS = (
             "{training,validation}/images/*.jpg",
             "{training,validation}/{,v1.2/,v2.0/}{labels,instances}/*.png",
         ),
-        over=_PANOPTIC,
+        over=(("coco_panoptic", "training/"), ("coco_panoptic", "validation/")),
     ),
     Mark(
         "pascal_context",
@@ -201,13 +201,13 @@ MARKS = (
     Mark(
         "wilddash",
         ("images/[a-z][a-z]####_######.jpg", "labels/[a-z][a-z]####_######.png"),
-        over=_PANOPTIC,
+        over=(("coco_panoptic", "panoptic.json"),),
     ),
     Mark(
         "wilddash",
         ("images/[a-z][a-z]####_######.jpg", "panoptic.json", "panoptic/*.png"),
         without=("labels/*.png",),
-        over=_PANOPTIC,
+        over=(("coco_panoptic", "panoptic.json"),),
     ),
     Mark(
         "voc_masks",
@@ -215,6 +215,6 @@ MARKS = (
             "{,*/,*/*/}SegmentationClass{,PNG}/*.{png,tif,bmp,gif}",
             "{,*/,*/*/}{labelmap,label_map,class_names}.txt",
         ),
-        over=("pascal_voc",),
+        over=(("pascal_voc", ""),),
     ),
 )

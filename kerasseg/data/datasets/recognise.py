@@ -28,7 +28,7 @@ from kerasseg.data.reading.roles import images_and_masks
 PREPARE = "python -m kerasseg.prepare"
 TOOLS = (
     *("coco", "via", "label_studio", "labelme", "yolo", "cvat", "supervisely"),
-    "raster",
+    *("raster", "huggingface"),
 )
 """Kinds of drawings: where there are masks in pictures too, either may be meant."""
 LARGE = 25_000_000
@@ -70,7 +70,7 @@ def recognise(src: Path) -> Recognised:
             return recognise(src / top[0])  # the folder that an archive brought
     fitting = kinds(found)
     generic = not fitting or fitting[0].kind == "folder"
-    ours = {kind for c in fitting for kind in (c.kind, *c.over)}
+    ours = {c.kind for c in fitting}
     below = [
         (folder, c)
         for folder, c in _below(found)
@@ -90,9 +90,13 @@ def kinds(found: Listing, generic: bool = True) -> list[Candidate]:
     fitting += maps(found)
     if generic and all(c.kind in TOOLS for c in fitting):
         fitting += _folder(found)
-    beaten = {kind for c in fitting for kind in c.over}
     once = {(c.kind, c.flags, c.sources): c for c in reversed(fitting)}
-    return [c for c in reversed(once.values()) if c.kind not in beaten]
+    over = [pair for c in fitting for pair in c.over]
+    return [
+        c
+        for c in reversed(once.values())
+        if not any(c.kind == kind and c.evidence.startswith(at) for kind, at in over)
+    ]
 
 
 def _by_names(found: Listing) -> Iterator[Candidate]:

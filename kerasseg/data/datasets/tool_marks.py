@@ -21,15 +21,15 @@ LOOKED, OF_FOLDER = 120, 3
 class Candidate(NamedTuple):
     """A kind that a folder may be.
 
-    evidence: the files that say so. flags: what the adapter must be told. over: kinds
-    that the same files are too, and which are not meant. sources: paths that the
-    adapter wants instead of the folder. tool: what wrote the files, where it is known.
+    evidence: the files that say so. flags: what the adapter must be told. over: see
+    `marks.Mark`. sources: paths that the adapter wants instead of the folder. tool:
+    what wrote the files, where it is known.
     """
 
     kind: str
     evidence: str
     flags: tuple[str, ...] = ()
-    over: tuple[str, ...] = ()
+    over: tuple[tuple[str, str], ...] = ()
     sources: tuple[Path, ...] = ()
     tool: str = ""
 

@@ -12,6 +12,7 @@ from small_sets import (
     MINIATURES,
     classification,
     coco,
+    panoptic,
     pictures_alone,
     two_sets,
     yolo,
@@ -91,6 +92,16 @@ def test_several_kinds_are_asked_for(tmp_path):
     line = refusal(tmp_path)
     assert "may be coco (annotations/instances_train2017.json); coco_panoptic" in line
     assert f"'python -m kerasseg.prepare coco_panoptic {tmp_path} OUT'" in line
+
+
+def test_panoptic_files_of_a_set_are_that_set(tmp_path):
+    MINIATURES["mapillary"].build(tmp_path)
+    panoptic("training/v2.0/panoptic/panoptic_2020.json", "p", "training/images")(
+        tmp_path
+    )
+    assert recognise(tmp_path).kind == "mapillary"
+    MINIATURES["coco_panoptic"].build(tmp_path)
+    assert "may be mapillary (" in refusal(tmp_path)
 
 
 def test_masks_beside_drawings_are_asked_for(tmp_path):
