@@ -19,6 +19,17 @@ RGB_BANDS = ("red", "green", "blue")
 GRAY_BANDS = ("gray",)
 
 
+MOST_NAMED = 16
+"""Bands of which a message names all."""
+
+
+def listed_bands(bands: tuple[str, ...]) -> str:
+    """ "red, green, blue", or "band_1, band_2, ..., band_100" """
+    if len(bands) > MOST_NAMED:
+        bands = (*bands[:2], "...", bands[-1])
+    return ", ".join(bands)
+
+
 @dataclass(frozen=True)
 class BandStatistics:
     """The values of one band in the training split, without nodata.
@@ -181,7 +192,7 @@ class ImageFormat:
     def __str__(self) -> str:
         """For messages: "4 bands (red, green, blue, nir) of uint16"."""
         count = "1 band" if self.channels == 1 else f"{self.channels} bands"
-        return f"{count} ({', '.join(self.bands)}) of {self.type}"
+        return f"{count} ({listed_bands(self.bands)}) of {self.type}"
 
     def to_json(self) -> dict[str, Any]:
         """Lists and numbers, as they stand in `dataset.json`."""

@@ -8,7 +8,8 @@ import cv2
 
 from kerasseg import UserError
 from kerasseg.data.reading import signatures
-from kerasseg.data.reading.image import read
+from kerasseg.data.reading.image import header, read
+from kerasseg.image_format import GRAY_BANDS
 
 
 def encoded(file: Path) -> bytes:
@@ -19,7 +20,10 @@ def encoded(file: Path) -> bytes:
     with file.open("rb") as opened:
         kind = signatures.kind_of(opened.read(signatures.HEAD))
     if kind in ("jpeg", "png", "png16"):
-        return file.read_bytes()  # the server turns it upright
+        found = header(file)
+        if not (found.alpha and found.bands == GRAY_BANDS):
+            return file.read_bytes()  # the server turns it upright
+        # Two channels: a network of gray takes the first alone, as in training.
     pixels = read(file).pixels
     count, name = pixels.shape[-1], pixels.dtype.name
     if count not in (1, 3, 4) or name not in ("uint8", "uint16"):

@@ -120,13 +120,20 @@ def summary(description: Description) -> str:
         )
         megabytes = sum(shard.bytes for shard in counts.shards) / 1e6
         lines.append(
-            f"  {split:8}{counts.samples:7} samples, {pixels}, {megabytes:.1f} MB in "
-            f"{len(counts.shards)} shards"
+            f"  {split:8}{counted_as(counts.samples, 'sample', 7)}, {pixels}, "
+            f"{megabytes:.1f} MB in {counted_as(len(counts.shards), 'shard')}"
         )
         if counts.left_out:
-            lines.append(f"  {split:8}{len(counts.left_out):7} entries were left out:")
+            one = len(counts.left_out) == 1
+            what = "entry was" if one else "entries were"
+            lines.append(f"  {split:8}{len(counts.left_out):7} {what} left out:")
             lines += [f"    {reason}" for reason in counts.left_out]
     return "\n".join(lines)
+
+
+def counted_as(number: int, what: str, width: int = 0) -> str:
+    """ "1 shard", "8 shards" """
+    return f"{number:{width}} {what}{'' if number == 1 else 's'}"
 
 
 def _loaded(name: str, load: Callable[[], Source], taxonomy: str) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -67,6 +68,7 @@ def format_of(
     """
     first: dict[tuple, tuple[Any, int]] = {}
     nodata: set[float | None] = set()
+    said: Counter[str] = Counter()
     with_alpha = 0
     for file in files:
         found = header(file, options)
@@ -76,13 +78,16 @@ def format_of(
         first[key] = where, count + 1
         nodata.add(found.nodata)
         with_alpha += found.alpha
+        said.update(found.notes)
     if not first:
         raise UserError("There is no image.")
-    notes = []
+    notes = [f"{counted(count)}: {note}" for note, count in said.items()]
     kinds = {(RGB_BANDS, "uint8"), (GRAY_BANDS, "uint8")}
     if set(first) == kinds:
         _, count = first[GRAY_BANDS, "uint8"]
-        notes.append(f"{count} gray images become RGB, as the others are")
+        become = "becomes" if count == 1 else "become"
+        gray = counted(count, "gray image")
+        notes.append(f"{gray} {become} RGB, as the others are")
         del first[GRAY_BANDS, "uint8"]
     if len(first) > 1:
         (one, (file, _)), (two, (other, _)) = list(first.items())[:2]
@@ -93,7 +98,7 @@ def format_of(
         )
     if with_alpha and options.alpha == "drop":
         notes.append(
-            f"{with_alpha} images have an alpha channel, which is left out "
+            f"{counted(with_alpha)} with an alpha channel, which is left out "
             "(--image-alpha band or valid uses it)"
         )
     values = nodata - {None}
@@ -104,6 +109,11 @@ def format_of(
     if value is None and (bands, kind) in kinds:
         return (RGB if bands == RGB_BANDS else GRAY), tuple(notes)
     return ImageFormat.of(bands, kind, value), tuple(notes)
+
+
+def counted(number: int, what: str = "image") -> str:
+    """ "1 image", "2 images" """
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -29,7 +29,7 @@ from kerasseg.data.reading.picture_formats import opened_image
 from kerasseg.data.reading.signatures import SUFFIXES
 from kerasseg.data.sample import Decoded
 from kerasseg.files import exif
-from kerasseg.image_format import GRAY_BANDS, RGB_BANDS, ImageFormat
+from kerasseg.image_format import GRAY_BANDS, RGB_BANDS, ImageFormat, listed_bands
 
 __all__ = [
     "READ_AGAIN",
@@ -215,8 +215,8 @@ def chosen_names(
     if not all(0 <= band < len(bands) for band in options.bands):
         asked = ", ".join(str(band + 1) for band in options.bands)
         raise UserError(
-            f"{file} has {len(bands)} bands ({', '.join(bands)}), counted from 1, and "
-            f"--image-bands asks for {asked}. Choose others."
+            f"{file} has {len(bands)} bands ({listed_bands(bands)}), counted from 1, "
+            f"and --image-bands asks for {asked}. Choose others."
         )
     return tuple(bands[band] for band in options.bands)
 

@@ -56,6 +56,8 @@ def decode(file: File, page: int = 0) -> Stored:
     """
     try:
         encoded = file.read_bytes()
+        if not encoded:
+            raise ValueError("it is empty")
         if encoded.startswith(TIFF):
             return _tiff(encoded, page)
         if page:

@@ -31,6 +31,12 @@ def kept_type(dtype: np.dtype, file: object) -> str:
     return KEPT_AS[name]
 
 
+def notes_of(dtype: np.dtype) -> tuple[str, ...]:
+    """What reading numbers of a type may change."""
+    rounded = dtype.kind == "f" and dtype.itemsize > 4
+    return (f"numbers of {dtype.newbyteorder('=').name} become float32",) * rounded
+
+
 def in_kept_type(
     pixels: np.ndarray, valid: np.ndarray | None, file: object
 ) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.number_types import kept_type
+from kerasseg.data.reading.number_types import kept_type, notes_of
 from kerasseg.data.reading.picture import Header, Stored, names_of_bands
 
 MOST_BANDS = 64
@@ -28,7 +28,8 @@ def header(file: Path | EmbeddedFile) -> Header:
         )
         shape, _, dtype = read(opened)
     height, width, bands = _shape(shape, file)
-    return Header(height, width, names_of_bands(bands), kept_type(dtype, file))
+    kept, notes = kept_type(dtype, file), notes_of(dtype)
+    return Header(height, width, names_of_bands(bands), kept, notes=notes)
 
 
 def stored(file: Path | EmbeddedFile) -> Stored:

@@ -59,6 +59,7 @@ class Header:
     pages: images of this size in the file, 1 for most.
     alpha: whether there is an alpha channel, which is not among the bands.
     turn: the EXIF orientation (1..8) by which reading turns it.
+    notes: what reading may change, in words for several images.
     """
 
     height: int
@@ -69,6 +70,7 @@ class Header:
     nodata: float | None = None
     alpha: bool = False
     turn: int = 1
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading import tiff_bands
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.number_types import both, kept_type, valid_pixels
+from kerasseg.data.reading.number_types import both, kept_type, notes_of, valid_pixels
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.picture import Header, Stored, damaged
 from kerasseg.data.reading.picture_formats import check_size
@@ -59,7 +59,8 @@ def header(file: Path | EmbeddedFile) -> Header:
             bands, pages = _channel_names(images, bands), 1
         nodata = tiff_bands.nodata_of(page, layout.dtype)
         alpha = layout.alpha is not None
-        return Header(*size, bands, type_, pages, nodata, alpha, turn)
+        notes = notes_of(layout.dtype)
+        return Header(*size, bands, type_, pages, nodata, alpha, turn, notes)
 
 
 def stored(file: Path | EmbeddedFile, number: int) -> Stored:

@@ -125,7 +125,8 @@ def write_splits(
         finished = prepare_folder(folder, jobs)
         if finished and progress:
             print(
-                f"Going on with {folder}: {finished} of {len(jobs)} shards are finished"
+                f"Going on with {folder}: of {len(jobs)} shards, {finished} were "
+                "written before; those whose files have changed since are written again"
             )
         try:
             streams = {

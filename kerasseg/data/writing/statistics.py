@@ -83,8 +83,8 @@ class SplitStatistics:
         found = tuple(band.statistics() for band in self.bands)
         if None in found:
             raise UserError(
-                f"Split '{self.split}' has no valid pixel: all of it is nodata. Check "
-                "the value that means nodata, or choose other images."
+                f"Split '{self.split}' has no valid pixel: all are nodata, NaN or "
+                "infinity. Check the value that means nodata, or choose other images."
             )
         return found  # type: ignore[return-value]
 
@@ -98,6 +98,12 @@ class SplitStatistics:
 
         Raises UserError for a split without samples.
         """
+        left_out = tuple(left_out)
+        if not self.ids and left_out:
+            raise UserError(
+                f"Split '{self.split}' is empty, for none of its entries can be used. "
+                f"The first: {left_out[0]}"
+            )
         if not self.ids:
             raise UserError(
                 f"Split '{self.split}' is empty: there is no sample to write. Check "
@@ -114,7 +120,7 @@ class SplitStatistics:
             ignored=int(self.pixels[self.ignore]),
             instances=True in self.instances,
             shards=tuple(shards),
-            left_out=tuple(left_out),
+            left_out=left_out,
         )
 
     def to_json(self) -> dict:

@@ -36,7 +36,7 @@ def test_sets_of_pictures():
     mixed, notes = format_of([gray, colour, gray])
     assert mixed == RGB and notes == ("2 gray images become RGB, as the others are",)
     _, notes = format_of([png("RGBA", "a.png"), colour])
-    assert "1 images have an alpha channel, which is left out" in notes[0]
+    assert "1 image with an alpha channel, which is left out" in notes[0]
     both = png("RGBA", "a.png")
     found, _ = format_of([both], ReadOptions(alpha="band"))
     assert found.bands == ("red", "green", "blue", "alpha")
