@@ -21,6 +21,8 @@ def parser() -> argparse.ArgumentParser:
         help="picture, map (GeoTIFF) or video file, folder of them, or a camera's "
         "number",
     )
+    add("--out", type=Path, default=Path("predictions"), help="folder to write to")
+    add = made.add_argument_group("network").add_argument
     add(
         "--run",
         default="",
@@ -28,13 +30,13 @@ def parser() -> argparse.ArgumentParser:
         "with kerasseg",
     )
     add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
-    add("--out", type=Path, default=Path("predictions"), help="folder to write to")
-    add("--alpha", type=_opacity, default=0.5, help="opacity of the colours, 0 to 1")
     add(
-        "--tiles",
-        action="store_true",
-        help="cut pictures larger than the network into tiles, do not shrink them",
+        "--threads",
+        type=_count,
+        default=0,
+        help="threads of --litert; 0: as many as there are cores, up to 4",
     )
+    add = made.add_argument_group("how pictures are read").add_argument
     add(
         "--pages",
         choices=("ask", "samples", "bands"),
@@ -42,12 +44,11 @@ def parser() -> argparse.ArgumentParser:
         help="what the pages of a TIFF, GIF or DICOM file are: pictures of their own "
         "(samples), or bands of one picture",
     )
+    add = made.add_argument_group("how they are predicted").add_argument
     add(
-        "--bands",
-        default="",
-        metavar="R,G,B",
-        help="the bands that overlays show as red, green and blue, by name or number "
-        "from 1, or a single one as gray",
+        "--tiles",
+        action="store_true",
+        help="cut pictures larger than the network into tiles, do not shrink them",
     )
     add(
         "--overlap",
@@ -57,13 +58,19 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--flip", action="store_true", help="average with the mirror image")
     add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
+    add = made.add_argument_group("what is drawn").add_argument
+    add("--alpha", type=_opacity, default=0.5, help="opacity of the colours, 0 to 1")
     add(
-        "--threads",
-        type=_count,
-        default=0,
-        help="threads of --litert; 0: as many as there are cores, up to 4",
+        "--bands",
+        default="",
+        metavar="R,G,B",
+        help="the bands that overlays show as red, green and blue, by name or number "
+        "from 1, or a single one as gray",
     )
+    add = made.add_argument_group("videos and cameras").add_argument
     add("--frames", type=_count, default=0, help="frames of a video or camera; 0: all")
+    add("--show", action="store_true", help="show frames in a window too; q ends it")
+    add = made.add_argument_group("maps (GeoTIFF)").add_argument
     add(
         "--vectors",
         default="",
@@ -78,7 +85,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="PIXELS",
         help="areas of fewer pixels join their largest neighbour in --vectors; 0: none",
     )
-    add("--show", action="store_true", help="show frames in a window too; q ends it")
     return made
 
 

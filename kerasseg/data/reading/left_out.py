@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 from kerasseg.data.reading.optional_packages import MissingPackage
@@ -43,4 +44,4 @@ def _reason(source: object, error: Exception, text: str) -> str:
         return error.strerror
     text = text.removeprefix(str(source)).strip(" :").split(". ")[0].rstrip(".")
     inside = re.fullmatch(r"cannot be read as an image \((.*)\)", text)
-    return (inside[1] if inside else text)[:90]
+    return textwrap.shorten(inside[1] if inside else text, 90, placeholder=" ...")

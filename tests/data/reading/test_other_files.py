@@ -218,3 +218,9 @@ def test_what_is_left_out_is_named_with_what_would_help(capsys, monkeypatch):
         left_out.add(f"c{number}", OSError(13, "Permission denied"))
     assert str(left_out).endswith("c2 (Permission denied) and 2 more")
     assert len(capsys.readouterr().err.splitlines()) == 7
+
+
+def test_long_reasons_end_between_words_and_say_so():
+    left = LeftOut()
+    left.add("a.png", ValueError(f"a.png has {'bands and ' * 20}more. Cure."))
+    assert str(left).endswith(" ...)")
