@@ -56,6 +56,7 @@ def images_and_masks(
         images, masks = common or (rest, [])
     if images and masks:
         notes = _aside(src, tree.pictures, [*images, *masks])
+        notes += _not_read(src, tree, images)
         full = {image.split for image in images}
         empty = [
             tree.splits[s] for s in ("train", "val") if s in tree.splits.keys() - full
@@ -85,6 +86,22 @@ def _of_role(src: Path, tree: Tree, role: Role, given: str) -> list[PictureFile]
             f"with --{role}."
         )
     return files
+
+
+def _not_read(src: Path, tree: Tree, images: Sequence[PictureFile]) -> list[str]:
+    """A note on files beside the images that are pictures of kinds not read here."""
+    endings = {ending for _, known in OTHERS.values() for ending in known}
+    found = []
+    for folder in sorted({image.path.parent for image in images}):
+        for ending, count in sorted(tree.others.get(folder, {}).items()):
+            if ending in endings:
+                place = folder.relative_to(src)
+                inside = "" if place == Path() else f" in {place}"
+                found.append(f"{count} {ending}{inside}")
+    if not found:
+        return []
+    more = f" and in {len(found) - 5} more places" if len(found) > 5 else ""
+    return [f"Left out, of kinds that are not read: {', '.join(found[:5])}{more}."]
 
 
 def _aside(

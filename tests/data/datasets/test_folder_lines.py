@@ -88,6 +88,16 @@ def test_images_without_a_valid_pixel_are_refused(tmp_path):
         written(tmp_path, images)
 
 
+def test_pictures_of_kinds_that_are_not_read_are_named(tmp_path, capsys):
+    images = {f"{n}.png": np.zeros((*SIZE, 3), np.uint8) for n in range(2)}
+    (tmp_path / "in" / "images").mkdir(parents=True)
+    for name in ("more.psd", "raw.CR2", "notes.txt"):
+        (tmp_path / "in" / "images" / name).write_bytes(b"8BPS")
+    written(tmp_path, images)
+    line = "Left out, of kinds that are not read: 1 .cr2 in images, 1 .psd in images."
+    assert line in capsys.readouterr().out.splitlines()
+
+
 def test_an_empty_mask_is_called_empty(tmp_path):
     with pytest.raises(UserError, match=r"m\.png .*it is empty"):
         decode(EmbeddedFile("m.png", b""))
