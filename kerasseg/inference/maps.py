@@ -27,7 +27,7 @@ from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""Image (h, w, C) of the network's size -> uint8 ids (h, w)."""
+"""Image (h, w, C) of the network's size -> ids (h, w) of `Taxonomy.label_type`."""
 OTHERS = (".vrt", ".img")
 """Endings of maps that are read as no picture: GDAL's virtual rasters, ERDAS."""
 LARGE = 1 << 26

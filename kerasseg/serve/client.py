@@ -52,7 +52,8 @@ class Client(abc.ABC):
     """What RestClient and GrpcClient have in common. To be used in a `with` block."""
 
     def segment(self, pictures: Sequence[bytes | Path]) -> list[np.ndarray]:
-        """Files, or JPEG or PNG bytes, of any sizes -> a uint8 (H, W) class map each.
+        """Files, or JPEG or PNG bytes, of any sizes -> an (H, W) class map each: uint8,
+        of more than 255 classes uint16.
 
         Files are read as `predict` reads them; what is no JPEG or PNG is sent as PNG.
 
