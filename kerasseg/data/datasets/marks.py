@@ -186,6 +186,15 @@ MARKS = (
         ),
         over=(("coco_panoptic", "training/"), ("coco_panoptic", "validation/")),
     ),
+    Mark(  # folders of other names, which the adapter asks to rename
+        "mapillary",
+        (
+            "config_v{1.2,2.0}.json",
+            "{train,val}/images/*.jpg",
+            "{train,val}/{v1.2,v2.0}/{labels,instances}/*.png",
+        ),
+        over=(("coco_panoptic", "train/"), ("coco_panoptic", "val/")),
+    ),
     Mark(
         "pascal_context",
         (
