@@ -78,7 +78,8 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     Raises UserError when a package or a split is missing, an option does not fit the
     network, or the network does not convert.
     """
-    classes = runs.taxonomy(run).num_classes
+    limited = "mediapipe" in asked.formats  # the others take any number of classes
+    classes = runs.taxonomy(run).num_classes if limited else 1
     formats.check(asked.formats, runs.image_format(run), classes)
     start_tensorflow()
     from kerasseg.data import records as shards
