@@ -18,8 +18,8 @@ from pathlib import Path
 
 from benchmarks.speed.work import Work
 from kerasseg.console import start_tensorflow
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

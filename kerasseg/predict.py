@@ -24,7 +24,7 @@ import numpy as np
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
-from kerasseg.data.reading.left_out import LeftOut
+from kerasseg.data.reading.pictures.left_out import LeftOut
 from kerasseg.drawing import bands
 from kerasseg.files import atomic
 from kerasseg.inference import arguments, inputs, maps, outlines

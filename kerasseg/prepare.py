@@ -13,7 +13,7 @@ import tyro
 from kerasseg import UserError
 from kerasseg.console import command
 from kerasseg.data.datasets import DATASETS, adapter
-from kerasseg.data.datasets.recognise import recognise
+from kerasseg.data.datasets.recognition.recognise import recognise
 from kerasseg.data.preparing import AND
 from kerasseg.data.preparing.classes import ClassChoice, choose, refuse_one_class
 from kerasseg.data.preparing.division import OWN, Division, check, divide

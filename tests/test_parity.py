@@ -19,7 +19,7 @@ from PIL import Image
 
 from kerasseg.data import pipeline, records
 from kerasseg.data.format.example import decode_image
-from kerasseg.data.reading import image as images
+from kerasseg.data.reading.pictures import image as images
 from kerasseg.data.sample import Sample
 from kerasseg.export.litert import conversion
 from kerasseg.export.saved_model import encoded, signatures

@@ -84,8 +84,8 @@ class Work:
 
 
 def _read(pair: tuple[Path, Path]):
-    from kerasseg.data.reading.image import read_image
-    from kerasseg.data.reading.mask import read_mask
+    from kerasseg.data.reading.masks.mask import read_mask
+    from kerasseg.data.reading.pictures.image import read_image
     from kerasseg.data.sample import Sample
 
     image, encoded = read_image(pair[0])

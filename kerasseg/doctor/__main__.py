@@ -19,8 +19,8 @@ import tyro
 from kerasseg import UserError
 from kerasseg.console import command
 from kerasseg.data.datasets.folder_files import ImageFlags
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.pair_flags import PairFlags
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.pairing.pair_flags import PairFlags
 
 if TYPE_CHECKING:
     from kerasseg.doctor.pair_source import Source

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from kerasseg.data.reading.picture import READ_AGAIN
+from kerasseg.data.reading.pictures.picture import READ_AGAIN
 from kerasseg.doctor.facts import Facts
 from kerasseg.doctor.finding import Finding, error, images, said_and_cure, warning
 from kerasseg.doctor.survey import Survey

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerasseg.data.reading.unknown_value import UnknownValueError
+from kerasseg.data.reading.masks.unknown_value import UnknownValueError
 from kerasseg.doctor.check_labels import NOT_IGNORED
 from kerasseg.doctor.facts import Facts
 from kerasseg.doctor.finding import Finding, error, images, said_and_cure, warning

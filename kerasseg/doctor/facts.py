@@ -11,9 +11,9 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets.folder_files import fit
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.mask_decoders import Stored
-from kerasseg.data.reading.mask_layers import Layers, MaskFile
-from kerasseg.data.reading.picture import Picture, Source
+from kerasseg.data.reading.masks.mask_decoders import Stored
+from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile
+from kerasseg.data.reading.pictures.picture import Picture, Source
 from kerasseg.doctor import edge_agreement, fingerprint, images
 from kerasseg.doctor.images import BandFacts, ImageSet, OtherFormatError, Shot
 from kerasseg.doctor.interpolation import in_between

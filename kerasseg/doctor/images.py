@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.fitted import fitted, valid_of
-from kerasseg.data.reading.image import read
-from kerasseg.data.reading.picture import Picture, ReadOptions, Source
+from kerasseg.data.reading.pictures.fitted import fitted, valid_of
+from kerasseg.data.reading.pictures.image import read
+from kerasseg.data.reading.pictures.picture import Picture, ReadOptions, Source
 from kerasseg.drawing.bands import PERCENTILES, shown
 from kerasseg.image_format import RGB, ImageFormat
 

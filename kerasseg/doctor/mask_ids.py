@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.mask_decoders import Stored
-from kerasseg.data.reading.mask_labels import Rule, label_of, label_of_stored
-from kerasseg.data.reading.mask_layers import Layers, MaskFile, stored
+from kerasseg.data.reading.masks.mask_decoders import Stored
+from kerasseg.data.reading.masks.mask_labels import Rule, label_of, label_of_stored
+from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, stored
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 UNKNOWN = -1

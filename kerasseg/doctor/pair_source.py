@@ -18,16 +18,16 @@ from kerasseg.data.datasets.folder_files import (
     paged,
     several,
 )
-from kerasseg.data.reading.divide import check_share
-from kerasseg.data.reading.fitted import format_of
-from kerasseg.data.reading.found import divided, look
-from kerasseg.data.reading.image import SUFFIXES
-from kerasseg.data.reading.legend import Legend
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.mask_map import read_map
-from kerasseg.data.reading.mask_rule import LeftOut, MaskFile, rule_for
-from kerasseg.data.reading.matching import LOSSY
-from kerasseg.data.reading.pair_flags import FilePair, Found, PairFlags
+from kerasseg.data.reading.legends.legend import Legend
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.masks.mask_map import read_map
+from kerasseg.data.reading.masks.mask_rule import LeftOut, MaskFile, rule_for
+from kerasseg.data.reading.pairing.divide import check_share
+from kerasseg.data.reading.pairing.found import divided, look
+from kerasseg.data.reading.pairing.matching import LOSSY
+from kerasseg.data.reading.pairing.pair_flags import FilePair, Found, PairFlags
+from kerasseg.data.reading.pictures.fitted import format_of
+from kerasseg.data.reading.pictures.image import SUFFIXES
 from kerasseg.doctor.facts import Entry, Files
 from kerasseg.doctor.finding import Finding, error, said_and_cure
 from kerasseg.doctor.images import ImageSet

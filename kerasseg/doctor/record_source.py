@@ -14,9 +14,9 @@ from kerasseg import UserError
 from kerasseg.data.format.description import Description
 from kerasseg.data.format.encode import is_picture_file
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import read
-from kerasseg.data.reading.mask_decoders import Stored
-from kerasseg.data.reading.picture import Picture, ReadOptions
+from kerasseg.data.reading.masks.mask_decoders import Stored
+from kerasseg.data.reading.pictures.image import read
+from kerasseg.data.reading.pictures.picture import Picture, ReadOptions
 from kerasseg.doctor.facts import Entry, Files
 from kerasseg.doctor.finding import Finding, error
 from kerasseg.doctor.images import ImageSet

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeAlias, TypeGuard
 
 from kerasseg import UserError
-from kerasseg.data.reading import signatures
-from kerasseg.data.reading.image import SUFFIXES, Page, pages_of
+from kerasseg.data.reading.pictures import signatures
+from kerasseg.data.reading.pictures.image import SUFFIXES, Page, pages_of
 from kerasseg.files import remote
 from kerasseg.inference import maps
 

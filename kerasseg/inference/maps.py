@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading import raster
-from kerasseg.data.reading.fitted import fitted, valid_of
-from kerasseg.data.reading.image import header
-from kerasseg.data.reading.picture import ReadOptions
-from kerasseg.data.reading.raster import Raster, gdal
-from kerasseg.data.reading.tiff import is_placed
+from kerasseg.data.reading.maps import raster
+from kerasseg.data.reading.maps.raster import Raster, gdal
+from kerasseg.data.reading.pictures.fitted import fitted, valid_of
+from kerasseg.data.reading.pictures.image import header
+from kerasseg.data.reading.pictures.picture import ReadOptions
+from kerasseg.data.reading.pictures.tiff import is_placed
 from kerasseg.files import atomic
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy

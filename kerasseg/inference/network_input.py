@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from kerasseg.data.reading import image
-from kerasseg.data.reading.fitted import fitted
+from kerasseg.data.reading.pictures import image
+from kerasseg.data.reading.pictures.fitted import fitted
 from kerasseg.image_format import RGB, ImageFormat
 
 Pages = Literal["ask", "samples", "bands"]

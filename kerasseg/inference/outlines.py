@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.reading.maps.raster import gdal
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.raster import gdal
 from kerasseg.taxonomy import Taxonomy, ignore_in
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}

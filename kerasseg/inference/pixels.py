@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.number_types import valid_pixels
+from kerasseg.data.reading.pictures.number_types import valid_pixels
 from kerasseg.image_format import ImageFormat
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 
 from kerasseg import UserError
-from kerasseg.data.reading import signatures
-from kerasseg.data.reading.image import header, read
+from kerasseg.data.reading.pictures import signatures
+from kerasseg.data.reading.pictures.image import header, read
 from kerasseg.image_format import GRAY_BANDS
 
 

@@ -22,8 +22,8 @@ from kerasseg.data.datasets import folder
 from kerasseg.data.datasets.folder_files import ImageFlags
 from kerasseg.data.format.encode import is_picture_file
 from kerasseg.data.pipeline import batches
-from kerasseg.data.reading.fitted import fitted, format_of
-from kerasseg.data.reading.image import SUFFIXES, header, read
+from kerasseg.data.reading.pictures.fitted import fitted, format_of
+from kerasseg.data.reading.pictures.image import SUFFIXES, header, read
 from kerasseg.export.saved_model.encoded import upright
 from kerasseg.image_format import RGB
 from kerasseg.inference.network_input import network_input

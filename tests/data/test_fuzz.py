@@ -13,8 +13,8 @@ from PIL import Image
 from kerasseg.data import records
 from kerasseg.data.format.example import deserialise
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.writing.shards import check_and_serialise
 from kerasseg.taxonomy import Taxonomy

@@ -14,11 +14,11 @@ from kerasseg.data.datasets import coco
 from kerasseg.data.format.encode import LABEL, serialise
 from kerasseg.data.format.example import deserialise
 from kerasseg.data.preparing import classes
-from kerasseg.data.reading.legend import Legend
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.mask_labels import label_of
-from kerasseg.data.reading.mask_map import read_map
-from kerasseg.data.reading.mask_rule import rule_for
+from kerasseg.data.reading.legends.legend import Legend
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.masks.mask_labels import label_of
+from kerasseg.data.reading.masks.mask_map import read_map
+from kerasseg.data.reading.masks.mask_rule import rule_for
 from kerasseg.data.sample import Sample, Samples, masked
 from kerasseg.data.writing.tiling import TiledSamples
 from kerasseg.drawing import pictures

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.pair_flags import FilePair
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.pairing.pair_flags import FilePair
 from kerasseg.doctor import checks, pair_source
 from kerasseg.doctor.facts import decode
 from kerasseg.doctor.images import ImageSet

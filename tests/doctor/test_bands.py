@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kerasseg import prepare
-from kerasseg.data.reading.pair_flags import PairFlags
-from kerasseg.data.reading.picture import Picture
+from kerasseg.data.reading.pairing.pair_flags import PairFlags
+from kerasseg.data.reading.pictures.picture import Picture
 from kerasseg.data.synthetic import scene
 from kerasseg.doctor import checks, fingerprint, images, pair_source, record_source
 from kerasseg.doctor.__main__ import main

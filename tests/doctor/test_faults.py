@@ -5,7 +5,7 @@ import re
 import pytest
 from faults import FAULTS
 
-from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.doctor import checks, pair_source
 from kerasseg.doctor.survey import survey
 

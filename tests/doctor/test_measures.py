@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.mask_decoders import Stored
+from kerasseg.data.reading.masks.mask_decoders import Stored
 from kerasseg.data.synthetic import scene
 from kerasseg.doctor import edge_agreement, fingerprint
 from kerasseg.doctor.class_balance import balance

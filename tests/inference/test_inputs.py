@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kerasseg.data.reading.image import Page
+from kerasseg.data.reading.pictures.image import Page
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference import inputs
 from kerasseg.inference.network_input import network_input

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import read
+from kerasseg.data.reading.pictures.image import read
 from kerasseg.serve.client import GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
 from kerasseg.serve.picture_files import encoded

@@ -13,9 +13,9 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.ade20k_classes import COLOURS, NAMES
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.pairs import with_labels
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pairing.pairs import with_labels
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets.frames import Frame, object_numbers, samples_of
-from kerasseg.data.reading.label_maps import lookup_table, to_classes
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.masks.label_maps import lookup_table, to_classes
+from kerasseg.data.reading.masks.mask import read_mask
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

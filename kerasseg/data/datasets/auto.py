@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.datasets.recognise import recognise
+from kerasseg.data.datasets.recognition.recognise import recognise
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

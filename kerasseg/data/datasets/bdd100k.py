@@ -16,7 +16,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets.cityscapes_labels import TAXONOMY, TRAIN_IDS
 from kerasseg.data.datasets.frames import Frame, classes_of, samples_of, visible
-from kerasseg.data.reading.label_maps import lookup_table
+from kerasseg.data.reading.masks.label_maps import lookup_table
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

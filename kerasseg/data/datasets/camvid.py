@@ -16,9 +16,9 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import camvid_original, stem
-from kerasseg.data.reading.image import header, read_image
-from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.pairs import Pair
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pairing.pairs import Pair
+from kerasseg.data.reading.pictures.image import header, read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

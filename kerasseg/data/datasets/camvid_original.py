@@ -12,10 +12,10 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.legend import Legend, read_legend
-from kerasseg.data.reading.mask import paint, read_mask
-from kerasseg.data.reading.pairs import Pair, with_labels
+from kerasseg.data.reading.legends.legend import Legend, read_legend
+from kerasseg.data.reading.masks.mask import paint, read_mask
+from kerasseg.data.reading.pairing.pairs import Pair, with_labels
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

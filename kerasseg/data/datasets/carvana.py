@@ -13,10 +13,10 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.reading import kaggle_rle
-from kerasseg.data.reading.divide import divide
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.mask import marked, read_mask
+from kerasseg.data.reading.drawn import kaggle_rle
+from kerasseg.data.reading.masks.mask import marked, read_mask
+from kerasseg.data.reading.pairing.divide import divide
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -5,7 +5,7 @@ Those of labels.py in cityscapesscripts (Cordts et al. 2016).
 
 from __future__ import annotations
 
-from kerasseg.data.reading.label_maps import lookup_table
+from kerasseg.data.reading.masks.label_maps import lookup_table
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 NAMES = (

@@ -16,14 +16,13 @@ from typing import Any, Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.coco_files import annotation_files, image_places
-from kerasseg.data.reading.coco_json import CocoFile, read_coco
-from kerasseg.data.reading.coco_masks import mask_of
-from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.json_errors import UNLIKE, read_as
-from kerasseg.data.reading.named_images import NamedImages, sample_ids
-from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.polygons import (
+from kerasseg.data.reading.drawn.coco_files import annotation_files, image_places
+from kerasseg.data.reading.drawn.coco_json import CocoFile, read_coco
+from kerasseg.data.reading.drawn.coco_masks import mask_of
+from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.drawn.json_errors import UNLIKE, read_as
+from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
+from kerasseg.data.reading.drawn.polygons import (
     BACKGROUND,
     VOID,
     Boxes,
@@ -31,6 +30,7 @@ from kerasseg.data.reading.polygons import (
     box_rule,
     class_ids,
 )
+from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.coco_files import annotation_files, image_places
-from kerasseg.data.reading.image import opened_image, read_image
-from kerasseg.data.reading.json_errors import read_as
-from kerasseg.data.reading.named_images import NamedImages, sample_ids
+from kerasseg.data.reading.drawn.coco_files import annotation_files, image_places
+from kerasseg.data.reading.drawn.json_errors import read_as
+from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
+from kerasseg.data.reading.pictures.image import opened_image, read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
 

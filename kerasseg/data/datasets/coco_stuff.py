@@ -18,13 +18,13 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
 from kerasseg.data.datasets.coco_stuff_names import COLOURS, NAMES
-from kerasseg.data.reading.coco_json import read_coco
-from kerasseg.data.reading.coco_masks import mask_of
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.label_maps import lookup_table, to_classes
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.drawn.coco_json import read_coco
+from kerasseg.data.reading.drawn.coco_masks import mask_of
+from kerasseg.data.reading.masks.label_maps import lookup_table, to_classes
+from kerasseg.data.reading.masks.mask import read_mask
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.pairs import with_labels
+from kerasseg.data.reading.pairing.pairs import with_labels
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

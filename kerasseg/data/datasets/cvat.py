@@ -19,23 +19,29 @@ import tyro
 
 from kerasseg import UserError
 from kerasseg.data.datasets import voc_masks
-from kerasseg.data.reading.coco_masks import mask_of
-from kerasseg.data.reading.cvat_xml import OTHERS, CvatFile, CvatImage, read_cvat
-from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.json_errors import UNLIKE
-from kerasseg.data.reading.legend_entry import colour_of
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.named_images import (
+from kerasseg.data.reading.drawn.coco_masks import mask_of
+from kerasseg.data.reading.drawn.cvat_xml import OTHERS, CvatFile, CvatImage, read_cvat
+from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.drawn.json_errors import UNLIKE
+from kerasseg.data.reading.drawn.named_images import (
     NamedImages,
     images_below,
     is_image,
     sample_ids,
     split_in,
 )
-from kerasseg.data.reading.names import is_junk
+from kerasseg.data.reading.drawn.polygons import (
+    VOID,
+    Boxes,
+    box_rule,
+    class_ids,
+    ellipse,
+)
+from kerasseg.data.reading.legends.legend_entry import colour_of
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.polygons import VOID, Boxes, box_rule, class_ids, ellipse
-from kerasseg.data.reading.splits import named, split_of
+from kerasseg.data.reading.pairing.names import is_junk
+from kerasseg.data.reading.pairing.splits import named, split_of
 from kerasseg.data.reading.voc_folder import voc_root
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy

@@ -17,7 +17,7 @@ from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
-from kerasseg.data.reading.legend import read_legend
+from kerasseg.data.reading.legends.legend import read_legend
 from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.files.exif import PNG

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading import kaggle_rle
-from kerasseg.data.reading.divide import divide
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.instances import touching
-from kerasseg.data.reading.mask import marked, read_mask
+from kerasseg.data.reading.drawn import kaggle_rle
+from kerasseg.data.reading.masks.instances import touching
+from kerasseg.data.reading.masks.mask import marked, read_mask
+from kerasseg.data.reading.pairing.divide import divide
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

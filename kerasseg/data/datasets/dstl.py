@@ -18,8 +18,8 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import dstl_bands
-from kerasseg.data.reading.divide import divide
 from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.pairing.divide import divide
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.image_format import RGB
 from kerasseg.taxonomy import Taxonomy

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.image import ReadOptions, read
+from kerasseg.data.reading.pictures.image import ReadOptions, read
 from kerasseg.image_format import RGB_BANDS, ImageFormat
 
 M_BANDS = (

@@ -24,15 +24,15 @@ from kerasseg.data.datasets.folder_files import (
     refuse_other_size,
     several,
 )
-from kerasseg.data.reading.divide import check_share
-from kerasseg.data.reading.fitted import fitted, format_of, valid_of
-from kerasseg.data.reading.found import divided, group_of, id_of, look
-from kerasseg.data.reading.image import SUFFIXES, read
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.mask_labels import Rule, label_of
-from kerasseg.data.reading.mask_rule import LeftOut, rule_for
-from kerasseg.data.reading.pair_flags import FilePair, Found, PairFlags
-from kerasseg.data.reading.pairs import find_pairs
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.masks.mask_labels import Rule, label_of
+from kerasseg.data.reading.masks.mask_rule import LeftOut, rule_for
+from kerasseg.data.reading.pairing.divide import check_share
+from kerasseg.data.reading.pairing.found import divided, group_of, id_of, look
+from kerasseg.data.reading.pairing.pair_flags import FilePair, Found, PairFlags
+from kerasseg.data.reading.pairing.pairs import find_pairs
+from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
+from kerasseg.data.reading.pictures.image import SUFFIXES, read
 from kerasseg.data.sample import Decoded, Sample, Samples
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy

@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading import picture
-from kerasseg.data.reading.fitted import agree, format_of
-from kerasseg.data.reading.folders import stem_of
-from kerasseg.data.reading.image import header, pages_of
-from kerasseg.data.reading.legend import FILES, Legend, legend_of
-from kerasseg.data.reading.mask_flags import MaskFlags, PerClass
-from kerasseg.data.reading.mask_layers import Layers, MaskFile, Page
-from kerasseg.data.reading.pair_flags import FilePair
+from kerasseg.data.reading.legends.legend import FILES, Legend, legend_of
+from kerasseg.data.reading.masks.mask_flags import MaskFlags, PerClass
+from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, Page
+from kerasseg.data.reading.pairing.folders import stem_of
+from kerasseg.data.reading.pairing.pair_flags import FilePair
+from kerasseg.data.reading.pictures import picture
+from kerasseg.data.reading.pictures.fitted import agree, format_of
+from kerasseg.data.reading.pictures.image import header, pages_of
 from kerasseg.image_format import GRAY, ImageFormat
 from kerasseg.taxonomy import IGNORE
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.label_maps import to_classes
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.masks.label_maps import to_classes
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import ignore_in
 

@@ -14,16 +14,16 @@ from typing import Annotated, Any
 import tyro
 
 from kerasseg import UserError
-from kerasseg.data.reading import legend_json
-from kerasseg.data.reading.fitted import fitted, format_of, valid_of
-from kerasseg.data.reading.image import read
-from kerasseg.data.reading.legend import Legend, read_legend
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.mask_labels import Rule, label_of
-from kerasseg.data.reading.mask_rule import rule_for
-from kerasseg.data.reading.named_images import split_in
-from kerasseg.data.reading.names import is_junk
-from kerasseg.data.reading.splits import named, split_of
+from kerasseg.data.reading.drawn.named_images import split_in
+from kerasseg.data.reading.legends import legend_json
+from kerasseg.data.reading.legends.legend import Legend, read_legend
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.masks.mask_labels import Rule, label_of
+from kerasseg.data.reading.masks.mask_rule import rule_for
+from kerasseg.data.reading.pairing.names import is_junk
+from kerasseg.data.reading.pairing.splits import named, split_of
+from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
+from kerasseg.data.reading.pictures.image import read
 from kerasseg.data.reading.tables import Cell, Column, Table, read_table, values
 from kerasseg.data.sample import Decoded, Sample, Samples
 from kerasseg.image_format import ImageFormat

@@ -17,7 +17,7 @@ from kerasseg.data.datasets import cityscapes_labels
 from kerasseg.data.datasets.cityscapes_polygons import label_ids
 from kerasseg.data.datasets.frames import Frame, classes_of, samples_of, visible
 from kerasseg.data.datasets.idd_labels import IDS, Number, lookup_table, taxonomy
-from kerasseg.data.reading.label_maps import to_classes
+from kerasseg.data.reading.masks.label_maps import to_classes
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import cityscapes_labels
-from kerasseg.data.reading import label_maps
+from kerasseg.data.reading.masks import label_maps
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Number: TypeAlias = Literal["id", "level3", "level2", "level1"]

@@ -12,8 +12,8 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets.frames import Frame, samples_of, visible
-from kerasseg.data.reading.label_maps import lookup_table, to_classes
-from kerasseg.data.reading.mask import paint, read_mask
+from kerasseg.data.reading.masks.label_maps import lookup_table, to_classes
+from kerasseg.data.reading.masks.mask import paint, read_mask
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

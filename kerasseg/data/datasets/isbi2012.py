@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.divide import check_share
-from kerasseg.data.reading.image import Page, header, read, read_image
-from kerasseg.data.reading.instances import components
-from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.pairs import with_labels
+from kerasseg.data.reading.masks.instances import components
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pairing.divide import check_share
+from kerasseg.data.reading.pairing.pairs import with_labels
+from kerasseg.data.reading.pictures.image import Page, header, read, read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -21,7 +21,7 @@ from kerasseg.data.datasets.frames import (
     samples_of,
     visible,
 )
-from kerasseg.data.reading.label_maps import to_classes
+from kerasseg.data.reading.masks.label_maps import to_classes
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -19,17 +19,17 @@ import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
-from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.json_errors import UNLIKE, read_as
-from kerasseg.data.reading.label_studio_brush import brush_mask
-from kerasseg.data.reading.label_studio_tasks import (
+from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.drawn.json_errors import UNLIKE, read_as
+from kerasseg.data.reading.drawn.label_studio_brush import brush_mask
+from kerasseg.data.reading.drawn.label_studio_tasks import (
     HASHED,
     Task,
     file_name,
     read_tasks,
 )
-from kerasseg.data.reading.named_images import NamedImages, sample_ids
-from kerasseg.data.reading.polygons import (
+from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
+from kerasseg.data.reading.drawn.polygons import (
     VOID,
     Boxes,
     box,

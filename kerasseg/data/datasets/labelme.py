@@ -15,15 +15,15 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.reading.divide import divide
+from kerasseg.data.reading.drawn.labelme_shapes import rasterise
+from kerasseg.data.reading.drawn.named_images import NamedImages
+from kerasseg.data.reading.drawn.polygons import VOID
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.labelme_shapes import rasterise
-from kerasseg.data.reading.legend import text_of
-from kerasseg.data.reading.named_images import NamedImages
-from kerasseg.data.reading.names import is_junk
-from kerasseg.data.reading.polygons import VOID
-from kerasseg.data.reading.splits import named, split_of
+from kerasseg.data.reading.legends.legend import text_of
+from kerasseg.data.reading.pairing.divide import divide
+from kerasseg.data.reading.pairing.names import is_junk
+from kerasseg.data.reading.pairing.splits import named, split_of
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.datasets.frames import Frame, classes_of, samples_of, visible
-from kerasseg.data.reading.label_maps import lookup_table
+from kerasseg.data.reading.masks.label_maps import lookup_table
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

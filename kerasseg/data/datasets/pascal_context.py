@@ -15,9 +15,9 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets import pascal_voc
 from kerasseg.data.datasets.frames import Frame, samples_of
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.masks.mask import read_mask
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.pairs import read_list
+from kerasseg.data.reading.pairing.pairs import read_list
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 

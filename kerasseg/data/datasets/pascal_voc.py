@@ -12,10 +12,10 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.pairs import Pair, existing
-from kerasseg.data.reading.splits import lines_of
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pairing.pairs import Pair, existing
+from kerasseg.data.reading.pairing.splits import lines_of
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -24,17 +24,23 @@ from kerasseg.data.datasets.raster_pieces import (
     place_of,
     read_piece,
 )
-from kerasseg.data.reading import raster, raster_labels, regions, vector_rule, vectors
-from kerasseg.data.reading.divide import check_share
-from kerasseg.data.reading.fitted import format_of
-from kerasseg.data.reading.legend import legend_of
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.mask_labels import Rule
-from kerasseg.data.reading.mask_map import read_map
-from kerasseg.data.reading.mask_rule import rule_of
-from kerasseg.data.reading.picture import ReadOptions
-from kerasseg.data.reading.raster import Raster
-from kerasseg.data.reading.splits import split_of
+from kerasseg.data.reading.legends.legend import legend_of
+from kerasseg.data.reading.maps import (
+    raster,
+    raster_labels,
+    regions,
+    vector_rule,
+    vectors,
+)
+from kerasseg.data.reading.maps.raster import Raster
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.masks.mask_labels import Rule
+from kerasseg.data.reading.masks.mask_map import read_map
+from kerasseg.data.reading.masks.mask_rule import rule_of
+from kerasseg.data.reading.pairing.divide import check_share
+from kerasseg.data.reading.pairing.splits import split_of
+from kerasseg.data.reading.pictures.fitted import format_of
+from kerasseg.data.reading.pictures.picture import ReadOptions
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading import raster_labels, vectors
-from kerasseg.data.reading.fitted import fitted, valid_of
-from kerasseg.data.reading.mask_labels import Rule
-from kerasseg.data.reading.mask_survey import Look
-from kerasseg.data.reading.raster import Raster, Window
-from kerasseg.data.reading.regions import Box, Place
+from kerasseg.data.reading.maps import raster_labels, vectors
+from kerasseg.data.reading.maps.raster import Raster, Window
+from kerasseg.data.reading.maps.regions import Box, Place
+from kerasseg.data.reading.masks.mask_labels import Rule
+from kerasseg.data.reading.masks.mask_survey import Look
+from kerasseg.data.reading.pictures.fitted import fitted, valid_of
 from kerasseg.data.sample import Sample
 from kerasseg.image_format import ImageFormat
 

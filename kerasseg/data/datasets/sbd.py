@@ -13,9 +13,9 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import pascal_voc, stem
-from kerasseg.data.reading.image import read_image
 from kerasseg.data.reading.optional_packages import require
-from kerasseg.data.reading.pairs import Pair, existing, read_list
+from kerasseg.data.reading.pairing.pairs import Pair, existing, read_list
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -19,11 +19,10 @@ import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
-from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.json_errors import UNLIKE, read_as
-from kerasseg.data.reading.named_images import NamedImages, sample_ids
-from kerasseg.data.reading.names import is_junk
-from kerasseg.data.reading.polygons import (
+from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.drawn.json_errors import UNLIKE, read_as
+from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
+from kerasseg.data.reading.drawn.polygons import (
     VOID,
     Boxes,
     box,
@@ -31,7 +30,8 @@ from kerasseg.data.reading.polygons import (
     class_ids,
     polygon,
 )
-from kerasseg.data.reading.splits import named, split_of
+from kerasseg.data.reading.pairing.names import is_junk
+from kerasseg.data.reading.pairing.splits import named, split_of
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -12,11 +12,11 @@ from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.datasets import cityscapes_labels
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import read_image
-from kerasseg.data.reading.label_maps import to_classes
-from kerasseg.data.reading.legend import read_legend
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.legends.legend import read_legend
+from kerasseg.data.reading.masks.label_maps import to_classes
+from kerasseg.data.reading.masks.mask import read_mask
 from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.json_errors import UNLIKE
-from kerasseg.data.reading.named_images import NamedImages, sample_ids
-from kerasseg.data.reading.polygons import (
+from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.drawn.json_errors import UNLIKE
+from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
+from kerasseg.data.reading.drawn.polygons import (
     VOID,
     Boxes,
     box,
@@ -27,7 +27,7 @@ from kerasseg.data.reading.polygons import (
     ellipse,
     polygon,
 )
-from kerasseg.data.reading.via_files import ViaImage, read_via, via_files
+from kerasseg.data.reading.drawn.via_files import ViaImage, read_via, via_files
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

@@ -17,14 +17,14 @@ import tyro
 from kerasseg import UserError
 from kerasseg.data.datasets import pascal_voc
 from kerasseg.data.datasets.frames import numbered
-from kerasseg.data.reading.fitted import fitted, format_of, valid_of
-from kerasseg.data.reading.image import read
-from kerasseg.data.reading.legend import Legend, read_legend
-from kerasseg.data.reading.mask import read_mask
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.mask_labels import Rule, label_of
-from kerasseg.data.reading.mask_rule import rule_for
-from kerasseg.data.reading.polygons import BACKGROUND
+from kerasseg.data.reading.drawn.polygons import BACKGROUND
+from kerasseg.data.reading.legends.legend import Legend, read_legend
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.masks.mask_labels import Rule, label_of
+from kerasseg.data.reading.masks.mask_rule import rule_for
+from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
+from kerasseg.data.reading.pictures.image import read
 from kerasseg.data.reading.voc_folder import VocEntry, voc_entries, voc_root
 from kerasseg.data.sample import Decoded, Sample, Samples
 from kerasseg.image_format import ImageFormat

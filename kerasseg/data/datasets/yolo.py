@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.named_images import sample_ids
-from kerasseg.data.reading.polygons import (
+from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
+from kerasseg.data.reading.drawn.named_images import sample_ids
+from kerasseg.data.reading.drawn.polygons import (
     VOID,
     Boxes,
     box,
@@ -24,7 +24,7 @@ from kerasseg.data.reading.polygons import (
     class_ids,
     polygon,
 )
-from kerasseg.data.reading.yolo_yaml import image_lists, names_of, yaml_of
+from kerasseg.data.reading.drawn.yolo_yaml import image_lists, names_of, yaml_of
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 

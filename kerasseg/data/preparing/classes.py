@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.preparing.join import map_classes
-from kerasseg.data.reading.names import nearest
+from kerasseg.data.reading.pairing.names import nearest
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
 

@@ -18,8 +18,8 @@ import tyro
 
 from kerasseg import UserError
 from kerasseg.data.preparing.pool import id_of, pooled
-from kerasseg.data.reading.divide import check_share, in_order_of_hash
-from kerasseg.data.reading.splits import named
+from kerasseg.data.reading.pairing.divide import check_share, in_order_of_hash
+from kerasseg.data.reading.pairing.splits import named
 from kerasseg.data.sample import Samples
 
 OWN = -1.0

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from kerasseg import UserError
-from kerasseg.data.reading.legend import text_of
-from kerasseg.data.reading.named_images import images_below
-from kerasseg.data.reading.splits import named
+from kerasseg.data.reading.drawn.named_images import images_below
+from kerasseg.data.reading.legends.legend import text_of
+from kerasseg.data.reading.pairing.splits import named
 
 LISTS = "ImageSets/Segmentation"
 MASKS = ("SegmentationClass", "SegmentationClassPNG", "SegmentationClassAug")

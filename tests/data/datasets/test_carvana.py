@@ -5,7 +5,7 @@ import pytest
 from pictures import counts, load, picture, refuses, save
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.reading.kaggle_rle import COLUMNS, ROWS, encode
+from kerasseg.data.reading.drawn.kaggle_rle import COLUMNS, ROWS, encode
 
 MASK = np.zeros((8, 12), np.uint8)
 MASK[2:6, 3:9] = 1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import load, picture, refuses, save
 
-from kerasseg.data.reading.coco_masks import mask_of
+from kerasseg.data.reading.drawn.coco_masks import mask_of
 
 coco = pytest.importorskip("pycocotools.mask")
 

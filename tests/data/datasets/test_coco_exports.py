@@ -9,7 +9,7 @@ import pytest
 from pictures import load, picture, refuses, save
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.reading.coco_masks import mask_of
+from kerasseg.data.reading.drawn.coco_masks import mask_of
 
 pytest.importorskip("pycocotools.mask")
 

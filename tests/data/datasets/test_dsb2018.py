@@ -9,7 +9,7 @@ import pytest
 from pictures import counts, ids, load, picture, refuses, save
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.reading.kaggle_rle import COLUMNS, encode
+from kerasseg.data.reading.drawn.kaggle_rle import COLUMNS, encode
 
 INSTANCE = np.zeros((8, 12), np.uint16)
 INSTANCE[1:5, 1:6] = 1

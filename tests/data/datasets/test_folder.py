@@ -11,8 +11,8 @@ from pictures import IDS, ids, load, pair, picture, refuses, save
 from kerasseg import UserError
 from kerasseg.data.datasets import adapter
 from kerasseg.data.datasets.folder_files import ImageFlags, fit
-from kerasseg.data.reading.mask_flags import MaskFlags
-from kerasseg.data.reading.pair_flags import PairFlags
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.pairing.pair_flags import PairFlags
 from kerasseg.taxonomy import Taxonomy
 
 COLOURS = ((0, 0, 255), (0, 255, 0), (255, 128, 0))

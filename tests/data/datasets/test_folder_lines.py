@@ -11,7 +11,7 @@ from PIL import Image
 
 from kerasseg import UserError, prepare
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.mask_decoders import decode
+from kerasseg.data.reading.masks.mask_decoders import decode
 
 SIZE = 6, 8
 

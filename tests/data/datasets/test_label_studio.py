@@ -12,8 +12,8 @@ from pictures import counts, load, picture, refuses, save
 from PIL import Image
 
 from kerasseg.data.datasets import adapter
-from kerasseg.data.reading.label_studio_brush import brush_mask
-from kerasseg.data.reading.label_studio_tasks import file_name
+from kerasseg.data.reading.drawn.label_studio_brush import brush_mask
+from kerasseg.data.reading.drawn.label_studio_tasks import file_name
 
 SIZE = (10, 20)
 SQUARE = {"points": [[10, 20], [25, 20], [25, 50], [10, 50]]}

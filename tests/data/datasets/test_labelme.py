@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pictures import counts, ids, load, picture, refuses, save
 
-from kerasseg.data.reading.labelme_shapes import rasterise
+from kerasseg.data.reading.drawn.labelme_shapes import rasterise
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "labelme.npz")
 SHAPES = json.loads(str(GOLDEN["shapes"]))

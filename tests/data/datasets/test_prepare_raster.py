@@ -9,8 +9,8 @@ from PIL import Image
 
 from kerasseg import UserError, prepare
 from kerasseg.data.datasets.raster import load
-from kerasseg.data.reading import regions
-from kerasseg.data.reading.mask_flags import MaskFlags
+from kerasseg.data.reading.maps import regions
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.taxonomy import IGNORE
 
 pyogrio = pytest.importorskip("pyogrio", reason="pyogrio is missing: kerasseg[geo]")

@@ -20,8 +20,8 @@ from small_sets import (
 
 from kerasseg import UserError, prepare
 from kerasseg.data.datasets import DATASETS, adapter
-from kerasseg.data.datasets.recognise import recognise
-from kerasseg.data.reading.listing import expression
+from kerasseg.data.datasets.recognition.recognise import recognise
+from kerasseg.data.reading.pairing.listing import expression
 
 TOLD_ELSEWHERE = {"auto", "synthetic", "tfds:NAME"}
 """Names without a folder of files that are theirs."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg.data.reading.coco_json import read_coco
+from kerasseg.data.reading.drawn.coco_json import read_coco
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 1 << 40) | st.floats(-9, 9) | st.text(),

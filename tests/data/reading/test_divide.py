@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from kerasseg.data.reading.divide import divide
+from kerasseg.data.reading.pairing.divide import divide
 
 
 def test_groups_stay_whole_and_order_stays():

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.fitted import agree, fitted, format_of
-from kerasseg.data.reading.image import Picture, ReadOptions
+from kerasseg.data.reading.pictures.fitted import agree, fitted, format_of
+from kerasseg.data.reading.pictures.image import Picture, ReadOptions
 from kerasseg.image_format import GRAY, RGB, ImageFormat
 
 

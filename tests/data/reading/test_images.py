@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasseg.data.reading.image import read_image, size_of
-from kerasseg.data.reading.mask import read_mask
+from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.pictures.image import read_image, size_of
 
 
 def picture(seed=0, size=(3, 4)):

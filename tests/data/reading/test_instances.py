@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from kerasseg.data.reading.instances import components, touching
+from kerasseg.data.reading.masks.instances import components, touching
 
 
 def neighbours(row, column, shape):

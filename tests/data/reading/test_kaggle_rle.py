@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from kerasseg.data.reading.kaggle_rle import (
+from kerasseg.data.reading.drawn.kaggle_rle import (
     COLUMNS,
     ROWS,
     decode,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasseg import UserError
-from kerasseg.data.reading.legend import Legend, legend_of, read_legend
+from kerasseg.data.reading.legends.legend import Legend, legend_of, read_legend
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 FORMS = {  # file name: content, names, ids, colours

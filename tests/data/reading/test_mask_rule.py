@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasseg import UserError
-from kerasseg.data.reading.legend import Legend, legend_of
-from kerasseg.data.reading.mask_rule import (
+from kerasseg.data.reading.legends.legend import Legend, legend_of
+from kerasseg.data.reading.masks.mask_rule import (
     Layers,
     MaskFlags,
     Page,

@@ -6,10 +6,11 @@ import io
 import numpy as np
 import pytest
 
-from kerasseg.data.reading import optional_packages, signatures
+from kerasseg.data.reading import optional_packages
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import ReadOptions, header, pages_of, read
-from kerasseg.data.reading.left_out import LeftOut
+from kerasseg.data.reading.pictures import signatures
+from kerasseg.data.reading.pictures.image import ReadOptions, header, pages_of, read
+from kerasseg.data.reading.pictures.left_out import LeftOut
 
 RANDOM = np.random.default_rng(0)
 TWELVE = RANDOM.integers(0, 4096, (9, 12)).astype(np.uint16)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasseg import UserError
-from kerasseg.data.reading.found import divided, look
-from kerasseg.data.reading.pair_flags import FilePair, PairFlags
-from kerasseg.data.reading.pairs import find_pairs
-from kerasseg.data.reading.splits import split_of
+from kerasseg.data.reading.pairing.found import divided, look
+from kerasseg.data.reading.pairing.pair_flags import FilePair, PairFlags
+from kerasseg.data.reading.pairing.pairs import find_pairs
+from kerasseg.data.reading.pairing.splits import split_of
 
 ENDINGS = {".jpg", ".png", ".tif", ".gif"}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import (
+from kerasseg.data.reading.pictures.image import (
     ReadOptions,
     header,
     pages_of,

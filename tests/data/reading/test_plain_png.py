@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from kerasseg import UserError
-from kerasseg.data.reading import image, picture_formats, plain_png
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.mask_decoders import decode
+from kerasseg.data.reading.masks.mask_decoders import decode
+from kerasseg.data.reading.pictures import image, picture_formats, plain_png
 
 RANDOM = np.random.default_rng(0)
 COLOURS = RANDOM.integers(0, 256, (5, 7, 4), dtype=np.uint8)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg.data.reading.polygons import VOID, box, class_ids, ellipse, polygon
+from kerasseg.data.reading.drawn.polygons import VOID, box, class_ids, ellipse, polygon
 
 corner = st.tuples(st.integers(-30, 60), st.integers(-30, 60))
 

@@ -11,9 +11,10 @@ import pytest
 from geotiffs import NORTH, PIXEL, WEST, geotiff, noise, place, rasterio
 
 from kerasseg import UserError
-from kerasseg.data.reading import image, raster_labels
-from kerasseg.data.reading.picture import ReadOptions
-from kerasseg.data.reading.raster import Raster, palette_of
+from kerasseg.data.reading.maps import raster_labels
+from kerasseg.data.reading.maps.raster import Raster, palette_of
+from kerasseg.data.reading.pictures import image
+from kerasseg.data.reading.pictures.picture import ReadOptions
 
 WINDOW = (5, 3, 20, 17)
 
@@ -115,7 +116,7 @@ def test_gdal_does_not_speak_and_a_missing_rasterio_is_named(tmp_path):
     )
     program = (
         "import sys; from pathlib import Path;"
-        "from kerasseg.data.reading.raster import Raster;"
+        "from kerasseg.data.reading.maps.raster import Raster;"
         "a = Path(sys.argv[1]) / 'a.tif'; Raster.of(a).picture((0, 0, 4, 4));"
         "sys.modules['rasterio'] = None\n"
         "try: Raster.of(a)\n"

@@ -12,8 +12,14 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kerasseg.data.reading.fitted import fitted, format_of
-from kerasseg.data.reading.image import ReadOptions, header, pages_of, read, read_image
+from kerasseg.data.reading.pictures.fitted import fitted, format_of
+from kerasseg.data.reading.pictures.image import (
+    ReadOptions,
+    header,
+    pages_of,
+    read,
+    read_image,
+)
 from kerasseg.image_format import GRAY, RGB, ImageFormat
 
 DATA = Path(os.environ.get("KERASSEG_DATA", "")) / "cases" / "data"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import ReadOptions, header, pages_of, read
+from kerasseg.data.reading.pictures.image import ReadOptions, header, pages_of, read
 from kerasseg.files import exif
 
 TYPES = ("uint8", "uint16", "int16", "float32", "int8", "float16")

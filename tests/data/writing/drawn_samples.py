@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample
 from kerasseg.image_format import ImageFormat

@@ -11,7 +11,7 @@ from PIL import Image
 
 from kerasseg.data.format.example import decode_image
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.image import read_image
+from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.check import check_encoded, is_plain
 

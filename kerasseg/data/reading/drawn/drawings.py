@@ -1,0 +1,181 @@
+"""Images that were drawn on with annotation tools, as samples.
+
+The frame of the adapters `coco`, `yolo`, `via` and `label_studio`: each lists drawings
+and turns the shapes of one into masks; all else is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasseg import UserError
+from kerasseg.data.reading.drawn.polygons import VOID
+from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
+from kerasseg.data.reading.pictures.image import header, read
+from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.image_format import GRAY, RGB, ImageFormat
+from kerasseg.taxonomy import ignore_of, label_type
+
+Painted = tuple[int, np.ndarray]
+"""A class id, or `polygons.VOID`, and the (H, W) bool pixels of one object."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An image and what is drawn on it.
+
+    id: of the sample. image: its file. source: the annotation file. size: (H, W) that
+    the source says, (0, 0) where it says nothing. shapes: one JSON text an object, in
+    the order of the source; texts stay small where there are millions.
+    """
+
+    id: str
+    image: Path
+    source: Path
+    size: tuple[int, int] = (0, 0)
+    shapes: tuple[str, ...] = ()
+
+
+Masks = Callable[[Drawing, tuple[int, int]], Iterator[Painted]]
+"""The objects of a drawing for an image of a size, in the order of the source."""
+
+
+def samples_of(
+    drawings: dict[str, list[Drawing]],
+    masks: Masks,
+    small_on_top: bool,
+    notes: Iterable[str],
+    num_classes: int,
+) -> dict[str, Samples]:
+    """The splits of drawings.
+
+    masks: what is on a drawing; picklable. Objects that are ignored lie below all
+        others.
+    small_on_top: the largest object is painted first; of one size, and otherwise, all
+        in the order of the source, so that later ones cover earlier ones.
+    notes: what to say of how the source was understood; "" for nothing.
+
+    num_classes: background and all others.
+
+    Samples have object ids: the position among the objects of classes from 1 on.
+
+    Raises UserError that names two images whose bands or types differ.
+    """
+    image_format = _format_of([d for listed in drawings.values() for d in listed])
+    read = partial(
+        _read,
+        masks=masks,
+        small_on_top=small_on_top,
+        image_format=image_format,
+        num_classes=num_classes,
+    )
+    line = "; ".join(filter(None, notes))
+    source = {"objects": {"line": line}} if line else {}
+    return {
+        split: Samples(listed, read, id=_id, image_format=image_format, source=source)
+        for split, listed in drawings.items()
+    }
+
+
+def _id(drawing: Drawing) -> str:
+    return drawing.id
+
+
+def _read(
+    drawing: Drawing,
+    masks: Masks,
+    small_on_top: bool,
+    image_format: ImageFormat,
+    num_classes: int,
+) -> Sample:
+    sample = _opened(drawing, image_format, num_classes)
+    ignore = ignore_of(num_classes)
+    return _paint(sample, masks(drawing, sample.label.shape), small_on_top, ignore)
+
+
+def _format_of(drawings: Sequence[Drawing]) -> ImageFormat:
+    """The format of the images: RGB for pictures of 8 bits, gray ones among them.
+
+    The first image tells whether they are; only if not all headers are read.
+
+    Raises UserError that names two files whose bands or types differ.
+    """
+    for drawing in drawings:
+        try:
+            first = header(drawing.image)
+        except UserError:
+            continue  # to be named, or left out, when it is read
+        own = ImageFormat.of(first.bands, first.type)
+        if own.same_kind(RGB) or own.same_kind(GRAY):
+            return RGB
+        return format_of(d.image for d in drawings)[0]
+    return RGB
+
+
+def _opened(drawing: Drawing, image_format: ImageFormat, num_classes: int) -> Sample:
+    """The sample of a drawing with nothing painted: all background.
+
+    Raises UserError where the image is of another size than that on which was drawn,
+    or of another format.
+    """
+    picture = read(drawing.image)
+    pixels = fitted(picture, image_format, drawing.image)
+    valid = valid_of(picture, image_format)
+    size = pixels.shape[:2]
+    if drawing.size not in ((0, 0), size):
+        raise UserError(
+            f"{drawing.image} has {size} pixels (height, width), {drawing.source} says "
+            f"{drawing.size}. Put the image back that was annotated."
+        )
+    kept = picture.encoded and valid is None
+    return Sample(
+        drawing.id,
+        pixels,
+        np.zeros(size, label_type(num_classes)),
+        encoded=Decoded.to(pixels, picture.encoded) if kept else b"",
+        valid=valid,
+    )
+
+
+def _paint(
+    sample: Sample, masks: Iterable[Painted], small_on_top: bool, ignore: int
+) -> Sample:
+    """The sample, with objects painted on its label, and with their ids.
+
+    Raises UserError for more objects than there are ids.
+    """
+    label, instance = sample.label, np.zeros(sample.label.shape, np.uint16)
+    objects, count = [], 0
+    for class_id, mask in masks:
+        window, part = _cropped(mask)
+        if class_id == VOID:
+            label[window][part] = ignore
+        else:
+            count += class_id > 0
+            objects.append((count if class_id else 0, class_id, window, part))
+    if count > np.iinfo(np.uint16).max:
+        raise UserError(
+            f"Image {sample.id} has {count} objects, ids end at 65535. Cut it into "
+            "smaller ones."
+        )
+    if small_on_top:
+        objects.sort(key=lambda o: -np.count_nonzero(o[3]))
+    for number, class_id, window, part in objects:
+        label[window][part], instance[window][part] = class_id, number
+    return replace(sample, instance=instance)
+
+
+def _cropped(mask: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
+    """The rows and columns that a mask fills, and the mask there: small and fast."""
+    window = _extent(mask, 1), _extent(mask, 0)
+    return window, mask[window].copy()
+
+
+def _extent(mask: np.ndarray, axis: int) -> slice:
+    places = np.flatnonzero(mask.any(axis))
+    return slice(places[0], places[-1] + 1) if places.size else slice(0, 0)
