@@ -44,6 +44,7 @@ def load(
     *,
     crowd: Literal["auto", "object", "ignore"] = "auto",
     boxes: Boxes = "ask",
+    on_error: Literal["stop", "skip"] = "stop",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """COCO: annotations/instances_train2017.json, train2017/*.jpg, and val2017.
 
@@ -65,6 +66,7 @@ def load(
         boxes: Objects that have a box and no outline. ask: 255 = ignore inside the box,
             but refused where all are boxes. object: the box is filled. background:
             they are left out.
+        on_error: "skip" leaves out images that are listed and are not there.
 
     Raises:
         UserError: files that are missing or are not laid out like this.
@@ -80,7 +82,8 @@ def load(
         boxes, counts["boxes"], counts["objects"], "ignore", src
     )
     drawings = {
-        split: _drawings(file, src, found[split]) for split, file in files.items()
+        split: _drawings(file, src, found[split], on_error == "skip")
+        for split, file in files.items()
     }
     empty = sum(not d.shapes for listed in drawings.values() for d in listed)
     if empty:
@@ -200,22 +203,25 @@ def _crowd_rule(crowd: str, counts: Counter[str]) -> tuple[str, str]:
     )
 
 
-def _drawings(file: Path, src: Path, found: CocoFile) -> list[Drawing]:
-    """The images of a file, with their annotations."""
+def _drawings(file: Path, src: Path, found: CocoFile, skip: bool) -> list[Drawing]:
+    """The images of a file, with their annotations.
+
+    skip: images that are not there stay, to be left out when they are read.
+    """
     with read_as("COCO's JSON", file):
-        return _listed(file, src, found)
+        return _listed(file, src, found, skip)
 
 
-def _listed(file: Path, src: Path, found: CocoFile) -> list[Drawing]:
+def _listed(file: Path, src: Path, found: CocoFile, skip: bool) -> list[Drawing]:
     folders, root, named = image_places(file, src)
     images = NamedImages(folders, root, named)
     paths, missing = [], []
     for image in found.images.values():
         path = images.find(str(image.get("file_name", "")))
-        paths.append(path or Path())
+        paths.append(path or folders[0] / str(image.get("file_name")))
         if path is None:
             missing.append(str(image.get("file_name")))
-    if missing:
+    if missing and not skip:
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
         raise UserError(
             f"{file} names {folders[0] / missing[0]}, which does not exist{more}. Put "

@@ -263,3 +263,19 @@ def test_the_cases(case, classes, splits, pixels):
     if pixels:
         counted = np.bincount(found["train"][0].label.ravel())
         assert counted.tolist() == pixels
+
+
+def test_images_that_are_not_there_can_be_left_out(tmp_path, capsys):
+    from kerasseg import prepare
+
+    names = ("a.png", "lost.png", "b.png")
+    objects = [annotation(i, image=i) for i in (1, 2, 3)]
+    source = tmp_path / "export"
+    write(source / "instances_train.json", objects, names, images=("a.png", "b.png"))
+    refuses("lost.png, which does not exist", "coco", source)
+    out = tmp_path / "records"
+    prepare.run(["coco", str(source), str(out), "--on-error", "skip"], "")
+    said = capsys.readouterr().out
+    assert "1 entry was left out" in said and "lost.png" in said
+    written = json.loads((out / "dataset.json").read_text())
+    assert written["splits"]["train"]["samples"] == 2
