@@ -31,6 +31,9 @@ class Evaluate:
     trimap: float = 0.0
     """Score pixels at most so many pixels away from a boundary of the label as well;
     0: do not. The trimap experiment of DeepLab v1, section 5."""
+    bands: str = ""
+    """Bands that the pictures show: one, or three as red, green and blue, by name or
+    number from 1: nir,red,green."""
 
 
 @command
@@ -52,6 +55,7 @@ def main(argv: list[str]) -> None:
         flip=asked.flip,
         crf=asked.crf,
         trimap=asked.trimap,
+        display=asked.bands,
     )
     print(table(result, runs.taxonomy(run).names))
     print(f"Written: {folder / 'metrics.json'}, {folder / 'pictures'}")

@@ -28,6 +28,7 @@ def evaluate(
     flip: bool = False,
     crf: bool = False,
     trimap: float = 0.0,
+    display: str = "",
 ) -> dict[str, Any]:
     """Scores RUN/network.keras; writes FOLDER/metrics.json and FOLDER/pictures/.
 
@@ -35,6 +36,8 @@ def evaluate(
     prediction for the mirror image. crf: sharpen with `kerasseg.crf.dense_crf`.
     trimap: pixels; above 0, pixels at most so far away from a boundary of the label are
     scored apart as well: trimap_iou and trimap_miou (`kerasseg.metrics.trimap`).
+    display: bands that the pictures show, as `kerasseg.drawing.bands.displaying` takes
+    them.
 
     Returns what metrics.json holds: the scores of `SplitScores.scores`, None for nan,
     with split, samples, size (height and width, pixels) and matrix (the confusion
@@ -62,7 +65,7 @@ def evaluate(
             f"records {records} have {', '.join(described.taxonomy.names)}. Prepare "
             "the records with the run's taxonomy."
         )
-    images = runs.image_format(run)
+    images = bands.displaying(display, runs.image_format(run))
     runs.require_kind(run, records, described.image_format)
     size = network_size(network)
     known = described.split(split)
