@@ -87,7 +87,9 @@ def paged(pairs: Iterable[FilePair], skip: bool) -> list[FilePair]:
             count = 1
         digits = max(2, len(str(count - 1)))
         found += [
-            pair._replace(id=f"{pair.id}-{page:0{digits}}", group=pair.id, page=page)
+            FilePair(
+                pair.image, pair.masks, f"{pair.id}-{page:0{digits}}", pair.id, page
+            )
             for page in range(count)
         ]
     return found

@@ -123,12 +123,12 @@ class FloatCounter:
         self._count(len(values), float(values.min()), float(values.max()))
         self._pending.append(_keys(values))
         if sum(map(len, self._pending)) > PENDING:
-            self._put_into_bins()
+            self.put_into_bins()
 
     def merge(self, other: FloatCounter) -> None:
         """Counts what another counter holds."""
-        self._put_into_bins()
-        other._put_into_bins()
+        self.put_into_bins()
+        other.put_into_bins()
         self.sum += other.sum
         self.squares += other.squares
         self._count(other.total, *other.limits)
@@ -138,7 +138,7 @@ class FloatCounter:
 
     def statistics(self) -> BandStatistics | None:
         """Of all values; None where there is none."""
-        self._put_into_bins()
+        self.put_into_bins()
         if not self.total:
             return None
         ends = np.cumsum(self.counts)
@@ -156,7 +156,7 @@ class FloatCounter:
 
     def to_json(self) -> dict:
         """Values for a JSON file, which `load` reads."""
-        self._put_into_bins()
+        self.put_into_bins()
         return {
             "total": self.total,
             "limits": self.limits if self.total else [0.0, 0.0],
@@ -186,7 +186,7 @@ class FloatCounter:
         self.total += total
         self.limits = min(self.limits[0], smallest), max(self.limits[1], largest)
 
-    def _put_into_bins(self) -> None:
+    def put_into_bins(self) -> None:
         if self._pending:
             keys = np.sort(np.concatenate(self._pending))
             self._pending = []
