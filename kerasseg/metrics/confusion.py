@@ -208,82 +208,17 @@ def scores(matrix: ArrayLike, absent: str = "nan") -> dict[str, Any]:
         raise UserError(f"absent must be 'nan' or 'zero', got {absent!r}.")
     matrix = matrix.astype(np.float64)
     hit, true, seen = np.diag(matrix), matrix.sum(1), matrix[:, :classes].sum(0)
-    iou, recall = _ratio(hit, true + seen - hit), _ratio(hit, true)
+    iou, recall = ratio(hit, true + seen - hit), ratio(hit, true)
     return {
         "iou": iou,
-        "miou": _mean(iou, absent),
-        "pixel_accuracy": _ratio(hit.sum(), true.sum()),
-        "class_accuracy": _mean(recall, absent),
-        "dice": _ratio(2 * hit, true + seen),
-        "fw_iou": _ratio((true * np.nan_to_num(iou)).sum(), true.sum()),
-        "precision": _ratio(hit, seen),
+        "miou": mean_over_classes(iou, absent),
+        "pixel_accuracy": ratio(hit.sum(), true.sum()),
+        "class_accuracy": mean_over_classes(recall, absent),
+        "dice": ratio(2 * hit, true + seen),
+        "fw_iou": ratio((true * np.nan_to_num(iou)).sum(), true.sum()),
+        "precision": ratio(hit, seen),
         "recall": recall,
     }
-
-
-def bootstrap(
-    matrices: ArrayLike,
-    score: str = "miou",
-    level: float = 0.95,
-    rounds: int = 1000,
-    seed: int = 0,
-) -> tuple[Any, Any]:
-    """Confidence interval of a score.
-
-    Percentile bootstrap (Efron 1979): images are drawn N times with replacement, their
-    matrices added and scored. Frames of one video are not independent: add them up
-    first, one matrix a video, or the interval is too narrow.
-
-    Args:
-        matrices: (N, C, C), one for each image.
-        score: a name that `scores` gives.
-        level: share of the rounds that lie inside the interval.
-        rounds: how often N images are drawn.
-        seed: of the drawing.
-
-    Returns:
-        Lower and upper end, each float64 of the score's shape.
-
-    Raises:
-        UserError: when the shape is another.
-    """
-    matrices = np.asarray(matrices)
-    if matrices.ndim != 3:
-        raise UserError(f"Expected matrices (N, C, C), got shape {matrices.shape}.")
-    images = len(matrices)
-    random = np.random.default_rng(seed)
-    times = random.multinomial(images, np.full(images, 1 / images), size=rounds)
-    drawn = times.astype(np.float64) @ matrices.reshape(images, -1)
-    drawn = drawn.reshape(rounds, *matrices.shape[1:])
-    values = np.stack([scores(matrix)[score] for matrix in drawn])
-    tail = 50 * (1 - level)
-    return tuple(np.nanpercentile(values, [tail, 100 - tail], axis=0))
-
-
-def margins(matrix: np.ndarray) -> np.ndarray:
-    """(C, C) -> int64 (3, C): hits, row sums and column sums, all that scores need."""
-    return np.stack([np.diag(matrix), matrix.sum(1), matrix.sum(0)])
-
-
-def miou_of(margins: np.ndarray) -> np.floating:
-    """The mIoU of `scores` out of `margins`."""
-    hit, true, seen = margins
-    return _mean(_ratio(hit, true + seen - hit), "nan")
-
-
-def bootstrap_miou(
-    margins: ArrayLike, level: float = 0.95, rounds: int = 1000, seed: int = 0
-) -> tuple[Any, Any]:
-    """What `bootstrap` gives for "miou", out of the `margins` of each image, (N, 3, C):
-    of many classes they take much less memory than matrices."""
-    margins = np.asarray(margins)
-    images = len(margins)
-    random = np.random.default_rng(seed)
-    times = random.multinomial(images, np.full(images, 1 / images), size=rounds)
-    drawn = times.astype(np.float64) @ margins.reshape(images, -1)
-    values = [miou_of(one) for one in drawn.reshape(rounds, *margins.shape[1:])]
-    tail = 50 * (1 - level)
-    return tuple(np.nanpercentile(values, [tail, 100 - tail], axis=0))
 
 
 def _ids(logits_or_ids: Tensor, rank: int, num_classes: int) -> Tensor:
@@ -320,12 +255,12 @@ def _columns(counts: np.ndarray, rejected: bool) -> np.ndarray:
     return counts[:, :-1]
 
 
-def _ratio(part: Any, whole: Any) -> Any:
+def ratio(part: Any, whole: Any) -> Any:
     """part / whole as float64, nan where whole is 0."""
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)[()]
 
 
-def _mean(values: np.ndarray, absent: str) -> np.floating:
+def mean_over_classes(values: np.ndarray, absent: str) -> np.floating:
     """Mean over classes; nan where nothing is known."""
     if absent == "zero":
         return np.nan_to_num(values).mean()

@@ -187,6 +187,7 @@ class FloatCounter:
         self.limits = min(self.limits[0], smallest), max(self.limits[1], largest)
 
     def put_into_bins(self) -> None:
+        """Counts the values that were only kept until now."""
         if self._pending:
             keys = np.sort(np.concatenate(self._pending))
             self._pending = []

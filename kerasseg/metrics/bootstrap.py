@@ -1,0 +1,76 @@
+"""Confidence intervals of scores: the percentile bootstrap over images (Efron 1979)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kerasseg import UserError
+from kerasseg.metrics.confusion import mean_over_classes, ratio, scores
+
+
+def bootstrap(
+    matrices: ArrayLike,
+    score: str = "miou",
+    level: float = 0.95,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> tuple[Any, Any]:
+    """Confidence interval of a score.
+
+    Images are drawn N times with replacement, their matrices added and scored. Frames
+    of one video are not independent: add them up first, one matrix a video, or the
+    interval is too narrow.
+
+    Args:
+        matrices: (N, C, C), one for each image.
+        score: a name that `scores` gives.
+        level: share of the rounds that lie inside the interval.
+        rounds: how often N images are drawn.
+        seed: of the drawing.
+
+    Returns:
+        Lower and upper end, each float64 of the score's shape.
+
+    Raises:
+        UserError: when the shape is another.
+    """
+    matrices = np.asarray(matrices)
+    if matrices.ndim != 3:
+        raise UserError(f"Expected matrices (N, C, C), got shape {matrices.shape}.")
+    return _interval(matrices, lambda m: scores(m)[score], level, rounds, seed)
+
+
+def bootstrap_miou(
+    margins: ArrayLike, level: float = 0.95, rounds: int = 1000, seed: int = 0
+) -> tuple[Any, Any]:
+    """What `bootstrap` gives for "miou", out of the `margins` of each image, (N, 3, C):
+    of many classes they take much less memory than matrices."""
+    return _interval(np.asarray(margins), miou_of, level, rounds, seed)
+
+
+def margins(matrix: np.ndarray) -> np.ndarray:
+    """(C, C) -> int64 (3, C): hits, row sums and column sums, all that IoU needs."""
+    return np.stack([np.diag(matrix), matrix.sum(1), matrix.sum(0)])
+
+
+def miou_of(margins: np.ndarray) -> np.floating:
+    """The mIoU of `scores` out of `margins`."""
+    hit, true, seen = margins
+    return mean_over_classes(ratio(hit, true + seen - hit), "nan")
+
+
+def _interval(
+    counts: np.ndarray, score: Callable, level: float, rounds: int, seed: int
+) -> tuple[Any, Any]:
+    """The interval of a score of counts (N, ...) that add up over images."""
+    images = len(counts)
+    random = np.random.default_rng(seed)
+    times = random.multinomial(images, np.full(images, 1 / images), size=rounds)
+    drawn = times.astype(np.float64) @ counts.reshape(images, -1)
+    values = np.stack([score(one) for one in drawn.reshape(rounds, *counts.shape[1:])])
+    tail = 50 * (1 - level)
+    return tuple(np.nanpercentile(values, [tail, 100 - tail], axis=0))
