@@ -164,7 +164,10 @@ def _format(
 
 
 def background_of(rule: Rule) -> int:
-    """The class of images that show nothing."""
+    """The class of images that show nothing.
+
+    Raises UserError where no class is called background.
+    """
     folded = [name.casefold() for name in rule.taxonomy.names]
     for name in ("background", "_background_", "class_0", "bg"):
         if name in folded:

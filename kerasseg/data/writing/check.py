@@ -7,11 +7,11 @@ import re
 import zlib
 
 import numpy as np
-from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
 from kerasseg.data.format.encode import is_picture_file
+from kerasseg.data.reading.pictures.picture_formats import unlimited
 from kerasseg.data.sample import Decoded, Sample
 from kerasseg.files.exif import PNG
 from kerasseg.image_format import RGB, ImageFormat
@@ -113,7 +113,7 @@ def check_encoded(sample: Sample, split: str, image_format: ImageFormat = RGB) -
 
 def _wrong_size(sample: Sample) -> str:
     try:
-        width, height = Image.open(io.BytesIO(sample.encoded)).size
+        width, height = unlimited(io.BytesIO(sample.encoded)).size
     except Exception as error:  # PIL raises many kinds
         return f"are not an image ({error})."
     size = sample.image.shape[:2]
@@ -182,7 +182,7 @@ def _has_bands(encoded: bytes, image_format: ImageFormat) -> bool:
     bits, bands = 8 * np.dtype(image_format.type).itemsize, image_format.channels
     if encoded.startswith(PNG):
         return (encoded[24], encoded[25]) == (bits, COLOUR_TYPES.get(bands))
-    mode = Image.open(io.BytesIO(encoded)).mode  # of a JPEG; from its header alone
+    mode = unlimited(io.BytesIO(encoded)).mode  # of a JPEG; from its header alone
     return (bits, mode) == (8, {1: "L", 3: "RGB"}.get(bands))
 
 

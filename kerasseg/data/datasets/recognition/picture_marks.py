@@ -69,6 +69,7 @@ def _place(root: Path, files: list[str]) -> Path:
 
 
 def size_of(file: Path) -> tuple[int, int]:
+    """Width and height of a picture, pixels."""
     with _opened(file) as picture:
         return picture.size
 

@@ -78,7 +78,10 @@ def ellipse(
     degrees: float,
     size: tuple[int, int],
 ) -> np.ndarray:
-    """(H, W) bool of the pixels whose centres lie inside; degrees: turned clockwise."""
+    """(H, W) bool of the pixels whose centres lie inside; degrees: turned clockwise.
+
+    Raises UserError for radii that are not above 0, and for NaN.
+    """
     if not np.isfinite([*centre, *radii, degrees]).all() or min(radii) <= 0:
         raise UserError(f"an ellipse at {centre} cannot have the radii {radii}")
     y, x = np.ogrid[: size[0], : size[1]]

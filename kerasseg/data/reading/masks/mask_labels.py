@@ -81,7 +81,10 @@ def label_of(file: MaskFile, rule: Rule) -> np.ndarray:
 
 
 def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
-    """The same for a mask that has been decoded; `file` is for messages."""
+    """The same for a mask that has been decoded; `file` is for messages.
+
+    Raises UserError that names the file where the rule does not explain it.
+    """
     if found.pages > 1 and not isinstance(file, Page):
         raise UserError(
             f"Mask {file} has {found.pages} pages. Say --per-class pages if each "

@@ -33,7 +33,10 @@ def header(file: Path | EmbeddedFile) -> Header:
 
 
 def stored(file: Path | EmbeddedFile, frame: int) -> Stored:
-    """The pixels of a frame, in the units of the modality (Hounsfield units for CT)."""
+    """The pixels of a frame, in the units of the modality (Hounsfield units for CT).
+
+    Raises UserError that names the file where it is damaged, or of a kind not read.
+    """
     found = _opened(file, pixels=True)
     bands, size = _bands(found, file), (int(found.Rows), int(found.Columns))
     check_size(*size)

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -116,7 +116,7 @@ def opened_image(file: Path | EmbeddedFile, encoded: bytes) -> Iterator[Image.Im
         raise damaged(file, "its format is unknown" if unknown else error) from error
 
 
-def unlimited(file, formats: tuple[str, ...] | None = None) -> Image.Image:
+def unlimited(file: Any, formats: tuple[str, ...] | None = None) -> Image.Image:
     """`Image.open` without Pillow's limit, which is for pictures of strangers.
 
     Raises what Pillow raises, and UserError for more than `LARGEST` pixels.
