@@ -67,6 +67,7 @@ def tuned(run):
     return run.parent / "net-1-int8-1", said.getvalue(), seen
 
 
+@pytest.mark.processes  # trains: costly beside the rest
 def test_it_leaves_a_run_like_any_other(run, tuned):
     before, (new, said, _) = runs.load(run).get_weights(), tuned
     assert f"{new}: network" in said
@@ -82,6 +83,7 @@ def test_it_leaves_a_run_like_any_other(run, tuned):
     assert runs.settings(new) == runs.settings_for(run)
 
 
+@pytest.mark.processes  # trains: costly beside the rest
 def test_it_trains_as_the_run_did(tuned):
     """In parts and with less memory, on the same device."""
     _, _, seen = tuned
@@ -94,6 +96,7 @@ def test_it_trains_as_the_run_did(tuned):
 
 
 @pytest.mark.processes
+@pytest.mark.processes  # trains: costly beside the rest
 def test_the_network_opens_without_kerasseg(tuned):
     opened = subprocess.run(
         [sys.executable, "-c", OPEN, str(tuned[0] / "network.keras")],

@@ -137,6 +137,7 @@ def test_export_writes_again(own_run, capsys):
     assert "LiteRT float32" in capsys.readouterr().out
 
 
+@pytest.mark.processes  # trains twice: costly beside the rest
 def test_same_seed_same_step(shared_records):
     """The first batch and what it makes of the weights; whole trainings are slow."""
 
