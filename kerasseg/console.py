@@ -71,3 +71,8 @@ def start_tensorflow() -> None:
         tf.config.list_physical_devices()
         # The first operation makes the devices, which logs too.
         tf.zeros(()).numpy()
+
+
+def counted(number: int, what: str = "image", width: int = 0) -> str:
+    """ "1 image", "2 images"; width: of the number, with blanks before it."""
+    return f"{number:{width}} {what}{'' if number == 1 else 's'}"

@@ -169,11 +169,6 @@ class ImageFormat:
         return self.type == "uint8" and self.bands in (RGB_BANDS, GRAY_BANDS)
 
     @property
-    def has_colours(self) -> bool:
-        """Whether there are bands red, green and blue, so that hue means something."""
-        return self.bands[:3] == RGB_BANDS
-
-    @property
     def limits(self) -> tuple[float, float]:
         """The smallest and largest number of the type; infinite for float32."""
         if self.type == "float32":

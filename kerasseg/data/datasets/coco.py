@@ -29,6 +29,7 @@ from kerasseg.data.reading.drawn.polygons import (
     box,
     box_rule,
     class_ids,
+    class_of_box,
 )
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.sample import Samples
@@ -249,7 +250,7 @@ def _masks(
         if "segmentation" not in annotation:
             if "bbox" in annotation and boxes != "background":
                 mask = _mask(annotation, drawing, size)
-                yield (class_id if boxes == "object" else VOID), mask
+                yield class_of_box(class_id, boxes), mask
             continue
         if annotation.get("iscrowd") and crowd == "ignore":
             class_id = VOID

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from glob import escape
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -22,7 +22,7 @@ from kerasseg.data.datasets import voc_masks
 from kerasseg.data.reading.drawn.coco_masks import mask_of
 from kerasseg.data.reading.drawn.cvat_xml import OTHERS, CvatFile, CvatImage, read_cvat
 from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.drawn.json_errors import UNLIKE
+from kerasseg.data.reading.drawn.json_errors import drawn
 from kerasseg.data.reading.drawn.named_images import (
     NamedImages,
     images_below,
@@ -35,10 +35,12 @@ from kerasseg.data.reading.drawn.polygons import (
     Boxes,
     box_rule,
     class_ids,
+    class_of_box,
     ellipse,
 )
 from kerasseg.data.reading.legends.legend_entry import colour_of
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
+from kerasseg.data.reading.negatives import Negatives, negatives_note
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.pairing.names import is_junk
 from kerasseg.data.reading.pairing.splits import named, split_of
@@ -55,7 +57,7 @@ def load(
     /,
     *,
     masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
-    negatives: Literal["ask", "background", "skip"] = "ask",
+    negatives: Negatives = "ask",
     boxes: Boxes = "ask",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """CVAT: "Segmentation mask 1.1", "CVAT for images 1.1" or "CVAT for video 1.1".
@@ -102,16 +104,9 @@ def load(
     notes = [note]
     notes += [f"{counts[k]} of <{k}> are left out" for k in OTHERS if counts[k]]
     splits = _drawings({file: _listed(file, src, found[file]) for file in files})
-    empty = [d for listed in splits.values() for d in listed if not d.shapes]
-    if empty and negatives == "ask":
-        raise UserError(
-            f"{len(empty)} of {sum(map(len, splits.values()))} images have no shape, "
-            f"such as {empty[0].image}. Say --negatives background if nothing is on "
-            "them, or --negatives skip if they are not annotated yet."
-        )
-    if empty:
-        become = "background" if negatives == "background" else "left out"
-        notes.append(f"{len(empty)} images without a shape are {become}")
+    empty = [d.image for listed in splits.values() for d in listed if not d.shapes]
+    images = sum(map(len, splits.values()))
+    notes.append(negatives_note(negatives, empty, images, "shape"))
     names = named(splits)
     kept = {
         names[split]: [d for d in listed if d.shapes or negatives == "background"]
@@ -244,19 +239,18 @@ def _masks(
         where = f"{drawing.source}: shape {number} of {drawing.image.name}"
         label = shape.get("label", "")
         if label and label not in ids:
-            raise UserError(f"{where} has the label '{label}', which is not listed.")
+            raise UserError(
+                f"{where} has the label '{label}', which is not listed. Export it "
+                "again."
+            )
         class_id = ids[label] if label else VOID
-        if shape["kind"] == "box" and boxes != "object":
+        if shape["kind"] == "box":
             if boxes == "background":
                 continue
-            class_id = VOID
-        try:
-            yield class_id, _mask(shape, size)
-        except UNLIKE as error:
-            raise UserError(
-                f"{where} cannot be drawn ({type(error).__name__}: {error}). Draw it "
-                "again, or export again."
-            ) from error
+            class_id = class_of_box(class_id, boxes)
+        with drawn(where):
+            mask = _mask(shape, size)
+        yield class_id, mask
 
 
 def _mask(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:

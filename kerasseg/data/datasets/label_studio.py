@@ -20,7 +20,7 @@ from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.drawn.json_errors import UNLIKE, read_as
+from kerasseg.data.reading.drawn.json_errors import drawn, read_as
 from kerasseg.data.reading.drawn.label_studio_brush import brush_mask
 from kerasseg.data.reading.drawn.label_studio_tasks import (
     HASHED,
@@ -30,11 +30,11 @@ from kerasseg.data.reading.drawn.label_studio_tasks import (
 )
 from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.drawn.polygons import (
-    VOID,
     Boxes,
     box,
     box_rule,
     class_ids,
+    class_of_box,
     ellipse,
     polygon,
 )
@@ -136,17 +136,14 @@ def _masks(
 ) -> Iterator[Painted]:
     for number, region in enumerate(map(json.loads, drawing.shapes), 1):
         class_id = ids[region["label"]]
-        if region["kind"] == "rectangle" and boxes != "object":
+        if region["kind"] == "rectangle":
             if boxes == "background":
                 continue
-            class_id = VOID
-        try:
-            yield class_id, _mask(region["kind"], region["value"], size)
-        except (*UNLIKE, OSError) as error:
-            raise UserError(
-                f"{drawing.source}: region {number} ({region['label']}) of "
-                f"{drawing.image.name} cannot be drawn ({error}). Draw it again."
-            ) from error
+            class_id = class_of_box(class_id, boxes)
+        label, image = region["label"], drawing.image.name
+        with drawn(f"{drawing.source}: region {number} ({label}) of {image}"):
+            mask = _mask(region["kind"], region["value"], size)
+        yield class_id, mask
 
 
 def _mask(kind: str, value: dict[str, Any], size: tuple[int, int]) -> np.ndarray:

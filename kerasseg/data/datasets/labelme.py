@@ -19,11 +19,11 @@ from kerasseg.data.reading.drawn.labelme_shapes import rasterise
 from kerasseg.data.reading.drawn.named_images import NamedImages
 from kerasseg.data.reading.drawn.polygons import VOID
 from kerasseg.data.reading.embedded_file import EmbeddedFile
-from kerasseg.data.reading.legends.legend import text_of
 from kerasseg.data.reading.pairing.divide import divide
 from kerasseg.data.reading.pairing.names import is_junk
 from kerasseg.data.reading.pairing.splits import named, split_of
 from kerasseg.data.reading.pictures.image import read_image
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
 
@@ -116,7 +116,7 @@ def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
 
 def _document(file: Path) -> dict:
     try:
-        document = json.loads(_text(file))
+        document = json.loads(text_of(file))
     except json.JSONDecodeError as error:
         raise UserError(
             f"{file} is not a JSON file that can be read ({error}). Save it again."
@@ -126,20 +126,6 @@ def _document(file: Path) -> dict:
             f"{file} has no list of shapes: it was not saved by labelme. Move it away."
         )
     return document
-
-
-def _text(file: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with its mark."""
-    data = file.read_bytes()
-    utf_16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return data.decode("utf-16" if utf_16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{file} is not a JSON file that can be read: it is no UTF-8 (byte "
-            f"{error.start}). Save it as UTF-8, for example: iconv -f GBK -t UTF-8 "
-            f"{file.name}."
-        ) from error
 
 
 def _read(file: Path, ids: dict[str, int], images: NamedImages) -> Sample:

@@ -13,23 +13,24 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.drawn.json_errors import UNLIKE, read_as
+from kerasseg.data.reading.drawn.json_errors import drawn, read_as
 from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.drawn.polygons import (
-    VOID,
     Boxes,
     box,
     box_rule,
     class_ids,
+    class_of_box,
     polygon,
 )
+from kerasseg.data.reading.negatives import Negatives, negatives_note
 from kerasseg.data.reading.pairing.names import is_junk
 from kerasseg.data.reading.pairing.splits import named, split_of
 from kerasseg.data.sample import Samples
@@ -45,7 +46,7 @@ def load(
     /,
     *,
     boxes: Boxes = "ask",
-    negatives: Literal["ask", "background", "skip"] = "ask",
+    negatives: Negatives = "ask",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Supervisely: meta.json, and folders DATASET/ann/*.json and DATASET/img/.
 
@@ -86,16 +87,9 @@ def load(
     rule, note = box_rule(boxes, counts["rectangle"], areas, "object", src)
     notes = [note]
     notes += [f"{counts[k]} of {k} are left out" for k in NO_AREA if counts[k]]
-    empty = [d for listed in splits.values() for d in listed if not d.shapes]
-    if empty and negatives == "ask":
-        raise UserError(
-            f"{len(empty)} of {sum(map(len, splits.values()))} images have no object, "
-            f"such as {empty[0].image}. Say --negatives background if nothing is on "
-            "them, or --negatives skip if they are not annotated yet."
-        )
-    if empty:
-        become = "background" if negatives == "background" else "left out"
-        notes.append(f"{len(empty)} images without an object are {become}")
+    empty = [d.image for listed in splits.values() for d in listed if not d.shapes]
+    images = sum(map(len, splits.values()))
+    notes.append(negatives_note(negatives, empty, images, "object"))
     kept = {
         split: [d for d in listed if d.shapes or negatives == "background"]
         for split, listed in splits.items()
@@ -213,17 +207,13 @@ def _masks(
         if title not in ids:
             raise UserError(f"{where} has the class '{title}', not one of meta.json.")
         class_id = ids[title]
-        if _kind(shape) == "rectangle" and boxes != "object":
+        if _kind(shape) == "rectangle":
             if boxes == "background":
                 continue
-            class_id = VOID
-        try:
-            yield class_id, _mask(shape, size)
-        except UNLIKE as error:
-            raise UserError(
-                f"{where} cannot be drawn ({type(error).__name__}: {error}). Export it "
-                "again."
-            ) from error
+            class_id = class_of_box(class_id, boxes)
+        with drawn(where):
+            mask = _mask(shape, size)
+        yield class_id, mask
 
 
 def _mask(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:

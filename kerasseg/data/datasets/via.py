@@ -16,7 +16,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
-from kerasseg.data.reading.drawn.json_errors import UNLIKE
+from kerasseg.data.reading.drawn.json_errors import drawn
 from kerasseg.data.reading.drawn.named_images import NamedImages, sample_ids
 from kerasseg.data.reading.drawn.polygons import (
     VOID,
@@ -24,10 +24,12 @@ from kerasseg.data.reading.drawn.polygons import (
     box,
     box_rule,
     class_ids,
+    class_of_box,
     ellipse,
     polygon,
 )
 from kerasseg.data.reading.drawn.via_files import ViaImage, read_via, via_files
+from kerasseg.data.reading.negatives import Negatives, negatives_note
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -43,7 +45,7 @@ def load(
     attribute: str = "",
     boxes: Boxes = "ask",
     polylines: Literal["ask", "object", "background"] = "ask",
-    negatives: Literal["ask", "background", "skip"] = "ask",
+    negatives: Negatives = "ask",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """VIA: via_region_data.json, a project (via_project.json) or a CSV export.
 
@@ -164,18 +166,14 @@ def _left_out(counts: Counter[str], polylines: str, src: Path) -> list[str]:
 
 
 def _drawings(
-    file: Path, src: Path, found: list[ViaImage], negatives: str, notes: list[str]
+    file: Path,
+    src: Path,
+    found: list[ViaImage],
+    negatives: Negatives,
+    notes: list[str],
 ) -> list[Drawing]:
-    empty = [image for image in found if not image.regions]
-    if empty and negatives == "ask":
-        raise UserError(
-            f"{file}: {len(empty)} of {len(found)} images have no region, such as "
-            f"{empty[0].name}. Say --negatives background if nothing is on them, or "
-            "--negatives skip if they are not annotated yet."
-        )
-    if empty:
-        what = "background" if negatives == "background" else "left out"
-        notes.append(f"{len(empty)} images without a region are {what}")
+    empty = [f"{image.name} of {file}" for image in found if not image.regions]
+    notes.append(negatives_note(negatives, empty, len(found), "region"))
     kept = [i for i in found if i.regions or negatives == "background"]
     root = src if src.is_dir() else file.parent
     split = file.parent.name if file.parent != root else ""
@@ -219,17 +217,13 @@ def _masks(
         class_id = ids.get(name, VOID)
         if kind == "point" or (kind in LINES and not lines):
             continue
-        if kind == "rect" and boxes != "object":
+        if kind == "rect":
             if boxes == "background":
                 continue
-            class_id = VOID
-        try:
-            yield class_id, _mask(shape, size)
-        except UNLIKE as error:
-            raise UserError(
-                f"{where} cannot be drawn ({type(error).__name__}: {error}). Draw it "
-                "again."
-            ) from error
+            class_id = class_of_box(class_id, boxes)
+        with drawn(where):
+            mask = _mask(shape, size)
+        yield class_id, mask
 
 
 def _mask(shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -23,6 +23,7 @@ from kerasseg.data.reading.masks.mask import read_mask
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_labels import Rule, label_of
 from kerasseg.data.reading.masks.mask_rule import rule_for
+from kerasseg.data.reading.negatives import Negatives, negatives_note
 from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
 from kerasseg.data.reading.pictures.image import read
 from kerasseg.data.reading.voc_folder import VocEntry, voc_entries, voc_root
@@ -41,7 +42,7 @@ def load(
     /,
     *,
     masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
-    negatives: Literal["ask", "background", "skip"] = "ask",
+    negatives: Negatives = "ask",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Masks in VOC's folders: JPEGImages, SegmentationClass, ImageSets/Segmentation.
 
@@ -75,23 +76,14 @@ def load(
     first = _background_first(legend)
     if rule.kind == "colours" and first.names != legend.names:
         legend, rule = first, rule_for(files, masks, first)
-    empty = len(entries) - len(files)
-    if empty and negatives == "ask":
-        alone = next(e.image for e in entries if not e.mask)
-        raise UserError(
-            f"{empty} of {len(entries)} images have no mask, such as {alone}. Say "
-            "--negatives background if nothing is on them, or --negatives skip if they "
-            "are not annotated yet."
-        )
+    empty = [e.image for e in entries if not e.mask]
+    notes.append(negatives_note(negatives, empty, len(entries), "mask"))
     first_class = rule.taxonomy.names[0].casefold()
     if empty and negatives == "background" and first_class not in BACKGROUND:
         raise UserError(
             "--negatives background needs a class background, which is not in "
             f"{legend.file}. Add the line 'background:0,0,0::'."
         )
-    if empty:
-        become = "background" if negatives == "background" else "left out"
-        notes.append(f"{empty} images without a mask are {become}")
     kept = {
         split: [e for e in listed if e.mask or negatives == "background"]
         for split, listed in splits.items()
@@ -100,7 +92,7 @@ def load(
     source = {
         "legend": {"line": f"{said}\n{legend}"},
         "masks": {**rule.to_json(), "line": str(rule)},
-        "layout": {"line": "; ".join((*notes, *more))},
+        "layout": {"line": "; ".join(filter(None, (*notes, *more)))},
     }
     source = {key: value for key, value in source.items() if value["line"]}
     read_entry = partial(_read, rule=rule, image_format=image_format)

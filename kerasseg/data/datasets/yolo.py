@@ -17,14 +17,15 @@ from kerasseg import UserError
 from kerasseg.data.reading.drawn.drawings import Drawing, Painted, samples_of
 from kerasseg.data.reading.drawn.named_images import sample_ids
 from kerasseg.data.reading.drawn.polygons import (
-    VOID,
     Boxes,
     box,
     box_rule,
     class_ids,
+    class_of_box,
     polygon,
 )
 from kerasseg.data.reading.drawn.yolo_yaml import image_lists, names_of, yaml_of
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -106,11 +107,7 @@ def _drawings(images: list[Path], classes: int, counts: Counter[str]) -> list[Dr
 
 def _lines(file: Path, classes: int) -> Iterator[tuple[int, np.ndarray]]:
     """Class number and coordinates of each line of a text file."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not text ({error}). Export it again.") from error
-    for row, line in enumerate(lines, 1):
+    for row, line in enumerate(text_of(file).splitlines(), 1):
         words = line.split()
         if not words:
             continue
@@ -151,6 +148,6 @@ def _masks(
             x, y, w, h = values * [width, height, width, height]
             if boxes != "background":
                 mask = box(x - w / 2, y - h / 2, w, h, size)
-                yield (ids[number] if boxes == "object" else VOID), mask
+                yield class_of_box(ids[number], boxes), mask
         else:
             yield ids[number], polygon(values.reshape(-1, 2) * [width, height], size)

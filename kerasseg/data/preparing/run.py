@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.console import start_tensorflow
+from kerasseg.console import counted, start_tensorflow
 from kerasseg.data.format.description import Description, images_line
 from kerasseg.data.preparing import AND, road
 from kerasseg.data.preparing.join import Source, join, map_classes
@@ -108,10 +108,10 @@ def summary(description: Description) -> str:
     left out."""
     classes = description.taxonomy.num_classes
     lines = [f"{description.path}: {classes} classes"]
-    counted = description.statistics_of
-    if counted and counted != TRAIN:
+    source = description.statistics_of
+    if source and source != TRAIN:
         lines.append(
-            f"  The values of the bands were counted in '{counted}', for there is no "
+            f"  The values of the bands were counted in '{source}', for there is no "
             f"split '{TRAIN}'."
         )
     for split, counts in description.splits.items():
@@ -120,8 +120,8 @@ def summary(description: Description) -> str:
         )
         megabytes = sum(shard.bytes for shard in counts.shards) / 1e6
         lines.append(
-            f"  {split:8}{counted_as(counts.samples, 'sample', 7)}, {pixels}, "
-            f"{megabytes:.1f} MB in {counted_as(len(counts.shards), 'shard')}"
+            f"  {split:8}{counted(counts.samples, 'sample', 7)}, {pixels}, "
+            f"{megabytes:.1f} MB in {counted(len(counts.shards), 'shard')}"
         )
         if counts.left_out:
             one = len(counts.left_out) == 1
@@ -129,11 +129,6 @@ def summary(description: Description) -> str:
             lines.append(f"  {split:8}{len(counts.left_out):7} {what} left out:")
             lines += [f"    {reason}" for reason in counts.left_out]
     return "\n".join(lines)
-
-
-def counted_as(number: int, what: str, width: int = 0) -> str:
-    """ "1 shard", "8 shards" """
-    return f"{number:{width}} {what}{'' if number == 1 else 's'}"
 
 
 def _loaded(name: str, load: Callable[[], Source], taxonomy: str) -> Source:

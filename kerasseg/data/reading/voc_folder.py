@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from kerasseg import UserError
 from kerasseg.data.reading.drawn.named_images import images_below
-from kerasseg.data.reading.legends.legend import text_of
 from kerasseg.data.reading.pairing.splits import named
+from kerasseg.data.reading.text_file import text_of
 
 LISTS = "ImageSets/Segmentation"
 MASKS = ("SegmentationClass", "SegmentationClassPNG", "SegmentationClassAug")

@@ -116,10 +116,12 @@ def test_splits_have_a_file_each(tmp_path):
 
 def test_images_without_a_region(tmp_path):
     make(tmp_path, {"a.png": regions(SQUARE), "b.png": []})
-    refuses("1 of 2 images have no region, such as b.png. Say --neg", "via", tmp_path)
+    refuses("1 of 2 images have no region, such as b.png of", "via", tmp_path)
     assert counts(load("via", tmp_path, negatives="background")[1]) == {"train": 2}
     assert counts(load("via", tmp_path, negatives="skip")[1]) == {"train": 1}
-    assert "1 images without a region are left out" in said(tmp_path, negatives="skip")
+    assert "1 of 2 images have no region and are left out" in said(
+        tmp_path, negatives="skip"
+    )
 
 
 def test_which_attribute_is_the_class(tmp_path):

@@ -1,7 +1,7 @@
 """Images that were drawn on with annotation tools, as samples.
 
-The frame of the adapters `coco`, `yolo`, `via` and `label_studio`: each lists drawings
-and turns the shapes of one into masks; all else is the same.
+The frame of the adapters of annotation tools (`coco`, `yolo`, `cvat` and others):
+each lists drawings and turns the shapes of one into masks; all else is the same.
 """
 
 from __future__ import annotations
@@ -59,7 +59,6 @@ def samples_of(
     small_on_top: the largest object is painted first; of one size, and otherwise, all
         in the order of the source, so that later ones cover earlier ones.
     notes: what to say of how the source was understood; "" for nothing.
-
     num_classes: background and all others.
 
     Samples have object ids: the position among the objects of classes from 1 on.

@@ -28,3 +28,20 @@ def read_as(kind: str, file: Path) -> Iterator[None]:
             f"{file} cannot be read as {kind} ({kind_of}: {error}). Export or copy it "
             "again."
         ) from error
+
+
+@contextlib.contextmanager
+def drawn(where: str) -> Iterator[None]:
+    """Names the shape that the block turns into a mask, should it be damaged.
+
+    Raises UserError in place of `UNLIKE`, OSError and UserErrors of the block.
+    """
+    try:
+        yield
+    except (*UNLIKE, OSError) as error:
+        reason = str(error)
+        if not isinstance(error, UserError):
+            reason = f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"{where} cannot be drawn ({reason}). Draw it again, or export again."
+        ) from error

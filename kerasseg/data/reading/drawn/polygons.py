@@ -21,7 +21,7 @@ from kerasseg import UserError
 from kerasseg.taxonomy import Taxonomy
 
 Boxes = Literal["ask", "object", "ignore", "background"]
-"""What an object that has only a box becomes: its box as an object, as 255, nothing."""
+"""What an object that has only a box becomes: its box filled, ignored, or nothing."""
 
 BACKGROUND = ("background", "_background_")
 """Names of classes, in any case, that mean class 0."""
@@ -141,3 +141,9 @@ def box_rule(
         f"{alone} of {objects} objects have only a box: their boxes {become} (--boxes "
         "object|ignore|background)"
     )
+
+
+def class_of_box(class_id: int, boxes: Boxes) -> int:
+    """The id of an object that is only a box, which is not left out: its own, or
+    `VOID`."""
+    return class_id if boxes == "object" else VOID

@@ -9,6 +9,7 @@ from kerasseg import UserError
 from kerasseg.data.reading.drawn.named_images import images_below
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.pairing.splits import named, split_of
+from kerasseg.data.reading.text_file import text_of
 
 CLASS_LISTS = ("classes.txt", "obj.names", "labels/classes.txt", "train/classes.txt")
 """Where names of classes are without a YAML file, one a line."""
@@ -39,7 +40,7 @@ def _settings(file: Path, strict: bool = True) -> dict[str, Any]:
     yaml = require("yaml")
     try:
         # BaseLoader: all words stay texts, so that a class may be called "no".
-        settings = yaml.load(file.read_text(encoding="utf-8-sig"), yaml.BaseLoader)
+        settings = yaml.load(text_of(file), yaml.BaseLoader)
         if not isinstance(settings, dict):
             raise UserError("expected keys and values")
     except (yaml.YAMLError, ValueError) as error:
@@ -72,7 +73,7 @@ def names_of(settings: dict[str, Any], file: Path, src: Path) -> list[str]:
                 "of the classes into classes.txt, one a line, in the order of their "
                 "numbers."
             )
-        lines = lists[0].read_text(encoding="utf-8-sig").splitlines()
+        lines = text_of(lists[0]).splitlines()
         names = [name for line in lines if (name := line.strip())]
     if isinstance(names, dict):
         wanted = list(range(len(names)))
@@ -156,7 +157,7 @@ def _images(roots: list[Path], value: str, file: Path) -> list[Path]:
     if place.is_dir():
         return images_below(place)
     images = []
-    for line in place.read_text(encoding="utf-8-sig").splitlines():
+    for line in text_of(place).splitlines():
         name = line.strip().replace("\\", "/")
         if name:
             tries = [place.parent / name, *(root / name for root in roots)]

@@ -11,6 +11,7 @@ from kerasseg import UserError
 from kerasseg.data.reading.legends import legend_json, legend_table
 from kerasseg.data.reading.legends.legend_entry import HEX, Colour, Entry
 from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.taxonomy import Taxonomy, alike
 
 FILES = ("classes.txt", "legend.txt", "labelmap.txt", "class_dict.csv", "_classes.csv")
@@ -99,22 +100,6 @@ def read_legend(file: Path) -> Legend:
     if not found:
         raise UserError(f"Legend {file} is empty. Write one class name a line.")
     return _legend(found, file)
-
-
-def text_of(file: Path) -> str:
-    """The text of a legend or a table.
-
-    Raises UserError where it is not UTF-8 (or UTF-16 with its mark).
-    """
-    data = file.read_bytes()
-    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"Legend {file} is not UTF-8 text (byte {error.start}). Save it as UTF-8, "
-            f"for example: iconv -f GBK -t UTF-8 {file.name}."
-        ) from error
 
 
 def _entries(file: Path, text: str) -> list[Entry]:

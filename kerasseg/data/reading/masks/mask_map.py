@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasseg import UserError
-from kerasseg.data.reading.legends.legend import Legend, text_of
+from kerasseg.data.reading.legends.legend import Legend
 from kerasseg.data.reading.legends.legend_entry import (
     HEX,
     Colour,
@@ -17,6 +17,7 @@ from kerasseg.data.reading.legends.legend_entry import (
     whole,
 )
 from kerasseg.data.reading.legends.legend_table import role
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.taxonomy import IGNORE, IGNORE_OF_16_BITS, Taxonomy, ignore_of
 
 Key = int | str | Colour

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from kerasseg import UserError
 from kerasseg.data.reading.pairing.names import folded
+from kerasseg.data.reading.text_file import text_of
 
 SPLITS = {
     "train": ("train", "training", "trainset", "trn", "tr"),
@@ -114,14 +115,8 @@ def lines_of(file: Path) -> list[tuple[int, list[str]]]:
     """
     if not file.is_file():
         raise UserError(f"List {file} does not exist. Check its path.")
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"List {file} is not text in UTF-8 ({error}). Save it as such."
-        ) from error
     lines = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text_of(file).splitlines(), 1):
         line = line.strip()
         if line and not line.startswith("#"):
             lines.append((number, _words(line, file, number)))

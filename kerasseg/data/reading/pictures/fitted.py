@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console import counted
 from kerasseg.data.reading.pictures.image import DEFAULT, check_pages, header
 from kerasseg.data.reading.pictures.number_types import both, valid_pixels
 from kerasseg.data.reading.pictures.picture import Header, Picture, ReadOptions
@@ -109,11 +110,6 @@ def format_of(
     if value is None and (bands, kind) in kinds:
         return (RGB if bands == RGB_BANDS else GRAY), tuple(notes)
     return ImageFormat.of(bands, kind, value), tuple(notes)
-
-
-def counted(number: int, what: str = "image") -> str:
-    """ "1 image", "2 images" """
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
