@@ -24,6 +24,7 @@ from kerasseg.data.reading.pictures.picture import ReadOptions
 from kerasseg.data.reading.pictures.tiff import is_placed
 from kerasseg.files import atomic
 from kerasseg.image_format import ImageFormat
+from kerasseg.inference.network_input import alpha_of, with_chosen
 from kerasseg.taxonomy import Taxonomy
 
 Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -109,8 +110,7 @@ def predict(
     Raises UserError for bands or a type that the network does not take, and where the
     file cannot be read; MissingPackage without rasterio.
     """
-    alpha = network.image_format.bands[-1] == "alpha"
-    one = Raster.of(source, ReadOptions("band" if alpha else "drop"))
+    one = _as_trained(source, network.image_format)
     tiled = one.height > network.size[0] or one.width > network.size[1]
     size = network.size if tiled else (one.height, one.width)
     overlap = (network.overlap or usual_overlap(size)) if tiled else 0
@@ -169,6 +169,13 @@ def _tiles(length: int, tile: int, overlap: int) -> list[tuple[int, int, int]]:
     starts = [*range(0, last, step), last]
     cuts = [(one + tile + other) // 2 for one, other in pairwise(starts)]
     return list(zip(starts, [0, *cuts], [*cuts, length], strict=True))
+
+
+def _as_trained(source: Path, image_format: ImageFormat) -> Raster:
+    """The map, read as the training read its files; see `network_input.options_for`."""
+    one = Raster.of(source, ReadOptions(alpha_of(image_format)))
+    options = with_chosen(one.options, one.header.bands, image_format)
+    return one if options == one.options else Raster.of(source, options)
 
 
 def _mirrored(

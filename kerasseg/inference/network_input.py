@@ -38,15 +38,27 @@ def options_for(
     that name, or tells valid pixels; of a file with more bands than the network, the
     same are chosen. Pages are bands where that alone gives the network's number.
     """
-    alpha: Literal["drop", "band", "valid"] = "drop"
-    if image_format.bands[-1] == "alpha":
-        alpha = "band"
-    elif image_format.alpha == "valid":
-        alpha = "valid"
     head = image.header(source)
     fit = head.pages > 1 and head.pages * len(head.bands) == image_format.channels
     bands = pages == "bands" or (pages == "ask" and fit)
+    alpha = alpha_of(image_format)
     whole = image.ReadOptions(alpha=alpha, pages="bands" if bands else "ask")
-    stored = image.header(source, whole).bands
+    return with_chosen(whole, image.header(source, whole).bands, image_format)
+
+
+def alpha_of(image_format: ImageFormat) -> Literal["drop", "band", "valid"]:
+    """What the training did with the alpha channel of its files."""
+    if image_format.bands[-1] == "alpha":
+        return "band"
+    return "valid" if image_format.alpha == "valid" else "drop"
+
+
+def with_chosen(
+    options: image.ReadOptions, stored: tuple[str, ...], image_format: ImageFormat
+) -> image.ReadOptions:
+    """The options with the bands that the training chose, where a file has more.
+
+    stored: its bands when it is read with `options`.
+    """
     more = len(stored) > image_format.channels
-    return replace(whole, bands=image_format.chosen) if more else whole
+    return replace(options, bands=image_format.chosen) if more else options

@@ -104,6 +104,20 @@ def test_what_the_network_does_not_take_is_refused(tmp_path):
     maps.predict(source, tmp_path / "o.tif", network(image_format=four))
 
 
+def test_alpha_and_bands_are_those_of_the_training(tmp_path):
+    pixels = noise(40, 33, 4)
+    pixels[:9, :8, 3] = 0
+    source = rgb(tmp_path / "a.tif", pixels, alpha="yes")
+    valid = network(image_format=ImageFormat(alpha="valid"))
+    maps.predict(source, tmp_path / "o.tif", valid)
+    outside = ids_of(tmp_path / "o.tif") == IGNORE
+    assert outside[:9, :8].all() and outside.sum() == 72
+    plain = geotiff(tmp_path / "b.tif", pixels)
+    two = ImageFormat(("band_4", "band_1"), display=(0, 1, 1), chosen=(3, 0))
+    quick, _ = maps.predict(plain, tmp_path / "o.tif", network(image_format=two))
+    np.testing.assert_array_equal(quick.pixels, pixels[..., [3, 0]])
+
+
 def test_what_is_a_map(tmp_path, monkeypatch):
     nowhere = {"crs": None, "transform": rasterio.Affine.identity()}
     plain = rgb(tmp_path / "plain.tif", noise(40, 50), **nowhere)

@@ -71,6 +71,25 @@ def test_nan_alpha_masks_and_palettes(tmp_path):
     assert palette_of(path)[2].tolist() == [200, 0, 4]
 
 
+def test_palettes_of_16_bits_and_pages_that_are_channels(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    indices = noise(40, 33, 1, "uint16")[..., 0] * 300  # beyond 255
+    colours = np.random.default_rng(0).integers(256, 65536, (3, 65536), np.uint16)
+    path = tmp_path / "palette.tif"
+    tifffile.imwrite(path, indices, photometric="palette", colormap=colours)
+    part = same_as_the_whole(path)
+    top, left, *_ = WINDOW
+    np.testing.assert_array_equal(
+        part.pixels[0, 0], colours[:, indices[top, left]] >> 8
+    )
+    path = tmp_path / "channels.tif"
+    tifffile.imwrite(
+        path, np.ones((3, 40, 33), "uint16"), imagej=True, metadata={"axes": "CYX"}
+    )
+    with pytest.raises(UserError, match="several pages"):
+        Raster.of(path)
+
+
 def test_other_kinds_of_files_have_the_names_that_gdal_gives(tmp_path):
     path = geotiff(tmp_path / "a.tif", noise(40, 33, 2), nodata=7)
     with rasterio.open(path, "r+") as file:

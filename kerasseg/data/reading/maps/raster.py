@@ -111,7 +111,8 @@ class Raster:
                 known = opened.dataset.read_masks(1, window=(rows, columns))
                 valid = None if known.all() else known != 0
         layout = opened.layout
-        data = data.astype(layout.dtype, copy=False)
+        if layout.dtype.kind in "bf":  # GDAL gives 1 bit as bytes, and half as single
+            data = data.astype(layout.dtype, copy=False)
         alpha = None
         if layout.alpha is not None:
             alpha = data[..., layout.alpha]
@@ -192,7 +193,7 @@ def _opened(file: Path) -> _Opened:
     try:
         status = file.stat()
     except FileNotFoundError:
-        raise UserError(f"{file} does not exist.") from None
+        raise UserError(f"{file} does not exist. Check the path.") from None
     key = str(file), status.st_size, status.st_mtime_ns
     if key not in _handles.known:
         rasterio = require("rasterio", file)
@@ -272,17 +273,16 @@ def _nodata(value: float | None, dtype: np.dtype) -> float | None:
 def _header(file: Path, opened: _Opened, options: ReadOptions) -> Header:
     layout, dataset = opened.layout, opened.dataset
     if _is_tiff(file):
-        found = image.header(file, options)
+        found, plain = image.header(file, options), image.header(file)
         image.check_pages(found, file, options)
-        if found.turn != 1 or found.pages != 1 or options.pages == "bands":
+        if found.turn != 1 or (plain.pages, len(plain.bands)) != (1, len(layout.bands)):
             raise UserError(
                 f"{file} is turned by EXIF or has several pages, which maps are not. "
                 "Save it as one page, upright: gdal_translate."
             )
         return found
     has_alpha, type_ = layout.alpha is not None, kept_type(layout.dtype, file)
-    high, wide = dataset.shape
-    found = Header(high, wide, layout.bands, type_, 1, opened.nodata, has_alpha)
+    found = Header(*dataset.shape, layout.bands, type_, 1, opened.nodata, has_alpha)
     if options.alpha == "band" and has_alpha:
         found = replace(found, bands=(*found.bands, "alpha"), alpha=False)
     if options.bands:
