@@ -271,7 +271,7 @@ def _nodata(value: float | None, dtype: np.dtype) -> float | None:
 
 
 def _header(file: Path, opened: _Opened, options: ReadOptions) -> Header:
-    layout, dataset = opened.layout, opened.dataset
+    layout, data = opened.layout, opened.dataset
     if _is_tiff(file):
         found, plain = image.header(file, options), image.header(file)
         image.check_pages(found, file, options)
@@ -281,9 +281,9 @@ def _header(file: Path, opened: _Opened, options: ReadOptions) -> Header:
                 "Save it as one page, upright: gdal_translate."
             )
         return found
-    has_alpha, type_ = layout.alpha is not None, kept_type(layout.dtype, file)
-    found = Header(*dataset.shape, layout.bands, type_, 1, opened.nodata, has_alpha)
-    if options.alpha == "band" and has_alpha:
+    alpha, kind = layout.alpha is not None, kept_type(layout.dtype, file)
+    found = Header(data.height, data.width, layout.bands, kind, 1, opened.nodata, alpha)
+    if options.alpha == "band" and alpha:
         found = replace(found, bands=(*found.bands, "alpha"), alpha=False)
     if options.bands:
         found = replace(found, bands=image.chosen_names(found.bands, file, options))
