@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from kerasseg import UserError
 from kerasseg.data.format.description import Description
@@ -59,6 +60,7 @@ def _stream(
     """All records in their order; a shard is left at its first damaged record."""
     import tensorflow as tf
 
+    kinds = description.image_format, description.taxonomy.label_type
     for split, counts in description.splits.items():
         for shard in counts.shards:
             file = Path(description.path, shard.name)
@@ -69,12 +71,9 @@ def _stream(
                 ):
                     record = _record(serialised.numpy())
                     name = f"{record.name} in {shard.name}"
-                    image_format = description.image_format
-                    read_again = partial(
-                        _read_again, file, number - 1, name, image_format
-                    )
+                    read_again = partial(_read_again, file, number - 1, name, *kinds)
                     entry = Entry(split, record.name, name, name, read_again)
-                    yield entry, partial(_files, record, name, image_format)
+                    yield entry, partial(_files, record, name, *kinds)
                 reason = "it ends there" if number < shard.samples else ""
             except tf.errors.OpError as broken:
                 reason = broken.message.splitlines()[0]
@@ -106,7 +105,9 @@ def _record(serialised: Any) -> Record:
     return Record(image, label, name.decode(), (height, width))
 
 
-def _files(record: Record, name: str, image_format: ImageFormat) -> Files:
+def _files(
+    record: Record, name: str, image_format: ImageFormat, label_type: DTypeLike
+) -> Files:
     """Raises UserError for numbers that cannot be unpacked."""
     if is_picture_file(image_format):
         image = EmbeddedFile(f"image {name}", record.image)
@@ -119,12 +120,12 @@ def _files(record: Record, name: str, image_format: ImageFormat) -> Files:
         return Files(found, label)
     shape = (*record.size, image_format.channels)
     pixels = _unpacked(record.image, image_format.type, shape, f"image {name}")
-    ids = _unpacked(record.label, "uint8", record.size, f"mask {name}")
+    ids = _unpacked(record.label, label_type, record.size, f"mask {name}")
     return Files(Picture(pixels, image_format.bands), Stored(ids))
 
 
 def _unpacked(
-    packed: bytes, type: str, shape: tuple[int, ...], name: str
+    packed: bytes, type: DTypeLike, shape: tuple[int, ...], name: str
 ) -> np.ndarray:
     import imagecodecs
 
@@ -139,8 +140,8 @@ def _unpacked(
         ) from damage
 
 
-def _read_again(file: Path, number: int, name: str, image_format: ImageFormat) -> Files:
+def _read_again(file: Path, number: int, name: str, *kinds: Any) -> Files:
     import tensorflow as tf
 
     dataset = tf.data.TFRecordDataset(str(file)).skip(number).take(1)
-    return _files(_record(next(iter(dataset)).numpy()), name, image_format)
+    return _files(_record(next(iter(dataset)).numpy()), name, *kinds)

@@ -13,13 +13,16 @@ from hypothesis.extra.numpy import arrays
 from kerasseg import prepare
 from kerasseg.data.reading.pairing.pair_flags import PairFlags
 from kerasseg.data.reading.pictures.picture import Picture
+from kerasseg.data.sample import Sample
 from kerasseg.data.synthetic import scene
+from kerasseg.data.writing.splits import write_splits
 from kerasseg.doctor import checks, fingerprint, images, pair_source, record_source
 from kerasseg.doctor.__main__ import main
 from kerasseg.doctor.edge_agreement import agreement
 from kerasseg.doctor.images import Shot
 from kerasseg.doctor.survey import survey
 from kerasseg.image_format import GRAY, RGB, ImageFormat
+from kerasseg.taxonomy import Taxonomy
 
 FOUR = ("red", "green", "blue", "band_4")
 
@@ -207,6 +210,25 @@ def test_records_and_their_folder_give_the_same(tmp_path, scenes, kind):
         assert one.digest == other.digest
         np.testing.assert_array_equal(one.bands.mean, other.bands.mean)
         assert one.margin == other.margin
+
+
+def test_records_of_many_classes_and_other_bands_are_read(tmp_path):
+    """Labels of 16 bits beside bands that no picture file holds."""
+    rng, shape = np.random.default_rng(0), (8, 8)
+    samples = [
+        Sample(
+            str(number),
+            rng.integers(0, 4000, (*shape, 2), np.uint16),
+            rng.integers(250, 300, shape, np.uint16),
+        )
+        for number in range(2)
+    ]
+    classes = Taxonomy.named([f"class {number}" for number in range(300)])
+    bands = ImageFormat.of(("a", "b"), "uint16")
+    records = tmp_path / "records"
+    write_splits({"train": samples}, records, taxonomy=classes, image_format=bands)
+    seen, _ = found_in(record_source.of_records(records))
+    assert len(seen.good) == 2
 
 
 def test_flags_of_folders_are_refused_for_records(tmp_path, scenes, capsys):
