@@ -55,16 +55,16 @@ def load(
     looked for by the path that the file names, then by the end of that path.
 
     Class 0 is the background, the others are the categories by their ids (80 in
-    COCO). Painting: first crowds, as 255 = ignore; then objects from the largest
+    COCO). Painting: first crowds, as ignored; then objects from the largest
     to the smallest, so that small ones stay visible where masks overlap; of one size,
     in the order of the file. Samples have object ids: the position of the object among
     the image's annotations that are not crowds.
 
     Args:
         src: Folder that holds annotations/ and the folders of images; or a JSON file.
-        crowd: Annotations with iscrowd = 1. auto: 255 = ignore, as in COCO; where most
+        crowd: Annotations with iscrowd = 1. auto: ignored, as in COCO; where most
             annotations have it, as with brushes of CVAT and RectLabel, objects.
-        boxes: Objects that have a box and no outline. ask: 255 = ignore inside the box,
+        boxes: Objects that have a box and no outline. ask: ignored inside the box,
             but refused where all are boxes. object: the box is filled. background:
             they are left out.
         on_error: "skip" leaves out images that are listed and are not there.
@@ -218,10 +218,11 @@ def _listed(file: Path, src: Path, found: CocoFile, skip: bool) -> list[Drawing]
     images = NamedImages(folders, root, named)
     paths, missing = [], []
     for image in found.images.values():
-        path = images.find(str(image.get("file_name", "")))
-        paths.append(path or folders[0] / str(image.get("file_name")))
+        name = str(image.get("file_name") or image.get("coco_url", ""))  # LVIS
+        path = images.find(name)
+        paths.append(path or folders[0] / Path(name).name)
         if path is None:
-            missing.append(str(image.get("file_name")))
+            missing.append(name)
     if missing and not skip:
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
         raise UserError(

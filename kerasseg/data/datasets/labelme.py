@@ -38,7 +38,7 @@ def load(
     Layouts: *.json, of which some are chosen to validate on; or train/*.json and
     val/*.json (and test), by any usual names. Class 0 is the background; the others are
     the lines of labels.txt in their order, or without it all labels that occur, by
-    alphabet. The label __ignore__ gives 255 = ignore, _background_ gives 0. Shapes are
+    alphabet. The label __ignore__ is ignored, _background_ gives 0. Shapes are
     drawn in the order of the file: later ones cover earlier ones. Samples have object
     ids: shapes of one label and one group_id are one object.
 
@@ -101,6 +101,12 @@ def _ids(files: list[Path], names: list[str] | None) -> dict[str, int]:
     used: dict[str, Path] = {}
     for file in files:
         for shape in _document(file)["shapes"]:
+            label = str(shape.get("label") or "").strip()
+            if not label:
+                raise UserError(
+                    f"{file} has a shape without a label. Name it in labelme, or "
+                    "remove it."
+                )
             used.setdefault(str(shape.get("label")), file)
     fixed = {BACKGROUND: 0, "background": 0, IGNORED: VOID}
     classes = [n for n in (names or sorted(used)) if n not in fixed]

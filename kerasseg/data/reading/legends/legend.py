@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from kerasseg.taxonomy import Taxonomy, alike
 
 FILES = ("classes.txt", "legend.txt", "labelmap.txt", "class_dict.csv", "_classes.csv")
 """Where a folder of images and masks may name its classes."""
+COMMENT = re.compile(r"(?<=\S)\s+(#\s|//).*$")
+"""At the end of a line: "road 128 64 128  # all of it"."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,12 @@ def _entries(file: Path, text: str) -> list[Entry]:
                 raise UserError(
                     f"Legend {file} is not valid JSON ({error}). Correct it."
                 ) from error
+        try:  # {0: 'road', 1: 'car'}, as Python prints it
+            as_json = json.dumps(ast.literal_eval(text.strip()))
+        except (SyntaxError, ValueError, TypeError):
+            pass
+        else:
+            return legend_json.entries(json.loads(as_json), file)
     if file.suffix.lower() in (".yaml", ".yml"):
         yaml = require("yaml")
         try:
@@ -121,17 +131,20 @@ def _entries(file: Path, text: str) -> list[Entry]:
                 f"Legend {file} is not valid YAML ({reason}). Correct it."
             ) from error
     lines = [
-        (number, line.strip())
+        (number, COMMENT.sub("", line.strip()))
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip(" \t,;") and not _comment(line.strip())
     ]
     if not lines:
         return []
+    if len(lines) == 1 and re.fullmatch(r"[^,;\d]+([,;][^,;\d]+)+[,;]?", lines[0][1]):
+        number, line = lines[0]  # all names in one line
+        lines = [(number, n.strip()) for n in re.split("[,;]", line) if n.strip()]
     return legend_table.cvat(lines) or legend_table.entries(lines, file)
 
 
 def _comment(line: str) -> bool:
-    return line.startswith("#") and not HEX.match(line)
+    return line.startswith("//") or (line.startswith("#") and not HEX.match(line))
 
 
 def _legend(found: list[Entry], file: Path) -> Legend:

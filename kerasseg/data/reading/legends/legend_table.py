@@ -220,7 +220,8 @@ def _entry(number: int, cells: list[str], roles: dict[str, int]) -> Entry:
 
     colour = colour_of(cell("colour")) if "colour" in roles else None
     if "r" in roles:
-        colour = colour_of(f"{cell('r')} {cell('g')} {cell('b')}")
+        parts = [whole(cell(kind)) for kind in "rgb"]  # 128, also as 128.0
+        colour = colour_of(" ".join(map(str, parts)))
     if (
         colour is None
         and "colour" in roles
@@ -243,6 +244,13 @@ def _without_heading(lines: Sequence[tuple[int, str]]) -> Sequence[tuple[int, st
 def _of_words(lines: Sequence[tuple[int, str]], file: object) -> list[Entry]:
     """Lines "name", "name R G B", "R G B name", "0: name", "0 name R G B"."""
     out: list[Entry] = []
+    four = [re.fullmatch(r"(\d+)((?:\s+\d+){3})\s+(\D.*)", line) for _, line in lines]
+    if all(four) and len({m[1] for m in four if m}) == len(four):  # "0 128 64 128 road"
+        return [
+            Entry(_bare(m[3]), number, int(m[1]), colour_of(m[2]))
+            for m, (number, _) in zip(four, lines, strict=True)
+            if m
+        ]
     for number, line in lines:
         name, colour = _split_colour(line)
         out.append(Entry(name, number, None, colour))

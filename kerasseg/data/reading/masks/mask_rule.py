@@ -40,6 +40,8 @@ __all__ = ["Layers", "MaskFile", "MaskFlags", "Page", "Rule", "label_of", "rule_
 
 GRADUAL = 0.5
 """See `Look.gradual`: 0.02 for 254 ids at random, 0.8 to 1 for smoothed masks."""
+LONELY = 0.1
+"""See `Look.lonely`: 0 to 0.01 for ids, 0.3 to 0.6 for JPEGs that were saved as PNG."""
 PLAIN = MaskFlags()
 LeftOut = list[tuple[MaskFile, str]]
 """Masks that cannot be used, and why."""
@@ -184,6 +186,8 @@ def _ids(
             f"The masks in {folder} hold only 0 and 255, and 255 means ignore. If 255 "
             "is the object, say --binary."
         )
+    if unnamed and used == {0, 1, IGNORE}:
+        _refuse_two_foregrounds(counts)
     table = id_table(seen, legend, flags, mapping, palette)
     missing = sum(k.missing for k in looks)
     indices = any(k.form == "palette" for k in looks)
@@ -193,15 +197,29 @@ def _ids(
     return replace(rule, notes=(*rule.notes, *_alpha(looks)))
 
 
+def _refuse_two_foregrounds(counts: Sequence[tuple[MaskFile, dict[int, int]]]) -> None:
+    """Raises UserError where some files hold 0 and 1, and the others 0 and 255."""
+    ones = [file for file, numbers in counts if 1 in numbers]
+    others = [file for file, numbers in counts if IGNORE in numbers]
+    if min(len(ones), len(others)) > 1 and not {*ones} & {*others}:
+        raise UserError(
+            f"Masks such as {ones[0]} hold 0 and 1, masks such as {others[0]} hold 0 "
+            "and 255. Say --threshold 1 if 255 is the object too, --ignore 255 if it "
+            "is void."
+        )
+
+
 def _refuse_gradual(looks: Sequence[Look], seen: dict[int, Seen]) -> None:
     """Raises UserError for masks whose numbers change step by step, as gray levels."""
-    gradual = [k for k in looks if k.gradual > GRADUAL]
+    gradual = [k for k in looks if k.gradual > GRADUAL or k.lonely > LONELY]
     if 2 * len(gradual) > len(looks):
         raise UserError(
-            f"The masks hold {len(seen)} values that change little by little, such as "
-            f"{gradual[0].file}: gray levels or probabilities rather than class ids. "
+            f"The masks hold {len(seen)} values that change little by little, or from "
+            f"pixel to pixel, such as {gradual[0].file}: gray levels, probabilities or "
+            "the noise of a JPEG rather than class ids. "
             "Say --binary if they are two smoothed values, --threshold T where "
-            "foreground begins, --read-as ids if they are ids."
+            "foreground begins, --read-as ids if they are ids; "
+            "else export the masks again."
         )
 
 

@@ -33,6 +33,7 @@ class Look:
     lossy: the format, where it changes numbers. pages: how many the file has.
     gradual: of neighbours that differ, the share that differs by 1 or 2; 0 for files of
         few values.
+    lonely: of pixels at borders, the share that equals none of its four neighbours.
     void_255: index 255 has no colour of its own in the palette, so it means ignore.
     """
 
@@ -49,6 +50,7 @@ class Look:
     lossy: str = ""
     pages: int = 1
     gradual: float = 0
+    lonely: float = 0
     void_255: bool = False
 
     @property
@@ -92,7 +94,11 @@ def look_of(found: Stored, file: File | Page) -> Look:
                 "hold one number a pixel or 8-bit RGB; if each channel is a class, say "
                 "--per-class channels."
             )
-        return Look(file, "colours", counted(packed(pixels)), **facts)
+        counts = counted(packed(pixels))
+        if len(counts) > FEW and all(is_gray(code) for code in counts):
+            gray = pixels[..., 0]
+            facts |= {"gradual": _gradual(gray), "lonely": _lonely(gray)}
+        return Look(file, "colours", counts, **facts)
     if found.palette is not None:
         counts = counted(pixels)
         colours = {i: _colour(found.palette, i) for i in counts}
@@ -107,7 +113,10 @@ def _numbers(file: File | Page, found: Stored, facts: dict[str, Any]) -> Look:
         known = pixels[~np.isnan(pixels)]
         missing = pixels.size - known.size
         if np.isinf(known).any():
-            raise UserError(f"Mask {file} holds infinity. Class ids are whole numbers.")
+            raise UserError(
+                f"Mask {file} holds infinity. Class ids are whole numbers: save it "
+                "again."
+            )
         if known.size and np.abs(known).max() >= 1 << 53:
             if found.nodata is not None:  # such as -3.4e38
                 missing += int((known == found.nodata).sum())
@@ -115,7 +124,7 @@ def _numbers(file: File | Page, found: Stored, facts: dict[str, Any]) -> Look:
         if known.size and np.abs(known).max() >= 1 << 53:
             raise UserError(
                 f"Mask {file} holds {known[np.abs(known).argmax()]}. Class ids are "
-                "small whole numbers."
+                "small whole numbers: save it again."
             )
         uneven = known[known != np.rint(known)]
         fraction = float(uneven[0]) if uneven.size else None
@@ -134,6 +143,7 @@ def _numbers(file: File | Page, found: Stored, facts: dict[str, Any]) -> Look:
         high=float(high),
         nodata=found.nodata,
         gradual=_gradual(found.pixels) if len(counts) > FEW else 0,
+        lonely=_lonely(found.pixels) if len(counts) > FEW else 0,
         **facts,
     )
 
@@ -142,6 +152,20 @@ def _gradual(pixels: np.ndarray) -> float:
     steps = np.abs(np.diff(pixels.astype(np.float32), axis=1))
     changes = int((steps > 0).sum())
     return float(((steps > 0) & (steps <= 2)).sum() / changes) if changes else 0.0
+
+
+def _lonely(pixels: np.ndarray) -> float:
+    right, down = np.diff(pixels, axis=1) != 0, np.diff(pixels, axis=0) != 0
+    ways = [
+        np.pad(right, ((0, 0), side), constant_values=True) for side in ((1, 0), (0, 1))
+    ] + [
+        np.pad(down, (side, (0, 0)), constant_values=True) for side in ((1, 0), (0, 1))
+    ]
+    inner = np.zeros(pixels.shape, bool)
+    inner[1:-1, 1:-1] = True
+    borders = int((np.logical_or.reduce(ways) & inner).sum())
+    alone = int((np.logical_and.reduce(ways) & inner).sum())
+    return alone / borders if borders else 0.0
 
 
 def own_colour_255(palette: np.ndarray) -> bool:

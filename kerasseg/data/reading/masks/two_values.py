@@ -73,6 +73,9 @@ def above(counts: Mapping[int, int], lossy: bool, first: Look, flag: str) -> flo
     low, high = values[0], values[-1]
     middle = 127 if high <= 255 else 32767
     between = [v for v in values if 0 < v <= middle and v != high]
+    if flag == "--binary" and not lossy and len(values) <= SMOOTH:
+        # 0, 128, 255: a trimap, in which the third value is neither
+        between += [v for v in values if middle < v < high * 7 / 8]
     if low < 0 or (len(values) == 2 and low > 0):
         raise UserError(
             f"Mask {first.file}: the masks hold {listed(values)}, and {flag} expects 0 "
@@ -89,10 +92,11 @@ def above(counts: Mapping[int, int], lossy: bool, first: Look, flag: str) -> flo
             f"The masks hold 0, 1 and 255 (such as {first.file}). Leave out {flag} if "
             "255 means ignore; say --threshold 1 if it is foreground too."
         )
+    void = f", or --ignore {values[1]} too if it is void" if len(values) == 3 else ""
     raise UserError(
         f"The masks hold {len(values)} values ({listed(values)}), {flag} is for two. "
         f"Leave it out if they are class ids; else say where foreground begins, "
-        f"such as --threshold {values[1]} for all that is not 0."
+        f"such as --threshold {values[1]} for all that is not 0{void}."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -45,6 +46,14 @@ def look(
             f"called {next(iter(stems.values()))}. Correct --suffix."
         )
     matched = match(roles.images, roles.masks, names, endings, several)
+    if matched.images_alone and matched.masks_alone:  # img_1.jpg and img_01.png
+        plain = replace(names, plain_numbers=True)
+        other = match(roles.images, roles.masks, plain, endings, several)
+        if other.pairs and not (
+            other.images_alone or other.masks_alone or other.clashes or other.loose
+        ):
+            matched = other
+            roles.notes.append("Zeros at the start of numbers do not count in names.")
     found = Found(
         src,
         masks_alone=[m.path for m in matched.masks_alone],
@@ -191,9 +200,12 @@ def _hint(matched: Matched, names: Names) -> str:
     alike = _alike(one, other)
     ends = one[alike:], other[alike:]
     having = [stem for stem in stems.values() if stem.endswith(ends[1])]
+    paired = [names.stem(mask) for _, masks in matched.pairs for mask in masks]
     if alike and not ends[0] and 2 * len(having) >= len(stems):
         sign = "=" if ends[1].startswith("-") else " "  # else it looks like a flag
-        return f"{said}: say --suffix{sign}{ends[1]}."
+        others = any(not stem.endswith(ends[1]) for stem in paired)
+        flag = "--strip" if others else "--suffix"  # which takes no other masks
+        return f"{said}: say {flag}{sign}{ends[1]}."
     tail = _alike(one[::-1], other[::-1])
     heads = one[: len(one) - tail], other[: len(other) - tail]
     for same, parts, fits in (

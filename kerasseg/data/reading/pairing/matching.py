@@ -50,6 +50,8 @@ class Names:
 
     suffix: str = ""
     strip: tuple[str, ...] = ()
+    plain_numbers: bool = False
+    """Zeros at the start of numbers do not count."""
 
     def stem(self, file: PictureFile) -> str:
         """The folded stem of a file without what is stripped."""
@@ -59,7 +61,7 @@ class Names:
                 text = text[: -len(part)]
             elif text.startswith(part) and text != part:
                 text = text[len(part) :]
-        return text
+        return re.sub(r"(?<!\d)0+(?=\d)", "", text) if self.plain_numbers else text
 
 
 def match(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,13 @@ from kerasseg.data.reading.pairing.folders import stem_of
 from kerasseg.data.reading.pairing.names import folded, nearest
 from kerasseg.data.reading.pairing.splits import lines_of, split_of
 
+HEADING = re.compile(
+    r"(image|img|photo|input|x)s?\W?(_?(path|file|name|filename))? "
+    r"(mask|label|annotation|target|gt|y)s?\W?(_?(path|file|name|filename))?"
+    r"( split| set| fold)?",
+    re.IGNORECASE,
+)
+"""The first line of a table: "image,mask,split"."""
 Line = tuple[str, Path, Path | None, str]
 """Split, image, mask, and where that stands."""
 
@@ -29,17 +37,25 @@ def read_pair_lists(src: Path, lists: Sequence[str]) -> list[Line]:
         before, _, after = text.partition("=")
         split = split_of(before) if after else split_of(Path(text).stem)
         if after and not split:
-            raise UserError(f"--pairs {text}: {before} is no split. Write val={after}.")
+            raise UserError(
+                f"--pairs {text}: '{before}' is not a split. Write val={after}."
+            )
         file = _existing(src, Path.cwd(), after or text, f"--pairs {text}")
         for number, words in lines_of(file):
+            if HEADING.fullmatch(" ".join(words)):
+                continue
             where = f"{file} line {number}"
             lines.append(_line(src, file.parent, words, split, where))
     if not lines:
-        raise UserError(f"The lists {', '.join(lists)} name no image.")
+        raise UserError(
+            f"The lists {', '.join(lists)} name no image. Write lines 'IMAGE MASK'."
+        )
     seen: dict[Path, str] = {}
     for _, image, _, where in lines:
         if image in seen:
-            raise UserError(f"{where} names {image} again, as {seen[image]}.")
+            raise UserError(
+                f"{where} names {image} again, as {seen[image]}. Keep one line."
+            )
         seen[image] = where
     splits = {line[0] for line in lines}
     if "" in splits and len(splits) > 1:

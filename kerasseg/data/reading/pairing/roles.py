@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kerasseg import UserError
+from kerasseg.data.reading.pairing.affixes import MASK_WORDS
 from kerasseg.data.reading.pairing.folders import PictureFile, Role, Tree, look_through
 from kerasseg.data.reading.pairing.matching import Names, by_pattern, parted
+from kerasseg.data.reading.pairing.names import folded
 from kerasseg.data.reading.pairing.pair_flags import PairFlags
 from kerasseg.data.reading.pictures.signatures import OTHERS
 
@@ -162,8 +165,16 @@ def _nothing(
     listed = (
         f"; pictures lie in {', '.join([*folders][:4])}" if len(folders) > 1 else ""
     )
+    patterns = "--images '*.jpg' --masks '*.png'"
+    called = sorted({p.path.name for p in tree.pictures}, key=_like_a_mask)
+    if len(called) == 2 and len(folders) > 1:  # case1/image.jpg + case1/mask.png
+        patterns = f"--images '*/{called[0]}' --masks '*/{called[1]}'"
     return (
         f"There are images in {place}, but no folder of masks (masks, labels, ...) "
         f"beside{listed}. Name it with --masks; files of one folder are told by "
-        "patterns: --images '*.jpg' --masks '*.png'."
+        f"patterns: {patterns}."
     )
+
+
+def _like_a_mask(name: str) -> bool:
+    return any(word in MASK_WORDS for word in re.split(r"[\W_]+", folded(name))[:-1])
