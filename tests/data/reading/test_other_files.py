@@ -8,6 +8,8 @@ import pytest
 
 from kerasseg.data.reading import optional_packages
 from kerasseg.data.reading.embedded_file import EmbeddedFile
+from kerasseg.data.reading.pairing.pair_flags import PairFlags
+from kerasseg.data.reading.pairing.pairs import find_pairs
 from kerasseg.data.reading.pictures import signatures
 from kerasseg.data.reading.pictures.image import ReadOptions, header, pages_of, read
 from kerasseg.data.reading.pictures.left_out import LeftOut
@@ -225,3 +227,19 @@ def test_long_reasons_end_between_words_and_say_so():
     left = LeftOut()
     left.add("a.png", ValueError(f"a.png has {'bands and ' * 20}more. Cure."))
     assert str(left).endswith(" ...)")
+
+
+def test_pictures_whose_names_have_no_ending_are_paired(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    names = ("IM0", "IM.0001", "IM.0002", "1.2.840.7")
+    for name in names:
+        start = b"\0" * 128 + b"DICM"
+        (tmp_path / "images" / name).write_bytes(start)
+        (tmp_path / "images/DICOMDIR").write_bytes(start)
+        (tmp_path / f"masks/{name}.png").write_bytes(b"\x89PNG")
+    (tmp_path / "images/DICOMDIR.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "images/archive").write_bytes(b"PK\x03\x04")
+    (tmp_path / "images/LICENSE").write_text("MIT")
+    pairs = find_pairs(tmp_path, PairFlags()).pairs["train"]
+    assert sorted(pair.id for pair in pairs) == sorted(names)

@@ -13,6 +13,7 @@ from typing import Literal
 from kerasseg import UserError
 from kerasseg.data.reading.pairing.names import folded, is_junk
 from kerasseg.data.reading.pairing.splits import NAMES, SHORT, split_of
+from kerasseg.data.reading.pictures import signatures
 
 Role = Literal["", "images", "masks"]
 
@@ -89,13 +90,14 @@ def look_through(src: Path, endings: Collection[str], images: str, masks: str) -
             folders.clear()
             continue
         kept = [name for name in sorted(files) if not is_junk(Path(name))]
-        pictures = [n for n in kept if ending_of(n) in endings]
+        pictures = [n for n in kept if _is_picture(here / n, endings)]
         for name in pictures:
             if not name.isprintable() and any(0xDC80 <= ord(c) <= 0xDCFF for c in name):
                 raise UserError(
                     f"The name of a file in {here} is not UTF-8: {name!a}. Rename it."
                 )
-        other = Counter(ending_of(n) for n in kept if ending_of(n) not in endings)
+        taken = set(pictures)
+        other = Counter(ending_of(n) for n in kept if n not in taken)
         if other:
             tree.others[here] = other
         if split := word_of(here.name).split if here != src else "":
@@ -117,9 +119,27 @@ def _is_loop(folder: Path) -> bool:
     )
 
 
+def _is_picture(file: Path, endings: Collection[str]) -> bool:
+    """By the ending of the name; where it has none, as of DICOM files that scanners
+    write, by the first bytes. Any ZIP archive begins like .npz."""
+    if ending := ending_of(file.name):
+        return ending in endings
+    if file.name.upper() == "DICOMDIR":  # a list of the files beside it
+        return False
+    try:
+        with file.open("rb") as opened:
+            kind = signatures.kind_of(opened.read(signatures.HEAD))
+    except OSError:
+        return False
+    return kind not in ("", "npz", *signatures.OTHERS)
+
+
 def ending_of(name: str) -> str:
-    """ ".png" of "x.PNG", ".nii.gz" of "x.nii.gz"; small letters."""
+    """ ".png" of "x.PNG", ".nii.gz" of "x.nii.gz"; small letters. A number is none:
+    IM.0001 and 1.2.840.7 have no ending."""
     path = Path(name.lower())
+    if path.suffix[1:].isdecimal():
+        return ""
     return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
 
 
