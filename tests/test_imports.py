@@ -59,9 +59,9 @@ LEVEL = {
 COMMAND, LIST_OF_COMMANDS = 20, 21
 
 WITHOUT_TENSORFLOW = {
-    *("", "console", "files", "taxonomy", "labels", "border", "upsampling", "crf"),
-    *("tiles", "drawing", "addons", "augment", "losses", "metrics", "config"),
-    *("models", "data.sample", "data.reading"),
+    *("", "console", "files", "image_format", "taxonomy", "labels", "border"),
+    *("upsampling", "crf", "tiles", "drawing", "addons", "augment", "losses"),
+    *("metrics", "config", "models", "data.sample", "data.reading"),
 }
 """Parts that run under every Keras backend, or without any."""
 

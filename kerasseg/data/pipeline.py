@@ -44,11 +44,11 @@ def batches(
     """Batches of a split of records: dicts of tensors with static height and width.
 
     image: (B, H, W, C) of the bands and type of the records, so uint8 (B, H, W, 3) of
-    ordinary pictures; label: uint8 (B, H, W), 255 = ignore;
-    of more than 255 classes uint16, 65535 = ignore;
-    numbers: float32 (B, numbers), uniform in [0, 1), drawn from (seed, running number
-    of the sample), only with `training` and `numbers` > 0; instance: uint16 (B, H, W)
-    with `instances` (of records without any: the connected pieces of each class but 0).
+    ordinary pictures; label: uint8 (B, H, W), 255 = ignore, and of more than 255
+    classes uint16, 65535 = ignore; numbers: float32 (B, numbers), uniform in [0, 1),
+    drawn from (seed, running number of the sample), only with `training` and `numbers`
+    > 0; instance: uint16 (B, H, W) with `instances` (of records without any: the
+    connected pieces of each class but 0).
 
     size: height and width of the batches; (0, 0) keeps the records' own, which must
         then be the same for all samples. Images are stretched to it (`resize_image`).

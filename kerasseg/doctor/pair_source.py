@@ -179,7 +179,18 @@ def _inside(src: Path, file: Path, page: int = -1) -> str:
 
 
 def _lossy(pair: FilePair) -> bool:
-    return any(mask.suffix.lower() in LOSSY for mask in pair.masks)
+    return any(
+        mask.suffix.lower() in LOSSY and _loses_values(mask) for mask in pair.masks
+    )
+
+
+def _loses_values(file: Path) -> bool:
+    """Whether it is a JPEG, an AVIF or a WebP with loss, whatever its ending."""
+    with file.open("rb") as opened:
+        head = opened.read(64)
+    if head[8:12] == b"WEBP":
+        return b"VP8 " in head
+    return head.startswith(b"\xff\xd8") or head[4:12] == b"ftypavif"
 
 
 def _unmatched(

@@ -1,0 +1,1 @@
+"""Pictures, plots and pages for people, without Keras or TensorFlow."""

@@ -1,9 +1,9 @@
 """ONNX and OpenVINO files: the network for other engines, with the same contract.
 
-image (1, h, w, C), of `formats.device_type` -> class_map uint8 (1, h, w), of
-more than 255 classes int32. The classes
-are inside, as JSON under the key "taxonomy": metadata_props of ONNX, rt_info of
-OpenVINO; likewise "image_format", unless it is RGB of 8 bits.
+image (1, h, w, C) of `formats.device_type` -> class_map uint8 (1, h, w), of more than
+255 classes int32. The classes are inside, as JSON under the key "taxonomy":
+metadata_props of ONNX, rt_info of OpenVINO; likewise "image_format", unless it is RGB
+of 8 bits.
 """
 
 from __future__ import annotations

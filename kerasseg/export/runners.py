@@ -16,7 +16,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def runner(name: str, file: Path, threads: int = 0) -> Run:
-    """Function: images (B, h, w, C) of the data's type -> class maps uint8 (B, h, w).
+    """Function: images (B, h, w, C) of the data's type -> class maps (B, h, w).
 
     name: a format of `formats.ARTEFACTS`. threads: 0 leaves it to the engine; a
     SavedModel runs on TensorFlow's own.

@@ -1,0 +1,1 @@
+"""Files in general: written as a whole, locked, fetched, checked, not trusted."""

@@ -1,0 +1,1 @@
+"""Training: from settings and records to the weights of a network."""

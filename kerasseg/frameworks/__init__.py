@@ -1,0 +1,1 @@
+"""What Keras and TensorFlow do not offer in public."""

@@ -1,0 +1,1 @@
+"""Runs trained networks on pictures, videos and maps."""

@@ -29,7 +29,7 @@ def write_overlay(
     the overlays as TARGET_overlay.mp4.
 
     source: a video file, or the number of a camera. segment: function: uint8 RGB
-    (H, W, 3) -> uint8 ids (H, W). alpha: opacity of the colours. frames: of the source,
+    (H, W, 3) -> ids (H, W). alpha: opacity of the colours. frames: of the source,
     at most; 0 for all. show: in a window too.
 
     Raises UserError where no frame can be read.

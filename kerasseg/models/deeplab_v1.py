@@ -42,7 +42,7 @@ def deeplab_v1(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size.
+        input_shape: (H, W, channels), any size.
         variant: kernel and dilation of fc6. "large_fov" (DeepLab-LargeFOV) is the
             paper's choice: as good as "7x7" with 20.5 instead of 134.3 million
             parameters.

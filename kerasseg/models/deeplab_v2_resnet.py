@@ -34,10 +34,10 @@ def deeplab_v2_resnet(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size; the logits are resized to it, value k of them
-            on pixel output_stride * k. The paper's crop is 321: 161, 81 and 41 wide
-            after the strides. (Caffe rounds 320 up to 41 as well, this network takes
-            40.)
+        input_shape: (H, W, channels), any size; the logits are resized to it, value k
+            of them on pixel output_stride * k. The paper's crop is 321: 161, 81 and 41
+            wide after the strides. (Caffe rounds 320 up to 41 as well, this network
+            takes 40.)
         encoder: a name of `kerasseg.models.encoders.ENCODERS`.
         output_stride: pixels from one logit to the next before the resizing.
         rates: dilations of the four branches, ASPP-L; (2, 4, 8, 12) is ASPP-S.

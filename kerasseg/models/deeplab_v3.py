@@ -37,9 +37,10 @@ def deeplab_v3(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size; the logits are resized to it by half-pixel
-            centres. (The authors' code aligned the corners, hence the paper's crops of
-            16 k + 1 pixels, 513; here multiples of the stride suit as well.)
+        input_shape: (H, W, channels), any size; the logits are resized to it by
+            half-pixel centres. (The authors' code aligned the corners, hence the
+            paper's crops of 16 k + 1 pixels, 513; here multiples of the stride suit as
+            well.)
         encoder: a name of `kerasseg.models.encoders.ENCODERS`.
         output_stride: 16, 8 (the paper's second half of training and its test) or 32.
         multi_grid: factors on the dilations of the encoder's last three units, for

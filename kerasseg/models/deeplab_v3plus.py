@@ -38,9 +38,9 @@ def deeplab_v3plus(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size; where the output stride does not divide it the
-            maps are rounded up and resized to the exact size again. All resizing is by
-            half-pixel centres (the authors' code aligned the corners).
+        input_shape: (H, W, channels), any size; where the output stride does not divide
+            it the maps are rounded up and resized to the exact size again. All resizing
+            is by half-pixel centres (the authors' code aligned the corners).
         encoder: a name of `kerasseg.models.encoders.ENCODERS`.
         output_stride: 16 (paper default), 8 (finer, about four times the work) or 32.
         multi_grid: factors on the dilations of the encoder's last three units, for

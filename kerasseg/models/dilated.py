@@ -39,7 +39,7 @@ def dilated_frontend(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3).
+        input_shape: (H, W, channels).
         padding: "reflect" mirrors 186 pixels around the image (without repeating its
             border); the logits, one for each 8 x 8 pixels, go bilinearly to the image's
             size, as the authors' Cityscapes network does. Any size. "valid" is the

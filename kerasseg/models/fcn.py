@@ -43,7 +43,7 @@ def fcn32s(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size.
+        input_shape: (H, W, channels), any size.
         border: "pad100": the release's. The image is padded by 100 pixels and each map
             is cropped to where it belongs (500 x 500: scores 16 x 16, upsampled 544,
             cropped from 19). "same": zeros around each layer's input, the usual port:

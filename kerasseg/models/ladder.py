@@ -38,8 +38,8 @@ def ladder(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size; where 32 does not divide it the maps are
-            rounded up and resized to the exact size again.
+        input_shape: (H, W, channels), any size; where 32 does not divide it the maps
+            are rounded up and resized to the exact size again.
         encoder: a name of `kerasseg.models.encoders.ENCODERS`.
         aspp_filters: of each branch and of the ASPP's result.
         filters: of the steps at strides 16, 8, 4 and 2; fewer of them end earlier.

@@ -41,7 +41,7 @@ def lraspp(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size; the logits are resized to it.
+        input_shape: (H, W, channels), any size; the logits are resized to it.
         encoder: "mobilenet_v3_large" or "mobilenet_v3_small".
         output_stride: 16, 8 or 32.
         filters: of the convolution behind the encoder, and of its gate.

@@ -38,8 +38,8 @@ def segnet(
 
     Args:
         num_classes: C, of the logits (B, H, W, C).
-        input_shape: (H, W, 3), any size: odd ones are rounded up by the pooling (360
-            rows: 180, 90, 45, 23, 12) and come back exactly by the unpooling.
+        input_shape: (H, W, channels), any size: odd ones are rounded up by the pooling
+            (360 rows: 180, 90, 45, 23, 12) and come back exactly by the unpooling.
         use_bias: of the convolutions before a batch normalization, where it changes
             nothing. True as in the release, False as in the paper's count.
         dropout: rate after the three deepest poolings and the three deepest decoder

@@ -16,6 +16,7 @@ from kerasseg.data.datasets.ade20k_classes import COLOURS, NAMES
 from kerasseg.data.reading.masks.mask import read_mask
 from kerasseg.data.reading.pairing.pairs import with_labels
 from kerasseg.data.reading.pictures.image import read_image
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -55,7 +56,7 @@ def _taxonomy(file: Path) -> Taxonomy:
     """Names of lines "Idx Ratio Train Val Name", separated by tabs: name, synonym."""
     if not file.is_file():
         return Taxonomy(NAMES, COLOURS)
-    rows = [line.split("\t") for line in file.read_text().splitlines()[1:] if line]
+    rows = [line.split("\t") for line in text_of(file).splitlines()[1:] if line]
     if [row[0].strip() for row in rows] != [str(i + 1) for i in range(CLASSES)]:
         raise UserError(
             f"{file} must name classes 1 to {CLASSES}, one a line after the heading. "

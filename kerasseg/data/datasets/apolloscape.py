@@ -13,6 +13,7 @@ from kerasseg import UserError
 from kerasseg.data.datasets.frames import Frame, object_numbers, samples_of
 from kerasseg.data.reading.masks.label_maps import lookup_table, to_classes
 from kerasseg.data.reading.masks.mask import read_mask
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -125,7 +126,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
 def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
     """Pairs of the lines "image<tab>label"; none if the road of a list is not there."""
     pairs = []
-    for number, line in enumerate(listing.read_text().splitlines(), 1):
+    for number, line in enumerate(text_of(listing).splitlines(), 1):
         fields = line.strip().split("\t")
         if len(fields) != 2 and line.strip():
             raise UserError(

@@ -19,6 +19,7 @@ from kerasseg.data.datasets import camvid_original, stem
 from kerasseg.data.reading.masks.mask import read_mask
 from kerasseg.data.reading.pairing.pairs import Pair
 from kerasseg.data.reading.pictures.image import header, read_image
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -155,7 +156,9 @@ def _pairs(src: Path, split: str) -> list[Pair]:
         pairs = [(image, _label(src, split, image)) for image in images]
     for image, label in pairs:
         if not image.is_file():
-            raise UserError(f"{listing} names {image}, which does not exist.")
+            raise UserError(
+                f"{listing} names {image}, which does not exist. Unpack it again."
+            )
         if not label.is_file():
             raise UserError(f"Image {image} has no label {label}. Add it.")
     return pairs
@@ -169,7 +172,7 @@ def _label(src: Path, split: str, image: Path) -> Path:
 def _listed(src: Path, listing: Path) -> list[tuple[Path, Path]]:
     """Pairs of a list whose paths begin where its author had them: /SegNet/..."""
     pairs = []
-    for number, line in enumerate(listing.read_text().splitlines(), 1):
+    for number, line in enumerate(text_of(listing).splitlines(), 1):
         fields = line.split()
         if not fields:
             continue

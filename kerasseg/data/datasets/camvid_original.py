@@ -16,6 +16,7 @@ from kerasseg.data.reading.legends.legend import Legend, read_legend
 from kerasseg.data.reading.masks.mask import paint, read_mask
 from kerasseg.data.reading.pairing.pairs import Pair, with_labels
 from kerasseg.data.reading.pictures.image import read_image
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -112,12 +113,10 @@ def _taxonomy(file: Path) -> Taxonomy:
 
 
 def _listed(file: Path, known: dict[str, Pair]) -> list[tuple[Path, Path]]:
-    names = [
-        Path(line.split()[0]).name for line in file.read_text().splitlines() if line
-    ]
+    names = [Path(line.split()[0]).name for line in text_of(file).splitlines() if line]
     missing = [name for name in names if name not in known]
     if missing:
-        raise UserError(f"{file} names {missing[0]}, which is not in {IMAGES}.")
+        raise UserError(f"{file} names {missing[0]}, which is not in {IMAGES}. Add it.")
     return [known[name] for name in names]
 
 
@@ -129,7 +128,7 @@ def _read(
     try:
         colours = paint(colours, palette)
         if colours.ndim != 3:
-            raise UserError("It holds no colours.")
+            raise UserError(f"It holds no colours. Use the masks of {LABELS}/.")
         label = taxonomy.from_colours(colours)
     except ValueError as error:
         raise UserError(f"Label {pair[1]}: {error}") from error

@@ -56,7 +56,7 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
     All may also lie elsewhere, as in the conversions of Cityscapes, Mapillary and
     ADE20K; the PNG files then in a folder of the JSON's name, or beside it. The
     classes are the categories by their ids, things and stuff; there is no background.
-    Void (segment id 0) is 255 = ignore. Samples have object ids of things; crowds have
+    Void (segment id 0) is ignored. Samples have object ids of things; crowds have
     their class and no object id.
 
     Args:

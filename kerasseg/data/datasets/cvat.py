@@ -76,7 +76,7 @@ def load(
         negatives: Images without a mask or a shape. background: nothing is on them.
             skip: they are left out, as not yet annotated. ask: refused.
         boxes: Boxes. ask: filled as objects, but refused where all shapes are boxes.
-            ignore: 255 inside. background: they are left out.
+            ignore: ignored inside. background: they are left out.
 
     Raises:
         UserError: files that are missing or are not laid out like this.

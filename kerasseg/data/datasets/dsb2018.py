@@ -101,7 +101,8 @@ def _entries(src: Path, stage: str, solution: str) -> list[Entry]:
             continue
         if folder.name not in rows:
             raise UserError(
-                f"Image {images[0]} has neither masks nor a line in {solution_file}."
+                f"Image {images[0]} has neither masks nor a line in {solution_file}. "
+                "Add one of them, or remove the image."
             )
         runs = rows[folder.name]
         if not any(row.get("Usage") == "Ignored" for _, row in runs):

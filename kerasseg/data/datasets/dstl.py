@@ -152,7 +152,7 @@ def _rows(file: Path) -> Iterator[list[str]]:
     if not file.is_file():
         raise UserError(f"{file} does not exist. Name the folder that holds it.")
     csv.field_size_limit(1 << 30)
-    with file.open(newline="") as opened:
+    with file.open(newline="", encoding="utf-8-sig") as opened:
         for row in list(csv.reader(opened))[1:]:
             if len(row) != 3:
                 raise UserError(f"{file}: expected 3 fields a line, got {row[:4]}.")

@@ -189,7 +189,7 @@ def _read(
 ) -> Sample:
     """The sample of a pair. unusable: why, by the mask's file, for those left out."""
     if not entry.masks and background is None:
-        raise UserError(f"Image {entry.image} has no mask of that name.")
+        raise UserError(f"Image {entry.image} has no mask of that name. Add it.")
     file = image_of(entry)
     picture = read(file, images.options)
     pixels = fitted(picture, image_format, file)

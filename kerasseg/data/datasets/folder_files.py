@@ -203,7 +203,7 @@ def legend_for(src: Path, flags: MaskFlags, entries: Iterable[FilePair]) -> Lege
                 f"{known[0]} and {known[1]} differ. Name the right one with --legend."
             )
         file = str(known[0]) if known else ""
-    return legend_of(src, file, flags.binary)
+    return legend_of(src, file)
 
 
 def several(flags: MaskFlags) -> str:

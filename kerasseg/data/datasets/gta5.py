@@ -17,6 +17,7 @@ from kerasseg.data.datasets.frames import Frame, samples_of, visible
 from kerasseg.data.reading.masks.label_maps import to_classes
 from kerasseg.data.reading.masks.mask import paint, read_mask
 from kerasseg.data.reading.optional_packages import require
+from kerasseg.data.reading.text_file import text_of
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -59,7 +60,10 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
         splits[split] = [frames[name] for name in names if name in frames]
     said = f"{missing} images of the lists are not in images/." if missing else ""
     if not any(splits.values()):
-        raise UserError(f"None of the images that the lists of {src} name is there.")
+        raise UserError(
+            f"None of the images that the lists of {src} name is there. Unpack "
+            "01_images.zip and its other parts there."
+        )
     return TAXONOMY, {
         split: samples_of(found, _classes, left_out=said)
         for split, found in splits.items()
@@ -82,9 +86,7 @@ def _lists(src: Path) -> dict[str, list[str]]:
     lists = {split: src / f"{split}.txt" for split in SPLITS}
     return {
         split: [
-            f"{Path(word).stem:0>5}"
-            for word in file.read_text().split()
-            if word.strip()
+            f"{Path(word).stem:0>5}" for word in text_of(file).split() if word.strip()
         ]
         for split, file in lists.items()
         if file.is_file()

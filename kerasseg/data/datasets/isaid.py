@@ -116,5 +116,8 @@ def _objects(file: Path) -> np.ndarray:
     pixels, palette = read_mask(file)
     colours = paint(pixels, palette)
     if colours.ndim != 3:
-        raise UserError(f"{file} holds no colours, which are the numbers of objects.")
+        raise UserError(
+            f"{file} holds no colours, which are the numbers of objects. Use the files "
+            "of Instance_masks, or remove it."
+        )
     return colours.astype(np.uint32) @ np.array([1, 1 << 8, 1 << 16], np.uint32)

@@ -96,7 +96,9 @@ def _count(file: Path) -> int:
 def _read_page(src: Path, number: int) -> Sample:
     image, label = (_page(src / name, number) for name in STACKS)
     if image.dtype != np.uint8 or image.ndim != 2:
-        raise UserError(f"{src / STACKS[0]} must hold 8-bit gray slices.")
+        raise UserError(
+            f"{src / STACKS[0]} must hold 8-bit gray slices. Copy it again."
+        )
     image = np.repeat(image[..., None], 3, -1)
     place = f"{src / STACKS[1]} slice {number}"
     return _sample(str(number), image, label, b"", place)

@@ -67,7 +67,7 @@ def load(
         annotator: Whose annotation counts where a task has several: an address or
             number of completed_by, or first or last by time.
         boxes: Rectangles. ask: filled as objects, but refused where all regions are
-            rectangles. ignore: 255 inside. background: they are left out.
+            rectangles. ignore: ignored inside. background: they are left out.
 
     Raises:
         UserError: files that are missing or are not laid out like this.

@@ -109,7 +109,7 @@ def load(
         for piece in pieces_of(one, known[file], src, cut)
     ]
     notes = [f"{len(pieces)} pieces of {cut[0]} x {cut[1]} pixels", *said]
-    legend = legend_of(label_files, masks.legend, False)
+    legend = legend_of(label_files, masks.legend)
     rule: LabelRule
     if all(isinstance(label, Path) for label in known.values()):
         if masks != MaskFlags(legend=masks.legend, binary=masks.binary):

@@ -60,7 +60,7 @@ def load(
     Args:
         src: Folder of the unpacked project.
         boxes: Rectangles. ask: filled as objects, but refused where all objects are
-            rectangles. ignore: 255 inside. background: they are left out.
+            rectangles. ignore: ignored inside. background: they are left out.
         negatives: Images without an object. background: nothing is on them. skip: they
             are left out, as not yet annotated. ask: refused.
 

@@ -51,7 +51,7 @@ def load(
 
     The images are beside the file or below SRC. Splits are train/ and val/ with a file
     each; one file is all train. Class 0 is the background, the others are the values of
-    one region attribute, by alphabet, and a region without a value is 255 = ignore;
+    one region attribute, by alphabet, and a region without a value is ignored;
     where no region has an attribute, all are the class "object". Regions are painted in
     the order of the file: later ones cover earlier ones. Samples have object ids: the
     position of the region in the image.
@@ -61,7 +61,7 @@ def load(
         attribute: The region attribute that is the class; needed where there are
             several.
         boxes: Rectangles. ask: filled as objects, but refused where all regions are
-            rectangles. ignore: 255 inside. background: they are left out.
+            rectangles. ignore: ignored inside. background: they are left out.
         polylines: Open lines. object: closed and filled, as Mask R-CNN's examples do.
             background: they are left out. ask: refused.
         negatives: Images without a region. background: nothing is on them. skip:

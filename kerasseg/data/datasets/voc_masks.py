@@ -32,7 +32,7 @@ from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
 BORDER = (224, 224, 192)
-"""VOC's colour along borders and of what is difficult: 255 = ignore."""
+"""VOC's colour along borders and of what is difficult, which is ignored."""
 LEGENDS = ("labelmap.txt", "label_map.txt", "class_names.txt", "classes.txt")
 MASKS = MaskFlags()
 
@@ -48,7 +48,7 @@ def load(
 
     Classes and colours are those of labelmap.txt (or class_names.txt of labelme2voc);
     without one, VOC's 21. Masks are RGB or palette files; (224, 224, 192) and palette
-    index 255 are 255 = ignore. Splits are the lists (default.txt is train); without
+    index 255 are ignored. Splits are the lists (default.txt is train); without
     lists all masks are train. Samples have object ids where SegmentationObject has.
 
     Args:

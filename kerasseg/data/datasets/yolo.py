@@ -45,7 +45,7 @@ def load(src: Path, /, *, boxes: Boxes = "ask") -> tuple[Taxonomy, dict[str, Sam
 
     Args:
         src: Folder that holds data.yaml or classes.txt; or the YAML file.
-        boxes: Lines that are boxes. ask: 255 = ignore inside the box, but refused where
+        boxes: Lines that are boxes. ask: ignored inside the box, but refused where
             all are boxes. object: the box is filled. background: they are left out.
 
     Raises:

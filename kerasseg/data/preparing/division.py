@@ -78,7 +78,8 @@ def check(division: Division) -> None:
         re.compile(division.group_by)
     except re.error as error:
         raise UserError(
-            f"--group-by '{division.group_by}' is no regular expression ({error})."
+            f"--group-by '{division.group_by}' is not a regular expression ({error}). "
+            "Correct it."
         ) from error
 
 

@@ -1,0 +1,1 @@
+"""Reads the files that people have, of any kind, without TensorFlow."""

@@ -86,7 +86,10 @@ def voc_entries(root: Path) -> tuple[dict[str, list[VocEntry]], list[str]]:
     if unlisted:
         notes.append(f"{len(unlisted)} masks that no list names are left out")
     if not splits:
-        raise UserError(f"No image that {root / LISTS} lists has a mask in {folder}.")
+        raise UserError(
+            f"No image that {root / LISTS} lists has a mask in {folder}. Correct the "
+            "lists, or remove them to take all masks."
+        )
     return splits, notes
 
 

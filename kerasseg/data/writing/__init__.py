@@ -1,0 +1,1 @@
+"""Writes records: samples checked, counted and put into shards."""

@@ -43,7 +43,7 @@ def write(
 ) -> Description:
     """Writes one split of the records folder `out`.
 
-    samples: images (H, W, C) with labels uint8 (H, W), see `Sample`.
+    samples: images (H, W, C) with labels (H, W), see `Sample`.
     options, and what it raises: those of `write_splits`.
     """
     return write_splits({split: samples}, out, taxonomy=taxonomy, **options)
@@ -69,8 +69,8 @@ def write_splits(
     that none has over 1000 entries; never more than there are), each of which holds a
     stretch of them. A split that is there already is replaced as a whole, others stay.
 
-    splits: name of each and its samples: images (H, W, C) with labels uint8 (H, W),
-        see `Sample`.
+    splits: name of each and its samples: images (H, W, C) with labels (H, W), see
+        `Sample`.
     taxonomy: the classes of the labels' ids.
     name: of the dataset; "" keeps the one it has, or takes that of the folder.
     workers: processes that write; 0 is one for each core, as far as it pays. The files

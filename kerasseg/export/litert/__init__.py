@@ -1,0 +1,1 @@
+"""LiteRT files: conversion, quantisation, metadata, and code that runs them."""

@@ -1,0 +1,1 @@
+"""The SavedModel for TF Serving: signatures with decoding and tiling inside."""

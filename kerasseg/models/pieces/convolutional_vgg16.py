@@ -27,7 +27,7 @@ def dilated_blocks(
     """The 13 convolutions; those of block 5 are dilated by 2.
 
     Args:
-        image: (B, H, W, 3), RGB 0..255.
+        image: (B, H, W, channels), numbers as the data has them.
         pools: five functions of a tensor, one after each block.
         padding: of the convolutions, "same" (zeros) or "valid".
         width: factor on all filters.

@@ -126,7 +126,7 @@ def test_files_that_are_none_are_named(tmp_path):
     file.write_text(file.read_text()[:-30])
     refuses("is not XML that can be read", "cvat", file)
     file.write_text("<annotation/>")
-    refuses("is no XML of CVAT", "cvat", file)
+    refuses("is not XML of CVAT", "cvat", file)
 
 
 def test_masks_are_read_as_voc_masks(tmp_path):

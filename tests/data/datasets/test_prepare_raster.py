@@ -271,7 +271,7 @@ def test_refusals_of_polygons(tmp_path, pair):
         with pytest.raises(UserError, match=match):
             cut_load(image, file, **options)
     lines = features(tmp_path / "lines.gpkg", shapely.boundary(BOXES))
-    with pytest.raises(UserError, match=r"3 features that are no polygons \(LineStr"):
+    with pytest.raises(UserError, match=r"3 features that are not polygons \(LineStr"):
         cut_load(image, lines, attribute="kind")
     far = features(tmp_path / "far.gpkg", shapely.transform(BOXES, lambda c: c + 5000))
     with pytest.raises(UserError, match="No feature lies on an image"):

@@ -128,7 +128,7 @@ WRONG = {
     "ulm does not tell which frames": (images(3), BY_SEQUENCE),
     "--val-share must be at least 0": (images(3), Division(val_share=1.0)),
     "'x.y' does not fit the sample 'n0' of ulm": (images(3), Division(group_by="x.y")),
-    "no regular expression": (images(3), Division(group_by="(")),
+    "not a regular expression": (images(3), Division(group_by="(")),
     "3 images, too few for --folds 4": (images(3), Division(folds=4)),
     "--fold must be 0 to 1": (images(3), Division(folds=2, fold=2)),
     "--folds must be 2 or more": (images(3), Division(folds=1)),

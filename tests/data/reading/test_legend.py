@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasseg import UserError
@@ -201,16 +201,15 @@ def test_names_almost_alike_are_said(tmp_path):
 
 
 def test_legend_of_a_folder(tmp_path):
-    assert legend_of(tmp_path, "", False) == Legend()
-    assert legend_of(tmp_path, "", True).names == ("background", "foreground")
+    assert legend_of(tmp_path, "") == Legend()
     (tmp_path / "train").mkdir()
     (tmp_path / "train/_classes.csv").write_text("Pixel Value, Class\n0, a\n1, b\n")
-    assert legend_of(tmp_path, "", False).names == ("a", "b")
+    assert legend_of(tmp_path, "").names == ("a", "b")
     (tmp_path / "classes.txt").write_text("a\nb\n")
     (tmp_path / "labelmap.txt").write_text("b:0,0,0::\na:1,1,1::\n")
     with pytest.raises(UserError, match=r"name different classes.*--legend FILE"):
-        legend_of(tmp_path, "", False)
-    assert legend_of(tmp_path, str(tmp_path / "labelmap.txt"), False).colours
+        legend_of(tmp_path, "")
+    assert legend_of(tmp_path, str(tmp_path / "labelmap.txt")).colours
 
 
 def test_positions_where_ids_are_positions(tmp_path):
@@ -222,6 +221,7 @@ def test_positions_where_ids_are_positions(tmp_path):
 WORDS = st.text(st.sampled_from("abcdefg"), min_size=3, max_size=9).map("n".__add__)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=2, max_size=9, unique=True), st.data())
 def test_any_table_is_read_back(tmp_path_factory, names, data):
     """Rows in any order, with or without a heading, by any delimiter."""

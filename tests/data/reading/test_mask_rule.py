@@ -602,7 +602,7 @@ def test_layers(tmp_path):
     assert rule.taxonomy.names == ("background", *NAMES)
     both = Layers((("disc", disc), ("box", disc)))
     refuses(r"x_disc.png: 'disc' and 'box' overlap in \d+ pixels", [both], flags)
-    refuses("Layer 'box' is no class", [layers], flags, Legend(("a", "b")))
+    refuses("Layer 'box' is not a class", [layers], flags, Legend(("a", "b")))
 
 
 MAPS = {
@@ -731,7 +731,7 @@ def test_cases(case):
     folder = DATA / case.strip()
     files = sorted((folder / "masks").iterdir())
     flags = MaskFlags(**flags)
-    legend = legend_of(folder, "", flags.binary)
+    legend = legend_of(folder, "")
     if isinstance(expected, str):
         refuses(expected, files, flags, legend)
         return

@@ -388,7 +388,7 @@ LISTS = {
     ),
     "expected an image and its mask, got 3 words": ("p", "a b c", {}),
     "names no split, other lines do": ("p", "images/1.jpg masks/1.png", {"more": "q"}),
-    "is no split. Write val=": ("p", "images/1.jpg masks/1.png", {"split": "dog="}),
+    "is not a split. Write val=": ("p", "images/1.jpg masks/1.png", {"split": "dog="}),
 }
 
 

@@ -1,0 +1,1 @@
+"""Annotation files of tools: polygons, run lengths and brushes as masks."""

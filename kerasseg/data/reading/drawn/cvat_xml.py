@@ -94,8 +94,8 @@ def _elements(file: Path) -> Iterator[ElementTree.Element]:
             root = element
             if root.tag != "annotations":
                 raise UserError(
-                    f"{file} is no XML of CVAT (<{root.tag}>). Export 'CVAT for images "
-                    "1.1'."
+                    f"{file} is not XML of CVAT (<{root.tag}>). Export 'CVAT for "
+                    "images 1.1'."
                 )
         if event == "end":
             yield element

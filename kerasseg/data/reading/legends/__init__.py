@@ -1,0 +1,1 @@
+"""Legends: files that name the classes of masks."""

@@ -221,14 +221,12 @@ def _notes(found: Sequence[Entry]) -> tuple[str, ...]:
     return (*notes, *alike([e.name for e in found]))
 
 
-def legend_of(src: Path, file: str, binary: bool) -> Legend:
+def legend_of(src: Path, file: str) -> Legend:
     """The legend of a folder of images and masks; empty where nothing names classes.
 
-    file: path of the legend, "" for `FILES` in `src`. binary: two classes, which are
-    "background" and "foreground" where they are not named.
+    file: path of the legend, "" for `FILES` in `src`.
 
-    Raises UserError where the file is wrong, does not name two classes if `binary`, or
-    several files could be meant.
+    Raises UserError where the file is wrong, or several files could be meant.
     """
     files = [Path(file)] if file else [src / n for n in FILES if (src / n).exists()]
     files = files or sorted(src.glob("*/_classes.csv"))  # Roboflow: in each split
@@ -243,11 +241,4 @@ def legend_of(src: Path, file: str, binary: bool) -> Legend:
                 f"{files[0]} and {files[1].name} name different classes. Say which "
                 "counts with --legend FILE."
             )
-    legend = read_legend(files[0]) if files else Legend()
-    if binary and not legend.names:
-        return Legend(("background", "foreground"))
-    if binary and len(legend.names) != 2:
-        raise UserError(
-            f"--binary makes 2 classes, {files[0]} names {len(legend.names)}."
-        )
-    return legend
+    return read_legend(files[0]) if files else Legend()

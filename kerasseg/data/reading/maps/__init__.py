@@ -1,0 +1,1 @@
+"""Rasters and polygons with a place on Earth, read window by window."""

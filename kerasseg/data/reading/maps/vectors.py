@@ -153,17 +153,20 @@ def layer_of(file: Path, layer: str) -> tuple[str | None, list[str]]:
     """
     pyogrio = require("pyogrio", file)
     if not file.is_file():
-        raise UserError(f"{file} does not exist.")
+        raise UserError(f"{file} does not exist. Check the path.")
     try:
         layers = [name for name, kind in pyogrio.list_layers(file) if kind is not None]
         if layer and layer not in layers:
-            raise UserError(f"{file} has the layers {listed(layers)}, not '{layer}'.")
+            raise UserError(
+                f"{file} has the layers {listed(layers)}, not '{layer}'. Correct "
+                "--layer."
+            )
         if len(layers) > 1 and not layer:
             raise UserError(
                 f"{file} has {len(layers)} layers ({listed(layers)}). Say --layer NAME."
             )
         if not layers:
-            raise UserError(f"{file} has no layer with geometries.")
+            raise UserError(f"{file} has no layer with geometries. Name another file.")
         fields = pyogrio.read_info(file, layer=layer or layers[0])["fields"]
     except pyogrio.errors.DataSourceError as error:
         raise _damaged(file, error) from error
@@ -178,14 +181,16 @@ def refuse_others(file: Path, geometries: np.ndarray) -> None:
     if others.any():
         name = geometries[others][0].geom_type
         raise UserError(
-            f"{file} has {int(others.sum())} features that are no polygons ({name}) "
+            f"{file} has {int(others.sum())} features that are not polygons ({name}) "
             "and cover no pixels. Give them a width (in QGIS: Buffer), or remove them."
         )
 
 
 def _damaged(file: Path, error: object) -> UserError:
     text = " ".join(str(error).split())[:200]
-    return UserError(f"{file} cannot be read as a map of features ({text}).")
+    return UserError(
+        f"{file} cannot be read as a map of features ({text}). Copy or export it again."
+    )
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Mask files, and the rule by which their pixels become class ids."""

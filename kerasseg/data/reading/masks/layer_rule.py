@@ -107,7 +107,7 @@ def _taxonomy(
     unknown = [layer for layer in layers if layer.casefold() not in known]
     if unknown:
         raise UserError(
-            f"Layer '{unknown[0]}' is no class of {legend.file or 'the legend'}: "
+            f"Layer '{unknown[0]}' is not a class of {legend.file or 'the legend'}: "
             f"{listed(legend.names)}. Add it, or rename the files."
         )
     if known.keys() & set(BACKGROUNDS) and legend.names[0].casefold() in BACKGROUNDS:

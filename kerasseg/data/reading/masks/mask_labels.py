@@ -120,7 +120,7 @@ def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
     if unknown is not None:
         value = f"colour {unpacked(unknown)}" if rule.kind == "colours" else unknown
         raise UserError(
-            f"Mask {file} holds {value}, which is no class of this data set: it was "
+            f"Mask {file} holds {value}, which is not a class of this data set: it was "
             "changed while it was read. Start again."
         )
     return ids

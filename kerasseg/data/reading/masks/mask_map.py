@@ -164,7 +164,7 @@ def _key(cells: list[str], file: Path, number: int) -> Key:
         colour = colour_of(" ".join(cells))
         if colour is None or max(colour) > 255:
             raise UserError(
-                f"{file} line {number}: {', '.join(cells)} is no colour. Expected "
+                f"{file} line {number}: {', '.join(cells)} is not a colour. Expected "
                 "three numbers 0 to 255."
             )
         return colour

@@ -32,7 +32,7 @@ def _taxonomy(legend: Legend, flag: str) -> Taxonomy:
     if legend.names and len(legend.names) != len(NAMES):
         raise UserError(
             f"{flag} makes 2 classes, {legend.file or 'the legend'} names "
-            f"{len(legend.names)}."
+            f"{len(legend.names)}. Name two, or leave out {flag}."
         )
     if not legend.names:
         return Taxonomy.named(NAMES)

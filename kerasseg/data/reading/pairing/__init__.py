@@ -1,0 +1,1 @@
+"""Which mask belongs to which image, and which split they are in."""

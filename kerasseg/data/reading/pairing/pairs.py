@@ -13,6 +13,7 @@ from kerasseg import UserError
 from kerasseg.data.reading.pairing.found import look
 from kerasseg.data.reading.pairing.pair_flags import Found, PairFlags
 from kerasseg.data.reading.pictures.signatures import SUFFIXES
+from kerasseg.data.reading.text_file import text_of
 
 Pair = tuple[Path, Path]
 """Image and mask."""
@@ -86,7 +87,7 @@ def read_list(file: Path) -> list[str]:
         raise UserError(
             f"List {file} does not exist. Unpack the archive that holds it again."
         )
-    return file.read_text().split()
+    return text_of(file).split()
 
 
 def existing(pairs: list[Pair], lists: Path) -> list[Pair]:

@@ -1,0 +1,1 @@
+"""Image files of any format, each with its own bands and type."""

@@ -81,7 +81,7 @@ def format_of(
         with_alpha += found.alpha
         said.update(found.notes)
     if not first:
-        raise UserError("There is no image.")
+        raise UserError("There is no image. Check where the images lie.")
     notes = [f"{counted(count)}: {note}" for note, count in said.items()]
     kinds = {(RGB_BANDS, "uint8"), (GRAY_BANDS, "uint8")}
     if set(first) == kinds:
