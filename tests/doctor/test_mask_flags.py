@@ -96,14 +96,12 @@ def test_a_file_for_each_class(folder, capsys):
 
 def test_the_content_tells_whether_a_mask_lost_values(folder, capsys):
     for file in patients.masks(folder):
-        mask = Image.open(file)
-        if mask.mode != "L":
-            mask = Image.fromarray(np.asarray(mask))
-        mask.convert("RGB").save(file.with_suffix(".webp"), lossless=True)
+        mask = Image.open(file).convert("RGB")
+        mask.save(file.with_suffix(".webp"), lossless=True)
         file.unlink()
     code, said = run(folder, capsys)
     assert code == 0 and "JPEG" not in said
-    Image.new("L", (96, 64)).save(patients.masks(folder)[0], quality=50)
+    mask.save(file.with_suffix(".webp"), quality=50)
     code, said = run(folder, capsys)
     assert code == 1 and "JPEG" in said
 
@@ -114,5 +112,4 @@ def test_channels_that_are_classes(folder, capsys):
         np.save(file.with_suffix(".npy"), np.eye(4, dtype=np.uint8)[Image.open(file)])
         file.unlink()
     code, said = run(folder, capsys, "--per-class", "channels")
-    assert "hold RGB colours" not in said and "encoding" not in said
-    assert code == 0
+    assert code == 0 and "hold RGB colours" not in said
