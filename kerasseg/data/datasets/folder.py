@@ -31,9 +31,9 @@ from kerasseg.data.reading.pairing.divide import check_share
 from kerasseg.data.reading.pairing.found import divided, group_of, id_of, look
 from kerasseg.data.reading.pairing.pair_flags import FilePair, Found, PairFlags
 from kerasseg.data.reading.pairing.pairs import find_pairs
-from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
-from kerasseg.data.reading.pictures.image import SUFFIXES, read
-from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.data.reading.pictures.fitted import format_of, sample_image
+from kerasseg.data.reading.pictures.image import SUFFIXES
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
@@ -190,10 +190,7 @@ def _read(
     """The sample of a pair. unusable: why, by the mask's file, for those left out."""
     if not entry.masks and background is None:
         raise UserError(f"Image {entry.image} has no mask of that name. Add it.")
-    file = image_of(entry)
-    picture = read(file, images.options)
-    pixels = fitted(picture, image_format, file)
-    valid = valid_of(picture, image_format)
+    pixels, valid, encoded = sample_image(image_of(entry), image_format, images.options)
     size = pixels.shape[:2]
     if entry.masks:
         mask = mask_of(entry, masks.per_class)
@@ -203,14 +200,11 @@ def _read(
         refuse_other_size(mask, label.shape, entry.image, size)
     else:
         label = np.full(size, background, rule.taxonomy.label_type)
-    encoded = picture.encoded
-    if encoded and valid is None:
-        encoded = Decoded.to(pixels, encoded)
     return Sample(
         entry.id,
         pixels,
         label,
-        encoded=encoded if valid is None else b"",
+        encoded=encoded,
         sequence=entry.group,
         valid=valid,
     )

@@ -22,10 +22,9 @@ from kerasseg.data.reading.masks.mask_labels import Rule, label_of
 from kerasseg.data.reading.masks.mask_rule import rule_for
 from kerasseg.data.reading.pairing.names import is_junk
 from kerasseg.data.reading.pairing.splits import named, split_of
-from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
-from kerasseg.data.reading.pictures.image import read
+from kerasseg.data.reading.pictures.fitted import format_of, sample_image
 from kerasseg.data.reading.tables import Cell, Column, Table, read_table, values
-from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
@@ -259,15 +258,11 @@ def _id(row: Row) -> str:
 
 
 def _read(row: Row, rule: Rule, image_format: ImageFormat) -> Sample:
-    picture = read(row.image)
-    pixels = fitted(picture, image_format, row.image)
-    valid = valid_of(picture, image_format)
+    pixels, valid, encoded = sample_image(row.image, image_format)
     label = label_of(row.label, rule)
     if label.shape != pixels.shape[:2]:
         raise UserError(
             f"{row.label} has {label.shape} pixels (height, width), its image has "
             f"{pixels.shape[:2]}. Export the data set again."
         )
-    kept = picture.encoded and valid is None
-    encoded = Decoded.to(pixels, picture.encoded) if kept else b""
     return Sample(row.id, pixels, label, encoded=encoded, valid=valid)

@@ -24,10 +24,9 @@ from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_labels import Rule, label_of
 from kerasseg.data.reading.masks.mask_rule import rule_for
 from kerasseg.data.reading.negatives import Negatives, negatives_note
-from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
-from kerasseg.data.reading.pictures.image import read
+from kerasseg.data.reading.pictures.fitted import format_of, sample_image
 from kerasseg.data.reading.voc_folder import VocEntry, voc_entries, voc_root
-from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
@@ -149,9 +148,7 @@ def _id(entry: VocEntry) -> str:
 
 
 def _read(entry: VocEntry, rule: Rule, image_format: ImageFormat) -> Sample:
-    picture = read(entry.image)
-    pixels = fitted(picture, image_format, entry.image)
-    valid = valid_of(picture, image_format)
+    pixels, valid, encoded = sample_image(entry.image, image_format)
     size = pixels.shape[:2]
     label, instance = np.zeros(size, rule.taxonomy.label_type), None
     if entry.mask:
@@ -160,8 +157,6 @@ def _read(entry: VocEntry, rule: Rule, image_format: ImageFormat) -> Sample:
         if entry.objects:
             instance = _objects(entry.objects, label)
             _check(entry.objects, instance.shape, entry.image, size)
-    kept = picture.encoded and valid is None
-    encoded = Decoded.to(pixels, picture.encoded) if kept else b""
     return Sample(entry.id, pixels, label, instance, encoded=encoded, valid=valid)
 
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.drawn.polygons import VOID
-from kerasseg.data.reading.pictures.fitted import fitted, format_of, valid_of
-from kerasseg.data.reading.pictures.image import header, read
-from kerasseg.data.sample import Decoded, Sample, Samples
+from kerasseg.data.reading.pictures.fitted import format_of, sample_image
+from kerasseg.data.reading.pictures.image import header
+from kerasseg.data.sample import Sample, Samples
 from kerasseg.image_format import GRAY, RGB, ImageFormat
 from kerasseg.taxonomy import ignore_of, label_type
 
@@ -122,21 +122,18 @@ def _opened(drawing: Drawing, image_format: ImageFormat, num_classes: int) -> Sa
     Raises UserError where the image is of another size than that on which was drawn,
     or of another format.
     """
-    picture = read(drawing.image)
-    pixels = fitted(picture, image_format, drawing.image)
-    valid = valid_of(picture, image_format)
+    pixels, valid, encoded = sample_image(drawing.image, image_format)
     size = pixels.shape[:2]
     if drawing.size not in ((0, 0), size):
         raise UserError(
             f"{drawing.image} has {size} pixels (height, width), {drawing.source} says "
             f"{drawing.size}. Put the image back that was annotated."
         )
-    kept = picture.encoded and valid is None
     return Sample(
         drawing.id,
         pixels,
         np.zeros(size, label_type(num_classes)),
-        encoded=Decoded.to(pixels, picture.encoded) if kept else b"",
+        encoded=encoded,
         valid=valid,
     )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kerasseg import UserError
 from kerasseg.console import counted
-from kerasseg.data.reading.pictures.image import DEFAULT, check_pages, header
+from kerasseg.data.reading.pictures.image import DEFAULT, check_pages, header, read
 from kerasseg.data.reading.pictures.number_types import both, valid_pixels
-from kerasseg.data.reading.pictures.picture import Header, Picture, ReadOptions
+from kerasseg.data.reading.pictures.picture import Header, Picture, ReadOptions, Source
+from kerasseg.data.sample import Decoded
 from kerasseg.image_format import GRAY, GRAY_BANDS, RGB, RGB_BANDS, ImageFormat
 
 
@@ -51,6 +52,29 @@ def valid_of(picture: Picture, image_format: ImageFormat) -> np.ndarray | None:
     if picture.nodata is None and image_format.nodata is not None:
         valid = both(valid, valid_pixels(picture.pixels, image_format.nodata))
     return valid
+
+
+class SampleImage(NamedTuple):
+    """What a `Sample` holds of an image file: its fields of these names."""
+
+    image: np.ndarray
+    valid: np.ndarray | None
+    encoded: bytes
+
+
+def sample_image(
+    file: Source, image_format: ImageFormat, options: ReadOptions = DEFAULT
+) -> SampleImage:
+    """An image file for a data set of a format, with the file's bytes where these can
+    be kept: where all of it is valid, so that nothing was set to 0.
+
+    Raises UserError for a file that cannot be read, and for other bands or types.
+    """
+    picture = read(file, options)
+    pixels, valid = fitted(picture, image_format, file), valid_of(picture, image_format)
+    kept = picture.encoded and valid is None
+    encoded = Decoded.to(pixels, picture.encoded) if kept else b""
+    return SampleImage(pixels, valid, encoded)
 
 
 def format_of(
