@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg.doctor.facts import Facts
-from kerasseg.doctor.finding import Finding, error, images, warning
+from kerasseg.doctor.finding import Finding, error, shots, warning
 from kerasseg.doctor.images import LEVELS, BandFacts
 from kerasseg.doctor.survey import Survey
 
@@ -63,7 +63,7 @@ def blank(survey: Survey) -> list[Finding]:
     ]
     if not empty:
         return []
-    says = f"{images(empty, len(survey.good))}: the image is of one colour, or holds "
+    says = f"{shots(empty, len(survey.good))}: the image is of one colour, or holds "
     says += "nothing but noise."
     return [warning("blank", says, "Remove them, unless they are meant.", empty)]
 
@@ -90,7 +90,7 @@ def constant(survey: Survey) -> list[Finding]:
     missing = flat & ~always & measured & np.isin(values, _nothing(survey))
     some = [f for (f, _), row in zip(known, missing, strict=True) if row.any()]
     if some:
-        says = f"{images(some, len(survey.good))}: {_bands(names, missing.any(0))} one "
+        says = f"{shots(some, len(survey.good))}: {_bands(names, missing.any(0))} one "
         says += "value there "
         says += f"({', '.join(f'{value:g}' for value in np.unique(values[missing]))}), "
         says += "and many in other images: as if it was missing."
@@ -185,7 +185,7 @@ def exchanged(survey: Survey) -> list[Finding]:
         return []
     _, one, other, fewer = max(found, key=lambda entry: entry[0])
     files = [f for (f, _), is_fewer in zip(known, fewer, strict=True) if is_fewer]
-    says = f"{images(files, len(survey.good))}: the bands {names[one]} and "
+    says = f"{shots(files, len(survey.good))}: the bands {names[one]} and "
     says += f"{names[other]} seem to be exchanged, for they differ from each other as "
     says += "in the other images, but the other way round."
     fix = "Look at them, and save them with the bands in the order of the others."
@@ -200,7 +200,7 @@ def nodata(survey: Survey) -> list[Finding]:
     found = []
     nothing = [facts for facts, bands in good if bands.invalid >= 1]
     if nothing:
-        says = f"{images(nothing, len(good))}: no pixel was measured (nodata, NaN or "
+        says = f"{shots(nothing, len(good))}: no pixel was measured (nodata, NaN or "
         says += "transparent)."
         fix = "They teach nothing: remove them. If pixels were measured, correct the "
         fix += "nodata value of the files (gdal_edit.py -unsetnodata FILE.tif)."
@@ -227,7 +227,7 @@ def _unsaid(survey: Survey, known: list[tuple[Facts, BandFacts]]) -> list[Findin
     much = any(b.at_empty >= MUCH_EMPTY for _, b in known if b.empty == value)
     if not files or (total / len(known) < EMPTY and not much):
         return []
-    says = f"{images(files, len(survey.good))}: {total / len(known):.1%} of all pixels "
+    says = f"{shots(files, len(survey.good))}: {total / len(known):.1%} of all pixels "
     says += f"hold {value:g} in every band, and the files do not say that this means "
     says += "nodata."
     fix = "If nothing was measured there, say so in the files (gdal_edit.py -a_nodata "
@@ -248,7 +248,7 @@ def _in_one_band(survey: Survey, known: list[tuple[Facts, BandFacts]]) -> list[F
     bands = marked.any(0)
     files = [f for (f, _), row in zip(known, marked, strict=True) if row.any()]
     values = ", ".join(f"{value:g}" for value in np.unique(smallest[marked]))
-    says = f"{images(files, len(survey.good))}: {_bands(image_format.bands, bands)} "
+    says = f"{shots(files, len(survey.good))}: {_bands(image_format.bands, bands)} "
     says += f"{values}, which often means that nothing was measured; the network would "
     says += "take it for a number."
     fix = "Fill these pixels in"

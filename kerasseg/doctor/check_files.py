@@ -9,7 +9,14 @@ import numpy as np
 
 from kerasseg.data.reading.pictures.picture import READ_AGAIN
 from kerasseg.doctor.facts import Facts
-from kerasseg.doctor.finding import Finding, error, images, said_and_cure, warning
+from kerasseg.doctor.finding import (
+    Finding,
+    error,
+    images,
+    said_and_cure,
+    shots,
+    warning,
+)
 from kerasseg.doctor.survey import Survey
 from kerasseg.image_format import ImageFormat
 
@@ -142,14 +149,14 @@ def exif(survey: Survey) -> list[Finding]:
     wrong = [f for f in turned if f.mask_size == f.stored != f.size]
     found = []
     if wrong:
-        says = f"{images(wrong, len(survey.good))}: the EXIF tag turns the image, but "
+        says = f"{shots(wrong, len(survey.good))}: the EXIF tag turns the image, but "
         says += "the mask was drawn on the image as it is stored."
         fix = "Turn the masks too, or remove the tag without turning the pixels "
         fix += "(exiftool -Orientation=1 -n FILE)."
         found.append(error("exif", says, fix, wrong))
     right = [f for f in turned if f not in wrong]
     if right:
-        says = f"{images(right, len(survey.good))}: an EXIF tag turns the image. "
+        says = f"{shots(right, len(survey.good))}: an EXIF tag turns the image. "
         says += "prepare turns the pixels; tools that ignore the tag see another image."
         fix = "See below whether image and mask fit; best store the pixels upright "
         fix += "(exiftran -ai FILE)."

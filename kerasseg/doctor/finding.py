@@ -60,11 +60,18 @@ def said_and_cure(message: str, cure: str) -> tuple[str, str]:
 
 
 def images(found: Iterable[Facts], total: int) -> str:
-    """ "3 of 40 images (a.png, b.png, ...)": how many, and which to look at."""
-    found = list(found)
-    names = ", ".join(facts.entry.mask for facts in found[:3])
-    more = ", ..." if len(found) > 3 else ""
-    return f"{len(found)} of {total} images ({names}{more})"
+    """ "3 of 40 images (masks/a.png, ...)": how many, and which masks to look at."""
+    return _some([facts.entry.mask for facts in found], total)
+
+
+def shots(found: Iterable[Facts], total: int) -> str:
+    """ "3 of 40 images (images/a.tif, ...)": where it is not the mask's fault."""
+    return _some([facts.entry.image for facts in found], total)
+
+
+def _some(names: list[str], total: int) -> str:
+    more = ", ..." if len(names) > 3 else ""
+    return f"{len(names)} of {total} images ({', '.join(names[:3])}{more})"
 
 
 def _rows(found: Iterable[Shown]) -> tuple[tuple[Facts, ...], ...]:

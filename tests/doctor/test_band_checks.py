@@ -140,23 +140,23 @@ def blue_first(number, pixels):
 FAULTS = {
     "one colour": (
         of_image(2, lambda _, pixels: np.full_like(pixels, 900)),
-        "warning blank: .*2.png.*one colour",
+        "warning blank: .*images/train/2.tif.*one colour",
     ),
-    "noise": (of_image(2, noise), "warning blank: .*2.png.*noise"),
+    "noise": (of_image(2, noise), "warning blank: .*images/train/2.tif.*noise"),
     "constant band": (
         with_band(1, 77),
         "warning bands: The band green holds one value in all .*--image-bands 1 3 4",
     ),
     "missing band": (
         of_image(3, with_band(3, 0)),
-        r"warning bands: .*3.png.*band_4 holds one value there \(0\)",
+        r"warning bands: .*3.tif.*band_4 holds one value there \(0\)",
     ),
     "saturated": (clipped, "warning saturated: .*red .* at 1900"),
     "blue first": (blue_first, "warning order: 3 of 10 .*red and blue"),
     "unsaid nodata": (a_part, "warning nodata: .*hold 0 in every .*a_nodata 0"),
     "mark in one band": (
         mark_in_band,
-        "warning nodata: .*band_4 holds -9999.*--image-bands 1 2 3 of",
+        "warning nodata: .*/0.tif.*band_4 holds -9999.*--image-bands 1 2 3 of",
     ),
     "another type": (
         of_image(0, lambda _, pixels: pixels.astype(np.float32)),

@@ -98,7 +98,12 @@ def test_bands_go_by_name():
             ImageFormat.of(("red", "green", "blue", "nir")),
             "with these bands",
         ),
-        (("uint16", ("gray",)), ImageFormat.of(("gray",), "float32"), "as float32"),
+        (
+            ("uint16", ("gray",)),
+            ImageFormat.of(("gray",), "float32"),
+            "Save it as float32",
+        ),
+        (("uint16", ("gray",)), RGB, "Save it with these bands and as uint8"),
     ],
 )
 def test_other_pictures_are_refused_with_a_cure(given, wanted, hint):

@@ -158,9 +158,10 @@ def _is_number(name: str) -> bool:
 
 def _cure(own: ImageFormat, wanted: ImageFormat) -> str:
     if own.type != wanted.type:
+        bands = "" if agree(own.bands, wanted.bands) else "with these bands and "
         return (
-            f"Save it as {wanted.type} in the units of the training images, or train "
-            "on images like it."
+            f"Save it {bands}as {wanted.type} in the units of the training images, or "
+            "train on images like it."
         )
     if own.bands == RGB_BANDS and wanted.bands == GRAY_BANDS:
         return "Save it as gray, or train on RGB."
