@@ -195,6 +195,8 @@ def _together(images: list[Path], src: Path, labels: Path) -> list[Path]:
     """
     files = _files(labels, (*raster.SUFFIXES, ".png", *vectors.SUFFIXES))
     files = [file for file in files if file not in images]
+    if not files:
+        raise UserError(f"{labels} holds the images alone. Name the labels of {src}.")
     if len(files) == 1:
         return files * len(images)
     found: list[Path] = []
@@ -285,7 +287,7 @@ def _divided(
     if train and not found["train"]:
         raise UserError(
             f"All pieces of train lie less than --gap {gap} pixels from val. Say a "
-            "smaller --gap, or --val-share 0."
+            "smaller --cut or --gap, or --val-share 0."
         )
     return found
 

@@ -130,6 +130,15 @@ def test_folders_are_splits_and_names_are_matched(tmp_path):
     (tmp_path / "l/area_2_mask.tif").unlink()
     with pytest.raises(UserError, match=r"rgb\.tif has no label of its name"):
         cut_load(tmp_path / "i", tmp_path / "l")
+    with pytest.raises(UserError, match=r"i holds the images alone\. Name"):
+        cut_load(tmp_path / "i", tmp_path / "i")
+
+
+def test_two_pieces_are_too_few_for_the_gap(tmp_path):
+    image = geotiff(tmp_path / "a.tif", noise(20, 23))
+    label = geotiff(tmp_path / "b.tif", ids(20, 23))
+    with pytest.raises(UserError, match="smaller --cut or --gap"):
+        cut_load(image, label, cut=(20, 20), gap=8)
 
 
 def test_masks_have_the_flags_of_folders(tmp_path):
