@@ -81,8 +81,8 @@ def understood(
         return np.full(mask.stored.pixels.shape, masks.background, np.int32), [], ""
     if masks.rule is not None:
         try:
-            layers = isinstance(mask.file, Layers) or masks.rule.kind == "layers"
-            if mask.stored is None or layers:
+            layers = masks.rule.kind == "layers"
+            if layers or mask.stored is None or isinstance(mask.file, Layers):
                 label = label_of(mask.file, masks.rule)
             else:
                 label = label_of_stored(mask.stored, mask.file, masks.rule)
