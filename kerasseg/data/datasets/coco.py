@@ -218,7 +218,8 @@ def _listed(file: Path, src: Path, found: CocoFile, skip: bool) -> list[Drawing]
     images = NamedImages(folders, root, named)
     paths, missing = [], []
     for image in found.images.values():
-        name = str(image.get("file_name") or image.get("coco_url", ""))  # LVIS
+        url = str(image.get("coco_url", ""))  # LVIS: .../train2017/000000000009.jpg
+        name = str(image.get("file_name") or "/".join(url.split("/")[-2:]))
         path = images.find(name)
         paths.append(path or folders[0] / Path(name).name)
         if path is None:

@@ -169,3 +169,12 @@ def test_coco_wrong_files_are_named(tmp_path):
     (tmp_path / "annotations/instances_val2017.json").unlink()
     # Images of another year do not take their place.
     refuses(r"2014.json names .*train2014.*7.jpg, which does", "coco", tmp_path)
+
+
+def test_lvis_names_images_by_their_url(tmp_path):
+    url = "http://images.cocodataset.org/train2017/000000000007.jpg"
+    images = [{"id": 7, "coco_url": url, "height": 6, "width": 8}]
+    make(tmp_path, [annotation(1, 1, [box(1, 1, 4, 4)])], images=images)
+    instances = tmp_path / "annotations/instances_train2017.json"
+    instances.rename(instances.with_name("lvis_v1_train.json"))
+    assert len(load("coco", tmp_path)[1]["train"]) == 1

@@ -124,3 +124,27 @@ def test_a_table_of_pairs_may_have_a_heading(tmp_path):
     assert [found.pairs[s][0].masks[0].name for s in ("train", "val")] == [
         *("7.png", "8.png")
     ]
+
+
+@pytest.mark.parametrize("void", [255, 65535])
+def test_an_id_far_away_may_be_void(tmp_path, void):
+    file = tmp_path / "classes.txt"
+    file.write_text(f"0: road\n1: car\n{void}: void\n")
+    Image.fromarray(np.array([[0, 1, void]], np.uint16)).save(tmp_path / "m.png")
+    rule = rule_for([tmp_path / "m.png"], legend=read_legend(file))
+    assert rule.taxonomy.names == ("road", "car")
+    assert label_of(tmp_path / "m.png", rule).tolist() == [[0, 1, 255]]
+
+
+def test_a_class_called_object_is_no_heading(tmp_path):
+    (tmp_path / "classes.txt").write_text("object\nbackground\n")
+    names = read_legend(tmp_path / "classes.txt").names
+    assert names == ("object", "background")
+
+
+def test_several_masks_of_an_image_may_be_its_layers(tmp_path):
+    made(tmp_path, "images/1.jpg", "masks/1_car.png", "masks/1_road.png")
+    with pytest.raises(UserError, match="--per-class suffix if each is a class"):
+        find_pairs(tmp_path, PairFlags())
+    found = find_pairs(tmp_path, PairFlags(), several="suffix")
+    assert len(found.pairs["train"][0].masks) == 2

@@ -180,7 +180,7 @@ def _legend(found: list[Entry], file: Path) -> Legend:
     return Legend(
         tuple(e.name for e in classes),
         tuple(e.colour for e in given if e.colour),
-        () if ids == tuple(range(len(ids))) else ids,
+        () if ids == tuple(range(len(ids))) and not ignored_ids else ids,
         ignored_ids,
         tuple(e.colour for e in found if e.ignored and e.colour),
         str(file),

@@ -18,6 +18,8 @@ NAMES = "name names class classes classname classnames label labels labelname ca
 NAMES += "categories categoryname title object objectname description readable"
 COLOURS = "color colour rgb rgba hex colorrgb colourrgb hexcolor hexcolour colorhex "
 COLOURS += "labelcolor classcolor rgbvalues rgbvalue"
+CLASSES_TOO = ("object", "title", "description")
+"""Headings that a list without columns may have as the name of its first class."""
 HEADINGS = {
     "id": IDS.split(),
     "name": NAMES.split(),
@@ -236,7 +238,8 @@ def _without_heading(lines: Sequence[tuple[int, str]]) -> Sequence[tuple[int, st
     """Lines of words without a first one such as "name" or "class_name"."""
     words = re.split(r"[\s,;]+", lines[0][1].strip())
     roles = [role(word) for word in words]
-    if len(lines) > 1 and (roles == ["name"] or (len(words) > 1 and all(roles))):
+    plain = roles == ["name"] and _plain(words[0]) not in CLASSES_TOO
+    if len(lines) > 1 and (plain or (len(words) > 1 and all(roles))):
         return lines[1:]
     return lines
 

@@ -205,6 +205,9 @@ def _hint(matched: Matched, names: Names) -> str:
         sign = "=" if ends[1].startswith("-") else " "  # else it looks like a flag
         others = any(not stem.endswith(ends[1]) for stem in paired)
         flag = "--strip" if others else "--suffix"  # which takes no other masks
+        if len(longer) > 1 and len(stems) > len(lone):  # x_car.png, x_road.png
+            said += ", one of several of this image: say --per-class suffix if each is "
+            return f"{said}a class, {flag}{sign}{ends[1]} if this is the mask."
         return f"{said}: say {flag}{sign}{ends[1]}."
     tail = _alike(one[::-1], other[::-1])
     heads = one[: len(one) - tail], other[: len(other) - tail]
