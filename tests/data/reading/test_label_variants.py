@@ -33,6 +33,9 @@ def test_the_noise_of_a_jpeg_saved_as_png_is_no_set_of_class_ids(tmp_path):
     for mask in (noisy, np.dstack([noisy] * 3)):
         with pytest.raises(UserError, match="noise of a JPEG"):
             rule_for(saved(tmp_path, mask))
+    Image.fromarray(noisy).convert("P").save(tmp_path / "palette.png")
+    with pytest.raises(UserError, match="noise of a JPEG"):
+        rule_for([tmp_path / "palette.png"])
     many = np.kron(np.arange(64).reshape(8, 8).T, np.ones((8, 8)))
     assert rule_for(saved(tmp_path, many)).taxonomy.num_classes == 64
 
@@ -116,10 +119,11 @@ def test_cures_of_names_work(tmp_path):
     assert len(find_pairs(cases, flags).pairs["train"]) == 2
 
 
-def test_a_table_of_pairs_may_have_a_heading(tmp_path):
+@pytest.mark.parametrize("sign", ",;\t")
+def test_a_table_of_pairs_may_have_a_heading(tmp_path, sign):
     made(tmp_path, "a/1.jpg", "b/7.png", "a/2.jpg", "b/8.png")
     text = "image_path,mask_path,split\na/1.jpg,b/7.png,train\na/2.jpg,b/8.png,val\n"
-    (tmp_path / "pairs.csv").write_text(text)
+    (tmp_path / "pairs.csv").write_text(text.replace(",", sign))
     found = find_pairs(tmp_path, PairFlags(pairs=(str(tmp_path / "pairs.csv"),)))
     assert [found.pairs[s][0].masks[0].name for s in ("train", "val")] == [
         *("7.png", "8.png")

@@ -103,6 +103,8 @@ def look_of(found: Stored, file: File | Page) -> Look:
         counts = counted(pixels)
         colours = {i: _colour(found.palette, i) for i in counts}
         void = not own_colour_255(found.palette)
+        if len(counts) > FEW:
+            facts["lonely"] = _lonely(pixels)
         return Look(file, "palette", counts, colours, void_255=void, **facts)
     return _numbers(file, found, facts)
 

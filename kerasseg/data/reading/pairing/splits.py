@@ -108,8 +108,8 @@ def _split_of_list(name: str) -> str:
 def lines_of(file: Path) -> list[tuple[int, list[str]]]:
     """Number and words of each line; empty lines and # comments are left out.
 
-    Words are parted by tabs where a line has any, else by a comma or by blanks; those
-    with blanks in them stand in quotes. Backslashes are read as slashes.
+    Words are parted by tabs where a line has any, else by semicolons, commas or blanks;
+    those with blanks in them stand in quotes. Backslashes are read as slashes.
 
     Raises UserError for a file that is missing or no text.
     """
@@ -127,6 +127,8 @@ def _words(line: str, file: Path, number: int) -> list[str]:
     line = line.replace("\\", "/")
     if "\t" in line:
         words = line.split("\t")
+    elif ";" in line and '"' not in line:
+        words = line.split(";")
     elif "," in line and '"' not in line:
         words = line.split(",")
     elif '"' not in line:
