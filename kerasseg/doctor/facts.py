@@ -142,7 +142,10 @@ def facts_of(
     shot = _without_unmeasured(shot, ids == masks.ignore, images_are.format)
     pixels = ids if mask.stored is None else mask.stored.pixels
     planes = images.planes(shot, images_are.format)
-    used, counts = _counted(ids)
+    learned = ids  # records hold ignore where nothing was measured
+    if shot.valid is not None and ids.shape == size:
+        learned = np.where(shot.valid, ids, np.array(masks.ignore, ids.dtype))
+    used, counts = _counted(learned)
     between, kinds = in_between(ids)
     sums, margin, turn = None, float("nan"), ""
     if ids.shape == size:

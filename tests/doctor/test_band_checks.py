@@ -22,7 +22,7 @@ from kerasseg.doctor.edge_agreement import agreement
 from kerasseg.doctor.images import Shot
 from kerasseg.doctor.survey import survey
 from kerasseg.image_format import GRAY, RGB, ImageFormat
-from kerasseg.taxonomy import Taxonomy
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 FOUR = ("red", "green", "blue", "band_4")
 
@@ -194,6 +194,7 @@ def test_nodata_that_is_said_is_no_fault(tmp_path, scenes):
     assert all(
         f.bands.invalid == 1 / 8 and f.bands.smallest.min() > 0 for f in seen.good
     )
+    assert all(f.pixels(IGNORE) == f.counts.sum() / 8 for f in seen.good)
 
 
 @pytest.mark.parametrize("kind", ["uint16", "int16"])
