@@ -1,9 +1,9 @@
 """Scores of a segmentation: counts add up over images, scores follow from counts."""
 
-from kerasseg.metrics.bootstrap import bootstrap
 from kerasseg.metrics.boundary import boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error
 from kerasseg.metrics.confusion import ConfusionMatrix, count, scores
+from kerasseg.metrics.intervals import bootstrap
 from kerasseg.metrics.objects import object_counts, object_f1
 
 __all__ = [

@@ -228,10 +228,10 @@ def test_the_interval_is_that_of_the_matrices():
     rng = np.random.default_rng(0)
     matrices = rng.integers(0, 9, (5, 4, 4))
     low, high = metrics.bootstrap(matrices)
-    from kerasseg.metrics import confusion
+    from kerasseg.metrics import intervals
 
-    parts = [confusion.margins(one) for one in matrices]
-    assert confusion.bootstrap_miou(parts) == (low, high)
+    parts = [intervals.margins(one) for one in matrices]
+    assert intervals.bootstrap_miou(parts) == (low, high)
 
 
 def test_pictures_of_labels():
