@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tiny
 
 from kerasseg import models
 from kerasseg.image_format import BandStatistics, ImageFormat, InputRange
@@ -32,14 +33,9 @@ def network(image_format, classes=3):
     numbers = [(number,) * bands for number in (LOW, HIGH, 160.0, 40.0)]
     shape, given = (*SIZE, bands), InputRange(*numbers)
     options = {"filters": 4, "depth": 2}
-    made = models.build("unet_small", classes, shape, input_range=given, **options)
-    rng = np.random.default_rng(0)
-    for weight in made.weights:
-        if weight.path.endswith(("beta", "moving_mean")):
-            weight.assign(rng.normal(0, 0.2, weight.shape))
-        if weight.path.endswith(("gamma", "moving_variance")):
-            weight.assign(rng.uniform(0.5, 2, weight.shape))
-    return made
+    return tiny.normalised(
+        models.build("unet_small", classes, shape, input_range=given, **options)
+    )
 
 
 def images(image_format, count=3, size=SIZE, seed=1):

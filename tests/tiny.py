@@ -14,13 +14,18 @@ def network(size=SIZE, classes=3):
     """The same weights each time; a mistake does not hide behind zeros and ones."""
     keras.utils.set_random_seed(0)
     made = models.build("unet_small", classes, (*size, 3), filters=4, depth=2)
+    return normalised(made)
+
+
+def normalised(network):
+    """The network with numbers other than 0 and 1 in its batch normalisations."""
     rng = np.random.default_rng(0)
-    for weight in made.weights:
+    for weight in network.weights:
         if weight.path.endswith(("beta", "moving_mean")):
             weight.assign(rng.normal(0, 0.2, weight.shape))
         if weight.path.endswith(("gamma", "moving_variance")):
             weight.assign(rng.uniform(0.5, 2, weight.shape))
-    return made
+    return network
 
 
 def convolution(classes=3):

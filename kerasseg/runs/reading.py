@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kerasseg import UserError
 from kerasseg.files import untrusted
@@ -14,6 +15,8 @@ from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from kerasseg.config import Config
+
+Parsed = TypeVar("Parsed")
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _IN_WHEEL = _PACKAGE / "road_scene"
@@ -79,14 +82,7 @@ def taxonomy(path: str | Path) -> Taxonomy:
     file = Path(path) / "taxonomy.json"
     if not file.is_file():
         raise UserError(f"{path} is not a run folder: it has no taxonomy.json.")
-    try:
-        return Taxonomy.from_json(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(
-            f"{file} does not hold names and colours of classes "
-            f"({type(error).__name__}: {error}). Copy it again from where the run was "
-            "trained."
-        ) from error
+    return _parsed(file, Taxonomy.from_json, "hold names and colours of classes")
 
 
 def image_format(path: str | Path) -> ImageFormat:
@@ -97,13 +93,17 @@ def image_format(path: str | Path) -> ImageFormat:
     file = Path(path) / "image_format.json"
     if not file.is_file():
         return RGB
+    return _parsed(file, ImageFormat.from_json, "say what the bands of an image are")
+
+
+def _parsed(file: Path, parse: Callable[[dict], Parsed], meant: str) -> Parsed:
+    """What a JSON file of a run holds; meant: what it would do if it were whole."""
     try:
-        return ImageFormat.from_json(json.loads(file.read_text(encoding="utf-8")))
+        return parse(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
-            f"{file} does not say what the bands of an image are "
-            f"({type(error).__name__}: {error}). Copy it again from where the run was "
-            "trained."
+            f"{file} does not {meant} ({type(error).__name__}: {error}). Copy it again "
+            "from where the run was trained."
         ) from error
 
 
