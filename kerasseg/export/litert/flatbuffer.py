@@ -27,7 +27,15 @@ NAMES: dict[int, str] = {
 
 
 def unpack(data: bytes) -> Tree:
-    """The file as a tree of the schema's objects."""
+    """The file as a tree of the schema's objects.
+
+    Raises UserError for bytes that are no LiteRT file.
+    """
+    if data[4:8] != b"TFL3":
+        raise UserError(
+            "This is no LiteRT file: it does not have the mark TFL3 in bytes 4 to 7. "
+            "Write it again with python -m kerasseg.export."
+        )
     return schema.ModelT.InitFromPackedBuf(bytearray(data), 0)
 
 
