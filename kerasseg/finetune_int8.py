@@ -160,10 +160,11 @@ def _train(
     from kerasseg.inference.class_maps import network_size
 
     data, size = settings.data, network_size(network)
-    known = shards.describe(data.records).split(data.train)
+    described = shards.describe(data.records)
+    known, exclusive = described.split(data.train), described.taxonomy.exclusive
     crop = from_settings.crop_of(data, size)
     steps = from_settings.steps_of(data, known)
-    loss = from_settings.loss_of(settings.fit, known)
+    loss = from_settings.loss_of(settings.fit, known, exclusive)
     whole = quantised(network)
 
     def build():
@@ -178,9 +179,10 @@ def _train(
 
     total = steps * epochs
     trainer = from_settings.trainer_of(
-        settings, build, loss, crop, total, used, image_format
+        settings, build, loss, crop, total, used, image_format, exclusive
     )
-    best = _best(from_settings.judge_of(settings, whole, loss, used), val, network)
+    judge = from_settings.judge_of(settings, whole, loss, used, exclusive)
+    best = _best(judge, val, network)
     print(f"Fine-tuning: {epochs} epochs of {steps} steps, into {out}")
     trainer.fit(
         from_settings.stream_of(settings, data.records),

@@ -54,6 +54,10 @@ class Taxonomy:
     Args:
         names: 1 to 65535 different class names; blanks around them are cut off.
         colours: RGB, 0..255, one for each class.
+        exclusive: whether a pixel has one class. Without it the classes overlap: each
+            is a question of its own, asked of every pixel. A label is then uint8
+            (H, W, C), 1 where the class is, 0 where it is not, 255 where that is
+            ignored; a pixel of no class is 0 everywhere. At most 255 classes.
 
     Raises:
         UserError: when names and colours are not that.
@@ -61,6 +65,7 @@ class Taxonomy:
 
     names: tuple[str, ...]
     colours: tuple[tuple[int, int, int], ...]
+    exclusive: bool = True
 
     def __post_init__(self) -> None:
         if all(isinstance(name, str) for name in self.names):
@@ -69,6 +74,10 @@ class Taxonomy:
         if not 1 <= len(self.names) <= MOST_CLASSES:
             raise UserError(
                 f"A taxonomy has 1 to {MOST_CLASSES} classes, got {len(self.names)}."
+            )
+        if not self.exclusive and len(self.names) > IGNORE:
+            raise UserError(
+                f"Classes that overlap can be 1 to {IGNORE}, got {len(self.names)}."
             )
         if len(self.names) != len(self.colours):
             raise UserError(
@@ -104,15 +113,23 @@ class Taxonomy:
     @classmethod
     def from_json(cls, values: dict) -> Taxonomy:
         """The taxonomy that `to_json` wrote."""
-        return cls(tuple(values["names"]), tuple(map(tuple, values["colours"])))
+        names, colours = tuple(values["names"]), tuple(map(tuple, values["colours"]))
+        exclusive = values.get("exclusive", True)
+        if not isinstance(exclusive, bool):
+            raise TypeError(f"'exclusive' must be true or false, got {exclusive!r}")
+        return cls(names, colours, exclusive)
 
     def to_json(self) -> dict:
-        """Names, colours and the ignore id as lists and numbers."""
-        return {
+        """Names, colours and the ignore id as lists and numbers.
+
+        Of classes that exclude each other it is what it was before others were known.
+        """
+        values: dict = {
             "names": list(self.names),
             "colours": [list(c) for c in self.colours],
             "ignore": self.ignore,
         }
+        return values if self.exclusive else values | {"exclusive": False}
 
     def alike(self) -> tuple[str, ...]:
         """A sentence for each two names that differ only in case, blanks or dashes."""
@@ -127,6 +144,11 @@ class Taxonomy:
     def ignore(self) -> int:
         """The id of pixels that count nowhere, see `ignore_of`."""
         return ignore_of(self.num_classes)
+
+    @property
+    def planes(self) -> int:
+        """The last axis of labels: C where classes overlap, else there is none: 0."""
+        return 0 if self.exclusive else self.num_classes
 
     @property
     def label_type(self) -> type[np.uint8] | type[np.uint16]:
@@ -190,6 +212,29 @@ def alike(names: Sequence[str]) -> tuple[str, ...]:
                 "classes are meant."
             )
     return tuple(out)
+
+
+def target(label: Tensor, num_classes: int, exclusive: bool = True) -> Tensor:
+    """What losses compare logits with.
+
+    Args:
+        label: (...) int ids; where classes overlap (..., C) of 1, 0 and 255 = ignore.
+        num_classes: C.
+        exclusive: see `Taxonomy`.
+
+    Returns:
+        (..., C) float32. Of exclusive classes `one_hot`. Where classes overlap 1 or 0,
+        and -1 where the class is ignored: all zero is an answer there.
+
+    >>> np.asarray(target(np.array([[1, 0, 255]]), 3, exclusive=False)).tolist()
+    [[1.0, 0.0, -1.0]]
+    """
+    if exclusive:
+        return one_hot(label, num_classes)
+    from keras import ops
+
+    known = ops.cast(ops.equal(label, 1), "float32")
+    return ops.where(ops.equal(label, IGNORE), -1.0, known)
 
 
 def one_hot(label: Tensor, num_classes: int, ignore: int | None = None) -> Tensor:

@@ -89,7 +89,8 @@ def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Net
     # 3. ImageNet's, in encoders that have them (--model.options weights=none: not);
     # 4. random ones, from --seed.
     images, classes = data.image_format, data.taxonomy.num_classes
-    loss = from_settings.loss_of(settings.fit, data.split)
+    exclusive = data.taxonomy.exclusive
+    loss = from_settings.loss_of(settings.fit, data.split, exclusive)
     network_of = functools.partial(
         from_settings.network_of,
         settings.model,
@@ -105,10 +106,11 @@ def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Net
 
     total = data.steps * settings.fit.epochs
     trainer = from_settings.trainer_of(
-        settings, build, loss, data.crop, total, used, images
+        settings, build, loss, data.crop, total, used, images, exclusive
     )
     whole = network_of(data.size, weights=False)
-    return Networks(trainer, from_settings.judge_of(settings, whole, loss, used))
+    judge = from_settings.judge_of(settings, whole, loss, used, exclusive)
+    return Networks(trainer, judge)
 
 
 def _resume(run: Path, trainer: Trainer, used: Devices) -> int:
@@ -130,9 +132,10 @@ def _summary(
 ) -> str:
     (height, width), crop = data.size, data.crop
     epochs, parameters = settings.fit.epochs, networks.judge.network.count_params()
+    overlap = "" if data.taxonomy.exclusive else " that overlap"
     text = (
         f"{settings.model.name}: {parameters:,} parameters, "
-        f"{data.taxonomy.num_classes} classes; {data.split.samples} images of "
+        f"{data.taxonomy.num_classes} classes{overlap}; {data.split.samples} images of "
         f"{height}x{width}, crops {crop[0]}x{crop[1]}; "
         f"{epochs} epochs of {data.steps} steps\n"
         f"Images of {data.image_format}: "

@@ -31,7 +31,8 @@ def apply(
 
     Args:
         image: (B, H, W, C), of the format's type or float.
-        label: (B, H, W) class ids.
+        label: (B, H, W) class ids; where classes overlap (B, H, W, K) of 0, 1 and
+            `ignore`, whose planes move as one.
         numbers: (B, NUMBERS) float32, uniform in [0, 1).
         policy: one of `POLICIES` or a `Policy` of your own.
         size: (height, width) of the result, pixels.
@@ -42,7 +43,7 @@ def apply(
         ignore: the id of ignored pixels, see `kerasseg.taxonomy.ignore_of`.
 
     Returns:
-        image float32 (B, h, w, C), label int32 (B, h, w) and, when given, instance
+        image float32 (B, h, w, C), label int32 (B, h, w[, K]) and, when given, instance
         int32 (B, h, w). Light leaves integers within the limits of their type; pixels
         without data (0 in all bands, label ignore) stay 0 where the images are no
         pictures. Outside the source the label is ignore, the instance 0. Without

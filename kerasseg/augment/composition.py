@@ -96,7 +96,8 @@ def _centred(
         maps.append(ops.cast(instance[cut], "int32"))
     if pads:
         maps[0] = geometry.padded(maps[0], [*frame, [0, 0]], fill)
-        maps[1] = ops.pad(maps[1], frame, constant_values=ignore)
+        planes = [[0, 0]] * (len(label.shape) - 3)
+        maps[1] = ops.pad(maps[1], [*frame, *planes], constant_values=ignore)
         maps[2:] = [ops.pad(i, frame) for i in maps[2:]]
     return maps
 

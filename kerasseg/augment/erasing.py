@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from keras import ops
 
-from kerasseg.augment.pixel_grid import centres, constant, per_sample
+from kerasseg.augment.pixel_grid import beside, centres, constant, per_sample
 from kerasseg.augment.policies import Policy
 from kerasseg.augment.random_parameters import coin, slot
 from kerasseg.taxonomy import IGNORE, Tensor
@@ -23,7 +23,7 @@ def erasing(
 
     Args:
         image: (B, h, w, C) float32.
-        label: (B, h, w) int32 class ids.
+        label: (B, h, w) int32 class ids, or (B, h, w, K) where classes overlap.
         numbers: (B, NUMBERS), uniform in [0, 1).
         policy: gives the probability.
         fill: the grey, one number or (C,).
@@ -37,7 +37,7 @@ def erasing(
     )
     grey = fill if np.ndim(fill) == 0 else constant(fill)
     image = ops.where(hidden[..., None], grey, image)
-    return image, ops.where(hidden, ignore, label)
+    return image, ops.where(beside(hidden, label), ignore, label)
 
 
 def rectangle(

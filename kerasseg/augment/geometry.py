@@ -77,7 +77,7 @@ def sample(
 
     Args:
         image: (B, H, W, C).
-        label: (B, H, W) class ids.
+        label: (B, H, W) class ids, or (B, H, W, K) where classes overlap.
         rows: (B, h, w) float32, source pixels; pixel centres are whole numbers.
         columns: (B, h, w) float32, likewise.
         fill: grey outside the source, one number or (C,), of the image's type.
@@ -85,8 +85,8 @@ def sample(
         instance: (B, H, W) object ids, 0 = none.
 
     Returns:
-        image (B, h, w, C) float32, label (B, h, w) int32 and, when given, instance
-        (B, h, w) int32.
+        image (B, h, w, C) float32, label (B, h, w) or (B, h, w, K) int32 and, when
+        given, instance (B, h, w) int32.
     """
     image = _framed(image, fill)
     height, width = image.shape[1:3]
@@ -104,12 +104,22 @@ def sample(
         moved = _bilinear(pixels, first, below, beside, width)
     else:
         moved = ops.cast(ops.take(pixels, nearest, axis=0), "float32")
-    frame = [[0, 0], [BEFORE, BEHIND], [BEFORE, BEHIND]]
     return moved, *(
-        _whole(ops.take(ops.pad(ids, frame, constant_values=outside), nearest))
+        _looked_up(ids, nearest, outside)
         for ids, outside in ((label, ignore), (instance, 0))
         if ids is not None
     )
+
+
+def _looked_up(ids: Tensor, nearest: Tensor, outside: int) -> Tensor:
+    """ids: (B, H, W), or (B, H, W, K), whose planes move as one."""
+    frame = [[0, 0], [BEFORE, BEHIND], [BEFORE, BEHIND]]
+    if len(ids.shape) == 3:
+        padded = ops.pad(ids, frame, constant_values=outside)
+        return _whole(ops.take(padded, nearest))
+    padded = ops.pad(ids, [*frame, [0, 0]], constant_values=outside)
+    pixels = ops.reshape(padded, (-1, ids.shape[-1]))
+    return _whole(ops.take(pixels, nearest, axis=0))
 
 
 def bicubic(nodes: int, size: int) -> np.ndarray:

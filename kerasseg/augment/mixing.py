@@ -13,13 +13,14 @@ from keras import ops
 
 from kerasseg.augment.erasing import rectangle
 from kerasseg.augment.hashing import fraction, integers, scramble
-from kerasseg.augment.pixel_grid import centres, per_sample
+from kerasseg.augment.pixel_grid import beside, centres, per_sample
 from kerasseg.augment.policies import Policy
 from kerasseg.augment.random_parameters import coin, slot, uniform
 from kerasseg.taxonomy import IGNORE, Tensor
 
 Maps = Sequence[Tensor]
-"""Image (B, h, w, C), label (B, h, w) and perhaps instance (B, h, w)."""
+"""Image (B, h, w, C), label (B, h, w) or, where classes overlap, (B, h, w, K), and
+perhaps instance (B, h, w)."""
 
 
 def cutmix(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) -> Maps:
@@ -31,14 +32,21 @@ def cutmix(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) ->
 def classmix(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) -> Maps:
     """About half of the partner's classes are pasted in (Olsson et al. 2021).
 
-    Each class is taken or left by its own coin; ignored pixels are never pasted.
+    Each class is taken or left by its own coin; ignored pixels are never pasted. Where
+    classes overlap, a pixel is pasted, with all it is, if one of its classes is taken
+    and none is ignored.
     """
     partner = _partner(maps, 1)
     u = slot(numbers, "classmix")
-    count = ignore + 1
+    overlap = len(partner[1].shape) == 4
+    count = partner[1].shape[-1] if overlap else ignore + 1
     ids = ops.arange(count, dtype="int32")[None]
     draw = fraction(scramble(scramble(integers(u[:, 1:])) + ids))
     taken = draw < 0.5 * coin(u[:, :1], policy.classmix)  # (B, count)
+    if overlap:
+        present = (partner[1] == 1) & taken[:, None, None]
+        known = ops.all(partner[1] != ignore, axis=-1)
+        return _choose(ops.any(present, axis=-1) & known, partner, maps)
     start = count * ops.arange(ops.shape(taken)[0], dtype="int32")[:, None, None]
     chosen = ops.take(ops.reshape(taken, (-1,)), start + partner[1])
     return _choose(chosen & (partner[1] != ignore), partner, maps)
@@ -67,7 +75,8 @@ def _partner(maps: Maps, step: int) -> Maps:
 def _choose(chosen: Tensor, theirs: Maps, own: Maps) -> Maps:
     image = ops.where(chosen[..., None], theirs[0], own[0])
     return image, *(
-        ops.where(chosen, t, o) for t, o in zip(theirs[1:], own[1:], strict=True)
+        ops.where(beside(chosen, t), t, o)
+        for t, o in zip(theirs[1:], own[1:], strict=True)
     )
 
 

@@ -13,7 +13,7 @@ from keras import ops
 
 from kerasseg.augment import photometry
 from kerasseg.augment.levels import MEAN, Levels
-from kerasseg.augment.pixel_grid import constant
+from kerasseg.augment.pixel_grid import beside, constant
 from kerasseg.augment.policies import Policy
 from kerasseg.augment.random_parameters import coin, log_uniform, single, slot
 from kerasseg.taxonomy import IGNORE, Tensor
@@ -25,19 +25,22 @@ def filled(
     """The mean where there are no data, so that geometry mixes that into neighbours
     instead of a 0 far from all values. mean: (C,), of the image's type.
 
-    Returns image (B, H, W, C), and label int32 (B, H, W) that is ignore + 1 there.
+    Returns image (B, H, W, C), and label int32 (B, H, W), or (B, H, W, K) where classes
+    overlap, that is ignore + 1 there.
     """
     empty = _empty(image, label, ignore)
     image = ops.where(empty, ops.cast(mean, image.dtype), image)
-    return image, ops.where(empty[..., 0], ignore + 1, ops.cast(label, "int32"))
+    empty = beside(empty[..., 0], label)
+    return image, ops.where(empty, ignore + 1, ops.cast(label, "int32"))
 
 
 def emptied(
     image: Tensor, label: Tensor, ignore: int = IGNORE
 ) -> tuple[Tensor, Tensor]:
     """What `filled` made, after geometry: 0 and ignore where there are no data."""
-    empty = label == ignore + 1
-    return ops.where(empty[..., None], 0.0, image), ops.where(empty, ignore, label)
+    empty = _everywhere(label == ignore + 1)
+    image = ops.where(empty[..., None], 0.0, image)
+    return image, ops.where(beside(empty, label), ignore, label)
 
 
 def lit(
@@ -56,7 +59,7 @@ def lit(
 
     Args:
         image: (B, h, w, C) float32, in the bands' own numbers.
-        label: (B, h, w) int32 class ids.
+        label: (B, h, w) int32 class ids, or (B, h, w, K) where classes overlap.
         numbers: (B, NUMBERS), uniform in [0, 1).
         policy: gives ranges and probabilities.
         levels: of each band.
@@ -104,7 +107,12 @@ def dropout(image: Tensor, numbers: Tensor, policy: Policy, mean: Tensor) -> Ten
 
 def _empty(image: Tensor, label: Tensor, ignore: int) -> Tensor:
     """(B, h, w, 1) bool: 0 in all bands, and ignored."""
-    return (ops.all(image == 0, axis=-1) & (label == ignore))[..., None]
+    return (ops.all(image == 0, axis=-1) & _everywhere(label == ignore))[..., None]
+
+
+def _everywhere(mask: Tensor) -> Tensor:
+    """(B, h, w) of (B, h, w), or of (B, h, w, K): in all classes that overlap."""
+    return ops.all(mask, axis=-1) if len(mask.shape) == 4 else mask
 
 
 def _tone(image: Tensor, numbers: Tensor, policy: Policy, levels: Levels) -> Tensor:

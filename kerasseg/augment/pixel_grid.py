@@ -22,3 +22,9 @@ def centres(size: int) -> Tensor:
 def per_sample(x: Tensor) -> Tensor:
     """(B,) numbers, one for each sample, as (B, 1, 1)."""
     return ops.reshape(x, (-1, 1, 1))
+
+
+def beside(mask: Tensor, label: Tensor) -> Tensor:
+    """(B, h, w), with an axis for the classes where the label has one: where classes
+    overlap it is (B, h, w, K)."""
+    return mask[..., None] if len(label.shape) == 4 else mask

@@ -19,7 +19,7 @@ from kerasseg.data import records as _records
 from kerasseg.data.format.description import Description
 from kerasseg.data.resize import resize_image, resize_label
 from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import ignore_in
+from kerasseg.taxonomy import Taxonomy, ignore_in
 
 AHEAD = 2
 """Batches that are made while a step computes."""
@@ -45,7 +45,8 @@ def batches(
 
     image: (B, H, W, C) of the bands and type of the records, so uint8 (B, H, W, 3) of
     ordinary pictures; label: uint8 (B, H, W), 255 = ignore, and of more than 255
-    classes uint16, 65535 = ignore; numbers: float32 (B, numbers), uniform in [0, 1),
+    classes uint16, 65535 = ignore, of classes that overlap uint8 (B, H, W, K), see
+    `kerasseg.taxonomy.Taxonomy`; numbers: float32 (B, numbers), uniform in [0, 1),
     drawn from (seed, running number of the sample), only with `training` and `numbers`
     > 0; instance: uint16 (B, H, W) with `instances` (of records without any: the
     connected pieces of each class but 0).
@@ -71,6 +72,11 @@ def batches(
     description = _records.describe(records)
     known = description.split(split)
     height, width = size_of(description, split, size)
+    if instances and not description.taxonomy.exclusive:
+        raise UserError(
+            f"Classes of {description.path} overlap, so a pixel may lie in several "
+            "objects: there are no border weights of it. Leave out --fit.border_weight."
+        )
     parallel = threads or os.cpu_count() or 1
     paths = [str(path) for path in _records.shard_paths(records, split)]
     _check_service(service, training, connects=instances and not known.instances)
@@ -87,7 +93,7 @@ def batches(
     decode = _decode(
         (height, width),
         description.image_format,
-        description.taxonomy.num_classes,
+        description.taxonomy,
         resizes=tuple(size) != (0, 0),
         instances=instances,
         stored=known.instances,
@@ -143,7 +149,7 @@ def _share_of_host(
 def _decode(
     size: tuple[int, int],
     image_format: ImageFormat,
-    num_classes: int,
+    taxonomy: Taxonomy,
     *,
     resizes: bool,
     instances: bool,
@@ -154,19 +160,22 @@ def _decode(
     """Function (running number, serialised example) -> the sample as a dict of tensors,
     see `batches`. stored: whether the records hold instances."""
 
+    planes = () if taxonomy.exclusive else (taxonomy.num_classes,)
+
     def decode(number, serialised):
         sample = _records.parse(
             serialised,
             instances=instances and stored,
             image_format=image_format,
-            num_classes=num_classes,
+            num_classes=taxonomy.num_classes,
+            exclusive=taxonomy.exclusive,
         )
         image, label = sample["image"], sample["label"]
         if resizes:
             image, label = resize_image(image, size), resize_label(label, size)
         batch = {
             "image": tf.ensure_shape(image, (*size, image_format.channels)),
-            "label": tf.ensure_shape(label, size),
+            "label": tf.ensure_shape(label, (*size, *planes)),
         }
         if instances:
             if stored:

@@ -74,8 +74,9 @@ def shard_paths(path: str | Path, split: str) -> list[Path]:
 def read(path: str | Path, split: str) -> Iterator[Sample]:
     """Yields the samples of a split in the order in which they were written.
 
-    Each has image (H, W, C) of the records' bands and type, label (H, W), see `Sample`,
-    and, where the records have object ids, instance uint16 (H, W).
+    Each has image (H, W, C) of the records' bands and type, label (H, W) or, where
+    classes overlap, (H, W, K), see `Sample`, and, where the records have object ids,
+    instance uint16 (H, W).
 
     Raises UserError as `shard_paths` does, and one that names the shard and the record
     where bytes are damaged.
@@ -91,6 +92,7 @@ def read(path: str | Path, split: str) -> Iterator[Sample]:
                     known.instances,
                     description.image_format,
                     description.taxonomy.num_classes,
+                    description.taxonomy.exclusive,
                 )
             except (tf.errors.OpError, StopIteration, UnicodeDecodeError) as error:
                 reason = getattr(error, "message", "no such record").splitlines()[0]

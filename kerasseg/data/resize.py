@@ -25,6 +25,11 @@ def resize_image(image: Tensor, size: Sequence[int] | Tensor) -> Tensor:
 
 
 def resize_label(label: Tensor, size: Sequence[int] | Tensor) -> Tensor:
-    """(H, W) ids -> (h, w) ids of the same type, nearest at half-pixel centres."""
+    """(H, W) ids -> (h, w) ids of the same type, nearest at half-pixel centres.
+
+    So of (H, W, K), of classes that overlap.
+    """
+    if len(label.shape) == 3:
+        return tf.image.resize(label, size, method="nearest")
     label = tf.image.resize(label[..., None], size, method="nearest")
     return label[..., 0]

@@ -35,7 +35,8 @@ class Sample:
     image: (H, W, C) of the bands and type of its set, `Samples.image_format`: uint8
         (H, W, 3) RGB, if nothing else is said.
     label: uint8 (H, W) class ids, 255 = ignore; of more than 255 classes uint16, 65535
-        = ignore (`kerasseg.taxonomy.label_type`).
+        = ignore (`kerasseg.taxonomy.label_type`). Where classes overlap uint8
+        (H, W, K): 1 = the class is there, 0 = not, 255 = ignored for this class.
     instance: uint16 (H, W) object ids, 0 = none; or None.
     encoded: the source file's own JPEG or PNG bytes of `image`, kept as they are in
         records; empty where there is no such file.
@@ -63,10 +64,15 @@ def masked(sample: Sample) -> Sample:
     return replace(
         sample,
         image=np.where(valid[..., None], sample.image, sample.image.dtype.type(0)),
-        label=np.where(valid, sample.label, ignore),
+        label=np.where(_beside(valid, sample.label), sample.label, ignore),
         instance=None if instance is None else np.where(valid, instance, np.uint16(0)),
         encoded=b"",
     )
+
+
+def _beside(mask: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """(H, W) with an axis for classes where the label has one."""
+    return mask[..., None] if label.ndim == 3 else mask
 
 
 @dataclass(frozen=True)

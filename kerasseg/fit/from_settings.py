@@ -109,9 +109,11 @@ def steps_of(data: config.Data, split: SplitDescription) -> int:
     return max(1, round(split.samples / data.batch))
 
 
-def loss_of(fit: config.Fit, split: SplitDescription) -> Callable:
+def loss_of(
+    fit: config.Fit, split: SplitDescription, exclusive: bool = True
+) -> Callable:
     """The weighted sum of --fit.loss, with class weights from the split's frequencies:
-    (one-hot target, logits, border weights) -> scalar."""
+    (target, logits, border weights) -> scalar. exclusive: see `Taxonomy`."""
     import numpy as np
 
     from kerasseg import losses
@@ -126,7 +128,9 @@ def loss_of(fit: config.Fit, split: SplitDescription) -> Callable:
     elif fit.class_weights == "inverse_log":
         weights = class_weights.inverse_log(split.pixels)
     parts = config.options(fit.loss, "--fit.loss")
-    return losses.total(parts, None if weights is None else list(map(float, weights)))
+    numbers = None if weights is None else list(map(float, weights))
+    answers: dict[str, Any] = {} if exclusive else {"exclusive": False}
+    return losses.total(parts, numbers, **answers)
 
 
 def optimizer_of(fit: config.Fit, steps: int) -> Guard:
@@ -180,13 +184,14 @@ def trainer_of(
     steps: int,
     used: devices.Devices,
     image_format: ImageFormat = RGB,
+    exclusive: bool = True,
 ) -> Trainer:
     """A compiled Trainer with all its variables, so that a state can be loaded.
 
     build: function () -> network for `crop`; it runs on the training's devices and in
     its precision. steps: of the whole training, for the schedule. image_format: what
     the images are; a named policy loses the parts that mean nothing for them
-    (`kerasseg.augment.applicable`).
+    (`kerasseg.augment.applicable`). exclusive: see `Taxonomy`.
     """
     import keras
 
@@ -210,6 +215,7 @@ def trainer_of(
             parts=fit.accumulate,
             remat=fit.remat,
             image_format=image_format,
+            exclusive=exclusive,
         )
         trainer.compile(optimizer=optimizer_of(fit, steps), jit_compile=xla)
         _make_variables(trainer, crop, image_format)
@@ -217,13 +223,18 @@ def trainer_of(
 
 
 def judge_of(
-    settings: config.Config, network: Any, loss: Callable, used: devices.Devices
+    settings: config.Config,
+    network: Any,
+    loss: Callable,
+    used: devices.Devices,
+    exclusive: bool = True,
 ) -> Trainer:
     """A compiled Trainer that scores a network on whole images, of its own size."""
     from kerasseg.fit.trainer import Trainer
 
     _, height, width, _ = network.input_shape
-    judge = Trainer(network, loss, settings.augment, (height, width))
+    size = height, width
+    judge = Trainer(network, loss, settings.augment, size, exclusive=exclusive)
     judge.compile(jit_compile=uses_xla(settings.fit, used))
     return judge
 
@@ -234,6 +245,7 @@ def _make_variables(
     import numpy as np
 
     image = np.zeros((1, *crop, image_format.channels), image_format.type)
-    label = np.zeros((1, *crop), label_type(trainer.num_classes))
+    planes = () if trainer.exclusive else (trainer.num_classes,)
+    label = np.zeros((1, *crop, *planes), label_type(trainer.num_classes))
     trainer({"image": image, "label": label}, training=False)
     trainer.optimizer.build(trainer.trainable_variables)

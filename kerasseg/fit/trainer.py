@@ -15,7 +15,7 @@ from kerasseg.fit.augmentation import augmentation
 from kerasseg.fit.last_batch import LastBatch
 from kerasseg.fit.rematerialise import rematerialised
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import Tensor, ignore_of, one_hot
+from kerasseg.taxonomy import IGNORE, Tensor, ignore_of, target
 
 
 class Trainer(keras.Model):
@@ -25,6 +25,10 @@ class Trainer(keras.Model):
     in training also numbers (B, augment.NUMBERS), from which the policy moves image and
     label, on the device, to `crop` (height, width). The loss is called with the one-hot
     target (B, h, w, C), all-zero where ignored, and the logits.
+
+    exclusive: whether a pixel has one class. Where classes overlap the label is
+    (B, H, W, C) of 0, 1 and 255, and the target 0 and 1, negative where ignored, see
+    `kerasseg.taxonomy.target`.
 
     borders: (w0, sigma) of U-Net's border weights, or None. With them a training batch
         also has instance (B, H, W), and the loss gets the weights (B, h, w) as its
@@ -47,6 +51,7 @@ class Trainer(keras.Model):
         parts: int = 1,
         remat: bool = False,
         image_format: ImageFormat = RGB,
+        exclusive: bool = True,
         **options: Any,
     ):
         # Of its own type: mixed precision is the network's, not the augmentation's.
@@ -55,11 +60,13 @@ class Trainer(keras.Model):
         self.network_in_training = rematerialised(network) if remat else network
         self.objective = loss
         self.num_classes = network.output_shape[-1]
-        ignore = ignore_of(self.num_classes)
+        self.exclusive = exclusive
+        ignore = ignore_of(self.num_classes) if exclusive else IGNORE
         self.augment = augmentation(policy, crop, image_format, ignore)
         self.borders = borders
         self.parts = parts
-        self.confusion = metrics.ConfusionMatrix(self.num_classes)
+        counts = metrics.ConfusionMatrix if exclusive else metrics.OverlapCounts
+        self.confusion = counts(self.num_classes)
         self.last_batch = LastBatch()
 
     def call(self, batch: dict, training: bool = False) -> dict[str, Tensor]:
@@ -85,9 +92,9 @@ class Trainer(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **_):
         found = replicas.gather(y_pred)
-        target = one_hot(found["label"], self.num_classes)
+        true = target(found["label"], self.num_classes, self.exclusive)
         weight = [found["weight"]] if "weight" in found else []
-        loss = self.objective(target, found["logits"], *weight)
+        loss = self.objective(true, found["logits"], *weight)
         loss = loss + sum(self.losses) if self.losses else loss
         # Keras adds up what the replicas return, here the same.
         several = replicas.context()

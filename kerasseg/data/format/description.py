@@ -16,12 +16,14 @@ from kerasseg.files import remote
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
-FORMAT_OF_RGB8, FORMAT = 1, 2
+FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP = 1, 2, 3
 """Numbers of the formats that this version writes and reads.
 
 2 is for images of other bands or types than RGB of 8 bits: a version that knows format
-1 only would drop their fourth band, or their low bytes, without a word.
+1 only would drop their fourth band, or their low bytes, without a word. 3 is for any
+images with classes that overlap.
 """
+FORMATS = FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP
 FILE = "dataset.json"
 
 
@@ -52,10 +54,11 @@ class SplitDescription:
     """Counts of one split. The tuples have one entry for each class.
 
     height, width: pixels; None where the images differ in size.
-    pixels: labelled pixels of the class.
+    pixels: labelled pixels of the class; where classes overlap a pixel counts for each.
     images_with: number of images in which the class occurs.
     pixels_of_images_with: all pixels (ignored ones too) of those images together.
-    ignored: pixels labelled 255; of more than 255 classes 65535.
+    ignored: pixels labelled 255; of more than 255 classes 65535; where classes overlap,
+        those that are ignored for each of them.
     instances: whether the samples carry object ids.
     left_out: why entries of the source are missing, one text for each.
     """
@@ -121,7 +124,7 @@ class Description:
         Of plain RGB there is no entry `image`: the file is what it always was.
         """
         values = {
-            "format": FORMAT_OF_RGB8 if self.image_format.is_rgb8 else FORMAT,
+            "format": self._format(),
             "name": self.name,
             "taxonomy": self.taxonomy.to_json(),
             "splits": {name: asdict(split) for name, split in self.splits.items()},
@@ -135,6 +138,11 @@ class Description:
         if self.source:
             values["source"] = dict(self.source)
         return values
+
+    def _format(self) -> int:
+        if not self.taxonomy.exclusive:
+            return FORMAT_OF_OVERLAP
+        return FORMAT_OF_RGB8 if self.image_format.is_rgb8 else FORMAT
 
 
 def describe(path: str | Path) -> Description:
@@ -158,16 +166,16 @@ def describe(path: str | Path) -> Description:
         )
     try:
         values = json.loads((path / FILE).read_text(encoding="utf-8"))
-        if values["format"] not in (FORMAT_OF_RGB8, FORMAT):
+        if values["format"] not in FORMATS:
             raise UserError(
                 f"{path / FILE} has format {values['format']}, this version of "
-                f"kerasseg reads formats {FORMAT_OF_RGB8} and {FORMAT}. Update it, or "
+                f"kerasseg reads formats {', '.join(map(str, FORMATS))}. Update it, or "
                 "run python -m kerasseg.prepare again."
             )
         return Description(
             path=path,
             name=values["name"],
-            taxonomy=Taxonomy.from_json(values["taxonomy"]),
+            taxonomy=_taxonomy(values),
             splits={
                 name: SplitDescription.from_json(split)
                 for name, split in values["splits"].items()
@@ -184,6 +192,14 @@ def describe(path: str | Path) -> Description:
             f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
             "records again with python -m kerasseg.prepare."
         ) from error
+
+
+def _taxonomy(values: dict) -> Taxonomy:
+    """Raises KeyError or TypeError where format and taxonomy contradict each other."""
+    taxonomy = Taxonomy.from_json(values["taxonomy"])
+    if taxonomy.exclusive == (values["format"] == FORMAT_OF_OVERLAP):
+        raise TypeError(f"format {values['format']} and 'exclusive' do not agree")
+    return taxonomy
 
 
 def _image_format(values: dict) -> ImageFormat:

@@ -18,6 +18,8 @@ from kerasseg.image_format import RGB, ImageFormat
 IMAGE = "image/encoded"
 LABEL = "image/segmentation/class/encoded"
 INSTANCE = "image/segmentation/instance/encoded"
+PLANES = "image/segmentation/class/planes"
+"""The number of classes, only where they overlap; the label is raw then, (H, W, K)."""
 
 
 LEVEL = 3
@@ -41,12 +43,13 @@ def serialise(sample: Sample, image_format: ImageFormat = RGB) -> bytes:
 
     The sample must have passed `kerasseg.data.writing.check`.
     """
-    height, width = sample.label.shape
+    height, width = sample.label.shape[:2]
     pack, kind = (_png, b"png") if is_picture_file(image_format) else (zstd, b"raw")
     if kind == b"raw":
         encoded = pack(sample.image)
     else:
         encoded = sample.encoded or pack(_blue_first(sample.image))
+    planes = 0 if sample.label.ndim == 2 else sample.label.shape[2]
     jpeg = encoded.startswith(b"\xff\xd8")
     values = {
         IMAGE: encoded,
@@ -55,10 +58,12 @@ def serialise(sample: Sample, image_format: ImageFormat = RGB) -> bytes:
         "image/height": height,
         "image/width": width,
         "image/channels": image_format.channels,
-        LABEL: pack(sample.label),
-        "image/segmentation/class/format": kind,
+        LABEL: pack(sample.label) if planes == 0 else zstd(sample.label),
+        "image/segmentation/class/format": kind if planes == 0 else b"raw",
         "image/sequence": sample.sequence.encode(),
     }
+    if planes:
+        values[PLANES] = planes
     if not image_format.is_rgb8:
         values["image/type"] = image_format.type.encode()
     if sample.instance is not None:

@@ -8,7 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasseg import UserError
-from kerasseg.data.format.encode import IMAGE, INSTANCE, LABEL, is_picture_file
+from kerasseg.data.format.encode import (
+    IMAGE,
+    INSTANCE,
+    LABEL,
+    PLANES,
+    is_picture_file,
+)
 from kerasseg.data.sample import Sample
 from kerasseg.files.exif import PNG
 from kerasseg.image_format import RGB, ImageFormat
@@ -30,6 +36,8 @@ FEATURES = {
 
 TYPE = {"image/type": tf.io.FixedLenFeature([], tf.string, "")}
 """Only of images that are raw."""
+OF_PLANES = {PLANES: tf.io.FixedLenFeature([], tf.int64, 0)}
+"""Only of labels of classes that overlap."""
 
 
 def parse(
@@ -38,18 +46,20 @@ def parse(
     instances: bool = False,
     image_format: ImageFormat = RGB,
     num_classes: int = 1,
+    exclusive: bool = True,
 ) -> dict[str, tf.Tensor]:
     """One serialised record -> image (H, W, C), label (H, W), id string.
 
     The image has the bands and type of `image_format`, the label is uint8, of more than
-    255 classes uint16. With `instances` also instance
-    uint16 (H, W). For use inside `tf.data`; the sizes are unknown to the graph, so call
-    `tf.ensure_shape` where they are known.
+    255 classes uint16; of classes that overlap uint8 (H, W, num_classes). With
+    `instances` also instance uint16 (H, W). For use inside `tf.data`; the sizes are
+    unknown to the graph, so call `tf.ensure_shape` where they are known.
 
     Raises tf.errors.OpError where the record or a picture in it cannot be read.
     """
-    example = _parsed(serialised, image_format)
-    return _decode(example, instances, image_format, label_type(num_classes))
+    planes = 0 if exclusive else num_classes
+    example = _parsed(serialised, image_format, planes)
+    return _decode(example, instances, image_format, label_type(num_classes), planes)
 
 
 def deserialise(
@@ -57,6 +67,7 @@ def deserialise(
     instances: bool,
     image_format: ImageFormat = RGB,
     num_classes: int = 1,
+    exclusive: bool = True,
 ) -> Sample:
     """The Sample of a serialised example; its `encoded` are the bytes in the record
     where these are a JPEG or PNG.
@@ -65,10 +76,10 @@ def deserialise(
     UnicodeDecodeError where a name is not UTF-8, and UserError where the label has 16
     bits and `num_classes` need only 8, of which the low ones would be lost.
     """
-    example: dict = _parsed(serialised, image_format)
-    ids = label_type(num_classes)
+    planes, ids = 0 if exclusive else num_classes, label_type(num_classes)
+    example: dict = _parsed(serialised, image_format, planes)
     _refuse_16_bits(example[LABEL].numpy(), ids)
-    decoded: dict[str, Any] = _decode(example, instances, image_format, ids)
+    decoded: dict[str, Any] = _decode(example, instances, image_format, ids, planes)
     return Sample(
         id=decoded["id"].numpy().decode(),
         image=decoded["image"].numpy(),
@@ -105,38 +116,39 @@ def decode_image(
     return tf.io.decode_jpeg(encoded, bands, dct_method="INTEGER_ACCURATE")
 
 
-def _parsed(serialised: tf.Tensor | bytes, image_format: ImageFormat) -> dict:
+def _parsed(
+    serialised: tf.Tensor | bytes, image_format: ImageFormat, planes: int
+) -> dict:
     features = FEATURES if is_picture_file(image_format) else FEATURES | TYPE
+    features = features | OF_PLANES if planes else features
     return tf.io.parse_single_example(serialised, features)
 
 
 def _decode(
-    example: dict, instances: bool, image_format: ImageFormat, ids: Any
+    example: dict, instances: bool, image_format: ImageFormat, ids: Any, planes: int
 ) -> dict[str, tf.Tensor]:
+    """planes: number of classes where they overlap, else 0."""
     if is_picture_file(image_format):
-        decoded = {
-            "image": decode_image(example[IMAGE], image_format),
-            "label": tf.io.decode_png(example[LABEL], channels=1, dtype=ids)[..., 0],
-        }
+        decoded = {"image": decode_image(example[IMAGE], image_format)}
+        if planes:
+            decoded["label"] = _planes(example, planes)
+        else:
+            label = tf.io.decode_png(example[LABEL], channels=1, dtype=ids)
+            decoded["label"] = label[..., 0]
         if instances:
             instance = tf.io.decode_png(example[INSTANCE], channels=1, dtype=tf.uint16)
             decoded["instance"] = instance[..., 0]
     else:
-        decoded = _decode_raw(example, instances, image_format, ids)
+        decoded = _decode_raw(example, instances, image_format, ids, planes)
     return decoded | {"id": example["image/filename"]}
 
 
 def _decode_raw(
-    example: dict, instances: bool, image_format: ImageFormat, ids: Any
+    example: dict, instances: bool, image_format: ImageFormat, ids: Any, planes: int
 ) -> dict[str, tf.Tensor]:
     """The reshape is what finds bytes that are too few, or of another number of bands;
     the name of the type what it cannot."""
     size = example["image/height"], example["image/width"]
-
-    def numbers(packed: tf.Tensor, type: Any, shape: tuple) -> tf.Tensor:
-        plain = tf.io.decode_compressed(packed, "ZSTD")
-        return tf.reshape(tf.io.decode_raw(plain, tf.as_dtype(type)), shape)
-
     same = tf.debugging.Assert(
         example["image/type"] == image_format.type,
         [f"its image is not of {image_format.type}, but of", example["image/type"]],
@@ -144,9 +156,27 @@ def _decode_raw(
     with tf.control_dependencies([] if same is None else [same]):
         shape = (*size, image_format.channels)
         decoded = {
-            "image": numbers(example[IMAGE], image_format.type, shape),
-            "label": numbers(example[LABEL], ids, size),
+            "image": _numbers(example[IMAGE], image_format.type, shape),
+            "label": _planes(example, planes)
+            if planes
+            else _numbers(example[LABEL], ids, size),
         }
         if instances:
-            decoded["instance"] = numbers(example[INSTANCE], "uint16", size)
+            decoded["instance"] = _numbers(example[INSTANCE], "uint16", size)
     return decoded
+
+
+def _planes(example: dict, planes: int) -> tf.Tensor:
+    """The label of classes that overlap, uint8 (H, W, K)."""
+    same = tf.debugging.Assert(
+        example[PLANES] == planes,
+        [f"its label is not of {planes} classes that overlap, but of", example[PLANES]],
+    )
+    shape = example["image/height"], example["image/width"], planes
+    with tf.control_dependencies([] if same is None else [same]):
+        return _numbers(example[LABEL], "uint8", shape)
+
+
+def _numbers(packed: tf.Tensor, type: Any, shape: tuple) -> tf.Tensor:
+    plain = tf.io.decode_compressed(packed, "ZSTD")
+    return tf.reshape(tf.io.decode_raw(plain, tf.as_dtype(type)), shape)

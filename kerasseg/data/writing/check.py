@@ -15,7 +15,7 @@ from kerasseg.data.reading.pictures.picture_formats import unlimited
 from kerasseg.data.sample import Decoded, Sample
 from kerasseg.files.exif import PNG
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import Taxonomy
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
 def check(
@@ -25,7 +25,8 @@ def check(
     image_format: ImageFormat = RGB,
 ) -> np.ndarray:
     """Counts the pixels of each id of the sample's label: int64 (256,), of labels of
-    16 bits (65536,).
+    16 bits (65536,). Where classes overlap, those of each class, and at 255 those that
+    are ignored for all.
 
     split: the name of the sample's split, for the message.
     image_format: bands and type of all images of the set.
@@ -41,25 +42,26 @@ def check(
     image, label = sample.image, sample.label
     if reason := _wrong_image(image, image_format):
         raise wrong(reason)
-    type, ignore = taxonomy.label_type, taxonomy.ignore
-    if label.dtype != type or label.ndim != 2:
-        raise wrong(
-            f"label must be {np.dtype(type)} (H, W) class ids, is {_type_of(label)}."
-        )
     size = image.shape[:2]
-    if label.shape != size:
+    kind, planes = np.dtype(taxonomy.label_type), taxonomy.planes
+    if planes and (label.dtype != kind or label.ndim != 3 or label.shape[2] != planes):
+        raise wrong(
+            f"label must be uint8 (H, W, {planes}) of 0, 1 and 255 = ignore, for the "
+            f"classes of this set overlap; it is {_type_of(label)}."
+        )
+    if not planes and (label.dtype != kind or label.ndim != 2):
+        raise wrong(f"label must be {kind} (H, W) class ids, is {_type_of(label)}.")
+    if label.shape[:2] != size:
         raise wrong(
             f"label has {_pixels(label.shape)}, the image {_pixels(size)}. Give the "
             "label that belongs to this image, or bring both to one size."
         )
-    counts = np.bincount(label.ravel(), minlength=ignore + 1)
-    outside = np.flatnonzero(counts[taxonomy.num_classes : ignore])
-    if outside.size:
-        raise wrong(
-            f"label holds id {outside[0] + taxonomy.num_classes}, but there are "
-            f"{taxonomy.num_classes} classes: ids are 0 to {taxonomy.num_classes - 1}, "
-            f"or {ignore} = ignore. Correct the mask, or the list of classes."
-        )
+    if planes:
+        counts, reason = _pixels_of_planes(label)
+    else:
+        counts, reason = _pixels_of_ids(label, taxonomy)
+    if reason:
+        raise wrong(reason)
     valid, instance = sample.valid, sample.instance
     if valid is not None and (valid.dtype != bool or valid.shape != size):
         raise wrong(f"valid must be bool {size} like the image, is {_type_of(valid)}.")
@@ -68,6 +70,35 @@ def check(
             f"instance must be uint16 {size} like the image, is {_type_of(instance)}."
         )
     return counts
+
+
+def _pixels_of_ids(label: np.ndarray, taxonomy: Taxonomy) -> tuple[np.ndarray, str]:
+    """Pixels of each id, and what is wrong with them."""
+    classes, ignore = taxonomy.num_classes, taxonomy.ignore
+    counts = np.bincount(label.ravel(), minlength=ignore + 1)
+    outside = np.flatnonzero(counts[classes:ignore])
+    if not outside.size:
+        return counts, ""
+    return counts, (
+        f"label holds id {outside[0] + classes}, but there are {classes} classes: ids "
+        f"are 0 to {classes - 1}, or {ignore} = ignore. Correct the mask, or the list "
+        "of classes."
+    )
+
+
+def _pixels_of_planes(label: np.ndarray) -> tuple[np.ndarray, str]:
+    """Pixels of each class, at 255 those ignored for all, and what is wrong."""
+    present, ignored = label == 1, label == IGNORE
+    counts = np.zeros(IGNORE + 1, np.int64)
+    counts[: label.shape[2]] = np.count_nonzero(present, axis=(0, 1))
+    counts[IGNORE] = np.count_nonzero(ignored.all(axis=-1))
+    other = label[~(present | ignored | (label == 0))]
+    if not other.size:
+        return counts, ""
+    return counts, (
+        f"label holds {other[0]}, but where classes overlap each class is 0, 1 or "
+        f"{IGNORE} = ignore. Correct the mask."
+    )
 
 
 def _wrong_image(image: np.ndarray, image_format: ImageFormat) -> str:

@@ -54,8 +54,8 @@ class SplitStatistics:
         present = pixels > 0
         self.pixels += pixels
         self.images_with += present
-        self.pixels_of_images_with += present * sample.label.size
-        height, width = sample.label.shape
+        height, width = sample.label.shape[:2]
+        self.pixels_of_images_with += present * (height * width)
         self.sizes.add((height, width))
         if self.bands:
             add_bands(self.bands, sample)

@@ -32,7 +32,7 @@ class TiledSamples:
 
 def _tiles(sample: Sample, size: tuple[int, int]) -> Iterator[Sample]:
     """One tile is copied at a time: the image may fill most of the memory."""
-    if sample.label.shape == tuple(size):
+    if sample.label.shape[:2] == tuple(size):
         yield sample
         return
     height, width = size
