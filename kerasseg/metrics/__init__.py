@@ -5,9 +5,11 @@ from kerasseg.metrics.calibration import calibration_bins, calibration_error
 from kerasseg.metrics.confusion import ConfusionMatrix, count, scores
 from kerasseg.metrics.intervals import bootstrap
 from kerasseg.metrics.objects import object_counts, object_f1
+from kerasseg.metrics.overlapping import OverlapCounts
 
 __all__ = [
     "ConfusionMatrix",
+    "OverlapCounts",
     "bootstrap",
     "boundary_f1",
     "calibration_bins",

@@ -10,21 +10,16 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
+from kerasseg.metrics.exact import ExactCounts, counted
 from kerasseg.taxonomy import Tensor
 
-WORD = 1 << 20
-"""A step of the high word of a count is worth this many pixels."""
 MOST_CLASSES = 4096
 """Of a confusion matrix: this many take 134 MB, 65535 would take 34 GB."""
 
 
 @keras.saving.register_keras_serializable(package="kerasseg")
-class ConfusionMatrix(keras.metrics.Metric):
+class ConfusionMatrix(ExactCounts):
     """Pixel counts over a whole data set: rows true, columns predicted.
-
-    Counts are held in two words, high * 2**20 + low, because int64 is int32 on JAX and
-    Torch: exact up to 2**51 pixels, and still exact when TensorFlow adds the words of
-    up to 1000 replicas. One update may hold up to 2**30 pixels.
 
     Args:
         num_classes: C.
@@ -43,18 +38,9 @@ class ConfusionMatrix(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes: int, name: str = "confusion", **kwargs: Any):
-        super().__init__(name=name, **kwargs)
-        if num_classes < 1:
-            raise UserError(f"num_classes must be at least 1, got {num_classes}.")
         refuse_large(num_classes)
-        self.num_classes = num_classes
-        self.words = self.add_variable(
-            # One column more: valid pixels that were predicted as no class.
-            (2, num_classes, num_classes + 1),
-            initializer="zeros",
-            dtype="int",
-            name="words",
-        )
+        # One column more: valid pixels that were predicted as no class.
+        super().__init__(num_classes, (num_classes, num_classes + 1), name, **kwargs)
 
     def update_state(
         self,
@@ -76,20 +62,12 @@ class ConfusionMatrix(keras.metrics.Metric):
         label = ops.cast(label, "int32")
         ids = _ids(logits_or_ids, len(label.shape), self.num_classes)
         valid = (label >= 0) & (label < self.num_classes)
-        if sample_weight is not None:
-            weight = ops.convert_to_tensor(sample_weight)
-            missing = len(label.shape) - len(weight.shape)
-            weight = ops.reshape(weight, tuple(ops.shape(weight)) + (1,) * missing)
-            valid = valid & ops.not_equal(weight, 0)
-        counts = _count(label, ids, valid, self.num_classes)
-        low = self.words[1] + ops.cast(counts, self.words.dtype)
-        high = self.words[0] + low // WORD
-        self.words.assign(ops.stack([high, low % WORD]))
+        valid = counted(sample_weight, valid)
+        self.add(_count(label, ids, valid, self.num_classes))
 
     def result(self) -> dict[str, Tensor]:
         """{"miou", "pixel_accuracy"}, scalar float32; absent classes are left out."""
-        words = ops.cast(self.words, "float32")
-        counts = words[0] * WORD + words[1]
+        counts = self.rounded()
         hit = ops.diagonal(counts[:, : self.num_classes])
         true = ops.sum(counts, axis=1)
         union = true + ops.sum(counts[:, : self.num_classes], axis=0) - hit
@@ -112,11 +90,11 @@ class ConfusionMatrix(keras.metrics.Metric):
         Raises:
             UserError: when a valid pixel was predicted as no class, without `rejected`.
         """
-        words = ops.convert_to_numpy(self.words).astype(np.int64)
-        return _columns(words[0] * WORD + words[1], rejected)
+        return _columns(self.exact(), rejected)
 
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"num_classes": self.num_classes}
+    def margins(self) -> np.ndarray:
+        """int64 (3, C): hits, true and predicted pixels of each class."""
+        return margins(self.matrix())
 
 
 def count(
@@ -253,6 +231,17 @@ def _columns(counts: np.ndarray, rejected: bool) -> np.ndarray:
             " Pass rejected=True to count them in a column of their own."
         )
     return counts[:, :-1]
+
+
+def margins(matrix: np.ndarray) -> np.ndarray:
+    """(C, C) -> int64 (3, C): hits, row sums and column sums, all that IoU needs."""
+    return np.stack([np.diag(matrix), matrix.sum(1), matrix.sum(0)])
+
+
+def iou_of(margins: np.ndarray) -> np.ndarray:
+    """The IoU of each class (C,) out of `margins`; nan where it never occurs."""
+    hit, true, seen = margins
+    return ratio(hit, true + seen - hit)
 
 
 def ratio(part: Any, whole: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.metrics.confusion import mean_over_classes, ratio, scores
+from kerasseg.metrics.confusion import iou_of, mean_over_classes, scores
 
 
 def bootstrap(
@@ -52,15 +52,9 @@ def bootstrap_miou(
     return _interval(np.asarray(margins), miou_of, level, rounds, seed)
 
 
-def margins(matrix: np.ndarray) -> np.ndarray:
-    """(C, C) -> int64 (3, C): hits, row sums and column sums, all that IoU needs."""
-    return np.stack([np.diag(matrix), matrix.sum(1), matrix.sum(0)])
-
-
 def miou_of(margins: np.ndarray) -> np.floating:
     """The mIoU of `scores` out of `margins`."""
-    hit, true, seen = margins
-    return mean_over_classes(ratio(hit, true + seen - hit), "nan")
+    return mean_over_classes(iou_of(margins), "nan")
 
 
 def _interval(

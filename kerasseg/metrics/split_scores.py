@@ -9,8 +9,8 @@ import numpy as np
 from kerasseg.border import connected_instances
 from kerasseg.metrics.boundary import boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error
-from kerasseg.metrics.confusion import count, scores
-from kerasseg.metrics.intervals import bootstrap_miou, margins, miou_of
+from kerasseg.metrics.confusion import count, margins, scores
+from kerasseg.metrics.intervals import bootstrap_miou, miou_of
 from kerasseg.metrics.objects import object_counts, object_f1
 from kerasseg.taxonomy import ignore_of
 

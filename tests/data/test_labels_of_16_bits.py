@@ -228,9 +228,9 @@ def test_the_interval_is_that_of_the_matrices():
     rng = np.random.default_rng(0)
     matrices = rng.integers(0, 9, (5, 4, 4))
     low, high = metrics.bootstrap(matrices)
-    from kerasseg.metrics import intervals
+    from kerasseg.metrics import confusion, intervals
 
-    parts = [intervals.margins(one) for one in matrices]
+    parts = [confusion.margins(one) for one in matrices]
     assert intervals.bootstrap_miou(parts) == (low, high)
 
 
