@@ -15,9 +15,12 @@ def check(records: Description, train: str, val: str) -> list[str]:
     Raises:
         UserError: where there is one class only, or a split has no labelled pixel, or
             those of one class only: a network that always says it would score 1.0.
+            Where classes overlap: where no pixel of a split has any of them, or all
+            have every one.
     """
     names, path = records.taxonomy.names, records.path
-    if len(names) < 2:
+    overlap = not records.taxonomy.exclusive
+    if len(names) < 2 and not overlap:
         raise UserError(
             f"Records {path} have one class, '{names[0]}', and nothing to tell it from."
             " Is the background missing, or stored as ignore? Look at the masks with "
@@ -25,6 +28,9 @@ def check(records: Description, train: str, val: str) -> list[str]:
         )
     seen = {name: _seen(records, name) for name in dict.fromkeys((train, val))}
     for split, classes in seen.items():
+        if overlap:
+            _check_planes(records, split)
+            continue
         if not classes:
             raise UserError(
                 f"The split '{split}' of {path} has no labelled pixel: all are ignored."
@@ -48,6 +54,24 @@ def check(records: Description, train: str, val: str) -> list[str]:
                 f"'{other}' has: {so}."
             )
     return lines
+
+
+def _check_planes(records: Description, split: str) -> None:
+    known, path = records.split(split), records.path
+    if not any(known.pixels):
+        raise UserError(
+            f"No pixel of the split '{split}' of {path} is of a class "
+            f"({', '.join(records.taxonomy.names[:5])}). Look at its masks with python "
+            "-m kerasseg.doctor, and prepare again."
+        )
+    if None not in (known.height, known.width):
+        labelled = known.samples * known.height * known.width - known.ignored  # type: ignore[operator]
+        if all(pixels >= labelled for pixels in known.pixels):
+            raise UserError(
+                f"All labelled pixels of the split '{split}' of {path} are of every "
+                "class, and there is nothing to tell them from. Are the masks turned "
+                "round? Look at them with python -m kerasseg.doctor."
+            )
 
 
 def _seen(records: Description, split: str) -> list[int]:

@@ -1,6 +1,8 @@
 """Chooses classes of a source: some kept, some left to ignore, some made one.
 
-Works on any source, by a table from old ids to new ones. Object ids stay.
+Works on any source, by a table from old ids to new ones. Object ids stay. Where classes
+overlap, one that is not kept is asked of no pixel, and a merged one is where any of its
+parts is.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.preparing.join import map_classes
+from kerasseg.data.preparing.join import combine_classes, map_classes
 from kerasseg.data.reading.pairing.names import nearest
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy, ignore_of, label_type
@@ -46,8 +48,13 @@ def choose(
     """
     if choice == ClassChoice():
         return taxonomy, splits
-    chosen, table, line = lookup_table(taxonomy, choice)
-    _, mapped = map_classes((taxonomy, splits), table, chosen)
+    if taxonomy.exclusive:
+        chosen, table, line = lookup_table(taxonomy, choice)
+        _, mapped = map_classes((taxonomy, splits), table, chosen)
+    else:
+        made = _chosen(taxonomy, choice)
+        chosen, line = made.taxonomy, _line(taxonomy, made, "left out")
+        _, mapped = combine_classes((taxonomy, splits), made.parts, chosen)
     return chosen, {
         split: replace(samples, source={**samples.source, "classes": {"line": line}})
         for split, samples in mapped.items()
@@ -61,6 +68,29 @@ def lookup_table(
 
     Raises UserError as `choose` does.
     """
+    made = _chosen(taxonomy, choice)
+    count = made.taxonomy.num_classes
+    table = np.full(taxonomy.ignore + 1, ignore_of(count), label_type(count))
+    for new, parts in enumerate(made.parts):
+        table[list(parts)] = new
+    return made.taxonomy, table, _line(taxonomy, made, "ignored")
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The classes that are chosen.
+
+    parts: the ids of the source's classes that each is made of. merged: their names, of
+    those that are made of several. left: names of those that are not chosen.
+    """
+
+    taxonomy: Taxonomy
+    parts: tuple[tuple[int, ...], ...]
+    merged: dict[str, list[str]]
+    left: list[str]
+
+
+def _chosen(taxonomy: Taxonomy, choice: ClassChoice) -> _Chosen:
     merged = _merged(taxonomy.names, choice)
     new_name = {part: new for new, parts in merged.items() for part in parts}
     names = list(dict.fromkeys(new_name.get(name, name) for name in taxonomy.names))
@@ -70,24 +100,33 @@ def lookup_table(
         for name in asked:
             _known(name, names, flag)
     if choice.keep:
-        left = [name for name in names if name in choice.keep]
+        kept = [name for name in names if name in choice.keep]
     else:
-        left = [name for name in names if name not in choice.drop]
-    ignored = [name for name in names if name not in left]
-    if not left:
+        kept = [name for name in names if name not in choice.drop]
+    if not kept:
         raise UserError("--drop leaves no class. Leave two or more.")
-    kind, ignore = label_type(len(left)), ignore_of(len(left))
-    table = np.full(taxonomy.ignore + 1, ignore, kind)
+    parts: dict[str, list[int]] = {name: [] for name in kept}
     for old, name in enumerate(taxonomy.names):
-        if new_name.get(name, name) in left:
-            table[old] = left.index(new_name.get(name, name))
+        if new_name.get(name, name) in parts:
+            parts[new_name.get(name, name)].append(old)
     colours = dict(zip(taxonomy.names, taxonomy.colours, strict=True))
     colours |= {new: colours[parts[0]] for new, parts in merged.items()}
-    said = [f"{new} is {_some(parts)}" for new, parts in merged.items()]
-    said += [f"ignored are {_some(ignored)}"] if ignored else []
-    line = f"Classes: {len(left)} of {taxonomy.num_classes}; {'; '.join(said)}."
-    chosen = Taxonomy(tuple(left), tuple(colours[name] for name in left))
-    return chosen, table, line
+    shown = tuple(colours[name] for name in kept)
+    return _Chosen(
+        Taxonomy(tuple(kept), shown, taxonomy.exclusive),
+        tuple(map(tuple, parts.values())),
+        merged,
+        [name for name in names if name not in kept],
+    )
+
+
+def _line(taxonomy: Taxonomy, made: _Chosen, what: str) -> str:
+    said = [f"{new} is {_some(parts)}" for new, parts in made.merged.items()]
+    said += [f"{what} are {_some(made.left)}"] if made.left else []
+    return (
+        f"Classes: {made.taxonomy.num_classes} of {taxonomy.num_classes}; "
+        f"{'; '.join(said)}."
+    )
 
 
 def _merged(names: Sequence[str], choice: ClassChoice) -> dict[str, list[str]]:
@@ -142,7 +181,7 @@ def _some(names: Sequence[str]) -> str:
 
 def refuse_one_class(name: str, taxonomy: Taxonomy, choice: ClassChoice) -> None:
     """Raises UserError, with the cause, for a source that ends with one class."""
-    if taxonomy.num_classes > 1:
+    if taxonomy.num_classes > 1 or not taxonomy.exclusive:
         return
     only = taxonomy.names[0]
     cause = (

@@ -13,7 +13,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.sample import Decoded, Sample, Samples, refuse_mixed
 from kerasseg.image_format import GRAY, RGB
-from kerasseg.taxonomy import Taxonomy
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Source = tuple[Taxonomy, dict[str, Samples]]
 """What an adapter gives: the classes, and the samples of each split."""
@@ -49,6 +49,11 @@ def join(sources: list[tuple[str, Source]]) -> Source:
                 f"{name} has other classes than {first} ({other.num_classes} and "
                 f"{taxonomy.num_classes}). Add --taxonomy road, or write them to two "
                 "folders."
+            )
+        if other.exclusive != taxonomy.exclusive:
+            raise UserError(
+                f"Classes of one of {first} and {name} overlap, those of the other "
+                "exclude each other. Prepare both alike, or write two folders."
             )
     sources = _of_one_kind(sources)
     times, seen = Counter(name for name, _ in sources), Counter()
@@ -120,6 +125,32 @@ def _read_coloured(read: Callable[[Any], Sample], entry: Any) -> Sample:
     if isinstance(encoded, Decoded) and encoded.pixels is sample.image:
         encoded = Decoded.to(image, encoded)
     return replace(sample, image=image, encoded=encoded)
+
+
+def combine_classes(
+    source: Source, parts: tuple[tuple[int, ...], ...], taxonomy: Taxonomy
+) -> Source:
+    """A source of classes that overlap with the classes of `taxonomy`; parts: which of
+    the old ones each new one is made of."""
+    splits = {
+        split: replace(samples, read=partial(_read_combined, samples.read, parts))
+        for split, samples in source[1].items()
+    }
+    return taxonomy, splits
+
+
+def _read_combined(
+    read: Callable[[Any], Sample], parts: tuple[tuple[int, ...], ...], entry: Any
+) -> Sample:
+    """A class is there where one of its parts is, and else ignored where one is."""
+    sample = read(entry)
+    planes = [_union(sample.label[..., list(part)]) for part in parts]
+    return replace(sample, label=np.stack(planes, -1))
+
+
+def _union(planes: np.ndarray) -> np.ndarray:
+    present, ignored = (planes == 1).any(-1), (planes == IGNORE).any(-1)
+    return np.where(present, 1, np.where(ignored, IGNORE, 0)).astype(np.uint8)
 
 
 def _read_mapped(

@@ -107,7 +107,9 @@ def summary(description: Description) -> str:
     """Lines for the terminal: samples, sizes and files of each split, and what was
     left out."""
     classes = description.taxonomy.num_classes
-    lines = [f"{description.path}: {classes} classes"]
+    overlap = "" if description.taxonomy.exclusive else " that overlap"
+    noun = "class" if classes == 1 else "classes"
+    lines = [f"{description.path}: {classes} {noun}{overlap}"]
     source = description.statistics_of
     if source and source != TRAIN:
         lines.append(
@@ -134,6 +136,11 @@ def summary(description: Description) -> str:
 def _loaded(name: str, load: Callable[[], Source], taxonomy: str) -> Source:
     source = load()
     if taxonomy == "road":
+        if not source[0].exclusive:
+            raise UserError(
+                f"{name} has classes that overlap; those of --taxonomy road exclude "
+                "each other. Leave one of the two out."
+            )
         print(road.line(name, source[0]))
         return map_classes(source, road.lookup_table(name, source[0]), road.TAXONOMY)
     return source
@@ -147,7 +154,7 @@ def _resized(
     from kerasseg.data.resize import resize_image, resize_label
 
     sample = read(entry)
-    if sample.label.shape == tuple(size):
+    if sample.label.shape[:2] == tuple(size):
         return sample
     sample = masked(sample)
     valid, instance = sample.valid, sample.instance
