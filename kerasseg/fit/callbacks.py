@@ -142,8 +142,9 @@ def preview(
     drawn = [bands.shown(image, image_format) for image in images]
 
     def sheet():
-        logits = network(images.astype("float32"), training=False)
-        predicted = np.argmax(np.asarray(logits), axis=-1)
+        logits = np.asarray(network(images.astype("float32"), training=False))
+        exclusive = taxonomy.exclusive
+        predicted = logits.argmax(-1) if exclusive else (logits > 0).astype(np.uint8)
         rows = [
             [
                 image,

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasseg import metrics
 from kerasseg.files import atomic
+from kerasseg.metrics.confusion import iou_of
 
 LOST = 0.05
 """A class that once had a higher IoU and is no longer predicted causes a warning."""
@@ -67,15 +67,19 @@ class Health(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs):
         steps, updates = self.model.optimizer.calls()
         steps, updates = steps - self.steps, updates - self.updates
-        seen = self.model.confusion.matrix().sum(axis=1)
-        matrix = self.judge.confusion.matrix()
+        _, seen, _ = self.model.confusion.margins()
+        overlap = not self.model.exclusive
+        counts = self.model.confusion.counts() if overlap else seen[None]
+        labelled = int(counts.sum(axis=1).max())  # of one of the classes that overlap
+        judged = self.judge.confusion.margins()
+        _, true, found = judged
         rate = self.model.optimizer.learning_rate
         row = {
             "epoch": epoch,
             "steps": steps,
             "skipped": steps - updates,
             "pixels": seen.tolist(),
-            "ignored": steps * self.pixels - int(seen.sum()),
+            "ignored": steps * self.pixels - labelled,
             "gradient_norm": float(np.median(self.norms)) if self.norms else 0.0,
             "gradient_norm_max": max(self.norms, default=0.0),
             "seconds": self.seconds,
@@ -83,17 +87,18 @@ class Health(keras.callbacks.Callback):
             "learning_rate": float(ops.convert_to_numpy(rate)),
             "miou": float(logs["miou"]),
             "val_miou": float(logs["val_miou"]),
-            "val_iou": atomic.plain(metrics.scores(matrix)["iou"]),
-            "val_pixels": matrix.sum(axis=1).tolist(),
-            "val_predicted": matrix.sum(axis=0).tolist(),
+            "val_iou": atomic.plain(iou_of(judged)),
+            "val_pixels": true.tolist(),
+            "val_predicted": found.tolist(),
         }
+        row |= {"labelled": labelled} if overlap else {}
         self.rows.append(row)
         logs["gradient_norm"] = row["gradient_norm"]
         logs["waiting"] = self.waited / self.seconds if self.seconds else 0.0
-        found = warning(self.rows, self.names, self.ema)
-        if found and found.split(":")[0] != self.warned.split(":")[0]:
-            print(f"\nWarning: {found}")
-        self.warned = found
+        said = warning(self.rows, self.names, self.ema)
+        if said and said.split(":")[0] != self.warned.split(":")[0]:
+            print(f"\nWarning: {said}")
+        self.warned = said
         atomic.write_json(self.path, summary(self.rows, self.names, self.ema))
 
 
@@ -110,7 +115,7 @@ def summary(rows: list[dict], names: Sequence[str], ema: float) -> dict[str, Any
     """
     pixels = np.sum([row["pixels"] for row in rows], axis=0)
     ignored = sum(row["ignored"] for row in rows)
-    total = max(1, int(pixels.sum()))
+    total = max(1, sum(map(_labelled, rows)))
     best = max(rows, key=lambda row: row["val_miou"])
     there = [i for i, count in enumerate(best["val_pixels"]) if count]
     dead = [i for i in there if not best["val_iou"][i]]
@@ -135,6 +140,11 @@ def summary(rows: list[dict], names: Sequence[str], ema: float) -> dict[str, Any
     }
 
 
+def _labelled(row: dict) -> int:
+    """Labelled pixels of an epoch; where classes overlap, the row says it."""
+    return row.get("labelled", sum(row["pixels"]))
+
+
 def warning(rows: list[dict], names: Sequence[str], ema: float) -> str:
     """Which classes validation lost by the last epoch, and likely causes; or ""."""
     if not rows:
@@ -142,7 +152,7 @@ def warning(rows: list[dict], names: Sequence[str], ema: float) -> str:
     now = rows[-1]
     seen = np.flatnonzero(now["val_predicted"]).tolist()
     there = np.flatnonzero(now["val_pixels"]).tolist()
-    if len(seen) == 1 and len(there) > 1:
+    if len(seen) == 1 and len(there) > 1 and "labelled" not in now:
         what = f"validation sees class '{names[seen[0]]}' everywhere"
     else:
         had = np.max([[v or 0 for v in row["val_iou"]] for row in rows], axis=0)
@@ -159,13 +169,14 @@ def _causes(rows: list[dict], names, ema: float) -> list[str]:
     """Likely causes: those that the numbers suggest, else the usual ones."""
     now = rows[-1]
     pixels, ignored = np.array(now["pixels"]), now["ignored"]
-    share = pixels / max(1, pixels.sum())
+    labelled = _labelled(now)
+    share = pixels / max(1, labelled)
     most = int(np.argmax(share))
     steps = sum(row["steps"] for row in rows)
     doctor = "run python -m kerasseg.doctor on the records"
     causes = []
-    if ignored > pixels.sum():
-        part = 100 * ignored / max(1, ignored + pixels.sum())
+    if ignored > labelled:
+        part = 100 * ignored / max(1, ignored + labelled)
         causes.append(
             f"{part:.0f} % of the training pixels are ignored (masks stored as 0 and "
             f"255, or ids of another taxonomy?): {doctor}"
