@@ -1,6 +1,6 @@
 """Scores of a segmentation: counts add up over images, scores follow from counts."""
 
-from kerasseg.metrics.boundary import boundary_f1, trimap
+from kerasseg.metrics.boundary import boundary_f1, plane_boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error
 from kerasseg.metrics.confusion import ConfusionMatrix, count, scores
 from kerasseg.metrics.intervals import bootstrap
@@ -17,6 +17,7 @@ __all__ = [
     "count",
     "object_counts",
     "object_f1",
+    "plane_boundary_f1",
     "scores",
     "trimap",
 ]

@@ -60,14 +60,43 @@ def boundary_f1(
         borders(ids, both_sides=True, valid=valid) for ids in (label, predicted)
     )
     for c in np.unique(label[valid]):
-        true = true_borders & (label == c)
-        if not true.any():
-            continue
-        seen = seen_borders & (predicted == c)
-        precision = (_distance(true)[seen] <= reach).mean() if seen.any() else 0.0
-        recall = (_distance(seen)[true] <= reach).mean() if seen.any() else 0.0
-        total = precision + recall
-        f1[c] = 2 * precision * recall / total if total else 0.0
+        true, seen = true_borders & (label == c), seen_borders & (predicted == c)
+        f1[c] = _f1(true, seen, reach)
+    return f1
+
+
+def plane_boundary_f1(
+    label: ArrayLike, planes: ArrayLike, tolerance: float = 0.0075
+) -> np.ndarray:
+    """Boundary F1 of one image whose classes overlap: `boundary_f1` in each plane.
+
+    Args:
+        label: (H, W, C): 1 = the class is there, 0 = it is not; others are ignored.
+        planes: (H, W, C) 1 and 0.
+        tolerance: the reach as a share of the image diagonal.
+
+    Returns:
+        (C,) float64 in [0, 1]; NaN for classes without a boundary in the label.
+
+    Raises:
+        UserError: when the two are not (H, W, C) of one size.
+    """
+    label, planes = np.asarray(label), np.asarray(planes)
+    if label.ndim != 3 or label.shape != planes.shape:
+        raise UserError(
+            "Expected one label and one prediction of shape (H, W, C), got "
+            f"{label.shape} and {planes.shape}."
+        )
+    reach = tolerance * np.hypot(*label.shape[:2])
+    f1 = np.full(label.shape[-1], np.nan)
+    for c in range(label.shape[-1]):
+        true, seen = label[..., c] == 1, planes[..., c] == 1
+        valid = true | (label[..., c] == 0)
+        true_edge, seen_edge = (
+            inside & borders(inside, both_sides=True, valid=valid)
+            for inside in (true, seen)
+        )
+        f1[c] = _f1(true_edge, seen_edge, reach)
     return f1
 
 
@@ -94,6 +123,18 @@ def trimap(label: ArrayLike, width: float, ignore: int = IGNORE) -> np.ndarray:
     for c in np.unique(label[label != ignore]):
         near |= (label == c) & (_distance(label != c) <= width)
     return np.where(near, label, ignore)
+
+
+def _f1(true: np.ndarray, seen: np.ndarray, reach: float) -> float:
+    """Of two masks of boundary pixels; nan without a true one."""
+    if not true.any():
+        return float("nan")
+    if not seen.any():
+        return 0.0
+    precision = (_distance(true)[seen] <= reach).mean()
+    recall = (_distance(seen)[true] <= reach).mean()
+    total = precision + recall
+    return 2 * precision * recall / total if total else 0.0
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:

@@ -125,7 +125,9 @@ def counts(label: ArrayLike, planes: ArrayLike) -> np.ndarray:
     return np.stack([np.count_nonzero(cell, axis=pixels) for cell in cells], axis=-1)
 
 
-def scores(counts: ArrayLike, absent: str = "nan") -> dict[str, Any]:
+def scores(
+    counts: ArrayLike, absent: str = "nan", empty: str = "nan"
+) -> dict[str, Any]:
     """Every score that the counts of a split hold.
 
     Of each class, with the counts tp, fp, fn, tn:
@@ -144,16 +146,19 @@ def scores(counts: ArrayLike, absent: str = "nan") -> dict[str, Any]:
         counts: (C, 4) of a split, or (N, C, 4) of its images.
         absent: what a class that is neither there nor found does to the means: "nan"
             leaves it out, "zero" counts it as 0.
+        empty: what an image does to the means over images in a class that is neither
+            there nor found: "nan" leaves it out, "one" counts it as 1 (MONAI's
+            ignore_empty=False). "true" leaves out all images where the class is not
+            there, so what is found in them is no fault (MONAI's default).
 
     Returns:
         float64 by name: (C,) for each class, NaN where the denominator is 0, else
         scalars. Of (N, C, 4) also the means over images of scores of single images:
-        image_iou and image_dice (C,), over the images where the class is there or
-        found, and image_miou and image_mean_dice, the mean over the classes of an
-        image, then over images.
+        image_iou and image_dice (C,), and image_miou and image_mean_dice, the mean over
+        the classes of an image, then over images.
 
     Raises:
-        UserError: when the shape is another, or `absent` is neither of the two.
+        UserError: when the shape is another, or `absent` or `empty` is none of those.
 
     >>> found = scores([[1, 1, 0, 1], [1, 0, 1, 0]])
     >>> float(found["miou"]), float(found["micro_dice"])
@@ -167,6 +172,8 @@ def scores(counts: ArrayLike, absent: str = "nan") -> dict[str, Any]:
         )
     if absent not in ("nan", "zero"):
         raise UserError(f"absent must be 'nan' or 'zero', got {absent!r}.")
+    if empty not in ("nan", "one", "true"):
+        raise UserError(f"empty must be 'nan', 'one' or 'true', got {empty!r}.")
     total = each.sum(0) if each.ndim == 3 else each
     hit, wrong, missed, _ = total.T.astype(np.float64)
     iou, dice = _iou(total), _dice(total)
@@ -186,6 +193,10 @@ def scores(counts: ArrayLike, absent: str = "nan") -> dict[str, Any]:
     if each.ndim == 3:
         for name, mean, of in (("iou", "miou", _iou), ("dice", "mean_dice", _dice)):
             values = of(each)  # (N, C)
+            if empty == "one":
+                values = np.nan_to_num(values, nan=1.0)
+            elif empty == "true":
+                values = np.where(each[..., 0] + each[..., 2] > 0, values, np.nan)
             result[f"image_{name}"] = _mean(values, axis=0)
             result[f"image_{mean}"] = _mean(_mean(values, axis=1), axis=0)
     return result
