@@ -29,6 +29,8 @@ from kerasseg.drawing import bands
 from kerasseg.files import atomic
 from kerasseg.inference import arguments, inputs, maps, outlines
 from kerasseg.inference.network_input import network_input
+from kerasseg.inference.video import overlays
+from kerasseg.inference.video.sources import Stream
 
 Drawn: TypeAlias = tuple[str, np.ndarray, np.ndarray]
 """Name of a source, the picture that is seen of it, its overlay."""
@@ -52,6 +54,7 @@ def main(argv: list[str]) -> None:
     network = replace(network, image_format=image_format)
     sheet: list[Drawn] = []
     left_out, notes, done = LeftOut(), Counter[str](), 0
+    incomplete = LeftOut("incomplete")
     for file, reason in asked_for.left_out:
         left_out.add(file, UserError(f"{file} {reason}"))
     sources, places = asked_for.sources, asked_for.places
@@ -63,7 +66,9 @@ def main(argv: list[str]) -> None:
     outlines.check(asked.vectors, sum(map(maps.is_map, sources)))
     for source, target in zip(sources, targets, strict=True):
         try:
-            if isinstance(source, int) or inputs.is_video(source):
+            # Who says what the pages of a GIF are has pictures.
+            gifs = asked.pages == "ask"
+            if isinstance(source, int | Stream) or inputs.is_moving(source, gifs):
                 _video(source, target, network, asked)
                 done += 1
                 continue
@@ -71,6 +76,10 @@ def main(argv: list[str]) -> None:
                 drawn, left = _map(source, target, network, asked)
             else:
                 drawn, left = _picture(source, target, network, asked)
+        except overlays.Incomplete as error:
+            incomplete.add(source, error)
+            done += 1
+            continue
         except (UserError, OSError) as error:
             left_out.add(source, error)
             continue
@@ -82,8 +91,8 @@ def main(argv: list[str]) -> None:
     for note, count in notes.items():
         print(f"{count} of {done}: {note}")
     end = f"{done} predicted into {asked.out}"
-    if left_out:
-        raise UserError(f"{end}, {left_out}")
+    if left_out or incomplete:
+        raise UserError(", ".join(filter(None, (end, str(left_out), str(incomplete)))))
     print(end)
 
 
@@ -206,20 +215,18 @@ def _overlay(
 
 
 def _video(
-    source: Path | int,
+    source: Path | Stream | int,
     target: Path,
     network: maps.Network,
     asked: argparse.Namespace,
 ) -> None:
-    from kerasseg.inference import video
-
     if not network.image_format.is_rgb8:
         raise UserError(
             f"{source} is a video, RGB of 8 bits; the network takes "
             f"{network.image_format}."
         )
-    options = asked.alpha, asked.frames, asked.show
-    video.write_overlay(source, target, network.segment, network.taxonomy, *options)
+    options = overlays.Options(asked.alpha, asked.frames, asked.show, asked.labels)
+    overlays.write_overlay(source, target, network.segment, network.taxonomy, options)
 
 
 def _contact_sheet(drawn: list[Drawn], target: Path) -> None:

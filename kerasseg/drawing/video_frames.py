@@ -15,9 +15,26 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 def overlay(
     image: np.ndarray, label: np.ndarray, taxonomy: Taxonomy, alpha: float = 0.5
 ) -> np.ndarray:
-    """Class colours blended over an RGB image uint8 (H, W, 3); label (H, W) ids."""
-    colours = taxonomy.palette()[label]
-    return cv2.addWeighted(colours, alpha, image, 1 - alpha, 0)
+    """Class colours blended over an RGB image uint8 (H, W, 3).
+
+    label: ids (H, W). Where classes overlap 0 and 1 (H, W, C): the mean of the colours
+    of the classes that are there, and the outline of each.
+    """
+    if taxonomy.exclusive:
+        colours = np.take(taxonomy.palette(), label, axis=0)
+        return cv2.addWeighted(colours, alpha, image, 1 - alpha, 0)
+    there = (label == 1).astype(np.float32)
+    number = there.sum(-1, keepdims=True)
+    own = np.asarray(taxonomy.colours, np.float32)
+    mean = (there @ own) / np.maximum(number, 1)
+    mixed = cv2.addWeighted(mean.astype(np.uint8), alpha, image, 1 - alpha, 0)
+    drawn = np.where(number > 0, mixed, image)
+    thick = max(1, min(image.shape[:2]) // 300)
+    for plane, colour in enumerate(taxonomy.colours):
+        mask = np.ascontiguousarray(label[..., plane] == 1, np.uint8)
+        lines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(drawn, lines, -1, tuple(map(int, colour)), thick)
+    return drawn
 
 
 def captioned(
@@ -28,16 +45,19 @@ def captioned(
 ) -> np.ndarray:
     """A picture uint8 (H, W, 3) with a caption in its upper left corner.
 
-    The caption lists the classes in `label` (H, W) by name and colour and, above them,
-    the frame rate unless it is 0.
+    The caption lists the classes in `label`, as of `overlay`, by name and colour and,
+    above them, the frame rate unless it is 0.
     """
     out = np.ascontiguousarray(picture)
     scale = max(0.4, min(out.shape[:2]) / 900)
     step = round(32 * scale)
-    counts = np.bincount(label.ravel(), minlength=taxonomy.ignore + 1)
-    counts = counts[: taxonomy.num_classes]
+    if taxonomy.exclusive:
+        counts = np.bincount(label.ravel(), minlength=taxonomy.ignore + 1)
+        counts = counts[: taxonomy.num_classes]
+    else:
+        counts = (label == 1).sum((0, 1))
     # Classes of a few stray pixels would only flicker.
-    seen = np.flatnonzero(counts > label.size / 500)
+    seen = np.flatnonzero(counts > label.shape[0] * label.shape[1] / 500)
     lines: list[tuple[str, tuple[int, ...] | None]] = [
         (taxonomy.names[i], taxonomy.colours[i]) for i in seen
     ]
@@ -59,19 +79,24 @@ def captioned(
     return out
 
 
-def show(title: str, frame_bgr: np.ndarray) -> bool:
-    """Shows a frame in a window; whether q was pressed.
+def open_window(title: str) -> None:
+    """Opens a window for `show`.
 
     Raises UserError where OpenCV was built without windows.
     """
     try:
-        cv2.imshow(title, frame_bgr)
-        return cv2.waitKey(1) & 0xFF == ord("q")
+        cv2.namedWindow(title)
     except cv2.error as error:
         raise UserError(
             "--show: this OpenCV has no windows. Install opencv-python in place of "
             "opencv-python-headless, or leave --show out: the video is written."
         ) from error
+
+
+def show(title: str, frame: np.ndarray) -> bool:
+    """Shows a frame uint8 RGB (H, W, 3) in the window; whether q was pressed."""
+    cv2.imshow(title, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    return cv2.waitKey(1) & 0xFF == ord("q")
 
 
 def _width(words: str, scale: float) -> int:

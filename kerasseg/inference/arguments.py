@@ -18,8 +18,8 @@ def parser() -> argparse.ArgumentParser:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="picture, map (GeoTIFF) or video file, folder of them, or a camera's "
-        "number",
+        help="picture, map (GeoTIFF) or video file, folder of them, the address of a "
+        "stream (rtsp://..., http://...), or a camera's number",
     )
     add("--out", type=Path, default=Path("predictions"), help="folder to write to")
     add = made.add_argument_group("network").add_argument
@@ -69,6 +69,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument_group("videos and cameras").add_argument
     add("--frames", type=_count, default=0, help="frames of a video or camera; 0: all")
+    add(
+        "--labels",
+        action="store_true",
+        help="write the class map of each frame too, as NAME_labels/000001.png",
+    )
     add("--show", action="store_true", help="show frames in a window too; q ends it")
     add = made.add_argument_group("maps (GeoTIFF)").add_argument
     add(

@@ -18,16 +18,17 @@ from kerasseg.data.reading.pictures import signatures
 from kerasseg.data.reading.pictures.image import SUFFIXES, Page, pages_of
 from kerasseg.files import remote
 from kerasseg.inference import maps
+from kerasseg.inference.video import sources as videos
+from kerasseg.inference.video.sources import Stream
 
-VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
-"""The suffixes of video files."""
 NOT_WALKED = {"@eaDir", "__MACOSX"}
 """Folders that network drives and archives of Macs add, with copies of pictures."""
 LONGEST = 180
 """Bytes of the name of a result without its ending; file systems take 255 with it."""
 
-Source: TypeAlias = Path | Page | int
-"""A picture or video file, a page of a picture file, or the number of a camera."""
+Source: TypeAlias = Path | Page | Stream | int
+"""A picture or video file, a page of a picture file, a stream, or the number of a
+camera."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Found:
 
 
 def inputs_of(words: Iterable[str], out: Path) -> Found:
-    """The files that words name, or the numbers of cameras.
+    """The files, streams and cameras that words name.
 
     A folder stands for the pictures and videos in it and in its subfolders, sorted by
     name, without hidden ones and without the folder of results `out`.
@@ -56,10 +57,12 @@ def inputs_of(words: Iterable[str], out: Path) -> Found:
     places: list[Path] = []
     left_out: list[tuple[Path, str]] = []
     for word in words:
+        live = videos.camera_or_stream(word)
+        if live is not None:
+            sources, places = [*sources, live], [*places, Path()]
+            continue
         path = remote.fetched(Path(word))
-        if word.isdecimal() and not path.exists():
-            sources, places = [*sources, int(word)], [*places, Path()]
-        elif path.is_dir():
+        if path.is_dir():
             files, others = _walk(path, out)
             if not files and not others:
                 raise UserError(
@@ -71,8 +74,8 @@ def inputs_of(words: Iterable[str], out: Path) -> Found:
             left_out += others
         elif not path.is_file():
             raise UserError(
-                f"{path} does not exist. Expected a picture, folder, video or the "
-                "number of a camera."
+                f"{path} does not exist. Expected a picture, folder, video, the number "
+                "of a camera, or the address of a stream (rtsp://...)."
             )
         else:
             kind, reason = _kind(path)
@@ -80,7 +83,7 @@ def inputs_of(words: Iterable[str], out: Path) -> Found:
                 raise UserError(
                     f"{path}: unknown kind of file. Expected a picture "
                     f"({', '.join(sorted(SUFFIXES))}) or a video "
-                    f"({', '.join(sorted(VIDEOS))})."
+                    f"({', '.join(sorted(videos.SUFFIXES))})."
                 )
             if kind == "other":
                 left_out.append((path, reason))
@@ -89,9 +92,21 @@ def inputs_of(words: Iterable[str], out: Path) -> Found:
     return Found(tuple(sources), tuple(places), tuple(left_out))
 
 
-def is_video(source: Path | Page) -> TypeGuard[Path]:
+def is_video(source: Source) -> TypeGuard[Path]:
     """Whether a source is a video file."""
-    return isinstance(source, Path) and source.suffix.lower() in VIDEOS
+    return isinstance(source, Path) and videos.is_video_file(source)
+
+
+def is_moving(source: Path | Page, gifs: bool) -> TypeGuard[Path]:
+    """Whether a source is a video file. gifs: or a GIF of several pictures."""
+    if is_video(source):
+        return True
+    if not gifs or not isinstance(source, Path) or source.suffix.lower() != ".gif":
+        return False
+    try:
+        return len(pages_of(source)) > 1
+    except (UserError, OSError):  # told when it is read
+        return False
 
 
 def page_by_page(
@@ -181,7 +196,7 @@ def _walk(folder: Path, out: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
             if name.startswith("."):
                 continue
             if not file.is_file():
-                if signatures.suffix_of(name) in SUFFIXES or file.suffix in VIDEOS:
+                if signatures.suffix_of(name) in SUFFIXES or is_video(file):
                     others.append((file, "is a link to a file that is not there"))
                 continue
             kind, reason = _kind(file)
@@ -197,7 +212,7 @@ def _kind(file: Path) -> tuple[str, str]:
     suffix = signatures.suffix_of(file.name)
     if suffix in SUFFIXES or suffix in maps.OTHERS:
         return "picture", ""
-    if suffix in VIDEOS:
+    if is_video(file):
         return "video", ""
     try:
         with file.open("rb") as opened:

@@ -12,6 +12,7 @@ EXTRAS = {
     "pyogrio": "kerasseg[geo]",
     "pillow_heif": "kerasseg[heic]",
     "pydicom": "kerasseg[dicom]",
+    "av": "kerasseg[video]",
     "tifffile": "tifffile imagecodecs",
     "imagecodecs": "imagecodecs",
     "PIL": "pillow",

@@ -15,15 +15,18 @@ NAMED = 5
 
 class LeftOut:
     """Collects what is left out. Its text ends a line such as "7 predicted, 2 left out:
-    a.heic (pip install 'kerasseg[heic]'), b.jpg (is empty)"; empty for nothing."""
+    a.heic (pip install 'kerasseg[heic]'), b.jpg (is empty)"; empty for nothing.
 
-    def __init__(self) -> None:
+    word: what they are instead of "left out"."""
+
+    def __init__(self, word: str = "left out") -> None:
+        self._word = word
         self._short: list[str] = []
 
     def add(self, source: object, error: Exception) -> None:
         """Tells on stderr, in a line, why a source is left out."""
         text = " ".join(str(error).split())
-        print(f"Left out: {text}", file=sys.stderr)
+        print(f"{self._word.capitalize()}: {text}", file=sys.stderr)
         self._short.append(f"{Path(str(source)).name} ({_reason(source, error, text)})")
 
     def __len__(self) -> int:
@@ -33,7 +36,7 @@ class LeftOut:
         if not self._short:
             return ""
         more = f" and {len(self) - NAMED} more" if len(self) > NAMED else ""
-        return f"{len(self)} left out: {', '.join(self._short[:NAMED])}{more}"
+        return f"{len(self)} {self._word}: {', '.join(self._short[:NAMED])}{more}"
 
 
 def _reason(source: object, error: Exception, text: str) -> str:

@@ -1,0 +1,1 @@
+"""Videos, streams and cameras: read, segmented frame by frame, written as overlays."""
