@@ -183,7 +183,7 @@ class Model:
         with contextlib.nullcontext() if name in self._ran else silenced():
             try:
                 out = self._runners[name](image=np.ascontiguousarray(image)[None])
-            except RuntimeError as error:
+            except (RuntimeError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
                 raise UserError(
                     f"{self.path} cannot be run: it is damaged, or its operators are "
