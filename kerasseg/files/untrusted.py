@@ -1,78 +1,109 @@
 """Checks files from elsewhere before Keras opens them.
 
 Keras' safe_mode refuses lambdas. It does not stop layers that read files or other
-models by a path in their configuration, and follows links of a weights file
-(CVE-2025-1550, CVE-2025-9905, CVE-2025-12058, CVE-2025-12060 are of this kind). Here
-only what a segmentation network needs is accepted.
+models by a path in their configuration, follows links of a weights file
+(CVE-2025-1550, CVE-2025-9905, CVE-2025-12058, CVE-2025-12060 are of this kind), and
+takes whatever memory a configuration asks for. Here only what a segmentation network
+needs is accepted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import re
+import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from kerasseg import UserError
+from kerasseg.files import hdf5, network_memory, stock_objects
+from kerasseg.files.hdf5 import ALWAYS_ALLOWED, EXPANSION, Refused
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-JSON_LIMIT = 64 << 20
+COMPILED = "compile_config"
+"""Optimizer and losses of a network, which prediction does not need."""
+JSON_LIMIT = 32 << 20
 """Bytes of a JSON member, unpacked; that of the largest network here is 0.4 MB."""
-EXPANSION = 100
-"""How many times larger than stored a member or an array may be."""
-ALWAYS_ALLOWED = 1 << 20
-"""Bytes that may be unpacked however little is stored."""
-MAX_OBJECTS = 100_000
-"""The most groups and arrays that a weights file may hold."""
-
-MODULES = {"keras", "keras.layers", "keras.models", "keras.initializers"}
-MODULES |= {"keras.regularizers", "keras.constraints", "keras.dtype_policies"}
-MODULES |= {"keras.src.models.functional", "keras.src.models.sequential"}
-OPERATIONS = "keras.src.ops."
-FUNCTIONS = {"builtins", "keras.activations"}
 VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellipsis__"}
-RISKY = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
-RISKY |= {"TextVectorization", "StringLookup", "IntegerLookup"}
-"""Layers that run code of the file, or read other files that it names."""
-FILTERS = {1, 2, 3}
-"""Of HDF5: deflate, shuffle, checksum. Others are plug-ins, so code from a folder."""
+"""What is no object of Keras: a number, an array, a part of an index."""
+NUMBER_TYPE = re.compile(r"(bfloat|float|u?int|complex)\d{1,3}|bool")
 
 
-def check_network(file: str | Path) -> None:
+@contextlib.contextmanager
+def checked(file: str | Path) -> Iterator[Path]:
+    """The path of a .keras file that was found harmless, to be opened in the block.
+
+    It is the file itself, or a copy without what networks inside the network were
+    compiled with: Keras leaves that out for the outer one only.
+
+    Raises UserError as `check_network`.
+    """
+    file = Path(file)
+    config = check_network(file)
+    if config is None:
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / file.name
+        with zipfile.ZipFile(file) as old, zipfile.ZipFile(copy, "w") as new:
+            new.writestr(CONFIG, json.dumps(config))
+            new.writestr(METADATA, "{}")
+            with (
+                old.open(WEIGHTS) as source,
+                new.open(WEIGHTS, "w", force_zip64=True) as target,
+            ):
+                shutil.copyfileobj(source, target)
+        yield copy
+
+
+def check_network(file: str | Path) -> dict[str, Any] | None:
     """Checks that a .keras file is harmless.
 
-    That is: names, number and unpacked sizes of the archive's members, each class and
-    function that its configuration names, and its weights (`check_weights`).
+    That is: names, number and unpacked sizes of the archive's members; each class and
+    function that its configuration names (`stock_objects`); its weights
+    (`check_weights`); and the network needs no more numbers than the weights have, and
+    no layer gives more than a computer can hold (`network_memory`).
+
+    Returns the configuration where networks inside were compiled, without what they
+    were compiled with; else None.
 
     Raises UserError that names the file and what is wrong.
     """
+    version = ""
     try:
         with zipfile.ZipFile(file) as archive:
             _check_members(archive)
+            version = _keras_version(archive)
             config = json.loads(archive.read(CONFIG))
             weights = io.BytesIO(archive.read(WEIGHTS))
+            stored = archive.getinfo(WEIGHTS).compress_size
         if not isinstance(config, dict):
-            raise _Refused(f"{CONFIG} is not an object")
-        # Keras is told not to compile, and then does not look at this.
-        _check_config({k: v for k, v in config.items() if k != "compile_config"})
-        _check_hdf5(weights)
-    except Exception as error:  # zipfile, json and h5py raise many kinds
+            raise Refused(f"{CONFIG} is not an object")
+        config = {key: value for key, value in config.items() if key != COMPILED}
+        changed = _without_compile(config)
+        _check_config(config)
+        network_memory.check(config, hdf5.check(weights, stored))
+    except Exception as error:  # zipfile, json, h5py and Keras raise many kinds
+        old = f" It was written by Keras {version}: make it anew with Keras 3."
         raise UserError(
             f"{file} is not a network of stock Keras layers, or is damaged: it was "
-            f"refused ({_reason(error)})."
+            f"refused ({_reason(error)}).{old if version[:1] in ('1', '2') else ''}"
         ) from error
+    return config if changed else None
 
 
 def check_weights(file: str | Path) -> None:
-    """Checks that a .weights.h5 file holds its own numbers only.
-
-    That is: no links to other files or places, no arrays kept elsewhere, no filters of
-    plug-ins, no array that is far larger than what is stored of it.
+    """Checks that a .weights.h5 file holds its own numbers only, see `hdf5.check`.
 
     Raises UserError that names the file and what is wrong.
     """
     try:
-        _check_hdf5(str(file))
+        hdf5.check(str(file), Path(file).stat().st_size)
     except Exception as error:  # h5py raises many kinds
         raise UserError(
             f"{file} is not a weights file, or is damaged: it was refused "
@@ -80,36 +111,53 @@ def check_weights(file: str | Path) -> None:
         ) from error
 
 
-class _Refused(ValueError):
-    """What is wrong, in words."""
-
-
 def _reason(error: Exception) -> str:
     words = " ".join(str(error).split())[:300]
-    return words if isinstance(error, _Refused) else f"{type(error).__name__}: {words}"
+    return words if isinstance(error, Refused) else f"{type(error).__name__}: {words}"
 
 
 def _check_members(archive: zipfile.ZipFile) -> None:
     names = [member.filename for member in archive.infolist()]
     for name in names:
         if name not in (CONFIG, METADATA, WEIGHTS):
-            raise _Refused(f"it holds the unexpected member {name[:100]!r}")
+            raise Refused(f"it holds the unexpected member {name[:100]!r}")
         if names.count(name) > 1:
-            raise _Refused(f"it holds {name} twice")
+            raise Refused(f"it holds {name} twice")
     for name in (CONFIG, WEIGHTS):
         if name not in names:
-            raise _Refused(f"it holds no {name}")
+            raise Refused(f"it holds no {name}")
     for member in archive.infolist():
         size, name = member.file_size, member.filename
         if size > max(ALWAYS_ALLOWED, EXPANSION * member.compress_size):
-            raise _Refused(f"{name} would unpack to {size:,} bytes, a bomb")
+            raise Refused(f"{name} would unpack to {size:,} bytes, a bomb")
         if name != WEIGHTS and size > JSON_LIMIT:
-            raise _Refused(f"{name} has {size:,} bytes, more than {JSON_LIMIT:,}")
+            raise Refused(f"{name} has {size:,} bytes, more than {JSON_LIMIT:,}")
 
 
-def _check_config(value: object) -> None:
+def _keras_version(archive: zipfile.ZipFile) -> str:
+    """The version of Keras that wrote a file; "" where it does not say so."""
+    try:
+        return str(json.loads(archive.read(METADATA))["keras_version"])[:20]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return ""
+
+
+def _without_compile(value: Any) -> bool:
+    """Takes the settings of compiled networks out; whether there were any."""
+    waiting, found = [value], False  # not recursive: the depth is the file's choice
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            found |= bool(value.pop(COMPILED, None))
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return found
+
+
+def _check_config(value: Any) -> None:
     """Each {"class_name": ...} anywhere inside must be one that is known."""
-    waiting = [value]  # not recursive: the depth is the file's choice
+    waiting = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
@@ -122,56 +170,22 @@ def _check_config(value: object) -> None:
 
 def _check_class(value: dict) -> None:
     kind, module = value["class_name"], value.get("module")
-    what = f"{module}.{kind}"
-    if kind == "function":
-        known, what = module in FUNCTIONS, f"{module}.{value.get('config')}"
-    elif module is None:
-        known, what = kind in VALUES, str(kind)
+    name, what = kind, f"{module}.{kind}"
+    if isinstance(kind, str) and kind in VALUES:
+        known = _is_plain(kind, value.get("config"))
+    elif kind == "function":
+        name, what = value.get("config"), f"{module}.{value.get('config')}"
+        known = stock_objects.is_activation(module, name)
     else:
-        known = module in MODULES or str(module).startswith(OPERATIONS)
-        known &= kind not in RISKY and value.get("registered_name") in (None, kind)
-    if not known:
-        raise _Refused(f"its {CONFIG} names {what[:100]!r}, which is not allowed")
+        known = stock_objects.is_stock_class(module, name)
+    # Keras looks for a registered name first.
+    if not known or value.get("registered_name") not in (None, name):
+        raise Refused(f"its {CONFIG} names {what[:100]!r}, which is not allowed")
 
 
-def _check_hdf5(file: str | io.BytesIO) -> None:
-    import h5py
-    from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
-
-    with h5py.File(file, "r") as opened:
-        waiting: list[h5py.Group] = [opened]
-        seen = 0
-        known = {h5o.get_info(opened.id).addr}
-        while waiting:
-            group = waiting.pop()
-            for name in group:
-                seen += 1
-                path = f"{str(group.name).rstrip('/')}/{name}"[:100]
-                link = group.get(name, getlink=True)
-                if not isinstance(link, h5py.HardLink):
-                    raise _Refused(f"its weights hold {path}, a {type(link).__name__}")
-                item = group[name]
-                place = h5o.get_info(item.id).addr
-                if place in known or seen > MAX_OBJECTS:
-                    raise _Refused(f"its weights are linked in circles at {path}")
-                known.add(place)
-                if isinstance(item, h5py.Group):
-                    waiting.append(item)
-                else:
-                    _check_array(item, path)
-
-
-def _check_array(item: object, path: str) -> None:
-    import h5py
-
-    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "biuf":
-        raise _Refused(f"its weights hold {path}, which is not an array of numbers")
-    if item.external or item.is_virtual:
-        raise _Refused(f"its weights hold {path}, which lies in another file")
-    settings = item.id.get_create_plist()
-    filters = {settings.get_filter(i)[0] for i in range(settings.get_nfilters())}
-    if filters - FILTERS:
-        raise _Refused(f"its weights hold {path} with the HDF5 filters {filters}")
-    size = (item.size or 0) * item.dtype.itemsize
-    if size > max(ALWAYS_ALLOWED, EXPANSION * item.id.get_storage_size()):
-        raise _Refused(f"its weights hold {path} of {size:,} bytes, a bomb")
+def _is_plain(kind: str, config: Any) -> bool:
+    """Whether an array is one of numbers: one of texts may say how long each is."""
+    if kind not in ("__tensor__", "__numpy__"):
+        return True
+    known = config.get("dtype") if isinstance(config, dict) else None
+    return isinstance(known, str) and NUMBER_TYPE.fullmatch(known) is not None

@@ -7,10 +7,13 @@ hook that is gone, and adapt this file.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 # ---- Graph of a functional network ---------------------------------------------------
 
@@ -27,6 +30,23 @@ def nodes_by_depth(network: keras.Model) -> dict[int, list[Any]]:
 def inbound_nodes(operation: keras.Operation) -> list[Any]:
     """The nodes, as in `nodes_by_depth`, in which a layer or operation was called."""
     return operation._inbound_nodes
+
+
+# ---- Variables without memory --------------------------------------------------------
+
+
+@contextlib.contextmanager
+def forgetting_variables() -> Iterator[list[Any]]:
+    """The list that variables join which are made in a `keras.StatelessScope`. With the
+    block Keras forgets them; else the end of the next scope would give them memory."""
+    name = "uninitialized_variables"
+    before = global_state.get_global_attribute(name)
+    made: list[Any] = []
+    global_state.set_global_attribute(name, made)
+    try:
+        yield made
+    finally:
+        global_state.set_global_attribute(name, before or [])
 
 
 # ---- Optimizers ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kerasseg import UserError
 from kerasseg.files import untrusted
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.runs.network_file import network_file
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -32,30 +33,21 @@ def load(path: str | Path) -> Any:
     logits (B, H, W, C).
 
     Raises UserError when there is none, when the file is damaged, and when it holds
-    code or names anything else than stock layers (`kerasseg.files.untrusted`): such a
-    file is never executed.
+    code, names anything else than stock layers or takes more memory than its weights
+    do (`kerasseg.files.untrusted`): such a file is never executed.
     """
-    path = Path(path)
-    file = path / "network.keras" if path.is_dir() else path
-    if not file.is_file():
-        raise UserError(
-            f"No network at {file}. Expected a run folder with network.keras (made by "
-            "python -m kerasseg.train) or a .keras file."
-        )
-    if file.suffix != ".keras":
-        raise UserError(f"{file} is not a .keras file. Other formats are not opened.")
-    untrusted.check_network(file)
+    file = network_file(Path(path))
+    with untrusted.checked(file) as harmless:
+        import keras
 
-    import keras
-
-    try:
-        return keras.saving.load_model(file, compile=False, safe_mode=True)
-    except Exception as error:
-        reason = str(error).split(". ")[0].splitlines()[0]
-        raise UserError(
-            f"{file} is not a network of stock Keras layers, or is damaged: it was "
-            f"refused ({type(error).__name__}: {reason})."
-        ) from error
+        try:
+            return keras.saving.load_model(harmless, compile=False, safe_mode=True)
+        except Exception as error:
+            reason = str(error).split(". ")[0].splitlines()[0]
+            raise UserError(
+                f"{file} is not a network of stock Keras layers, or is damaged: it was "
+                f"refused ({type(error).__name__}: {reason})."
+            ) from error
 
 
 def load_state(trainer: Any, file: Path) -> None:

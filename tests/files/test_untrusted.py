@@ -3,11 +3,14 @@
 import io
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
+from types import FunctionType
 
 import h5py
 import keras
+import networks
 import numpy as np
 import pytest
 import walk
@@ -17,7 +20,7 @@ from kerasseg import evaluate, models, predict, runs, train
 from kerasseg.data.format.description import FILE, describe
 from kerasseg.export import __main__ as export
 from kerasseg.export.litert import conversion
-from kerasseg.files import untrusted
+from kerasseg.files import stock_objects, untrusted
 from kerasseg.inference import litert
 from kerasseg.taxonomy import Taxonomy
 
@@ -74,7 +77,7 @@ def test_good_networks_open(good, tmp_path):
 
 
 def test_operations_and_slices_are_known():
-    network = models.build("segnet", 2, (32, 32, 3))
+    network = networks.without_weights("segnet", 2, (32, 32, 3))
     text = json.dumps(keras.saving.serialize_keras_object(network))
     untrusted._check_config(json.loads(text))
 
@@ -106,12 +109,48 @@ def evil_archives(good: Path, folder: Path) -> dict[str, Path]:
         "subprocess.Popen": {"module": "subprocess", "class_name": "Popen"},
         "__lambda__": {"module": None, "class_name": "__lambda__"},
         "keras.layers.Conv2D": {"class_name": "Conv2D", "registered_name": "my>Conv"},
+        # Other spellings of what is refused, and objects that are no layers.
+        "keras.layers.Lambda'": {"module": "keras", "class_name": "layers.Lambda"},
+        "keras.src.layers.core.lambda_layer.Lambda": {
+            "module": "keras.src.layers.core.lambda_layer",
+            "class_name": "Lambda",
+        },
+        "keras.layers.FeatureSpace": {"class_name": "FeatureSpace"},
+        "keras.models.load_model": {
+            "module": "keras.models",
+            "class_name": "load_model",
+        },
+        "keras.activations.deserialize": {
+            "module": "keras.activations",
+            "class_name": "function",
+            "config": "deserialize",
+        },
+        "keras.src.ops.core.Map": {"module": "keras.src.ops.core", "class_name": "Map"},
+        "['keras'].Dense": {"module": ["keras"], "class_name": "Dense"},
+        "None.__numpy__": {
+            "module": None,
+            "class_name": "__numpy__",
+            "config": {"value": ["a"], "dtype": "S999999999"},
+        },
     }
     for words, values in classes.items():
         found[words] = renamed(good, folder / f"{len(found)}.keras", **values)
     for name in ("../outside.txt", "/etc/x", "assets/a.txt", "config.json/../x"):
         evil = [*contents.items(), (name, b"x")]
         found[f"member {name!r}"] = packed(folder / f"{len(found)}.keras", evil)
+    wide = json.loads(contents[CONFIG])
+    for layer in wide["config"]["layers"]:
+        layer.pop("build_config", None)  # Keras finds the shapes itself
+        if layer["config"].get("kernel_size") == [3, 3]:
+            layer["config"]["kernel_size"] = [30_001, 30_001]
+    file = packed(
+        folder / "wide.keras", (contents | {CONFIG: json.dumps(wide)}).items()
+    )
+    found["numbers, but its weights are"] = file
+    image = keras.Input((32, 32, 3))
+    path = folder / "large.keras"
+    keras.Model(image, keras.layers.UpSampling2D(1 << 16)(image)).save(path)
+    found["numbers for one image"] = path
     bomb = contents | {WEIGHTS: bytes(50 << 20)}
     file = folder / "bomb.keras"
     found["a bomb"] = packed(file, bomb.items(), zipfile.ZIP_DEFLATED)
@@ -134,8 +173,68 @@ def test_evil_archives_are_refused(good, tmp_path):
         assert words in str(caught.value)
         assert file.name in str(caught.value)
     assert not (tmp_path.parent / "outside.txt").exists()
-    with pytest.raises(ValueError, match=r"is not a \.keras file"):
-        runs.load(shutil.copy(good, tmp_path / "network.h5"))
+
+
+SPELLINGS = (
+    ("keras", "layers.Conv2D"),
+    ("keras.layers", "Convolution2D"),
+    ("keras.src.layers", "Conv2D"),
+    ("keras.src.ops", "numpy.Add"),
+    ("keras.ops", "add"),
+    ("keras.saving", "load_model"),
+)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="once is enough")
+def test_an_allowed_spelling_leads_to_what_keras_makes_of_it():
+    """Each name in each module of Keras 3.15 against Keras' own search."""
+    from keras.src.saving import serialization_lib
+
+    modules = {name: dict(vars(m)) for name, m in sys.modules.items() if m}
+    spellings = [
+        (module, name)
+        for module, members in modules.items()
+        if module.split(".")[0] == "keras" and ".api" not in module
+        for name, member in members.items()
+        if isinstance(member, type | FunctionType)
+    ]
+    allowed = [s for s in spellings if stock_objects.is_stock_class(*s)]
+    assert len(allowed) > 1000
+    found = 0
+    for module, name in (*allowed, *SPELLINGS):
+        if stock_objects.is_stock_class(module, name):
+            kept = {"module": module, "class_name": name, "registered_name": None}
+            try:
+                one = serialization_lib._retrieve_class_or_fn(
+                    name, None, module, "class", kept
+                )
+            except ValueError:  # it finds some objects by fewer spellings
+                continue
+            assert one is getattr(sys.modules[module], name)
+            found += 1
+    assert found > 700
+    refused = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+    refused += ("StringLookup", "TextVectorization", "Map", "Function", "Operation")
+    assert not {name for _, name in allowed} & set(refused)
+
+
+def test_a_network_with_a_compiled_one_inside_opens(tmp_path):
+    image = keras.Input((8, 8, 3))
+    inner = keras.Model(image, keras.layers.Conv2D(2, 1)(image))
+    inner.compile("adam", "mse", metrics=[keras.metrics.MeanIoU(2)])
+    outer = keras.Model(image, inner(image) * 2)
+    outer.save(tmp_path / "a.keras")
+    pixels = np.ones((1, 8, 8, 3), "f4")
+    found = runs.load(tmp_path / "a.keras")(pixels)
+    np.testing.assert_array_equal(found, outer(pixels))
+
+
+def test_half_precision_opens(tmp_path):
+    """HDF5 has no type for bfloat16."""
+    image = keras.Input((8, 8, 3), dtype="bfloat16")
+    layer = keras.layers.Conv2D(2, 1, dtype="bfloat16")
+    keras.Model(image, layer(image)).save(tmp_path / "a.keras")
+    assert runs.load(tmp_path / "a.keras").weights[0].dtype == "bfloat16"
 
 
 def external(opened):

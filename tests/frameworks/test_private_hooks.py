@@ -52,6 +52,18 @@ def test_inbound_nodes(network):
 
 
 @pytest.mark.agnostic
+def test_forgetting_variables():
+    scope = keras.StatelessScope(initialize_variables=False)
+    with private_hooks.forgetting_variables() as made, scope:
+        forgotten = keras.Variable("zeros", shape=(2,))
+    assert made == [forgotten]
+    with keras.StatelessScope():
+        kept = keras.Variable("zeros", shape=(3,))
+    assert kept._value is not None
+    assert forgotten._value is None
+
+
+@pytest.mark.agnostic
 def test_moving_averages():
     optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75)
     weight = keras.Variable(np.zeros(2, "float32"))
