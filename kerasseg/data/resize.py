@@ -17,8 +17,8 @@ def resize_image(image: Tensor, size: Sequence[int] | Tensor) -> Tensor:
     pixels then sees exactly what training saw. float32 stays as it is computed.
     """
     kind = tf.as_dtype(image.dtype)
-    image = tf.cast(image, tf.float32)
     image = tf.image.resize(image, size, method="bilinear", antialias=True)
+    image = tf.cast(image, tf.float32)  # after it: the image may be large
     if kind.is_floating:
         return tf.cast(image, kind)
     return tf.cast(tf.clip_by_value(tf.round(image), kind.min, kind.max), kind)

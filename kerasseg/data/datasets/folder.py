@@ -91,7 +91,9 @@ def load(
     left_out: LeftOut = []
     files = [mask_of(entry, masks.per_class) for entry in with_mask]
     rule = rule_for(files, masks, known, left_out if skip else None)
-    background = background_of(rule) if pairs.negatives == "background" else None
+    background = None
+    if pairs.negatives == "background":
+        background = background_of(rule) if rule.taxonomy.exclusive else 0
     if "train" in splits and "val" not in splits:
         splits |= divided(splits["train"], val_share, found.notes)
     elif "val" in splits and val_share not in (0, USUAL_SHARE):
@@ -197,9 +199,10 @@ def _read(
         if str(mask) in unusable:
             raise UserError(unusable[str(mask)])
         label = fit(label_of(mask, rule), size, images.mask_fit, rule.taxonomy.ignore)
-        refuse_other_size(mask, label.shape, entry.image, size)
+        refuse_other_size(mask, label.shape[:2], entry.image, size)
     else:
-        label = np.full(size, background, rule.taxonomy.label_type)
+        planes = () if rule.taxonomy.exclusive else (rule.taxonomy.num_classes,)
+        label = np.full((*size, *planes), background, rule.taxonomy.label_type)
     return Sample(
         entry.id,
         pixels,

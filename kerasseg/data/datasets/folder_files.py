@@ -130,17 +130,18 @@ def fit(
     ignore: int = IGNORE,
 ) -> np.ndarray:
     """(H, W) label of this size: stretched to it by nearest neighbour (half-pixel
-    centres), or cut at the right and below and filled up there with `ignore`."""
-    if label.shape == size or way == "exact":
+    centres), or cut at the right and below and filled up there with `ignore`; so
+    (H, W, K)."""
+    if label.shape[:2] == size or way == "exact":
         return label
     if way == "crop":
-        out = np.full(size, ignore, label.dtype)
-        height, width = np.minimum(size, label.shape)
+        out = np.full((*size, *label.shape[2:]), ignore, label.dtype)
+        height, width = np.minimum(size, label.shape[:2])
         out[:height, :width] = label[:height, :width]
         return out
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(int)
-        for new, old in zip(size, label.shape, strict=True)
+        for new, old in zip(size, label.shape[:2], strict=True)
     )
     return label[rows[:, None], columns]
 

@@ -260,7 +260,7 @@ def _id(row: Row) -> str:
 def _read(row: Row, rule: Rule, image_format: ImageFormat) -> Sample:
     pixels, valid, encoded = sample_image(row.image, image_format)
     label = label_of(row.label, rule)
-    if label.shape != pixels.shape[:2]:
+    if label.shape[:2] != pixels.shape[:2]:
         raise UserError(
             f"{row.label} has {label.shape} pixels (height, width), its image has "
             f"{pixels.shape[:2]}. Export the data set again."

@@ -78,7 +78,8 @@ def load(
     empty = [e.image for e in entries if not e.mask]
     notes.append(negatives_note(negatives, empty, len(entries), "mask"))
     first_class = rule.taxonomy.names[0].casefold()
-    if empty and negatives == "background" and first_class not in BACKGROUND:
+    lacks = rule.taxonomy.exclusive and first_class not in BACKGROUND
+    if empty and negatives == "background" and lacks:
         raise UserError(
             "--negatives background needs a class background, which is not in "
             f"{legend.file}. Add the line 'background:0,0,0::'."
@@ -150,11 +151,12 @@ def _id(entry: VocEntry) -> str:
 def _read(entry: VocEntry, rule: Rule, image_format: ImageFormat) -> Sample:
     pixels, valid, encoded = sample_image(entry.image, image_format)
     size = pixels.shape[:2]
-    label, instance = np.zeros(size, rule.taxonomy.label_type), None
+    planes = () if rule.taxonomy.exclusive else (rule.taxonomy.num_classes,)
+    label, instance = np.zeros((*size, *planes), rule.taxonomy.label_type), None
     if entry.mask:
         label = label_of(entry.mask, rule)
-        _check(entry.mask, label.shape, entry.image, size)
-        if entry.objects:
+        _check(entry.mask, label.shape[:2], entry.image, size)
+        if entry.objects and rule.taxonomy.exclusive:
             instance = _objects(entry.objects, label)
             _check(entry.objects, instance.shape, entry.image, size)
     return Sample(entry.id, pixels, label, instance, encoded=encoded, valid=valid)

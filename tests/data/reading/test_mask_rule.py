@@ -61,7 +61,8 @@ def labels(files, flags=None, legend=None):
     assert pickle.loads(pickle.dumps(rule)) == rule
     assert "\n" not in str(rule) and rule.to_json()["says"] == str(rule)
     found = [label_of(file, rule) for file in files]
-    assert all(label.dtype == np.uint8 and label.ndim == 2 for label in found)
+    rank = 2 if rule.taxonomy.exclusive else 3
+    assert all(label.dtype == np.uint8 and label.ndim == rank for label in found)
     return rule, found
 
 
@@ -485,7 +486,6 @@ ASKED = {  # what is saved, flags, legend, what the line says
         Legend(("a", "b"), ((250, 0, 0), (0, 250, 0))),
         r"Black is \d+ %.*'background 0 0 0'.*--ignore-colour 0 0 0",
     ),
-    "two bits": (np.uint8([0, 1, 3])[IDS], {"bits": True}, None, r"overlap"),
     "a gray and an id": (
         IDS[:, 8:],
         {},
@@ -601,7 +601,8 @@ def test_layers(tmp_path):
     rule, found = labels([layers], flags, Legend(NAMES))
     assert rule.taxonomy.names == ("background", *NAMES)
     both = Layers((("disc", disc), ("box", disc)))
-    refuses(r"x_disc.png: 'disc' and 'box' overlap in \d+ pixels", [both], flags)
+    rule, found = labels([both], flags)
+    assert not rule.taxonomy.exclusive and found[0].shape == (*IDS.shape, 2)
     refuses("Layer 'box' is not a class", [layers], flags, Legend(("a", "b")))
 
 
@@ -713,7 +714,14 @@ CASES = {  # case: flags, names of the classes, or words of the refusal
     "mask_void_254_named": ({"ignore": (254,)}, ("ground", "disc", "box")),
     "mask_zero_is_void": ({"ignore": (0,)}, ("class_1", "class_2", "class_3")),
     "multilabel_channels": ({}, r"--per-class channels"),
-    "multilabel_channels ": ({"per_class": "channels"}, r"s0.png: .* overlap"),
+    "multilabel_channels ": (
+        {"per_class": "channels"},
+        ("class_1", "class_2", "class_3"),
+    ),
+    "multilabel_tif_pages ": (
+        {"per_class": "pages"},
+        ("class_1", "class_2", "class_3"),
+    ),
     "multilabel_tif_pages": ({"binary": True}, r"3 pages.*--per-class pages"),
     "ok": ({}, THREE),
     "one_class": ({}, r"one class cannot be learned"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,11 +11,19 @@ from kerasseg import UserError
 from kerasseg.data.reading.legends.legend import Legend
 from kerasseg.data.reading.masks.class_table import ClassTable, listed, require_classes
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
-from kerasseg.data.reading.masks.mask_labels import Rule, label_of, layers_of
-from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile
-from kerasseg.data.reading.masks.mask_survey import Look, counted, totals
+from kerasseg.data.reading.masks.mask_labels import Rule, label_of
+from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, layers_of
+from kerasseg.data.reading.masks.mask_survey import Look, Seen, counted, totals
+from kerasseg.data.reading.masks.overlap import (
+    Crossing,
+    Plane,
+    crossing,
+    refuse_doubt,
+    refuse_no_background,
+    without_background,
+)
 from kerasseg.data.reading.masks.two_values import BACKGROUNDS, SMOOTH, Foreground
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 
 def layers_rule(
@@ -25,8 +34,10 @@ def layers_rule(
 ) -> Rule:
     """The rule of --per-class: class of each layer, background where there is none.
 
-    Raises UserError that names the file and two classes where layers overlap, and where
-    layers have other names than the legend.
+    Layers that overlap by more than drawn borders are classes that overlap.
+
+    Raises UserError that names the file and two classes where layers overlap and it is
+    not clear whether that is meant, and where layers have other names than the legend.
     """
     separate = flags.per_class in ("suffix", "folders")
     if separate and not all(isinstance(file, Layers) for file in files):
@@ -58,27 +69,99 @@ def layers_rule(
         raise UserError("There is no mask. Check where images and masks lie.")
     order = sorted(names) if separate else names
     taxonomy, classes = _taxonomy(order, legend, separate)
-    found = _foreground(sorted(values), files)
+    found = _foreground(sorted(values - {*flags.ignore}), files)
+    usable, met = _overlapping(usable, flags, found, left_out)
+    overlap = flags.overlap or (met is not None and not flags.exclusive)
+    if met:
+        one, other = (taxonomy.names[classes[name]] for name in met.names)
+        met = replace(met, names=(one, other))
+    if met and not (flags.overlap or flags.exclusive or met.is_real):
+        refuse_doubt(met)
+    if overlap:
+        left = [name for name, class_id in classes.items() if class_id == 0]
+        taxonomy, classes = without_background(taxonomy, classes)
     rule = Rule(
         "layers",
         taxonomy,
         foreground=found,
+        ignored=flags.ignore,
         per_class=flags.per_class,
         layers=tuple(classes.items()),
+        crossing="ignore" if flags.exclusive else "refuse",
         summary=f"Masks have one layer ({flags.per_class}) for each class: "
-        f"{taxonomy.num_classes} classes ({listed(taxonomy.names)}).",
+        f"{taxonomy.num_classes} classes ({listed(taxonomy.names)})"
+        f"{_met(met, overlap)}.",
     )
+    if overlap:
+        notes = tuple(f"Layer '{name}' is no class: all 0 says it." for name in left)
+        return replace(rule, notes=(*notes, *_missing(usable, order)))
     used: set[int] = set()
     for file in usable:
-        try:
-            used |= counted(label_of(file, rule)).keys()
-        except UserError as error:
-            if left_out is None:
-                raise
-            left_out.append((file, str(error)))
+        used |= counted(label_of(file, rule)).keys()
     table = ClassTable(taxonomy, {})
     require_classes(sorted(used - {taxonomy.ignore}), table, False, "Masks of layers")
     return rule
+
+
+def _overlapping(
+    files: Sequence[MaskFile],
+    flags: MaskFlags,
+    found: Foreground,
+    left_out: list[tuple[MaskFile, str]] | None,
+) -> tuple[list[MaskFile], Crossing | None]:
+    """The files whose layers are of one size, and how layers overlap in them."""
+    good: list[MaskFile] = []
+
+    def planes() -> Iterator[tuple[MaskFile, list[Plane]]]:
+        for file in files:
+            layers = layers_of(file, flags.per_class)
+            other = [n for n, p in layers if p.shape != layers[0][1].shape]
+            if other:
+                error = UserError(
+                    f"{file}: the layer '{other[0]}' has another size than the first. "
+                    "Export the layers again."
+                )
+                if left_out is None:
+                    raise error
+                left_out.append((file, str(error)))
+                continue
+            good.append(file)
+            yield (
+                file,
+                [
+                    (n, (p > found.above) & ~np.isin(p, flags.ignore))
+                    for n, p in layers
+                    if n.casefold() not in BACKGROUNDS
+                ],
+            )
+
+    return good, crossing(planes())
+
+
+def _met(found: Crossing | None, overlap: bool) -> str:
+    """What is said of layers that overlap."""
+    if found is None:
+        return " that may overlap (--overlap)" if overlap else ""
+    one, other = found.names
+    where = f"'{one}' and '{other}' in {found.pixels} pixels, as in {found.file}"
+    if overlap:
+        return f" that overlap ({where}); each is asked for itself"
+    return f"; pixels of two are ignored ({where})"
+
+
+def _missing(files: Sequence[MaskFile], names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each class that has no file for some images."""
+    counts = dict.fromkeys(names, 0)
+    for file in files:
+        if isinstance(file, Layers):
+            there = {name for name, _ in file.files}
+            for name in names:
+                counts[name] += name not in there
+    return tuple(
+        f"{count} of {len(files)} images have no file of '{name}': it is not there."
+        for name, count in counts.items()
+        if count and name.casefold() not in BACKGROUNDS
+    )
 
 
 def _taxonomy(
@@ -139,7 +222,9 @@ def bits_rule(
 ) -> Rule:
     """The rule of --bits: bit k of a number is class k + 1, no bit is background.
 
-    Raises UserError that names the file and two classes where a pixel has two bits.
+    Numbers of two bits say that classes overlap. With --exclusive they are ignored.
+
+    Raises UserError where masks hold no numbers from 0 on.
     """
     seen = totals((one.file, one.counts) for one in looks)
     coloured = [one for one in looks if one.form == "colours"]
@@ -155,17 +240,11 @@ def bits_rule(
         )
     bits = max((v.bit_length() for v in values), default=0)
     taxonomy, classes = _taxonomy([str(i) for i in range(1, bits + 1)], legend, False)
-    for value in values:
-        if value & (value - 1):
-            two = [i + 1 for i in range(bits) if value >> i & 1][:2]
-            one, other = (taxonomy.names[i] for i in two)
-            raise UserError(
-                f"Mask {seen[value].first}: '{one}' and '{other}' overlap (number "
-                f"{value}). A pixel has one class here: correct the masks, or say "
-                f"--ignore {value}."
-            )
+    several = [v for v in values if v & (v - 1)]
+    if flags.overlap or (several and not flags.exclusive):
+        return _planes_rule(taxonomy, classes, several, seen, flags, nodata)
     codes = {0: 0} | {1 << (i - 1): i for i in classes.values()}
-    codes |= dict.fromkeys(flags.ignore, IGNORE)
+    codes |= dict.fromkeys([*several, *flags.ignore], taxonomy.ignore)
     used = sorted({codes[v] for v in values})
     require_classes(used, ClassTable(taxonomy, codes), False, "Masks of bits")
     return Rule(
@@ -174,5 +253,43 @@ def bits_rule(
         tuple(sorted(codes.items())),
         nodata=nodata,
         summary=f"Masks hold one bit for each class: {taxonomy.num_classes} classes "
-        f"({listed(taxonomy.names)}).",
+        f"({listed(taxonomy.names)})"
+        + (f"; ignored are pixels of several ({listed(several)})" if several else "")
+        + ".",
     )
+
+
+def _planes_rule(
+    taxonomy: Taxonomy,
+    classes: dict[str, int],
+    several: Sequence[int],
+    seen: Mapping[int, Seen],
+    flags: MaskFlags,
+    nodata: tuple[float, ...],
+) -> Rule:
+    """The rule of bits of classes that overlap; several: numbers of two bits."""
+    taxonomy, classes = without_background(taxonomy, classes)
+    where = ""
+    if several:
+        pixels = sum(seen[value].pixels for value in several)
+        where = f" that overlap ({pixels} pixels, as in {seen[several[0]].first})"
+    return Rule(
+        "bits",
+        taxonomy,
+        ignored=flags.ignore,
+        nodata=nodata,
+        layers=tuple(classes.items()),
+        summary=f"Masks hold one bit for each class: {taxonomy.num_classes} classes"
+        f"{where} ({listed(taxonomy.names)}); each is asked for itself.",
+    )
+
+
+def as_planes(rule: Rule) -> Rule:
+    """The rule, with each class but the background as a question of its own.
+
+    Raises UserError where class 0 is not the background.
+    """
+    refuse_no_background(rule.taxonomy)
+    taxonomy, _ = without_background(rule.taxonomy, {})
+    note = "Each class is asked for itself (--overlap); there is no background."
+    return replace(rule, taxonomy=taxonomy, notes=(*rule.notes, note))

@@ -31,6 +31,11 @@ class MaskFlags:
     per_class: PerClass = ""
     """One layer for each class: x_car.png beside x_road.png (suffix), car/x.png and
     road/x.png (folders), the pages of a TIFF, or the channels of a picture."""
+    overlap: bool = False
+    """A pixel may be of several classes: each is asked for itself, and there is no
+    background. Where layers overlap widely this is found out."""
+    exclusive: bool = False
+    """A pixel is of one class: where layers overlap it is ignored."""
     ignore: tuple[int, ...] = ()
     """Ids that are ignored beside 255: --ignore 0, --ignore 254 65535."""
     ignore_colour: tuple[tuple[int, int, int], ...] = ()
@@ -53,6 +58,13 @@ class MaskFlags:
         if len(kinds) > 1:
             raise UserError(
                 f"{' and '.join(kinds)} say two things about the same masks. Keep one."
+            )
+        if self.overlap and self.exclusive:
+            raise UserError("--overlap and --exclusive exclude each other. Keep one.")
+        if self.exclusive and not (self.bits or self.per_class):
+            raise UserError(
+                "--exclusive is for masks of layers (--per-class, --bits); all others "
+                "say one class a pixel anyway. Leave it out."
             )
         for flag, given in (
             ("--map", bool(self.map)),

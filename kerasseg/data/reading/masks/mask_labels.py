@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,13 +12,24 @@ from kerasseg import UserError
 from kerasseg.data.reading.masks.class_table import lookup
 from kerasseg.data.reading.masks.mask_decoders import File, Stored
 from kerasseg.data.reading.masks.mask_flags import PerClass
-from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, Page, stored
+from kerasseg.data.reading.masks.mask_layers import (
+    Layers,
+    MaskFile,
+    Page,
+    layers_of,
+    stored,
+)
 from kerasseg.data.reading.masks.mask_survey import own_colour_255, packed, unpacked
+from kerasseg.data.reading.masks.overlap import (
+    ids_of_layers,
+    planes_of_bits,
+    planes_of_ids,
+    planes_of_layers,
+)
 from kerasseg.data.reading.masks.two_values import Foreground
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Kind = Literal["ids", "colours", "values", "alpha", "bits", "layers"]
-BACKGROUND = 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,9 @@ class Rule:
         ignored.
     foreground: of two values and of alpha. ignored: numbers that are ignored there.
     nodata: values that files may call nodata, and that are ignored.
-    layers: the class id of each layer, by its name or its position.
+    layers: the class id of each layer, by its name or its position; where classes
+        overlap the number of its plane.
+    crossing: what a pixel of two layers of exclusive classes is.
     summary: one line for the user. notes: further lines.
     """
 
@@ -44,6 +57,7 @@ class Rule:
     nodata: tuple[float, ...] = ()
     per_class: PerClass = ""
     layers: tuple[tuple[str, int], ...] = ()
+    crossing: Literal["refuse", "ignore"] = "refuse"
     summary: str = ""
     notes: tuple[str, ...] = ()
 
@@ -64,17 +78,35 @@ class Rule:
             "ignored": list(self.ignored),
             "nodata": [float(value) for value in self.nodata],
             "layers": [list(layer) for layer in self.layers],
-        }
+        } | ({} if self.taxonomy.exclusive else {"overlap": True})
 
 
 def label_of(file: MaskFile, rule: Rule) -> np.ndarray:
-    """(H, W) class ids of a mask, upright, of the type of `rule.taxonomy`.
+    """(H, W) class ids of a mask, upright, of the type of `rule.taxonomy`; where
+    classes overlap uint8 (H, W, K).
 
     Raises UserError that names the file where it cannot be read, or holds what the rule
     has no class for.
     """
+    if rule.kind == "layers" and rule.taxonomy.exclusive:
+        return ids_of_layers(
+            layers_of(file, rule.per_class),
+            dict(rule.layers),
+            rule.taxonomy,
+            rule.foreground.above,
+            rule.ignored,
+            rule.crossing,
+            file,
+        )
     if rule.kind == "layers":
-        return _of_layers(file, rule)
+        return planes_of_layers(
+            layers_of(file, rule.per_class),
+            dict(rule.layers),
+            rule.taxonomy.num_classes,
+            rule.foreground.above,
+            rule.ignored,
+            file,
+        )
     if isinstance(file, Layers):
         raise UserError(f"{file} is one layer of several. Say --per-class.")
     return label_of_stored(stored(file), file, rule)
@@ -85,6 +117,42 @@ def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
 
     Raises UserError that names the file where the rule does not explain it.
     """
+    if rule.taxonomy.exclusive:
+        return _ids_of_stored(found, file, rule)
+    if rule.kind == "bits":
+        return _planes_of_bits(found, file, rule)
+    # A rule of exclusive classes, asked one by one: class 0 is where none is.
+    background = ((0, 0, 0), *rule.taxonomy.colours)
+    ids = Taxonomy(("background", *rule.taxonomy.names), background)
+    label = _ids_of_stored(found, file, replace(rule, taxonomy=ids))
+    return planes_of_ids(label, rule.taxonomy, ids.ignore)
+
+
+def _planes_of_bits(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
+    if found.pixels.ndim == 3:
+        _require_colours(found.pixels, file, rule)
+    invalid, pixels = _invalid(found, rule), numbers_of(found)
+    if invalid is not None:
+        pixels = np.where(invalid, 0, pixels)
+    if pixels.dtype.kind == "f":
+        pixels = _whole(pixels, file)
+    named = np.isin(pixels, rule.ignored)
+    most = 1 << max(int(layer) for layer, _ in rule.layers)
+    other = pixels[~named & ((pixels < 0) | (pixels >= most))]
+    if other.size:
+        raise UserError(
+            f"Mask {file} holds {other[0]}, which is not a class of this data set: it "
+            "was changed while it was read. Start again."
+        )
+    planes = planes_of_bits(
+        pixels, dict(rule.layers), rule.taxonomy.num_classes, rule.ignored
+    )
+    if invalid is not None:
+        planes[invalid] = IGNORE
+    return planes
+
+
+def _ids_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
     if found.pages > 1 and not isinstance(file, Page):
         raise UserError(
             f"Mask {file} has {found.pages} pages. Say --per-class pages if each "
@@ -226,72 +294,3 @@ def _colour_table(codes: tuple[tuple[int, int], ...]) -> np.ndarray:
     for code, class_id in codes:
         table[code] = class_id
     return table
-
-
-def _of_layers(file: MaskFile, rule: Rule) -> np.ndarray:
-    """One class for each pixel; refused where two layers hold it."""
-    label = taken = np.zeros((0, 0), rule.taxonomy.label_type)
-    for name, pixels in layers_of(file, rule.per_class):
-        class_id = dict(rule.layers)[name]
-        inside = pixels > rule.foreground.above
-        if not label.size:
-            label, taken = (
-                np.zeros(inside.shape, label.dtype),
-                np.zeros(inside.shape, bool),
-            )
-        if inside.shape != label.shape:
-            raise UserError(
-                f"{file}: the layer '{name}' has another size than the first. Export "
-                "the layers again."
-            )
-        if (inside & taken).any():
-            other = rule.taxonomy.names[int(label[inside & taken][0])]
-            count = int((inside & taken).sum())
-            raise UserError(
-                f"Mask {file}: '{other}' and '{rule.taxonomy.names[class_id]}' overlap "
-                f"in {count} pixels. A pixel has one class here: correct the "
-                "layers, or leave one of the classes out."
-            )
-        label[inside] = class_id
-        taken |= inside
-    if not label.size:
-        raise UserError(f"{file}: there is no layer. Add one, or remove the image.")
-    background = any(class_id == BACKGROUND for _, class_id in rule.layers)
-    if not background:
-        return label
-    return np.where(taken, label, rule.taxonomy.ignore).astype(label.dtype)
-
-
-def layers_of(file: MaskFile, per_class: PerClass) -> list[tuple[str, np.ndarray]]:
-    """Names and gray levels (H, W) of the layers of one mask.
-
-    Layers of one file are called "1", "2", ... in their order.
-
-    Raises UserError that names the file where it cannot be read, or has one layer only.
-    """
-    if isinstance(file, Layers):
-        return [(name, _gray(stored(one))) for name, one in file.files]
-    found = stored(file)
-    if per_class == "pages" and not isinstance(file, Page):
-        count = found.pages * (found.pages > 1)
-        planes = [stored(Page(file, i)).pixels for i in range(count)]
-    else:
-        pixels = found.pixels
-        planes = [pixels[..., i] for i in range(pixels.shape[-1])] * (pixels.ndim == 3)
-    if not planes or planes[0].ndim != 2:
-        raise UserError(
-            f"Mask {file} has no {per_class} that could be classes. Leave out "
-            f"--per-class {per_class}."
-        )
-    return [(str(i), plane) for i, plane in enumerate(planes, 1)]
-
-
-def _gray(found: Stored) -> np.ndarray:
-    pixels = found.pixels if found.palette is None else found.palette[found.pixels]
-    if (
-        found.alpha is not None
-        and pixels.size
-        and (pixels == pixels.reshape(-1, *pixels.shape[2:])[0]).all()
-    ):
-        return found.alpha
-    return pixels if pixels.ndim == 2 else pixels.max(-1)

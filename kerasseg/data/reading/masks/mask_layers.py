@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
+from kerasseg import UserError
 from kerasseg.data.reading.masks.mask_decoders import File, Stored, decode
+from kerasseg.data.reading.masks.mask_flags import PerClass
 from kerasseg.data.reading.pictures.picture import Page
 
 
@@ -32,3 +36,38 @@ def stored(file: File | Page) -> Stored:
     if isinstance(file, Page):
         return decode(file.file, file.number)
     return decode(file)
+
+
+def layers_of(file: MaskFile, per_class: PerClass) -> list[tuple[str, np.ndarray]]:
+    """Names and gray levels (H, W) of the layers of one mask.
+
+    Layers of one file are called "1", "2", ... in their order.
+
+    Raises UserError that names the file where it cannot be read, or has one layer only.
+    """
+    if isinstance(file, Layers):
+        return [(name, _gray(stored(one))) for name, one in file.files]
+    found = stored(file)
+    if per_class == "pages" and not isinstance(file, Page):
+        count = found.pages * (found.pages > 1)
+        planes = [stored(Page(file, i)).pixels for i in range(count)]
+    else:
+        pixels = found.pixels
+        planes = [pixels[..., i] for i in range(pixels.shape[-1])] * (pixels.ndim == 3)
+    if not planes or planes[0].ndim != 2:
+        raise UserError(
+            f"Mask {file} has no {per_class} that could be classes. Leave out "
+            f"--per-class {per_class}."
+        )
+    return [(str(i), plane) for i, plane in enumerate(planes, 1)]
+
+
+def _gray(found: Stored) -> np.ndarray:
+    pixels = found.pixels if found.palette is None else found.palette[found.pixels]
+    if (
+        found.alpha is not None
+        and pixels.size
+        and (pixels == pixels.reshape(-1, *pixels.shape[2:])[0]).all()
+    ):
+        return found.alpha
+    return pixels if pixels.ndim == 2 else pixels.max(-1)

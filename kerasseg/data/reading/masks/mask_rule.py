@@ -18,7 +18,7 @@ from kerasseg.data.reading.masks.class_table import (
 )
 from kerasseg.data.reading.masks.colour_table import colour_table, palette_table
 from kerasseg.data.reading.masks.id_table import id_table
-from kerasseg.data.reading.masks.layer_rule import bits_rule, layers_rule
+from kerasseg.data.reading.masks.layer_rule import as_planes, bits_rule, layers_rule
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_labels import Rule, label_of
 from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, Page
@@ -70,7 +70,8 @@ def rule_for(
     mapping = read_map(Path(flags.map)) if flags.map else None
     while True:
         try:
-            return rule_of(looks, flags, legend, mapping)
+            rule = rule_of(looks, flags, legend, mapping)
+            return as_planes(rule) if flags.overlap and not flags.bits else rule
         except UnknownValueError as error:
             bad = [k for k in looks if _has(k, error.values)]
             if left_out is None or not bad or 2 * len(bad) > len(looks):
