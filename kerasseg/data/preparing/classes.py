@@ -34,6 +34,9 @@ class ClassChoice:
     """Classes to write; pixels of all others are ignored."""
     drop: tuple[str, ...] = ()
     """Classes whose pixels are ignored."""
+    region: tuple[str, ...] = ()
+    """Regions to ask for in place of the classes, of which one may lie in another:
+    --region whole=edema,core core=core. Each is asked for itself."""
 
 
 def choose(
@@ -48,6 +51,8 @@ def choose(
     """
     if choice == ClassChoice():
         return taxonomy, splits
+    if choice.region:
+        return _regions(taxonomy, splits, choice)
     if taxonomy.exclusive:
         chosen, table, line = lookup_table(taxonomy, choice)
         _, mapped = map_classes((taxonomy, splits), table, chosen)
@@ -58,6 +63,42 @@ def choose(
     return chosen, {
         split: replace(samples, source={**samples.source, "classes": {"line": line}})
         for split, samples in mapped.items()
+    }
+
+
+def _regions(
+    taxonomy: Taxonomy, splits: dict[str, Samples], choice: ClassChoice
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """The source with --region as its classes, which overlap."""
+    if replace(choice, region=()) != ClassChoice():
+        raise UserError(
+            "--region says all classes that are written. Leave out --keep, --drop and "
+            "--merge."
+        )
+    parts = {}
+    for text in choice.region:
+        name, listed = _named_parts(text, "--region")
+        if name in parts:
+            raise UserError(f"--region says {name} twice. Write all its parts at once.")
+        for part in listed:
+            _known(part, taxonomy.names, "--region")
+        parts[name] = tuple(map(taxonomy.names.index, dict.fromkeys(listed)))
+    colours = dict(zip(taxonomy.names, taxonomy.colours, strict=True))
+    shown = Taxonomy.named(tuple(parts)).colours
+    chosen = Taxonomy(
+        tuple(parts),
+        tuple(colours.get(n, c) for n, c in zip(parts, shown, strict=True)),
+        exclusive=False,
+    )
+    _, made = combine_classes((taxonomy, splits), tuple(parts.values()), chosen)
+    said = [
+        f"{name} is {_some([taxonomy.names[i] for i in listed])}"
+        for name, listed in parts.items()
+    ]
+    line = f"Regions, each asked for itself: {'; '.join(said)}."
+    return chosen, {
+        split: replace(s, source={**s.source, "classes": {"line": line}})
+        for split, s in made.items()
     }
 
 
@@ -135,11 +176,7 @@ def _merged(names: Sequence[str], choice: ClassChoice) -> dict[str, list[str]]:
     of: dict[str, str] = {}
     rest = ""
     for text in choice.merge:
-        new, equals, after = text.partition("=")
-        listed = [part.strip() for part in after.split(",") if part.strip()]
-        new = new.strip()
-        if not (new and equals and listed):
-            raise UserError(f"Expected --merge NEW=A,B,C, got '{text}'.")
+        new, listed = _named_parts(text, "--merge")
         if new in merged or new == rest:
             raise UserError(f"--merge makes {new} twice. Write all its parts at once.")
         if listed == [REST]:
@@ -163,6 +200,15 @@ def _merged(names: Sequence[str], choice: ClassChoice) -> dict[str, list[str]]:
                 f"parts ({new}={new},{','.join(parts)}), or choose another name."
             )
     return merged
+
+
+def _named_parts(text: str, flag: str) -> tuple[str, list[str]]:
+    """ "NEW=A,B,C" as NEW and its parts."""
+    new, equals, after = text.partition("=")
+    listed = [part.strip() for part in after.split(",") if part.strip()]
+    if not (new.strip() and equals and listed):
+        raise UserError(f"Expected {flag} NEW=A,B,C, got '{text}'.")
+    return new.strip(), listed
 
 
 def _known(name: str, names: Sequence[str], flag: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.sample import Decoded, Sample, Samples, refuse_mixed
 from kerasseg.image_format import GRAY, RGB
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import IGNORE, Taxonomy, ignore_in
 
 Source = tuple[Taxonomy, dict[str, Samples]]
 """What an adapter gives: the classes, and the samples of each split."""
@@ -130,8 +130,8 @@ def _read_coloured(read: Callable[[Any], Sample], entry: Any) -> Sample:
 def combine_classes(
     source: Source, parts: tuple[tuple[int, ...], ...], taxonomy: Taxonomy
 ) -> Source:
-    """A source of classes that overlap with the classes of `taxonomy`; parts: which of
-    the old ones each new one is made of."""
+    """A source with the classes of `taxonomy`, which overlap; parts: which of the old
+    ones each new one is made of."""
     splits = {
         split: replace(samples, read=partial(_read_combined, samples.read, parts))
         for split, samples in source[1].items()
@@ -144,8 +144,13 @@ def _read_combined(
 ) -> Sample:
     """A class is there where one of its parts is, and else ignored where one is."""
     sample = read(entry)
-    planes = [_union(sample.label[..., list(part)]) for part in parts]
-    return replace(sample, label=np.stack(planes, -1))
+    label = sample.label
+    if label.ndim == 3:
+        planes = np.stack([_union(label[..., list(part)]) for part in parts], -1)
+        return replace(sample, label=planes)
+    planes = np.stack([np.isin(label, part) for part in parts], -1).astype(np.uint8)
+    planes[label == ignore_in(label)] = IGNORE
+    return replace(sample, label=planes, instance=None)
 
 
 def _union(planes: np.ndarray) -> np.ndarray:

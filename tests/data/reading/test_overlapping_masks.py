@@ -172,3 +172,28 @@ def test_a_folder_and_its_choice_of_classes(tmp_path):
     taxonomy, splits = choose(*source, ClassChoice(drop=("heart",)))
     sample = next(iter(splits["train"]))
     np.testing.assert_array_equal(sample.label, PLANES[..., 1:])
+
+
+def test_regions_of_exclusive_ids(tmp_path):
+    """nnU-Net's regions: one lies in the other."""
+    ids = np.where(BORDER, 255, LUNG.astype(np.uint8) + HEART)
+    for name in "ab":
+        png(tmp_path / f"images/{name}.png", np.zeros((20, 24)))
+        png(tmp_path / f"masks/{name}.png", ids)
+    (tmp_path / "classes.txt").write_text("background\nedema\ncore\n")
+    source = folder.load(tmp_path, val_share=0.0)
+    choice = ClassChoice(region=("whole=edema,core", "core=core"))
+    taxonomy, splits = choose(*source, choice)
+    assert taxonomy.names == ("whole", "core") and not taxonomy.exclusive
+    sample = next(iter(splits["train"]))
+    expected = np.stack([ids >= 1, ids == 2], -1).astype(np.uint8)
+    expected[ids == 255] = 255
+    np.testing.assert_array_equal(sample.label, expected)
+    assert splits["train"].source["classes"]["line"].endswith("core is core.")
+    for wrong, says in (
+        (ClassChoice(region=("whole=tumour",)), "tumour: no class"),
+        (ClassChoice(region=("whole",)), "Expected --region NEW=A,B,C"),
+        (ClassChoice(region=("a=core",), drop=("core",)), "Leave out --keep"),
+    ):
+        with pytest.raises(UserError, match=says):
+            choose(*source, wrong)
