@@ -7,8 +7,8 @@ was scored is what is served.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -16,9 +16,21 @@ import tensorflow as tf
 from kerasseg import tiles
 from kerasseg.data.resize import resize_image
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.mirror import mirrored_mean
+from kerasseg.inference import strips
+from kerasseg.inference.answers import ids_of, stacked
+from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
 from kerasseg.taxonomy import IGNORE, Tensor, label_type
+
+Each: TypeAlias = Callable[[np.ndarray], None]
+"""Is given the probabilities float32 (rows, W, C) of an image, from its top to its
+bottom, strip by strip."""
+
+
+class Segment(Protocol):
+    """Image (H, W, C) -> class map, see `class_map`."""
+
+    def __call__(self, image: np.ndarray, each: Each | None = None) -> np.ndarray: ...
 
 
 def network_size(network: Any) -> tuple[int, int]:
@@ -27,21 +39,34 @@ def network_size(network: Any) -> tuple[int, int]:
     return height, width
 
 
-def class_map(logits: Tensor, num_classes: int = 0) -> Tensor:
+def class_map(
+    scores: Tensor, num_classes: int = 0, exclusive: bool = True, least: float = 0.0
+) -> Tensor:
     """Logits (..., C) -> ids (...), uint8; of more than 255 classes uint16.
 
     num_classes: C, where the graph does not know it.
+    exclusive: False: the classes overlap: uint8 (..., C), 1 where a logit is above
+        `least` (of probabilities: 0.5), else 0.
     """
+    if not exclusive:
+        return tf.cast(scores > least, tf.uint8)
     # tf.argmax, as that of keras.ops needs a Flex operator in LiteRT.
-    ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return tf.cast(ids, label_type(num_classes or logits.shape[-1]))
+    ids = tf.argmax(scores, axis=-1, output_type=tf.int32)
+    return tf.cast(ids, label_type(num_classes or scores.shape[-1]))
 
 
-def device_class_map(logits: Tensor) -> Tensor:
+def device_class_map(logits: Tensor, exclusive: bool = True) -> Tensor:
     """The same for files that other engines run: of more than 255 classes int32, since
     LiteRT in Java and Kotlin has no uint16."""
+    if not exclusive:
+        return class_map(logits, exclusive=False)
     ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
     return tf.cast(ids, tf.uint8) if logits.shape[-1] <= IGNORE else ids
+
+
+def probabilities_of(logits: Tensor, exclusive: bool = True) -> Tensor:
+    """Softmax over the classes; where they overlap the sigmoid of each."""
+    return tf.nn.softmax(logits) if exclusive else tf.sigmoid(logits)
 
 
 def logits_at_size(
@@ -52,10 +77,8 @@ def logits_at_size(
     The images are in the units of the data and of any type. They are stretched to the
     network's size and the logits back, bilinear.
     """
-    size = tf.shape(image)[1:3]
-    pixels = stretched(image, network_size(network), image_format)
-    logits = network(pixels, training=False)
-    return tf.image.resize(logits, size, method="bilinear")
+    logits = _logits_of_any(network, image, image_format)
+    return tf.image.resize(logits, tf.shape(image)[1:3], method="bilinear")
 
 
 def stretched(
@@ -66,7 +89,9 @@ def stretched(
     Invalid pixels are `zeroed`, then the image is resized as records are, to numbers
     that the type of the data holds.
     """
-    image = zeroed(tf.cast(image, tf.float32), image_format)
+    image = tf.convert_to_tensor(image)
+    if image.dtype.is_floating or image_format.nodata is not None:
+        image = zeroed(tf.cast(image, tf.float32), image_format)
     return whole(tf.cast(resize_image(image, size), tf.float32), image_format)
 
 
@@ -92,11 +117,13 @@ def whole(image: Tensor, image_format: ImageFormat) -> Tensor:
     return tf.clip_by_value(tf.round(image), low, high)
 
 
-def predictor(network: Any, flip: bool = False) -> Callable[[Tensor], Tensor]:
+def predictor(
+    network: Any, flip: bool = False, exclusive: bool = True
+) -> Callable[[Tensor], Tensor]:
     """Function: images (B, H, W, C) -> probabilities float32 (B, H, W, classes).
 
     The images have the network's size, and the type of the data. flip: the mean of the
-    probabilities of the image and of its mirror image.
+    probabilities of the image and of its mirror image. exclusive: see `Taxonomy`.
     """
 
     @functools.partial(tf.function, reduce_retracing=True)
@@ -105,7 +132,7 @@ def predictor(network: Any, flip: bool = False) -> Callable[[Tensor], Tensor]:
         return mirrored_mean(one, image) if flip else one(image)
 
     def one(image):
-        return tf.nn.softmax(network(image, training=False))
+        return probabilities_of(network(image, training=False), exclusive)
 
     return predict
 
@@ -116,35 +143,69 @@ def segmenter(
     flip: bool = False,
     crf: bool = False,
     image_format: ImageFormat = RGB,
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Function: image (H, W, C) of any size -> class map (H, W), as `class_map`.
+    exclusive: bool = True,
+) -> Segment:
+    """Function: image (H, W, C) of any size -> class map (H, W), as `class_map`; where
+    classes overlap (H, W, classes).
 
     overlap: pixels > 0, even: an image that is higher or wider than the network's size
         is not shrunk, but cut into tiles of that size which share so many pixels.
     flip: the mean of the probabilities of the image and of its mirror image.
-    crf: sharpened along the edges of the image (`kerasseg.crf.dense_crf`).
+    crf: sharpened along the edges of the image (`kerasseg.crf.dense_crf`); of exclusive
+        classes alone.
     image_format: bands and type of the images that the network was trained on; the
         function raises UserError for others.
+    exclusive: see `Taxonomy`.
+
+    The memory does not grow with pixels times classes, but for the CRF and for `each`
+    that keeps them.
     """
     pixels = tf.TensorSpec((None, None, image_format.channels), image_format.type)
+    axes, kind = (1, None, None), label_type(network.output_shape[-1])
+    ids = tf.TensorSpec(axes if exclusive else (*axes, None), kind)
 
     @functools.partial(tf.function, input_signature=[pixels])
-    def segment(image):
-        return class_map(logits_at_size(network, image[None], image_format))[0]
+    def logits_of(image):
+        return _logits_of_any(network, image[None], image_format)
 
-    if not (overlap or flip or crf):
-        return lambda image: segment(checked(image, image_format)).numpy()
+    @functools.partial(tf.function, reduce_retracing=True)
+    def enlarged(logits, size):
+        return strips.enlarged(logits, size, ids_of_logits, ids)
 
-    def careful(image):
-        image = checked(image, image_format)
-        found = probabilities(network, image, overlap, flip, image_format)
+    def ids_of_logits(logits):
+        return class_map(logits, exclusive=exclusive)
+
+    def plain(image, each):
+        logits, size = logits_of(image), tf.constant(image.shape[:2])
+        if each is None:
+            return enlarged(logits, size).numpy()[0]
+
+        def ids(strip):
+            each(probabilities_of(strip[0], exclusive).numpy())
+            return ids_of_logits(strip[0]).numpy()
+
+        return stacked(map(ids, strips.of(logits, size)), len(image))
+
+    def careful(image, each):
+        options = network, image, overlap, flip, image_format, exclusive
+
+        def ids(strip):
+            if each:
+                each(strip)
+            return ids_of(strip, exclusive)
+
         if crf:
             from kerasseg.crf import dense_crf
 
-            found = dense_crf(found, image, image_format=image_format)
-        return np.argmax(found, axis=-1).astype(label_type(found.shape[-1]))
+            found = probabilities(*options)
+            return ids(dense_crf(found, image, image_format=image_format))
+        return stacked(map(ids, _strips(*options)), len(image))
 
-    return careful
+    def segment(image, each=None):
+        image = checked(image, image_format)
+        return (careful if overlap or flip or crf else plain)(image, each)
+
+    return segment
 
 
 def probabilities(
@@ -153,23 +214,46 @@ def probabilities(
     overlap: int = 0,
     flip: bool = False,
     image_format: ImageFormat = RGB,
+    exclusive: bool = True,
 ) -> np.ndarray:
     """float32 (H, W, classes) of an image (H, W, C); options as in `segmenter`.
 
     Raises UserError for an image of other bands or type.
     """
     image = checked(image, image_format)
+    found = _strips(network, image, overlap, flip, image_format, exclusive)
+    return stacked(found, len(image))
+
+
+def _strips(
+    network: Any,
+    image: np.ndarray,
+    overlap: int,
+    flip: bool,
+    image_format: ImageFormat,
+    exclusive: bool,
+) -> Iterator[np.ndarray]:
+    """Probabilities (rows, W, classes) from the top of an image to its bottom."""
     size = network_size(network)
     larger = any(have > want for have, want in zip(image.shape, size, strict=False))
 
+    def run(tile):
+        return network(tf.cast(tile, tf.float32), training=False)
+
     def one(image):
         if overlap and larger:
-            run = functools.partial(_logits, network)
-            return tf.nn.softmax(tiles.predict(run, image, size, overlap))
-        return tf.nn.softmax(logits_at_size(network, image[None], image_format))[0]
+            found = tiles.strips(run, image, size, overlap)
+        else:
+            logits = _logits_of_any(network, image[None], image_format)
+            found = (strip[0] for strip in strips.of(logits, image.shape[:2]))
+        return (probabilities_of(scores, exclusive).numpy() for scores in found)
 
-    return (mirrored_mean(one, image) if flip else one(image)).numpy()
+    if not flip:
+        return one(image)
+    return map(mean_with_mirrored, one(image), one(image[:, ::-1]))
 
 
-def _logits(network: Any, image: Tensor) -> Tensor:
-    return network(tf.cast(image, tf.float32), training=False)
+def _logits_of_any(network: Any, image: Tensor, image_format: ImageFormat) -> Tensor:
+    """Logits (B, h, w, classes) at the network's size, of images of any size."""
+    pixels = stretched(image, network_size(network), image_format)
+    return network(pixels, training=False)

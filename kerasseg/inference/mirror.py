@@ -15,6 +15,10 @@ def mirrored_mean(
     images: (..., H, W, 3). probabilities_of: images -> (..., H', W', C). NumPy or
     TensorFlow; the width is the last axis but one.
     """
-    found = probabilities_of(images)
-    mirrored = probabilities_of(images[..., ::-1, :])
+    mirrored = images[..., ::-1, :]
+    return mean_with_mirrored(probabilities_of(images), probabilities_of(mirrored))
+
+
+def mean_with_mirrored(found: Tensor, mirrored: Tensor) -> Tensor:
+    """The mean of probabilities (..., W, C) and of those of the mirror image."""
     return (found + mirrored[..., ::-1, :]) / 2

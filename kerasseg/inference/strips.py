@@ -7,7 +7,7 @@ ids of a byte a pixel, is small.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import tensorflow as tf
@@ -61,6 +61,16 @@ def enlarged(scores: Tensor, size: Tensor, finish: Finish, spec: tf.TensorSpec):
 
     found = tf.cond(each * height <= WHOLE, whole, in_strips)
     return tf.ensure_shape(found, spec.shape)
+
+
+def of(scores: Tensor, size: Tensor) -> Iterator[Tensor]:
+    """`tf.image.resize(scores, size)` from top to bottom, (B, rows, W, C) each; not in
+    graphs."""
+    batch, _, _, classes = scores.shape
+    height, width = (int(length) for length in size)
+    high = min(max(AT_ONCE // max(batch * width * classes, 1), 1), height)
+    for first in range(0, height, high):
+        yield rows(scores, size, first, min(high, height - first))
 
 
 def rows(scores: Tensor, size: Tensor, first: Tensor, count: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ TAXONOMY = Taxonomy.named(["road", "sky", "tree"])
 
 @pytest.fixture(scope="module")
 def network():
-    return tiny.network()
+    return tiny.convolution()
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,38 @@ def test_tiles_of_large_pictures(network, flip):
     np.testing.assert_allclose(given, expected, atol=1e-5)
     ids = class_maps.segmenter(network, 8, flip)(image)
     assert (ids == expected.argmax(-1)).mean() > 0.999
+
+
+def test_what_each_is_given_makes_the_class_map(network, monkeypatch):
+    """Strips of probabilities, of every way to predict."""
+    monkeypatch.setattr("kerasseg.inference.strips.AT_ONCE", 2000)
+    image = jpeg_png.noise(*LARGE)
+    for overlap, flip in ((0, False), (8, False), (0, True)):
+        strips = []
+        segment = class_maps.segmenter(network, overlap, flip)
+        ids = segment(image, strips.append)
+        np.testing.assert_array_equal(ids, segment(image))
+        np.testing.assert_array_equal(np.concatenate(strips).argmax(-1), ids)
+        expected = class_maps.probabilities(network, image, overlap, flip)
+        np.testing.assert_allclose(np.concatenate(strips), expected, atol=1e-6)
+        assert len(strips) > 1
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_overlapping_classes(network, flip):
+    image = jpeg_png.noise(*LARGE)
+    logits = class_maps.logits_at_size(network, image[None])[0]
+    mirrored = class_maps.logits_at_size(network, image[None, :, ::-1])[0, :, ::-1]
+    both = (tf.sigmoid(logits) + tf.sigmoid(mirrored)) / 2
+    expected = (both > 0.5) if flip else (logits > 0)
+    given = class_maps.segmenter(network, flip=flip, exclusive=False)(image)
+    assert (given.shape, given.dtype) == ((*LARGE, 3), np.uint8)
+    assert (given == expected.numpy()).mean() > 0.999
+    assert set(np.unique(given.sum(-1))) - {1}  # none or several, too
+    tiled = class_maps.probabilities(network, image, 8, flip, exclusive=False)
+    blended = tiles.predict(network, image, SIZE, 8)
+    if not flip:
+        np.testing.assert_allclose(tiled, tf.sigmoid(blended), atol=1e-5)
 
 
 def test_small_pictures_are_stretched_whatever_the_overlap(network):
