@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def picture(number: int, high: int = HIGH, wide: int = WIDE) -> np.ndarray:
 
 
 def write(
-    file: Path,
+    file: Path | BinaryIO,
     codec: str = "libx264",
     *,
     frames: int = 10,
@@ -38,10 +39,11 @@ def write(
     pixels: str = "yuv420p",
     form: str | None = None,
     options: dict[str, str] | None = None,
-) -> Path:
+) -> Path | BinaryIO:
     """times: of the frames, in units of time_base. sound: an encoder; a tone."""
     base = time_base or Fraction(1, rate)
-    with av.open(str(file), "w", form, options or {}) as container:
+    place = str(file) if isinstance(file, Path) else file
+    with av.open(place, "w", form, options or {}) as container:
         video = container.add_stream(codec, rate=rate)
         video.height, video.width = size
         video.pix_fmt = pixels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -144,7 +145,9 @@ class Video:
             try:
                 packet = next(packets, None)
             except (self._av.FFmpegError, OSError) as error:
-                self.problem = self._interruption(error)
+                # JPEGs in a row have no other end than that nothing comes.
+                if not (self._clocked and error.errno == errno.EIO):
+                    self.problem = self._interruption(error)
                 packet = None
             if packet is None:
                 yield None
@@ -155,7 +158,7 @@ class Video:
     def _interruption(self, error: Exception) -> str:
         late = isinstance(error, self._av.error.ExitError | TimeoutError)
         if late and isinstance(self._source, Stream):
-            return f"no frame came for {SECONDS:.0f} seconds"
+            return f"no frame came for {SECONDS:g} seconds"
         return f"it breaks off ({_reason(error)})"
 
     def _frame(self, frame: Any, times: Times) -> Frame:

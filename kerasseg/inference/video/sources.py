@@ -31,7 +31,7 @@ SECONDS = 10.0
 class Stream:
     """A video that comes over the network. address: as FFmpeg understands it.
 
-    As a text it is the address without the password, for messages.
+    As a text, for messages, it is the address without name, password and question.
     """
 
     address: str
@@ -39,7 +39,7 @@ class Stream:
     def __str__(self) -> str:
         parts = urlsplit(self.address)
         place = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=place))
+        return urlunsplit(parts._replace(netloc=place, query="", fragment=""))
 
     @property
     def stem(self) -> str:

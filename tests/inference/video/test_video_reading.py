@@ -1,4 +1,4 @@
-"""Videos as people have them: every container, whole and cut, turned, with odd times."""
+"""Videos as people have them: every container, whole and cut, turned, any times."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""What is written: MP4 that browsers play, every frame at its time, sound, all sides."""
+"""What is written: MP4 that browsers play, frames at their times, sound, all sides."""
 
 import resource
 import signal
