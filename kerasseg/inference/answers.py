@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from kerasseg.taxonomy import label_type
+
+Each: TypeAlias = Callable[[np.ndarray], None]
+"""Is given the probabilities float32 (rows, W, C) of an image, from its top to its
+bottom, strip by strip."""
+
+
+class Segment(Protocol):
+    """Image (H, W, C) -> ids (H, W), or where classes overlap 0 and 1 (H, W, classes);
+    `each` is given the probabilities."""
+
+    def __call__(self, image: np.ndarray, each: Each | None = None) -> np.ndarray: ...
 
 
 def ids_of(probabilities: np.ndarray, exclusive: bool = True) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,20 +17,10 @@ from kerasseg import tiles
 from kerasseg.data.resize import resize_image
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference import strips
-from kerasseg.inference.answers import ids_of, stacked
+from kerasseg.inference.answers import Segment, ids_of, stacked
 from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
 from kerasseg.taxonomy import IGNORE, Tensor, label_type
-
-Each: TypeAlias = Callable[[np.ndarray], None]
-"""Is given the probabilities float32 (rows, W, C) of an image, from its top to its
-bottom, strip by strip."""
-
-
-class Segment(Protocol):
-    """Image (H, W, C) -> class map, see `class_map`."""
-
-    def __call__(self, image: np.ndarray, each: Each | None = None) -> np.ndarray: ...
 
 
 def network_size(network: Any) -> tuple[int, int]:

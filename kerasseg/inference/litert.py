@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ import numpy as np
 from kerasseg import UserError, tiles
 from kerasseg.console import silenced
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.mirror import mirrored_mean
+from kerasseg.inference.answers import Each, ids_of, stacked
+from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
-from kerasseg.taxonomy import Taxonomy, label_type
+from kerasseg.taxonomy import Taxonomy
 
 JSON_LIMIT = 1 << 23
 """The largest size of a taxonomy.json or image_format.json, bytes; 65535 classes with
@@ -118,15 +120,27 @@ class Model:
                 raise UserError(f"{name} would unpack to too many bytes")
             return json.loads(archive.read(name))
 
+    @functools.cached_property
+    def exclusive(self) -> bool:
+        """Whether a pixel has one class, see `Taxonomy`. Of a file without names it is
+        what its class map looks like."""
+        try:
+            return self.taxonomy.exclusive
+        except UserError:
+            if "class_map" not in self.signatures:
+                return True
+            details = self._runners["class_map"].get_output_details()
+            return len(details["class_map"]["shape"]) == 3
+
     def class_map(self, image: np.ndarray) -> np.ndarray:
         """Image (height, width, C) -> (height, width) ids, uint8 or of more than 255
-        classes uint16.
+        classes uint16; where classes overlap uint8 (height, width, classes) of 0 and 1.
 
         Raises UserError for other bands or another type than `image_format`, and if the
         file cannot be run.
         """
         if "class_map" not in self.signatures:
-            return _ids(self.probabilities(image))
+            return ids_of(self.probabilities(image), self.exclusive)
         found = self._run("class_map", image)  # int32, of more than 255 classes
         return found if found.dtype == np.uint8 else found.astype(np.uint16)
 
@@ -138,45 +152,79 @@ class Model:
         return self._run("probabilities", image)
 
     def segment(
-        self, image: np.ndarray, overlap: int = 0, flip: bool = False
+        self,
+        image: np.ndarray,
+        overlap: int = 0,
+        flip: bool = False,
+        each: Each | None = None,
     ) -> np.ndarray:
-        """Image (H, W, C) of any size -> class map (H, W), as `class_map`.
+        """Image (H, W, C) of any size -> class map (H, W), as `class_map`; where
+        classes overlap (H, W, classes).
 
         overlap: pixels > 0, even: an image that is higher or wider than the network's
             size is cut into tiles of that size which share so many pixels.
         flip: the mean of the probabilities of the image and of its mirror image.
+        each: is given the probabilities, strip by strip from the top. Those of tiles
+            are blended, others repeated as the ids are.
 
         Raises UserError as `class_map` does.
         """
         image = checked(image, self.image_format)
         high, wide = image.shape[:2]
-        tiled = overlap and (high > self.height or wide > self.width)
-        if tiled or flip:
-            one = functools.partial(self._scaled, overlap=overlap if tiled else 0)
-            found = mirrored_mean(one, image) if flip else one(image)
-            label = _ids(found)
+        if overlap and (high > self.height or wide > self.width):
+            found = self._tiled(image, overlap)
+            if flip:
+                mirrored = self._tiled(image[:, ::-1], overlap)
+                found = map(mean_with_mirrored, found, mirrored)
+            return stacked((self._ids(strip, each) for strip in found), high)
+        if flip:
+            small = mirrored_mean(self._of_whole, image)
+            label = ids_of(small, self.exclusive)
         else:
             label = self.class_map(stretched(image, self.height, self.width))
-        return cv2.resize(label, (wide, high), interpolation=cv2.INTER_NEAREST_EXACT)
+            small = self._of_whole(image) if each else np.zeros((0,))
+        rows, columns = repeated(len(label), high), repeated(label.shape[1], wide)
+        if each:
+            step = max(1, tiles.PIECE // (wide * small.shape[-1]))
+            for first in range(0, high, step):
+                each(small[rows[first : first + step]][:, columns])
+        return label[:, columns][rows]
 
-    def _scaled(self, image: np.ndarray, overlap: int) -> np.ndarray:
-        """Probabilities, of tiles at the image's size, else at the network's."""
-        if not overlap:
-            return self.probabilities(stretched(image, self.height, self.width))
+    def _ids(self, probabilities: np.ndarray, each: Each | None) -> np.ndarray:
+        if each:
+            each(probabilities)
+        return ids_of(probabilities, self.exclusive)
+
+    def _of_whole(self, image: np.ndarray) -> np.ndarray:
+        """Probabilities at the network's size."""
+        return self.probabilities(stretched(image, self.height, self.width))
+
+    def _tiled(self, image: np.ndarray, overlap: int) -> Iterator[np.ndarray]:
+        """Probabilities at the image's size, strip by strip."""
 
         def logits(tile):
             # Up to a constant in each pixel, which does not change the softmax.
-            return np.log(np.maximum(self.probabilities(tile[0]), 1e-6))[None]
+            found = np.maximum(self.probabilities(tile[0]), 1e-6)
+            if self.exclusive:
+                return np.log(found)[None]
+            found = np.minimum(found, 1 - 1e-6)
+            return np.log(found / (1 - found))[None]
 
-        found = tiles.predict(logits, image, (self.height, self.width), overlap)
-        found = np.exp(found - found.max(-1, keepdims=True))
-        return found / found.sum(-1, keepdims=True)
+        size = self.height, self.width
+        for found in tiles.strips(logits, image, size, overlap):
+            if not self.exclusive:
+                yield 1 / (1 + np.exp(-found))
+                continue
+            found = np.exp(found - found.max(-1, keepdims=True))
+            yield found / found.sum(-1, keepdims=True)
 
     def _run(self, name: str, image: np.ndarray) -> np.ndarray:
         if name not in self._runners:
             raise UserError(
                 f"{self.path} has the signatures {', '.join(self.signatures)}, not "
-                f"'{name}'. Use another of the files that kerasseg.export wrote."
+                f"'{name}', which tiles, mirror images and probabilities need. Use "
+                f"{self.path.stem}_probabilities.tflite, or another of the files that "
+                "kerasseg.export wrote."
             )
         image = checked(image, self.image_format).astype(self._kind, copy=False)
         # The first run plans and reports to stderr.
@@ -192,10 +240,6 @@ class Model:
                 ) from error
         self._ran.add(name)
         return out[name][0]
-
-
-def _ids(probabilities: np.ndarray) -> np.ndarray:
-    return probabilities.argmax(-1).astype(label_type(probabilities.shape[-1]))
 
 
 def stretched(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -220,6 +264,14 @@ def stretched(image: np.ndarray, height: int, width: int) -> np.ndarray:
         return out
     limits = np.iinfo(image.dtype)
     return np.clip(np.rint(out), limits.min, limits.max).astype(image.dtype)
+
+
+@functools.cache
+def repeated(source: int, target: int) -> np.ndarray:
+    """Which source pixel each of the target pixels repeats: OpenCV's nearest, exact."""
+    places = np.arange(source, dtype=np.float32)[:, None]
+    nearest = cv2.INTER_NEAREST_EXACT
+    return cv2.resize(places, (1, target), interpolation=nearest)[:, 0].astype(int)
 
 
 @functools.cache

@@ -84,6 +84,32 @@ def test_only_scores_also_give_a_class_map(network, file, tmp_path, rng):
         scores._run("class_map", image)
 
 
+@pytest.mark.parametrize(("overlap", "flip"), [(0, False), (8, True)])
+def test_each_is_given_what_makes_the_class_map(file, rng, monkeypatch, overlap, flip):
+    monkeypatch.setattr("kerasseg.tiles.PIECE", 2000)
+    model, strips = litert.Model(file, threads=1), []
+    image = rng.integers(0, 256, (70, 51, 3), np.uint8)
+    ids = model.segment(image, overlap, flip, strips.append)
+    np.testing.assert_array_equal(ids, model.segment(image, overlap, flip))
+    assert len(strips) > 1
+    assert (np.concatenate(strips).argmax(-1) == ids).mean() > 0.999
+
+
+@pytest.mark.parametrize(("overlap", "flip"), [(0, False), (0, True), (8, True)])
+def test_overlapping_classes(file, rng, monkeypatch, overlap, flip):
+    """A network that tells three classes by the levels of the three bands."""
+    model = litert.Model(file, threads=1)
+    levels = np.zeros((16, 24, 3), np.uint8)
+    levels[4:12, :, 0] = levels[:, 6:18, 1] = 255
+    image = np.kron(levels, np.ones((4, 4, 1), np.uint8))
+    monkeypatch.setattr(model, "exclusive", False)
+    monkeypatch.setattr(model, "signatures", ("probabilities",))
+    monkeypatch.setattr(model, "probabilities", lambda one: one / np.float32(255))
+    found = model.segment(image, overlap, flip)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, image // 255)
+
+
 def test_what_is_no_model_is_refused(tmp_path, network):
     with pytest.raises(ValueError, match="does not exist"):
         litert.Model(tmp_path / "none.tflite")
