@@ -45,6 +45,7 @@ def load(
     *,
     crowd: Literal["auto", "object", "ignore"] = "auto",
     boxes: Boxes = "ask",
+    overlap: bool = False,
     on_error: Literal["stop", "skip"] = "stop",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """COCO: annotations/instances_train2017.json, train2017/*.jpg, and val2017.
@@ -67,6 +68,8 @@ def load(
         boxes: Objects that have a box and no outline. ask: ignored inside the box,
             but refused where all are boxes. object: the box is filled. background:
             they are left out.
+        overlap: A pixel may be of several classes: each has a plane of its own, and
+            there is no background.
         on_error: "skip" leaves out images that are listed and are not there.
 
     Raises:
@@ -91,12 +94,13 @@ def load(
         notes.append(f"{empty} images without annotations are background")
     notes += [crowd_note, box_note]
     masks = partial(_masks, ids=ids, crowd=crowds_are, boxes=boxes_are)
-    return taxonomy, samples_of(
+    return samples_of(
         drawings,
         masks,
         small_on_top=True,
         notes=notes,
-        num_classes=taxonomy.num_classes,
+        taxonomy=taxonomy,
+        overlap=overlap,
     )
 
 

@@ -72,7 +72,7 @@ def load(
 
     Args:
         src: Folder of the unpacked export; or the XML file.
-        masks: What masks mean; only for "Segmentation mask 1.1".
+        masks: What masks mean; only for "Segmentation mask 1.1", but for --overlap.
         negatives: Images without a mask or a shape. background: nothing is on them.
             skip: they are left out, as not yet annotated. ask: refused.
         boxes: Boxes. ask: filled as objects, but refused where all shapes are boxes.
@@ -90,7 +90,7 @@ def load(
             f"{src} holds neither an XML file of CVAT nor SegmentationClass. Export "
             "'CVAT for images 1.1' or 'Segmentation mask 1.1' and unpack it."
         )
-    if masks != MASKS:
+    if masks not in (MASKS, MaskFlags(overlap=True)):
         raise UserError(f"{files[0]} holds shapes: flags on masks have no use here.")
     require("pycocotools.mask")
     found = {file: read_cvat(file) for file in files}
@@ -113,8 +113,13 @@ def load(
         for split, listed in splits.items()
     }
     painted = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(
-        kept, painted, small_on_top=False, notes=notes, num_classes=taxonomy.num_classes
+    return samples_of(
+        kept,
+        painted,
+        small_on_top=False,
+        notes=notes,
+        taxonomy=taxonomy,
+        overlap=masks.overlap,
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import dstl_bands
+from kerasseg.data.reading.drawn.polygons import asked_alone
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.pairing.divide import divide
 from kerasseg.data.sample import Sample, Samples
@@ -65,6 +66,7 @@ def load(
     bands: tuple[int, int, int] = (0, 1, 2),
     percentiles: tuple[float, float] = (2, 98),
     grid: Literal["three_band", "M"] = "three_band",
+    overlap: bool = False,
     val_share: float = 0.2,
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """DSTL: three_band/ID.tif, sixteen_band/ID_M.tif, train_wkt_v4.csv, grid_sizes.csv.
@@ -86,6 +88,8 @@ def load(
         percentiles: Percentiles of a band that become 0 and 255.
         grid: With --image all: whose pixels the others are resampled to. three_band is
             3350 x 3400, four times M's; add --cut.
+        overlap: A pixel may be of several classes: each has a plane of its own, and
+            there is no background.
         val_share: Share of the places to validate on, by the hash of their number: the
             first of ID; tiles of one place stay together.
 
@@ -103,11 +107,11 @@ def load(
     splits = divide(_entries(src, image), val_share, _place)
     every = image == "all"
     read = (
-        partial(_read_all, grid=grid)
+        partial(_read_all, grid=grid, overlap=overlap)
         if every
-        else partial(_read, bands=bands, percentiles=percentiles)
+        else partial(_read, bands=bands, percentiles=percentiles, overlap=overlap)
     )
-    return TAXONOMY, {
+    return asked_alone(TAXONOMY) if overlap else TAXONOMY, {
         split: Samples(
             entries,
             read,
@@ -163,12 +167,13 @@ def _place(entry: Entry) -> str:
     return entry.id.split("_")[0]
 
 
-def _read_all(entry: Entry, grid: str) -> Sample:
+def _read_all(entry: Entry, grid: str, overlap: bool) -> Sample:
     image = dstl_bands.on_one_grid(entry.images, grid)
-    return Sample(entry.id, image, _label(entry, image.shape), sequence=_place(entry))
+    label = _label(entry, image.shape, overlap)
+    return Sample(entry.id, image, label, sequence=_place(entry))
 
 
-def _read(entry: Entry, bands, percentiles) -> Sample:
+def _read(entry: Entry, bands, percentiles, overlap: bool) -> Sample:
     raw = dstl_bands.raw_bands(entry.images[0])
     if max(bands) >= raw.shape[-1]:
         raise UserError(
@@ -176,7 +181,8 @@ def _read(entry: Entry, bands, percentiles) -> Sample:
             "They are counted from 0."
         )
     image = np.stack([_eight_bits(raw[..., b], percentiles) for b in bands], -1)
-    return Sample(entry.id, image, _label(entry, raw.shape), sequence=_place(entry))
+    label = _label(entry, raw.shape, overlap)
+    return Sample(entry.id, image, label, sequence=_place(entry))
 
 
 def _eight_bits(band: np.ndarray, percentiles) -> np.ndarray:
@@ -185,8 +191,10 @@ def _eight_bits(band: np.ndarray, percentiles) -> np.ndarray:
     return np.round(255 * np.clip(share, 0, 1)).astype(np.uint8)
 
 
-def _label(entry: Entry, shape: tuple[int, ...]) -> np.ndarray:
-    """Class ids; x pixels = x / Xmax * W * W / (W + 1), and so with y / Ymin and H.
+def _label(entry: Entry, shape: tuple[int, ...], overlap: bool) -> np.ndarray:
+    """Class ids, or with `overlap` (H, W, 10) planes.
+
+    x pixels = x / Xmax * W * W / (W + 1), and so with y / Ymin and H.
 
     The formula is that of the competition's page. Corners go to the nearest pixel, and
     the outline belongs to the polygon.
@@ -194,7 +202,9 @@ def _label(entry: Entry, shape: tuple[int, ...]) -> np.ndarray:
     shapely, (height, width) = require("shapely"), shape[:2]
     scale = np.array([width**2 / (width + 1), height**2 / (height + 1)]) / entry.extent
     label = np.zeros((height, width), np.uint8)
+    planes = np.zeros((len(ORDER) * overlap, height, width), np.uint8)
     for kind in ORDER:
+        canvas, value = (planes[kind - 1], 1) if overlap else (label, kind)
         try:
             shapes = shapely.from_wkt(entry.polygons.get(kind, "MULTIPOLYGON EMPTY"))
         except shapely.errors.ShapelyError as error:
@@ -205,5 +215,5 @@ def _label(entry: Entry, shape: tuple[int, ...]) -> np.ndarray:
         for polygon in getattr(shapes, "geoms", [shapes]):  # none if EMPTY
             rings = [polygon.exterior, *polygon.interiors]  # even-odd: holes stay free
             corners = [np.round(np.array(r.coords)[:, :2] * scale) for r in rings]
-            cv2.fillPoly(label, [c.astype(np.int32) for c in corners], kind)
-    return label
+            cv2.fillPoly(canvas, [c.astype(np.int32) for c in corners], value)
+    return planes.transpose(1, 2, 0) if overlap else label

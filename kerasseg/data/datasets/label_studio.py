@@ -50,6 +50,7 @@ def load(
     image: str = "",
     annotator: str = "",
     boxes: Boxes = "ask",
+    overlap: bool = False,
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Label Studio: the JSON export, and the images below the same folder.
 
@@ -68,6 +69,8 @@ def load(
             number of completed_by, or first or last by time.
         boxes: Rectangles. ask: filled as objects, but refused where all regions are
             rectangles. ignore: ignored inside. background: they are left out.
+        overlap: A pixel may be of several classes: each has a plane of its own, and
+            there is no background.
 
     Raises:
         UserError: files that are missing or are not laid out like this.
@@ -91,12 +94,13 @@ def load(
     with read_as("an export of Label Studio", file):
         drawings = {"train": _drawings(file, folder, tasks)}
     masks = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(
+    return samples_of(
         drawings,
         masks,
         small_on_top=False,
         notes=notes,
-        num_classes=taxonomy.num_classes,
+        taxonomy=taxonomy,
+        overlap=overlap,
     )
 
 

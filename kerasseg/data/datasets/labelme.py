@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -15,9 +16,10 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.datasets import stem
+from kerasseg.data.reading.drawn.drawings import planes_of
 from kerasseg.data.reading.drawn.labelme_shapes import rasterise
 from kerasseg.data.reading.drawn.named_images import NamedImages
-from kerasseg.data.reading.drawn.polygons import VOID
+from kerasseg.data.reading.drawn.polygons import VOID, asked_alone
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.pairing.divide import divide
 from kerasseg.data.reading.pairing.names import is_junk
@@ -31,7 +33,7 @@ BACKGROUND, IGNORED = "_background_", "__ignore__"
 
 
 def load(
-    src: Path, /, *, labels: str = "", val_share: float = 0.2
+    src: Path, /, *, labels: str = "", overlap: bool = False, val_share: float = 0.2
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """JSON files of labelme and X-AnyLabeling, images beside them, inside or below SRC.
 
@@ -45,6 +47,8 @@ def load(
     Args:
         src: Folder of the JSON files.
         labels: File of class names, one a line, if it is not labels.txt in src.
+        overlap: A pixel may be of several classes: each has a plane of its own, and
+            there is no background.
         val_share: Share of the files to validate on, where there is no folder val.
 
     Raises:
@@ -58,7 +62,8 @@ def load(
     names = [name for name, number in ids.items() if number > 0]
     colours = ((0, 0, 0), *Taxonomy.named(names).colours) if names else ((0, 0, 0),)
     taxonomy = Taxonomy(("background", *names), colours)
-    read = partial(_read, ids=ids, images=NamedImages([], src))
+    taxonomy = asked_alone(taxonomy) if overlap else taxonomy
+    read = partial(_read, ids=ids, images=NamedImages([], src), overlap=overlap)
     return taxonomy, {
         split: Samples(files, read, id=stem) for split, files in splits.items()
     }
@@ -134,7 +139,9 @@ def _document(file: Path) -> dict:
     return document
 
 
-def _read(file: Path, ids: dict[str, int], images: NamedImages) -> Sample:
+def _read(
+    file: Path, ids: dict[str, int], images: NamedImages, overlap: bool
+) -> Sample:
     document = _document(file)
     image, encoded = read_image(_image(file, document, images))
     size = image.shape[:2]
@@ -146,20 +153,34 @@ def _read(file: Path, ids: dict[str, int], images: NamedImages) -> Sample:
             f"image has {size}. Put the image back that it was drawn on."
         )
     num_classes = 1 + max(ids.values())
+    if overlap:
+        blank = np.zeros((*size, num_classes - 1), np.uint8)
+        painted = (
+            (ids[str(s.get("label"))], m) for s, m in _masks(file, document, size)
+        )
+        label = planes_of(painted, blank)
+        return Sample(file.stem, image, label, encoded=encoded)
     label = np.zeros(size, label_type(num_classes))
     instance = np.zeros(size, np.uint16)
     objects: dict[tuple, int] = {}
-    for number, shape in enumerate(document["shapes"]):
-        try:
-            mask = rasterise(shape, size)
-        except ValueError as error:
-            raise UserError(f"{file}, shape {number + 1}: {error}") from error
+    for number, (shape, mask) in enumerate(_masks(file, document, size)):
         name, group = str(shape.get("label")), shape.get("group_id")
         label[mask] = ids[name] if ids[name] != VOID else ignore_of(num_classes)
         key = (name, f"shape {number}" if group is None else group)
         counts = ids[name] > 0
         instance[mask] = objects.setdefault(key, len(objects) + 1) if counts else 0
     return Sample(file.stem, image, label, instance, encoded=encoded)
+
+
+def _masks(
+    file: Path, document: dict, size: tuple[int, int]
+) -> Iterator[tuple[dict, np.ndarray]]:
+    """Each shape, and its (H, W) bool pixels."""
+    for number, shape in enumerate(document["shapes"], 1):
+        try:
+            yield shape, rasterise(shape, size)
+        except ValueError as error:
+            raise UserError(f"{file}, shape {number}: {error}") from error
 
 
 def _image(file: Path, document: dict, images: NamedImages) -> Path | EmbeddedFile:

@@ -47,6 +47,7 @@ def load(
     *,
     boxes: Boxes = "ask",
     negatives: Negatives = "ask",
+    overlap: bool = False,
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Supervisely: meta.json, and folders DATASET/ann/*.json and DATASET/img/.
 
@@ -63,6 +64,8 @@ def load(
             rectangles. ignore: ignored inside. background: they are left out.
         negatives: Images without an object. background: nothing is on them. skip: they
             are left out, as not yet annotated. ask: refused.
+        overlap: A pixel may be of several classes: each has a plane of its own, and
+            there is no background.
 
     Raises:
         UserError: files that are missing or are not laid out like this.
@@ -95,8 +98,8 @@ def load(
         for split, listed in splits.items()
     }
     masks = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(
-        kept, masks, small_on_top=False, notes=notes, num_classes=taxonomy.num_classes
+    return samples_of(
+        kept, masks, small_on_top=False, notes=notes, taxonomy=taxonomy, overlap=overlap
     )
 
 

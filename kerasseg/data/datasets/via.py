@@ -46,6 +46,7 @@ def load(
     boxes: Boxes = "ask",
     polylines: Literal["ask", "object", "background"] = "ask",
     negatives: Negatives = "ask",
+    overlap: bool = False,
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """VIA: via_region_data.json, a project (via_project.json) or a CSV export.
 
@@ -66,6 +67,8 @@ def load(
             background: they are left out. ask: refused.
         negatives: Images without a region. background: nothing is on them. skip:
             they are left out, as not yet annotated. ask: refused.
+        overlap: A pixel may be of several classes: each has a plane of its own, and
+            there is no background.
 
     Raises:
         UserError: files that are missing or are not laid out like this.
@@ -94,12 +97,13 @@ def load(
     masks = partial(
         _masks, ids=ids, attribute=name, boxes=rule, lines=polylines == "object"
     )
-    return taxonomy, samples_of(
+    return samples_of(
         drawings,
         masks,
         small_on_top=False,
         notes=notes,
-        num_classes=taxonomy.num_classes,
+        taxonomy=taxonomy,
+        overlap=overlap,
     )
 
 

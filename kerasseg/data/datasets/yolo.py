@@ -33,7 +33,13 @@ OUTSIDE = 0.01
 """Corners may lie outside 0..1 by so much: what tools round."""
 
 
-def load(src: Path, /, *, boxes: Boxes = "ask") -> tuple[Taxonomy, dict[str, Samples]]:
+def load(
+    src: Path,
+    /,
+    *,
+    boxes: Boxes = "ask",
+    overlap: bool = False,
+) -> tuple[Taxonomy, dict[str, Samples]]:
     """YOLO: data.yaml, images/train/*.jpg and labels/train/*.txt, and val and test.
 
     Also train/images and train/labels, as Roboflow writes it, and classes.txt instead
@@ -47,6 +53,8 @@ def load(src: Path, /, *, boxes: Boxes = "ask") -> tuple[Taxonomy, dict[str, Sam
         src: Folder that holds data.yaml or classes.txt; or the YAML file.
         boxes: Lines that are boxes. ask: ignored inside the box, but refused where
             all are boxes. object: the box is filled. background: they are left out.
+        overlap: A pixel may be of several classes: each has a plane of its own, and
+            there is no background.
 
     Raises:
         UserError: files that are missing or are not laid out like this.
@@ -71,8 +79,13 @@ def load(src: Path, /, *, boxes: Boxes = "ask") -> tuple[Taxonomy, dict[str, Sam
     rule, note = box_rule(boxes, counts["boxes"], counts["objects"], "ignore", src)
     notes += [note] if note else []
     masks = partial(_masks, ids=ids, boxes=rule)
-    return taxonomy, samples_of(
-        splits, masks, small_on_top=True, notes=notes, num_classes=taxonomy.num_classes
+    return samples_of(
+        splits,
+        masks,
+        small_on_top=True,
+        notes=notes,
+        taxonomy=taxonomy,
+        overlap=overlap,
     )
 
 

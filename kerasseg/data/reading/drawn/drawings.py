@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.reading.drawn.polygons import VOID
+from kerasseg.data.reading.drawn.polygons import VOID, asked_alone
 from kerasseg.data.reading.pictures.fitted import format_of, sample_image
 from kerasseg.data.reading.pictures.image import header
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.image_format import GRAY, RGB, ImageFormat
-from kerasseg.taxonomy import ignore_of, label_type
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Painted = tuple[int, np.ndarray]
 """A class id, or `polygons.VOID`, and the (H, W) bool pixels of one object."""
@@ -50,32 +50,37 @@ def samples_of(
     masks: Masks,
     small_on_top: bool,
     notes: Iterable[str],
-    num_classes: int,
-) -> dict[str, Samples]:
-    """The splits of drawings.
+    taxonomy: Taxonomy,
+    overlap: bool = False,
+) -> tuple[Taxonomy, dict[str, Samples]]:
+    """The classes and the splits of drawings.
 
     masks: what is on a drawing; picklable. Objects that are ignored lie below all
         others.
     small_on_top: the largest object is painted first; of one size, and otherwise, all
         in the order of the source, so that later ones cover earlier ones.
     notes: what to say of how the source was understood; "" for nothing.
-    num_classes: background and all others.
+    taxonomy: background and all others.
+    overlap: whether each class but the background has a plane of its own. Nothing is
+        covered then, but by a shape of the background, and there are no object ids.
 
     Samples have object ids: the position among the objects of classes from 1 on.
 
     Raises UserError that names two images whose bands or types differ.
     """
+    taxonomy = asked_alone(taxonomy) if overlap else taxonomy
     image_format = _format_of([d for listed in drawings.values() for d in listed])
     read = partial(
         _read,
         masks=masks,
         small_on_top=small_on_top,
         image_format=image_format,
-        num_classes=num_classes,
+        taxonomy=taxonomy,
     )
-    line = "; ".join(filter(None, notes))
+    said = "classes may overlap: each is asked for itself" if overlap else ""
+    line = "; ".join(filter(None, (*notes, said)))
     source = {"objects": {"line": line}} if line else {}
-    return {
+    return taxonomy, {
         split: Samples(listed, read, id=_id, image_format=image_format, source=source)
         for split, listed in drawings.items()
     }
@@ -90,11 +95,13 @@ def _read(
     masks: Masks,
     small_on_top: bool,
     image_format: ImageFormat,
-    num_classes: int,
+    taxonomy: Taxonomy,
 ) -> Sample:
-    sample = _opened(drawing, image_format, num_classes)
-    ignore = ignore_of(num_classes)
-    return _paint(sample, masks(drawing, sample.label.shape), small_on_top, ignore)
+    sample = _opened(drawing, image_format, taxonomy)
+    painted = masks(drawing, sample.image.shape[:2])
+    if not taxonomy.exclusive:
+        return replace(sample, label=planes_of(painted, sample.label))
+    return _paint(sample, painted, small_on_top, taxonomy.ignore)
 
 
 def _format_of(drawings: Sequence[Drawing]) -> ImageFormat:
@@ -116,7 +123,7 @@ def _format_of(drawings: Sequence[Drawing]) -> ImageFormat:
     return RGB
 
 
-def _opened(drawing: Drawing, image_format: ImageFormat, num_classes: int) -> Sample:
+def _opened(drawing: Drawing, image_format: ImageFormat, taxonomy: Taxonomy) -> Sample:
     """The sample of a drawing with nothing painted: all background.
 
     Raises UserError where the image is of another size than that on which was drawn,
@@ -124,6 +131,7 @@ def _opened(drawing: Drawing, image_format: ImageFormat, num_classes: int) -> Sa
     """
     pixels, valid, encoded = sample_image(drawing.image, image_format)
     size = pixels.shape[:2]
+    planes = () if taxonomy.exclusive else (taxonomy.num_classes,)
     if drawing.size not in ((0, 0), size):
         raise UserError(
             f"{drawing.image} has {size} pixels (height, width), {drawing.source} says "
@@ -132,10 +140,25 @@ def _opened(drawing: Drawing, image_format: ImageFormat, num_classes: int) -> Sa
     return Sample(
         drawing.id,
         pixels,
-        np.zeros(size, label_type(num_classes)),
+        np.zeros(size + planes, taxonomy.label_type),
         encoded=encoded,
         valid=valid,
     )
+
+
+def planes_of(masks: Iterable[Painted], planes: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, K) label of objects that may overlap, painted on `planes` in their
+    order: class 1 is plane 0. Ignored are all classes that no object says are there."""
+    void = np.zeros(planes.shape[:2], bool)
+    for class_id, mask in masks:
+        window, part = _cropped(mask)
+        if class_id == VOID:
+            void[window] |= part
+        elif class_id == 0:
+            planes[window][part] = 0
+        else:
+            planes[(*window, class_id - 1)][part] = 1
+    return np.where(void[..., None] & (planes == 0), np.uint8(IGNORE), planes)
 
 
 def _paint(

@@ -113,6 +113,16 @@ def class_ids(names: Iterable[str]) -> tuple[Taxonomy, dict[str, int]]:
     return Taxonomy(("background", *classes), ((0, 0, 0), *colours)), ids
 
 
+def asked_alone(taxonomy: Taxonomy) -> Taxonomy:
+    """The classes but the background, class 0, as questions of their own.
+
+    Raises UserError where there is no other.
+    """
+    if taxonomy.num_classes < 2:
+        raise UserError("There is no class but the background: nothing was drawn.")
+    return Taxonomy(taxonomy.names[1:], taxonomy.colours[1:], exclusive=False)
+
+
 def box_rule(
     boxes: Boxes, alone: int, objects: int, usual: Boxes, source: Path
 ) -> tuple[Boxes, str]:
