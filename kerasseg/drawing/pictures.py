@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.labels.borders import borders
+from kerasseg.drawing.blending import blended, strips
+from kerasseg.labels.pixel_counts import pixel_counts
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 INK, FAINT = (28, 30, 34), (104, 108, 116)
@@ -38,24 +39,19 @@ def overlay(
     (1 - alpha) * image + alpha * colour. Ignored pixels keep the image, under a hatch.
     `outline` darkens the borders between classes, one pixel wide.
 
+    Where classes overlap `label` is (H, W, C) of 1, 0 and 255: the colour is the mean
+    of those of the classes that are there, and `outline` draws the border of each in
+    its own colour.
+
     Raises UserError if the sizes differ or an id is not a class.
     """
-    image, label = np.asarray(image, np.float32), _checked(label, taxonomy)
-    if image.shape != (*label.shape, 3):
+    image, label = np.asarray(image), _checked(label, taxonomy)
+    if image.shape != (*label.shape[:2], 3):
         raise UserError(
             f"Expected an RGB image (H, W, 3) as large as its label {label.shape}, "
             f"got {image.shape}. Resize the label to the image with nearest neighbour."
         )
-    out = (1 - alpha) * image + alpha * taxonomy.colourise(label)
-    ignored = label == taxonomy.ignore
-    out[ignored] = image[ignored]
-    rows, columns = np.ogrid[: label.shape[0], : label.shape[1]]
-    stripe = (rows + columns) % 8
-    out[ignored & (stripe == 0)] *= 0.4
-    out[ignored & (stripe == 1)] += 70
-    if outline:
-        out[borders(label) & ~ignored] *= 0.55
-    return np.clip(out + 0.5, 0, 255).astype(np.uint8)
+    return blended(image, label, taxonomy, alpha, outline)
 
 
 def legend(
@@ -102,13 +98,16 @@ def legend(
 def with_legend(picture: ArrayLike, taxonomy: Taxonomy, label: ArrayLike) -> np.ndarray:
     """A picture with the legend of the classes in `label`, and their shares, beside it.
 
-    Shares are of the pixels that are not ignored. Of more than `MOST_NAMES` classes
-    those of the most pixels are named. Raises UserError if an id is not a class.
+    Shares are of the pixels that are not ignored; where classes overlap, of those where
+    the class is not. Of more than `MOST_NAMES` classes those of the most pixels are
+    named. Raises UserError if an id is not a class.
     """
     label = _checked(label, taxonomy)
-    counts = np.bincount(label.ravel(), minlength=taxonomy.ignore + 1)
-    counts = counts[: taxonomy.num_classes]
-    shares = counts / max(1, counts.sum())
+    counts = pixel_counts(label, taxonomy.num_classes)
+    known = counts.sum()
+    if not taxonomy.exclusive:
+        known = counts + pixel_counts(label == 0, taxonomy.num_classes)
+    shares = counts / np.maximum(1, known)
     picture = np.asarray(picture, np.uint8)
     seen = np.flatnonzero(counts)
     if seen.size > MOST_NAMES:
@@ -185,19 +184,21 @@ def error_map(
     return out
 
 
-def label_png(label: ArrayLike, taxonomy: Taxonomy) -> bytes:
-    """(H, W) ids as an 8-bit palette PNG: the stored bytes are the ids themselves.
+def label_png(label: ArrayLike, taxonomy: Taxonomy, palette: bool = True) -> bytes:
+    """(H, W) ids as a PNG: the stored bytes are the ids themselves.
 
-    Viewers show the class colours. Read it back with Pillow (mode "P"); OpenCV and
-    TensorFlow replace the ids by the palette's colours (`Taxonomy.from_colours`). Of
-    more than 255 classes it is a gray PNG of 16 bits, as palettes end at 256 colours.
+    palette: viewers show the class colours. Read it back with Pillow (mode "P"):
+    OpenCV, matplotlib and TensorFlow replace the ids by the palette's colours
+    (`Taxonomy.from_colours`). Without it, and of more than 255 classes, as palettes end
+    at 256 colours, it is gray, of 8 or 16 bits, which every reader takes for the ids.
+
     Raises UserError if an id is not a class.
     """
+    label = _checked(label, taxonomy)
+    if not palette or label.dtype != np.uint8:
+        return cv2.imencode(".png", label)[1].tobytes()
     from PIL import Image
 
-    label = _checked(label, taxonomy)
-    if label.dtype != np.uint8:
-        return cv2.imencode(".png", label)[1].tobytes()
     image = Image.fromarray(label)
     image.putpalette(taxonomy.palette().tobytes())
     file = io.BytesIO()
@@ -212,16 +213,30 @@ def png(picture: ArrayLike) -> bytes:
 
 
 def _checked(label: ArrayLike, taxonomy: Taxonomy) -> np.ndarray:
-    label, ignore = np.asarray(label), taxonomy.ignore
-    bad = label[(label != ignore) & ((label < 0) | (label >= taxonomy.num_classes))]
-    if label.ndim != 2 or bad.size:
-        what = f"id {bad.flat[0]}" if bad.size else f"shape {label.shape}"
-        raise UserError(
-            f"Expected a label (H, W) of ids 0..{taxonomy.num_classes - 1} and "
-            f"{ignore} (ignored), got {what}. Check that label and taxonomy belong "
-            "together."
+    label, ignore, planes = np.asarray(label), taxonomy.ignore, taxonomy.planes
+    most = 2 if planes else taxonomy.num_classes
+    fits = label.shape[2:] == ((planes,) if planes else ()) and label.ndim > 1
+    if not fits or not _only_ids(label, most, ignore):
+        known = (label == ignore) | ((label >= 0) & (label < most))
+        what = f"id {label[~known][0]}" if fits else f"shape {label.shape}"
+        wanted = (
+            f"(H, W, {planes}) of 0, 1" if planes else f"(H, W) of ids 0..{most - 1}"
         )
-    return label.astype(taxonomy.label_type)
+        raise UserError(
+            f"Expected a label {wanted} and {ignore} (ignored), got {what}. Check that "
+            "label and taxonomy belong together."
+        )
+    return label.astype(taxonomy.label_type, copy=False)
+
+
+def _only_ids(label: np.ndarray, most: int, ignore: int) -> bool:
+    for first, end in strips(len(label), label[:1].size):
+        part = label[first:end]
+        known = part < most
+        known &= part >= 0
+        if not (known | (part == ignore)).all():
+            return False
+    return True
 
 
 def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -52,6 +52,55 @@ def test_overlay_hatches_ignored_pixels_and_keeps_the_rest_of_the_image(rng):
     assert 0.7 < untouched.mean() < 0.8
 
 
+OVERLAPPING = Taxonomy(("heart", "lung"), ((200, 0, 0), (0, 100, 40)), exclusive=False)
+
+
+def planes():
+    """A heart and a lung that share a part, and a pixel that is ignored."""
+    label = np.zeros((12, 20, 2), np.uint8)
+    label[2:8, 2:12, 0] = label[4:11, 6:18, 1] = 1
+    label[0, 0] = 255
+    return label
+
+
+def test_overlapping_classes_by_hand():
+    image = np.full((12, 20, 3), 100, np.uint8)
+    drawn = pictures.overlay(image, planes(), OVERLAPPING, alpha=0.5)
+    assert drawn[3, 3].tolist() == [150, 50, 50]
+    assert drawn[5, 8].tolist() == [100, 75, 60]  # the mean of both
+    assert drawn[9, 14].tolist() == [50, 100, 70]
+    assert drawn[11, 0].tolist() == [100, 100, 100]  # no class
+    assert drawn[2, 11].tolist() == [200, 0, 0]  # outlines
+    assert drawn[5, 11].tolist() == [200, 0, 0]
+    assert drawn[10, 9].tolist() == [0, 100, 40]
+    assert drawn[0, 0].tolist() == [40, 40, 40]  # ignored
+
+
+def test_large_pictures_are_drawn_in_strips(rng, monkeypatch):
+    image = noise(rng, 12, 20)
+    label = rng.integers(0, 4, (12, 20)).astype(np.uint8)
+    label[label == 3] = IGNORE
+    whole = [pictures.overlay(image, label, THREE)]
+    whole += [pictures.overlay(image, planes(), OVERLAPPING)]
+    monkeypatch.setattr("kerasseg.drawing.blending.AT_ONCE", 50)
+    np.testing.assert_array_equal(pictures.overlay(image, label, THREE), whole[0])
+    found = pictures.overlay(image, planes(), OVERLAPPING)
+    np.testing.assert_array_equal(found, whole[1])
+
+
+def test_a_legend_of_overlapping_classes():
+    """Shares are of the pixels where that class is not ignored."""
+    image, label = np.zeros((12, 20, 3), np.uint8), planes()
+    label[:, 10:, 0] = 255
+    both = pictures.with_legend(image, OVERLAPPING, label)
+    other = pictures.legend(OVERLAPPING, 12, [0, 1], [48 / 119, 84 / 239])
+    np.testing.assert_array_equal(both[:, 20:], other)
+    with pytest.raises(ValueError, match=r"\(H, W, 2\) of 0, 1 and 255.*got id 2"):
+        pictures.overlay(image, np.full_like(label, 2), OVERLAPPING)
+    with pytest.raises(ValueError, match=r"got shape \(12, 20\)"):
+        pictures.overlay(image, label[..., 0], OVERLAPPING)
+
+
 @pytest.mark.parametrize(
     ("image", "label", "what"),
     [
@@ -162,6 +211,15 @@ def test_label_png_stores_the_ids(rng, classes):
     colours = colours[..., ::-1]
     np.testing.assert_array_equal(colours, taxonomy.colourise(label))
     np.testing.assert_array_equal(taxonomy.from_colours(colours), label)
+
+
+@pytest.mark.parametrize("classes", [2, 300])
+def test_a_gray_label_png_is_the_ids_to_every_reader(rng, classes):
+    taxonomy = Taxonomy.numbered(classes)
+    label = rng.integers(0, classes, (33, 47)).astype(taxonomy.label_type)
+    data = np.frombuffer(pictures.label_png(label, taxonomy, palette=False), np.uint8)
+    np.testing.assert_array_equal(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), label)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), label)
 
 
 def test_png_round_trip(rng):
