@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.labels.pixel_counts import pixel_counts
 from kerasseg.taxonomy import Taxonomy
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -51,11 +52,7 @@ def captioned(
     out = np.ascontiguousarray(picture)
     scale = max(0.4, min(out.shape[:2]) / 900)
     step = round(32 * scale)
-    if taxonomy.exclusive:
-        counts = np.bincount(label.ravel(), minlength=taxonomy.ignore + 1)
-        counts = counts[: taxonomy.num_classes]
-    else:
-        counts = (label == 1).sum((0, 1))
+    counts = pixel_counts(label, taxonomy.num_classes)
     # Classes of a few stray pixels would only flicker.
     seen = np.flatnonzero(counts > label.shape[0] * label.shape[1] / 500)
     lines: list[tuple[str, tuple[int, ...] | None]] = [
