@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 HTTP_STATUS = {
     "INVALID_ARGUMENT": 400,
     "NOT_FOUND": 404,
@@ -22,10 +24,29 @@ class ServingError(Exception):
         super().__init__(f"{code}: {message}")
         self.code, self.message = code, message
 
+    def of_rows_from(self, start: int) -> ServingError:
+        """The error of a part of a request: a row that it names, `image_bytes[2]`, is
+        counted from the first row of the request, of which the part begins at `start`.
+        """
+
+        def counted(found: re.Match) -> str:
+            return f"{found[1]}[{int(found[2]) + start}]"
+
+        message = re.sub(r"^(\w+)\[(\d+)\]", counted, self.message)
+        return ServingError(self.code, message)
+
 
 def invalid_argument(message: str) -> ServingError:
     """The error for a request that can never be answered."""
     return ServingError("INVALID_ARGUMENT", message)
+
+
+def not_offered(method: str) -> str:
+    """Why there is no classify and no regress."""
+    return (
+        f"{method} is not offered: a segmentation network answers for each pixel. Use "
+        "predict."
+    )
 
 
 def from_http_status(status: int, message: str) -> ServingError:

@@ -5,6 +5,7 @@ Uses TensorFlow alone, no Keras.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,14 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from kerasseg import UserError
 from kerasseg.export.saved_model import warmup
+from kerasseg.serve.casting import exactly
 from kerasseg.serve.errors import ServingError, invalid_argument
+
+SERVE_BYTES, DEFAULT = "serve_bytes", "serving_default"
+"""The signature that takes encoded pictures, and the one that is asked without a name.
+"""
+ASSETS = ("taxonomy", "image_format")
+"""What an export says of its network, in assets/NAME.json."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +36,16 @@ class Spec:
 
 
 class Model:
-    """A loaded version, warmed up. folder: its name is the number of the version.
+    """A loaded version, warmed up. folder: its name is the number of the version; name:
+    of the model.
 
     signatures: name -> (inputs, outputs), dicts of `Spec`; definitions: name ->
-    SignatureDef as stored. Raises UserError for a folder that cannot be loaded.
+    SignatureDef as stored; assets: name -> what its JSON file says. Raises UserError
+    for a folder that cannot be loaded.
     """
 
-    def __init__(self, folder: Path):
-        self.version = int(folder.name)
+    def __init__(self, folder: Path, name: str = ""):
+        self.version, self.name = int(folder.name), name
         try:
             self._loaded = tf.saved_model.load(str(folder))
         except (OSError, ValueError, tf.errors.OpError) as error:
@@ -58,7 +68,29 @@ class Model:
         self.definitions = {
             name: stored.signature_def[name] for name in self.signatures
         }
+        files = {name: folder / "assets" / f"{name}.json" for name in ASSETS}
+        self.assets = {n: _read(file) for n, file in files.items() if file.is_file()}
         self._warm_up(folder / warmup.FILE)
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether signature serve_bytes takes encoded pictures, and nothing else."""
+        inputs = list(self.signatures.get(SERVE_BYTES, ({}, {}))[0].values())
+        return len(inputs) == 1 and inputs[0].dtype == tf.string
+
+    @property
+    def takes_levels(self) -> bool:
+        """Whether pixels are whole numbers: 0..255, or as assets/image_format.json
+        says."""
+        kind = self.assets.get("image_format", {}).get("type", "uint8")
+        return "taxonomy" in self.assets and kind.startswith("uint")
+
+    def by_rows(self, signature: str) -> bool:
+        """Whether each row of the outputs is the answer to one row of the inputs, so
+        that requests can be put together and taken apart."""
+        inputs, outputs = self._signature(signature)
+        specs = [*inputs.values(), *outputs.values()]
+        return all(spec.shape[:1] == (None,) for spec in specs)
 
     def inputs(self, signature: str) -> dict[str, Spec]:
         """Inputs of a signature by name; ServingError for an unknown signature."""
@@ -68,29 +100,61 @@ class Model:
         """Outputs of a signature by name; ServingError for an unknown signature."""
         return self._signature(signature)[1]
 
-    def check(self, signature: str, values: dict[str, np.ndarray]) -> int:
-        """The number of rows of the inputs; ServingError for what does not fit."""
+    def fitted(
+        self, signature: str, values: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """The inputs in the types that the signature takes, and as many rows of each.
+
+        Numbers are cast where the other type holds them exactly. Raises ServingError
+        for what does not fit.
+        """
         specs = self.inputs(signature)
         if set(values) != set(specs):
             raise invalid_argument(
                 f"Signature '{signature}' takes {', '.join(sorted(specs))}; got "
                 f"{', '.join(sorted(values)) or 'no input'}.",
             )
-        for name, spec in specs.items():
-            value = values[name]
-            dtype = spec.dtype.as_numpy_dtype
-            right = value.dtype == (object if spec.dtype == tf.string else dtype)
-            if not right or not tf.TensorShape(spec.shape).is_compatible_with(
-                value.shape
-            ):
-                raise invalid_argument(
-                    f"Input '{name}' of signature '{signature}' is {spec.dtype.name} "
-                    f"{_sizes(spec.shape)}; got {_dtype(value)} {_sizes(value.shape)}.",
-                )
-        rows = {len(value) for value in values.values()}
-        if len(rows) != 1 or not all(value.size for value in values.values()):
+        values = {name: self._cast(signature, name, values[name]) for name in specs}
+        rows = {len(value) for value in values.values() if value.ndim}
+        if len(rows) > 1 or not all(value.size for value in values.values()):
             raise invalid_argument("The request has no rows.")
-        return rows.pop()
+        return values
+
+    def _cast(self, signature: str, name: str, value: np.ndarray) -> np.ndarray:
+        spec = self.inputs(signature)[name]
+        is_text = spec.dtype == tf.string
+        cast: np.ndarray | None = value
+        if is_text != (value.dtype == object):
+            cast = None
+        elif not is_text:
+            cast = exactly(value, spec.dtype.as_numpy_dtype)
+        if cast is not None and tf.TensorShape(spec.shape).is_compatible_with(
+            value.shape
+        ):
+            return cast
+        raise invalid_argument(
+            f"Input '{name}' of signature '{signature}' is {spec.dtype.name} "
+            f"{_sizes(spec.shape)}; got {_dtype(value)} {_sizes(value.shape)}."
+            f"{self._hint(spec, value)}"
+        )
+
+    def _hint(self, spec: Spec, value: np.ndarray) -> str:
+        """What to do about a value that does not fit, or ""."""
+        if value.dtype == object and spec.dtype != tf.string:
+            return f" {self.bytes_hint()}"
+        if spec.dtype != tf.string and value.ndim + 1 == len(spec.shape):
+            return " Pixels come in batches: put the image into a list."
+        if value.dtype.kind == "f" and tf.TensorShape(spec.shape).is_compatible_with(
+            value.shape
+        ):
+            return f" Not all of these numbers are {spec.dtype.name}: convert them."
+        return ""
+
+    def bytes_hint(self) -> str:
+        """Where encoded pictures are to be sent."""
+        if self.takes_bytes:
+            return f'Encoded pictures go to "signature_name": "{SERVE_BYTES}".'
+        return "This network takes pixels only, no encoded pictures."
 
     def run(
         self, signature: str, values: dict[str, np.ndarray]
@@ -121,11 +185,26 @@ class Model:
     def _warm_up(self, file: Path) -> None:
         if not file.is_file():
             return
-        for record in tf.data.TFRecordDataset(str(file)).take(1000):
-            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
-            request = log.predict_log.request
-            values = {key: tf.make_ndarray(one) for key, one in request.inputs.items()}
-            self.run(request.model_spec.signature_name, values)
+        try:
+            for record in tf.data.TFRecordDataset(str(file)).take(1000):
+                log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+                request = log.predict_log.request
+                values = {n: tf.make_ndarray(one) for n, one in request.inputs.items()}
+                signature = request.model_spec.signature_name or DEFAULT
+                self.run(signature, self.fitted(signature, values))
+        except Exception as error:  # whatever a damaged file makes of itself
+            raise UserError(
+                f"{file} cannot be run, so that this version is not served: "
+                f"{_first_line(error)} Write it again with python -m kerasseg.export."
+            ) from error
+
+
+def _read(file: Path) -> dict:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file} is not JSON: {error}") from error
+    return values if isinstance(values, dict) else {}
 
 
 def _specs(tensors) -> dict[str, Spec]:
@@ -138,7 +217,10 @@ def _specs(tensors) -> dict[str, Spec]:
 def _reason(error) -> str:
     """The assertion in a TensorFlow error, without the stack of the graph."""
     found = re.search(r"assertion failed: \[(.*?)\]\n", error.message + "\n", re.DOTALL)
-    return found[1] if found else _first_line(error)
+    text = found[1] if found else _first_line(error)
+    if re.search(r"more than the \d+ allowed$", text):
+        text += ". Make it smaller, or export again with a larger --max-pixels"
+    return text
 
 
 def _first_line(error) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.pictures import signatures
@@ -24,7 +25,11 @@ def encoded(file: Path) -> bytes:
         if not (found.alpha and found.bands == GRAY_BANDS):
             return file.read_bytes()  # the server turns it upright
         # Two channels: a network of gray takes the first alone, as in training.
-    pixels = read(file).pixels
+    return as_png(read(file).pixels, file)
+
+
+def as_png(pixels: np.ndarray, file: Path) -> bytes:
+    """A PNG of the pixels (H, W, C) of a file. Raises UserError for what none holds."""
     count, name = pixels.shape[-1], pixels.dtype.name
     if count not in (1, 3, 4) or name not in ("uint8", "uint16"):
         raise UserError(

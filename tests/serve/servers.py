@@ -12,15 +12,21 @@ from pathlib import Path
 
 
 class Server:
-    """`kerasseg.serve` on free ports; rest and grpc: its addresses."""
+    """`kerasseg.serve` on free ports; rest and grpc: its addresses.
+
+    folder: of versions, or a models.config.
+    """
 
     def __init__(self, folder, **options):
-        from kerasseg.serve.__main__ import Serve, serve
+        from kerasseg.serve.flags import Serve
+        from kerasseg.serve.models import Models
+        from kerasseg.serve.ports import serve
         from kerasseg.serve.versions import Versions
 
         asked = Serve(port=0, grpc_port=0, **{"poll": 0.05} | options)
-        versions = Versions("street", folder)
-        versions.load()
+        one = {"street": Versions("street", folder)}
+        models = Models.listed(folder) if folder.is_file() else Models(one)
+        models.load()
         ready = threading.Event()
 
         def started(rest, grpc):
@@ -29,7 +35,7 @@ class Server:
 
         async def run():
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-            await serve(versions, asked, self._stop, started)
+            await serve(models, asked, self._stop, started)
 
         self._thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
         self._thread.start()

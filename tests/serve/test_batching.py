@@ -33,7 +33,7 @@ def double(values):
 
 def ask(batcher, *numbers, key="k", run=double):
     values = {"x": np.array(numbers)}
-    return batcher.submit((key,), len(numbers), run, values)
+    return batcher.submit((key,), [1] * len(numbers), run, values)
 
 
 def test_neighbours_run_together_and_get_their_own_rows():
@@ -52,11 +52,11 @@ def test_rows_and_keys_bound_a_batch():
             ask(batcher, 1, 2, 3),
             ask(batcher, 4, 5),  # would be five rows
             ask(batcher, 6, key="other"),
-            ask(batcher, *range(9), key="other"),  # alone, more than four
+            ask(batcher, *range(9), key="other"),  # in parts of four rows
         )
         return sizes
 
-    assert scenario(work) == [3, 2, 1, 9]
+    assert scenario(work) == [3, 2, 1, 4, 4, 1]
 
 
 def test_one_that_fails_fails_alone():

@@ -20,7 +20,7 @@ from kerasseg.serve.client import GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
 from kerasseg.serve.picture_files import encoded
 
-for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
+for package in ("grpc", "aiohttp", "orjson", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
 
 GOOD = {"outputs": {"class_map": [[1]]}}
@@ -52,7 +52,7 @@ def scripted():
                 pass
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         made.append(server)
         return f"http://127.0.0.1:{server.server_port}", asked
 
@@ -151,10 +151,11 @@ def test_both_ways_give_the_same(server):
         np.testing.assert_array_equal(one, other)
         assert rest.version() == remote.version() == 1
         image = {"image": jpeg_png.noise(5, 6)[None].astype("float32")}
-        one = rest.predict("serving_default", image)
-        other = remote.predict("serving_default", image)
-        np.testing.assert_allclose(one["probabilities"], other["probabilities"])
+        one = rest.predict("serving_default", image, ["class_map"])
+        other = remote.predict("serving_default", image, ["class_map"])
+        np.testing.assert_array_equal(one["class_map"], other["class_map"])
         assert other["class_map"].dtype == np.uint8
+        assert rest.network == remote.network
         for made in (rest, remote):
             with pytest.raises(ServingError) as caught:
                 made.segment(data)

@@ -16,12 +16,15 @@ import urllib3
 from servers import ServerProcess
 
 from kerasseg.export.saved_model import signatures
-from kerasseg.serve.__main__ import Serve, main, serve
+from kerasseg.serve.__main__ import main
 from kerasseg.serve.client import GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
+from kerasseg.serve.flags import Serve
+from kerasseg.serve.models import Models
+from kerasseg.serve.ports import serve
 from kerasseg.serve.versions import Versions
 
-for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
+for package in ("grpc", "aiohttp", "orjson", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
 
 http = urllib3.PoolManager(retries=False)
@@ -138,10 +141,10 @@ def test_stopping_answers_what_runs(start, folder, capsys):
 def test_a_port_that_is_taken_is_named(server, folder, flag):
     taken = int((server.rest if flag == "port" else server.grpc).rpartition(":")[2])
     asked = Serve(**{"port": 0, "grpc_port": 0} | {flag: taken})
-    versions = Versions("street", folder)
+    models = Models({"street": Versions("street", folder)})
 
     async def run():
-        await serve(versions, asked, asyncio.Event(), print)
+        await serve(models, asked, asyncio.Event(), print)
 
     option = flag.replace("_", "-")
     with pytest.raises(ValueError, match=f"{taken}: is the port taken.*--{option}"):

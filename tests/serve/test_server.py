@@ -11,7 +11,7 @@ import urllib3
 
 from kerasseg.inference.class_maps import class_map, logits_at_size
 
-for package in ("grpc", "aiohttp", "prometheus_client", "tensorflow_serving"):
+for package in ("grpc", "aiohttp", "orjson", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
 apis = "tensorflow_serving.apis."
 grpc = pytest.importorskip("grpc")
@@ -101,16 +101,18 @@ BAD = {
     "input": (request(picture=[b"x"]), "takes image_bytes; got picture"),
     "dtype": (request(image_bytes=np.zeros(3, np.float32)), "is string"),
     "rank": (request("serving_default", image=np.zeros((4, 4, 3), "f")), "got float32"),
-    "int": (
-        request("serving_default", image=np.zeros((1, 4, 4, 3), "u1")),
-        "got uint8",
+    "whole numbers that float32 does not hold": (
+        request("serving_default", image=np.full((1, 4, 4, 3), 2**24 + 1)),
+        "got int64",
     ),
+    "no batch": (request("", image=np.zeros((4, 4, 3), "f")), "image into a list"),
+    "bytes as pixels": (request("", image=[b"x"]), '"signature_name": "serve_bytes"'),
     "no rows": (request(image_bytes=np.zeros((0,), object)), "no rows"),
     "no pixels": (request("", image=np.zeros((1, 0, 4, 3), "f")), "no rows"),
     "bomb": (bomb(), "is larger than 2000000 bytes"),
     "negative": (bomb(sizes=(1, -5, 4, 3)), "not negative"),
     "cut tensor": (bomb(dtype=99, sizes=(1, 1, 1, 3)), "cannot be read"),
-    "label": (request(image_bytes=[b"x"]), "labels are not"),
+    "label": (request(image_bytes=[b"x"]), "'stable'. The labels are: none"),
 }
 BAD["label"][0].model_spec.version_label = "stable"
 for name, (data, says) in jpeg_png.bad().items():
@@ -124,7 +126,8 @@ def test_grpc_errors_say_what_is_wrong(stub, name):
         stub.Predict(asked, timeout=30)
     code = caught.value.code()
     wanted = grpc.StatusCode.INVALID_ARGUMENT
-    assert code == (grpc.StatusCode.NOT_FOUND if name == "model" else wanted)
+    unknown = name in ("model", "label")
+    assert code == (grpc.StatusCode.NOT_FOUND if unknown else wanted)
     assert says in caught.value.details()
     assert "\n" not in caught.value.details()
 
@@ -176,7 +179,7 @@ def test_rest_pixels(server, network):
     status, answer = post(server, body, "/versions/1:predict")
     assert status == 200
     ids = class_map(logits_at_size(network, image[None]))[0]
-    assert answer["predictions"][0]["class_map"] == ids.numpy().tolist()
+    assert answer["predictions"][0] == ids.numpy().tolist()
 
 
 @pytest.mark.parametrize(
@@ -233,4 +236,4 @@ def test_rest_status_metadata_health_and_metrics(server):
     text = get("/monitoring/prometheus/metrics").data.decode()
     assert 'kerasseg_serve_requests_total{code="OK",protocol="rest"}' in text
     assert "kerasseg_serve_waiting 0.0" in text
-    assert "kerasseg_serve_version 1.0" in text
+    assert 'kerasseg_serve_version{model="street"} 1.0' in text

@@ -1,0 +1,135 @@
+"""`python -m kerasseg.serve.client ADDRESS PICTURES`: class maps from a server."""
+
+from __future__ import annotations
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import tyro
+
+from kerasseg import UserError
+from kerasseg.console import command, counted
+from kerasseg.files import atomic
+from kerasseg.serve.client import Client, GrpcClient, Options, RestClient
+from kerasseg.serve.errors import ServingError
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask a server for the class maps of pictures: OUT/NAME_label.png, gray ids, or
+    where classes overlap OUT/NAME_label_CLASS.png, 0 and 1."""
+
+    address: tyro.conf.Positional[str]
+    """http://HOST:PORT/v1/models/NAME as `python -m kerasseg.serve` prints it, or
+    HOST:PORT of gRPC with --model."""
+    pictures: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Picture files, or folders of them."""
+    out: str = "predictions"
+    """Folder to write to."""
+    model: str = ""
+    """Name of the model, where the address does not say it."""
+    at_once: int = 4
+    """Pictures that are asked for at the same time."""
+    timeout: float = 30.0
+    """Seconds for one try."""
+    ca: str = ""
+    """PEM file of the authority that signed the server's certificate."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    # What reads picture files is imported late: --help needs none of it.
+    from kerasseg.inference import inputs
+
+    asked = tyro.cli(Ask, args=argv, prog="python -m kerasseg.serve.client")
+    if asked.at_once < 1 or asked.timeout <= 0:
+        raise UserError("--at-once must be at least 1, and --timeout more than 0.")
+    out = Path(asked.out)
+    found = inputs.inputs_of(asked.pictures, out)
+    names = inputs.targets(found.sources, found.places, out)
+    left_out: list[tuple[object, str]] = list(found.left_out)
+    jobs = []
+    for source, name in zip(found.sources, names, strict=True):
+        if isinstance(source, Path) and not inputs.is_video(source):
+            jobs.append((source, name))
+        else:
+            left_out.append((source, "is no picture: `predict` takes videos"))
+    inputs.refuse_replacing([s for s, _ in jobs], [_label(name) for _, name in jobs])
+    done = 0
+    with _client(asked) as client:
+        version = _asked(client.version)
+
+        def one(job: tuple[Path, Path]) -> str:
+            source, name = job
+            try:
+                (class_map,) = client.segment([source])
+            except (ServingError, UserError, OSError) as error:
+                return str(error)
+            _write(class_map, name, client)
+            return ""
+
+        with ThreadPoolExecutor(asked.at_once) as threads:
+            for (source, _), reason in zip(jobs, threads.map(one, jobs), strict=True):
+                if reason:
+                    left_out.append((source, reason))
+                else:
+                    done += 1
+    for file, reason in left_out:
+        print(f"left out: {file}: {' '.join(reason.split())}", file=sys.stderr)
+    total = counted(done + len(left_out), "input")
+    print(f"{done} of {total} predicted by version {version}: {out}")
+    if left_out:
+        sys.exit(2)
+
+
+def _asked(method):
+    """What a call of the client gives; a server that does not answer is one line."""
+    try:
+        return method()
+    except ServingError as error:
+        raise UserError(f"The server does not answer: {error}") from error
+
+
+def _client(asked: Ask) -> Client:
+    options = Options(timeout=asked.timeout, ca=asked.ca)
+    whole = re.fullmatch(
+        r"(?P<place>(https?://)?[^/]+)(/v1/models/(?P<model>[^/:]+))?/?", asked.address
+    )
+    model = asked.model or (whole["model"] if whole else "")
+    if not whole or not model:
+        raise UserError(
+            "Expected an address such as http://127.0.0.1:8501/v1/models/NAME, or "
+            f"127.0.0.1:8500 and --model NAME; got {asked.address}."
+        )
+    kind = RestClient if whole["place"].startswith("http") else GrpcClient
+    return kind(whole["place"], model, options)
+
+
+def _label(name: Path, of: str = "") -> Path:
+    return name.with_name(f"{name.name}_label{of}.png")
+
+
+def _write(class_map: np.ndarray, name: Path, client: Client) -> None:
+    if class_map.ndim == 2:
+        atomic.write_bytes(_label(name), _png(class_map))
+        return
+    taxonomy = client.network.taxonomy
+    classes = class_map.shape[-1]
+    titles = taxonomy.names if taxonomy else [f"class_{n}" for n in range(classes)]
+    for number, title in enumerate(titles):
+        safe = re.sub(r"[^\w.-]+", "_", title)
+        atomic.write_bytes(_label(name, f"_{safe}"), _png(class_map[..., number]))
+
+
+def _png(ids: np.ndarray) -> bytes:
+    return cv2.imencode(".png", ids)[1].tobytes()
+
+
+if __name__ == "__main__":
+    main()
