@@ -13,6 +13,7 @@ device.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 from collections import Counter
 from dataclasses import replace
@@ -31,6 +32,7 @@ from kerasseg.inference import arguments, inputs, maps, outlines
 from kerasseg.inference.network_input import network_input
 from kerasseg.inference.video import overlays
 from kerasseg.inference.video.sources import Stream
+from kerasseg.runs import foreign
 
 Drawn: TypeAlias = tuple[str, np.ndarray, np.ndarray]
 """Name of a source, the picture that is seen of it, its overlay."""
@@ -113,6 +115,7 @@ def _litert(asked: argparse.Namespace) -> maps.Network:
 
     if asked.crf:
         raise UserError("--crf needs Keras and --run; --litert runs without it.")
+    foreign.refuse_flags(asked, asked.litert)
     model = litert.Model(asked.litert, asked.threads)
     size = model.height, model.width
     overlap = _overlap(asked, size)
@@ -141,6 +144,9 @@ def _overlap(asked: argparse.Namespace, size: tuple[int, int]) -> int:
 def _network(asked: argparse.Namespace) -> maps.Network:
     run = Path(asked.run)
     start_tensorflow()
+    if foreign.is_foreign(run):
+        return foreign.network(run, asked, functools.partial(_overlap, asked))
+    foreign.refuse_flags(asked, asked.run)
     network = runs.load(run)
     folder = run if run.is_dir() else run.parent
     taxonomy, image_format = runs.taxonomy(folder), runs.image_format(folder)

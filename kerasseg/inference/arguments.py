@@ -36,6 +36,37 @@ def parser() -> argparse.ArgumentParser:
         default=0,
         help="threads of --litert; 0: as many as there are cores, up to 4",
     )
+    add = made.add_argument_group(
+        "a network from elsewhere (a .keras file alone)"
+    ).add_argument
+    add("--classes", default="", metavar="FILE", help="the names of its classes")
+    add(
+        "--size",
+        nargs=2,
+        type=_side,
+        metavar=("HEIGHT", "WIDTH"),
+        help="what it is given, of one that takes any; default: the picture's own",
+    )
+    add(
+        "--input-range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="the range of pixels it was trained on; default: as they are stored, 0 to "
+        "255",
+    )
+    add(
+        "--input-type",
+        choices=("uint8", "uint16", "int16", "float32"),
+        default="",
+        help="the type of its images; default: uint8",
+    )
+    add(
+        "--activation",
+        choices=("softmax", "sigmoid", "none"),
+        default="",
+        help="what its last layer does; default: what is found there",
+    )
     add = made.add_argument_group("how pictures are read").add_argument
     add(
         "--pages",
@@ -97,6 +128,13 @@ def _opacity(word: str) -> float:
     value = float(word)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, is {word}")
+    return value
+
+
+def _side(word: str) -> int:
+    value = int(word)
+    if not 1 <= value <= 1 << 15:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 32768, is {word}")
     return value
 
 

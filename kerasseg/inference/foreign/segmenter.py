@@ -1,0 +1,98 @@
+"""Runs a network from elsewhere on pictures of any size."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kerasseg.image_format import ImageFormat
+from kerasseg.inference import class_maps
+from kerasseg.inference.foreign.network import Foreign, adapted
+
+MOST_PIXELS = 1 << 20
+"""Pixels of a picture that a network of any size is given whole."""
+TILE = 512
+"""About the side of its tiles, pixels."""
+SIZES_AT_HAND = 4
+"""Of how many sizes the network is kept, ready to run."""
+
+
+def tile_size(foreign: Foreign) -> tuple[int, int]:
+    """Height and width of the tiles that large pictures are cut into."""
+    side = -(-TILE // foreign.multiple) * foreign.multiple
+    return foreign.size or (side, side)
+
+
+def segmenter(
+    foreign: Foreign,
+    image_format: ImageFormat,
+    scaling: tuple[float, float],
+    exclusive: bool,
+    overlap: int = 0,
+    flip: bool = False,
+    crf: bool = False,
+) -> Any:
+    """As `class_maps.segmenter`, of a network of one size, or of any.
+
+    A network of any size is given a picture of up to `MOST_PIXELS` as it is, enlarged
+    by its mirror image to a size that the network takes. A larger one is shrunk to
+    about as many. With an overlap all are cut into tiles.
+    """
+
+    def of_size(size: tuple[int, int]) -> Any:
+        network = adapted(foreign, size, scaling)
+        options = overlap, flip, crf, image_format, exclusive
+        return class_maps.segmenter(network, *options)
+
+    if foreign.size or overlap:
+        return of_size(tile_size(foreign))
+    return _of_any_size(functools.lru_cache(SIZES_AT_HAND)(of_size), foreign.multiple)
+
+
+def _of_any_size(of_size: Callable[[tuple[int, int]], Any], multiple: int) -> Any:
+    def segment(image: np.ndarray, each: Any = None) -> np.ndarray:
+        height, width = image.shape[:2]
+        if height * width > MOST_PIXELS:
+            return of_size(shrunk_size(height, width, multiple))(image, each)
+        size = _up(height, multiple), _up(width, multiple)
+        if size == (height, width):
+            return of_size(size)(image, each)
+        padding = (0, size[0] - height), (0, size[1] - width), (0, 0)
+        whole = np.pad(image, padding, "symmetric")
+        inside = None if each is None else _Inside(each, height, width)
+        return of_size(size)(whole, inside)[:height, :width]
+
+    return segment
+
+
+class _Inside:
+    """Passes on what of strips, from top to bottom, lies inside the picture."""
+
+    def __init__(self, each: Any, height: int, width: int) -> None:
+        self.each, self.left, self.width = each, height, width
+
+    def __call__(self, strip: np.ndarray) -> None:
+        inside = strip[: self.left, : self.width]
+        self.left -= len(inside)
+        if len(inside):
+            self.each(inside)
+
+
+def shrunk_size(height: int, width: int, multiple: int) -> tuple[int, int]:
+    """The size of about `MOST_PIXELS` that a larger picture is brought to.
+
+    >>> shrunk_size(3000, 4000, 32)
+    (896, 1184)
+    """
+    factor = (MOST_PIXELS / (height * width)) ** 0.5
+    return tuple(  # type: ignore[return-value]
+        max(round(factor * length / multiple), 1) * multiple
+        for length in (height, width)
+    )
+
+
+def _up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
