@@ -1,7 +1,10 @@
-"""Losses for segmentation: pure functions of (one-hot target, logits), and their sum.
+"""Losses for segmentation: pure functions of (target, logits), and their sum.
 
-The target is (B, ..., C) float, all-zero where ignored; the logits have its shape;
-any number of spatial axes. The result is a scalar float32, computed in float32.
+Target and logits are (B, ..., C) float with any number of spatial axes, the target as
+`kerasseg.taxonomy.target` gives it. Exclusive classes: one-hot, all-zero where ignored.
+Classes that overlap (exclusive=False): 1 where the class is, 0 where it is not, between
+them for soft labels, negative where the pixel is ignored for this class alone. The
+result is a scalar float32, computed in float32.
 """
 
 from kerasseg.losses.boundary import boundary, signed_distance

@@ -1,10 +1,11 @@
-"""What every loss does with its arguments: checks, softmax in float32, valid pixels."""
+"""What every loss does with its arguments: checks, softmax or sigmoid, valid pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -13,20 +14,36 @@ from kerasseg.taxonomy import Tensor
 
 
 class Prediction:
-    """Logits (B, ..., C) in float32 with their softmax, each part computed once.
+    """Logits (B, ..., C) in float32 with their probabilities, each computed once.
 
     Half-precision logits are widened here: a sum over 1024 x 1024 pixels overflows
     float16 (largest value 65504), and bfloat16 stops counting at 256. Losses take a
     Prediction in place of logits, so that a sum of losses shares one softmax.
+
+    Args:
+        logits: (B, ..., C) of any float type.
+        exclusive: False where the classes overlap: the probabilities are sigmoids.
     """
 
-    def __init__(self, logits: Tensor):
+    def __init__(self, logits: Tensor, exclusive: bool = True):
         self.logits = ops.cast(logits, "float32")
+        self.exclusive = exclusive
 
     @classmethod
-    def of(cls, y_pred: Tensor | Prediction) -> Prediction:
-        """`y_pred` itself if it is a Prediction, else one made of these logits."""
-        return y_pred if isinstance(y_pred, cls) else cls(y_pred)
+    def of(cls, y_pred: Tensor | Prediction, exclusive: bool = True) -> Prediction:
+        """`y_pred` itself if it is a Prediction, else one made of these logits.
+
+        Raises:
+            UserError: when it is a Prediction of the other kind of classes.
+        """
+        if not isinstance(y_pred, cls):
+            return cls(y_pred, exclusive)
+        if y_pred.exclusive != exclusive:
+            raise UserError(
+                f"Expected a Prediction with exclusive={exclusive}, got one with "
+                f"exclusive={y_pred.exclusive}. Give both the same."
+            )
+        return y_pred
 
     @property
     def shape(self) -> tuple:
@@ -34,22 +51,50 @@ class Prediction:
 
     @cached_property
     def log_probability(self) -> Tensor:
-        """log softmax(logits), (B, ..., C)."""
-        return ops.log_softmax(self.logits, axis=-1)
+        """log softmax(logits) or log sigmoid(logits), (B, ..., C)."""
+        if self.exclusive:
+            return ops.log_softmax(self.logits, axis=-1)
+        return ops.log_sigmoid(self.logits)
 
     @cached_property
     def probability(self) -> Tensor:
-        """softmax(logits), (B, ..., C)."""
-        return ops.exp(self.log_probability)
+        """softmax(logits) or sigmoid(logits), (B, ..., C)."""
+        if self.exclusive:
+            return ops.exp(self.log_probability)
+        return ops.sigmoid(self.logits)
+
+    @cached_property
+    def complement(self) -> Tensor:
+        """1 - sigmoid(logits) without cancellation, of classes that overlap."""
+        return ops.sigmoid(-self.logits)
+
+    @cached_property
+    def log_complement(self) -> Tensor:
+        """log(1 - sigmoid(logits)), of classes that overlap; exact for any logit."""
+        return ops.log_sigmoid(-self.logits)
 
 
-def target_and_prediction(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Prediction]:
-    """The target in float32 and the `Prediction`.
+def target_and_prediction(
+    y_true: Tensor, y_pred: Tensor | Prediction, exclusive: bool = True
+) -> tuple[Tensor, Tensor, Prediction]:
+    """The target in float32, what of it is labelled, and the `Prediction`.
+
+    Args:
+        y_true: (B, ..., C) target. exclusive: one-hot, all-zero where ignored. Else:
+            0 to 1, and negative where ignored for this class alone.
+        y_pred: (B, ..., C) logits.
+        exclusive: False where the classes overlap.
+
+    Returns:
+        The target (B, ..., C), 0 where ignored; 1 where labelled and 0 where ignored,
+        (B, ..., 1), or (B, ..., C) where the classes overlap; the prediction.
 
     Raises:
-        UserError: unless both are (B, ..., C).
+        UserError: unless both are (B, ..., C), or where the classes overlap and the
+            target is of an unsigned type, which cannot say what is ignored.
     """
-    y_true, prediction = ops.cast(y_true, "float32"), Prediction.of(y_pred)
+    dtype = keras.backend.standardize_dtype(getattr(y_true, "dtype", "float32"))
+    y_true, prediction = ops.cast(y_true, "float32"), Prediction.of(y_pred, exclusive)
     shapes = tuple(y_true.shape), prediction.shape
     fits = len(shapes[0]) == len(shapes[1]) >= 3 and all(
         a == b or a is None or b is None for a, b in zip(*shapes, strict=True)
@@ -60,12 +105,16 @@ def target_and_prediction(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Predi
             f"got {shapes[0]} and {shapes[1]}. Labels become a target with "
             "kerasseg.taxonomy.one_hot(label, num_classes)."
         )
-    return y_true, prediction
-
-
-def valid_pixels(y_true: Tensor) -> Tensor:
-    """(B, ..., C) target -> (B, ...) float32: 1 where labelled, 0 where ignored."""
-    return ops.cast(ops.sum(y_true, axis=-1) > 0, "float32")
+    if exclusive:
+        valid = ops.sum(y_true, axis=-1, keepdims=True) > 0
+        return y_true, ops.cast(valid, "float32"), prediction
+    if dtype.startswith("uint"):
+        raise UserError(
+            "Expected a target of numbers 0 to 1, negative where ignored, got "
+            f"{dtype}. Labels become a target with "
+            "kerasseg.taxonomy.target(label, num_classes, exclusive=False)."
+        )
+    return ops.maximum(y_true, 0.0), ops.cast(y_true >= 0, "float32"), prediction
 
 
 def spatial_axes(y_true: Tensor) -> tuple[int, ...]:

@@ -6,28 +6,32 @@ from keras import ops
 
 from kerasseg import UserError
 from kerasseg.border import distance_transform
-from kerasseg.losses.arguments import (
-    divide_or_zero,
-    target_and_prediction,
-    valid_pixels,
-)
+from kerasseg.losses.arguments import divide_or_zero, target_and_prediction
 from kerasseg.taxonomy import Tensor
 
 
-def boundary(y_true: Tensor, y_pred: Tensor, distance: Tensor | None = None) -> Tensor:
+def boundary(
+    y_true: Tensor,
+    y_pred: Tensor,
+    distance: Tensor | None = None,
+    *,
+    exclusive: bool = True,
+) -> Tensor:
     """Mean over labelled pixels of sum_c phi_c (p_c - g_c), phi the signed distance.
 
     Kervadec et al. 2019, eq. 4: half the squared distance between the borders. The
     paper then drops the constant sum of phi_c g_c; with it the loss is never
     negative and 0 for a perfect prediction. Meant to be added to a loss on regions,
-    not to stand alone.
+    not to stand alone. Where the classes overlap it is the mean over the labelled
+    pixels of all classes, as in the authors' code.
 
     Args:
-        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
-        y_pred: (B, ..., C) logits; p is their softmax.
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
         distance: (B, ..., C) signed distances in pixels, as `signed_distance` gives
             them. By default they are computed from the target, which must then be
             (B, H, W, C).
+        exclusive: False where the classes overlap.
 
     Returns:
         A scalar float32, pixels.
@@ -42,30 +46,33 @@ def boundary(y_true: Tensor, y_pred: Tensor, distance: Tensor | None = None) -> 
     >>> float(losses.boundary(y_true, one_pixel_off))
     0.25
     """
-    y_true, prediction = target_and_prediction(y_true, y_pred)
-    phi = ops.cast(signed_distance(y_true) if distance is None else distance, "float32")
+    given = y_true
+    y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
+    if distance is None:
+        distance = signed_distance(given, exclusive)
+    phi = ops.cast(distance, "float32")
     if len(phi.shape) != len(y_true.shape):
         raise UserError(
             f"Expected signed distances of the target's shape {tuple(y_true.shape)}, "
             f"got {tuple(phi.shape)}."
         )
-    valid = valid_pixels(y_true)
-    phi = phi * ops.expand_dims(valid, -1)
     return divide_or_zero(
-        ops.sum(phi * (prediction.probability - y_true)), ops.sum(valid)
+        ops.sum(phi * valid * (prediction.probability - y_true)), ops.sum(valid)
     )
 
 
-def signed_distance(y_true: Tensor) -> Tensor:
+def signed_distance(y_true: Tensor, exclusive: bool = True) -> Tensor:
     """Distance of every pixel to the border of each class.
 
     Outside a class: the distance to its nearest pixel. Inside: minus the distance to
-    the nearest pixel of another class, plus 1, so that the border pixels have 0, as
+    the nearest pixel that is not of it, plus 1, so that the border pixels have 0, as
     in the authors' code. 0 everywhere for a class that is absent from an image or
     fills it. Ignored pixels make no border and get 0.
 
     Args:
-        y_true: (B, H, W, C) one-hot target, all-zero where ignored.
+        y_true: (B, H, W, C) target, see `kerasseg.losses`.
+        exclusive: False where the classes overlap. Pixels that are ignored for one
+            class then make no border of that class alone.
 
     Returns:
         (B, H, W, C) float32, pixels. No gradient flows through it.
@@ -85,8 +92,12 @@ def signed_distance(y_true: Tensor) -> Tensor:
             f"{tuple(y_true.shape)}. Pass `distance` for other ranks."
         )
     height, width = y_true.shape[1:3]
-    inside = ops.transpose(y_true, (0, 3, 1, 2)) > 0.5  # (B, C, H, W)
-    labelled = ops.max(y_true, axis=-1)[:, None] > 0.5  # (B, 1, H, W)
+    by_class = ops.transpose(ops.cast(y_true, "float32"), (0, 3, 1, 2))  # (B, C, H, W)
+    inside = by_class > 0.5
+    if exclusive:
+        labelled = ops.max(y_true, axis=-1)[:, None] > 0.5  # (B, 1, H, W)
+    else:
+        labelled = by_class >= 0
     outside = ops.logical_and(labelled, ops.logical_not(inside))
 
     def to_nearest(mask):

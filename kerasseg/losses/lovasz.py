@@ -1,19 +1,23 @@
-"""Lovasz-softmax: the convex surrogate of the mean intersection over union."""
+"""Lovasz-softmax and hinge: convex surrogates of the mean intersection over union."""
 
 from __future__ import annotations
 
 from keras import ops
 
 from kerasseg.losses.arguments import (
+    Prediction,
     divide_or_zero,
     target_and_prediction,
-    valid_pixels,
 )
 from kerasseg.taxonomy import Tensor
 
 
 def lovasz_softmax(
-    y_true: Tensor, y_pred: Tensor, *, per_image: bool = False
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    per_image: bool = False,
+    exclusive: bool = True,
 ) -> Tensor:
     """Mean over the classes present of the Lovasz extension of their Jaccard loss.
 
@@ -22,14 +26,21 @@ def lovasz_softmax(
     to be wrong in this order (Berman et al. 2018, eq. 9 and algorithm 1). Sorts all
     pixels once for each class.
 
+    Where the classes overlap it is the Lovasz hinge of Yu and Blaschko 2015: the errors
+    are max(0, 1 - z) of the logit z where the class is, max(0, 1 + z) where it is not,
+    as in Berman's `lovasz_hinge`, and the mean is over all classes. A class that is
+    absent costs its largest error.
+
     Args:
-        y_true: (B, ..., C) one-hot (hard) target g, all-zero where ignored.
+        y_true: (B, ..., C) hard target g, see `kerasseg.losses`.
         y_pred: (B, ..., C) logits; p is their softmax.
         per_image: True takes each image by itself and averages. False sorts the batch
             as one picture.
+        exclusive: False where the classes overlap.
 
     Returns:
-        A scalar float32. It is 1 - mean IoU where all p are 0 or 1.
+        A scalar float32. It is 1 - mean IoU where all p are 0 or 1. The hinge is 0
+        where all logits are beyond 1 on the right side.
 
     Raises:
         UserError: when the shapes are not (B, ..., C).
@@ -41,16 +52,27 @@ def lovasz_softmax(
     >>> float(losses.lovasz_softmax(y_true, surely))
     0.416667
     """
-    y_true, prediction = target_and_prediction(y_true, y_pred)
-    valid = ops.expand_dims(valid_pixels(y_true), -1)
-    error = ops.abs(y_true - prediction.probability) * valid
+    y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
+    error = _error(y_true, prediction) * valid
     error, true = _by_class(error, per_image), _by_class(y_true, per_image)
     order = ops.argsort(-ops.stop_gradient(error), axis=-1)
     error = ops.take_along_axis(error, order, axis=-1)  # (B, C, N), descending
     step = _jaccard_steps(ops.take_along_axis(true, order, axis=-1))
+    extension = ops.sum(error * step, axis=-1)  # (B, C)
+    if not exclusive:
+        # Of an absent class the first wrong pixel takes the Jaccard loss from 0 to 1.
+        absent = ops.max(true, axis=-1) <= 0.5
+        return ops.mean(ops.where(absent, error[..., 0], extension))
     present = ops.cast(ops.max(true, axis=-1) > 0, "float32")  # (B, C)
-    loss = ops.sum(ops.sum(error * step, axis=-1) * present, axis=-1)
+    loss = ops.sum(extension * present, axis=-1)
     return ops.mean(divide_or_zero(loss, ops.sum(present, axis=-1)))
+
+
+def _error(y_true: Tensor, prediction: Prediction) -> Tensor:
+    """How wrong each pixel is in each class: |g - p|, or the hinge of the logit."""
+    if prediction.exclusive:
+        return ops.abs(y_true - prediction.probability)
+    return ops.relu(1 - ops.where(y_true > 0.5, 1.0, -1.0) * prediction.logits)
 
 
 def _by_class(x: Tensor, per_image: bool) -> Tensor:

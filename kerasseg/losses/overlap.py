@@ -3,17 +3,18 @@
 All compare, for every class of every image, the region of the target g with the region
 of the probabilities p, and return the mean. Probabilities under ignored pixels are set
 to zero first, so an ignored pixel belongs to neither region. Sums are over pixels.
+Where the classes overlap p is a sigmoid, and every class is compared by itself.
 """
 
 from __future__ import annotations
 
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.losses.arguments import (
     divide_or_zero,
     spatial_axes,
     target_and_prediction,
-    valid_pixels,
 )
 from kerasseg.taxonomy import Tensor
 
@@ -28,14 +29,15 @@ def soft_dice(
     per_image: bool = True,
     background: bool = True,
     present_only: bool = False,
+    exclusive: bool = True,
 ) -> Tensor:
     """1 - mean of (2 sum pg + epsilon) / (sum p^2 + sum g^2 + epsilon).
 
     Milletari et al. 2016 (V-Net), section 3.
 
     Args:
-        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
-        y_pred: (B, ..., C) logits; p is their softmax.
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
         squared: False takes the plain sums, sum p + sum g, as the denominator
             (Drozdzal et al. 2016).
         epsilon: added on both sides of the fraction. A class neither present nor
@@ -46,6 +48,7 @@ def soft_dice(
             absent from single images, which makes the loss per image jump.
         background: False leaves class 0 out.
         present_only: True takes the mean over the classes that occur in the target.
+        exclusive: False where the classes overlap.
 
     Returns:
         A scalar float32 from 0 (perfect) to 1.
@@ -61,11 +64,11 @@ def soft_dice(
     >>> float(losses.soft_dice(y_true, p, from_logits=False))
     0.238095
     """
-    y_true, prediction = target_and_prediction(y_true, y_pred)
+    y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
     p = prediction.probability if from_logits else prediction.logits
     p_size, y_size = (ops.square(p), ops.square(y_true)) if squared else (p, y_true)
     overlap = _region(p * y_true, per_image, background)
-    predicted = _region(_masked(p_size, y_true), per_image, background)
+    predicted = _region(p_size * valid, per_image, background)
     true = _region(y_size, per_image, background)
     dice = (2 * overlap + epsilon) / (predicted + true + epsilon)
     return _mean(1 - dice, true, present_only)
@@ -78,6 +81,7 @@ def generalised_dice(
     *,
     per_image: bool = True,
     background: bool = True,
+    exclusive: bool = True,
 ) -> Tensor:
     """1 - 2 sum_c w_c sum pg / sum_c w_c (sum p + sum g), w_c = 1 / (sum g)^2.
 
@@ -86,9 +90,9 @@ def generalised_dice(
     keeps them from vanishing beside epsilon; an absent class weighs as much as that.
 
     Args:
-        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
-        y_pred: (B, ..., C) logits; p is their softmax.
-        epsilon, per_image, background: as in `soft_dice`.
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
+        epsilon, per_image, background, exclusive: as in `soft_dice`.
 
     Returns:
         A scalar float32 from 0 (perfect) to 1.
@@ -96,7 +100,9 @@ def generalised_dice(
     Raises:
         UserError: when the shapes are not (B, ..., C).
     """
-    overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
+    overlap, predicted, true = _regions(
+        y_true, y_pred, per_image, background, exclusive
+    )
     present = true > 0
     smallest = ops.min(ops.where(present, true, 1e30), axis=-1, keepdims=True)
     weight = ops.where(present, (smallest / ops.maximum(true, 1e-6)) ** 2, 1.0)
@@ -113,15 +119,16 @@ def jaccard(
     per_image: bool = True,
     background: bool = True,
     present_only: bool = False,
+    exclusive: bool = True,
 ) -> Tensor:
     """1 - mean of sum pg / (sum p + sum g - sum pg), the soft intersection over union.
 
     Rahman and Wang 2016.
 
     Args:
-        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
-        y_pred: (B, ..., C) logits; p is their softmax.
-        epsilon, per_image, background, present_only: as in `soft_dice`.
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
+        epsilon, per_image, background, present_only, exclusive: as in `soft_dice`.
 
     Returns:
         A scalar float32 from 0 (perfect) to 1.
@@ -129,7 +136,9 @@ def jaccard(
     Raises:
         UserError: when the shapes are not (B, ..., C).
     """
-    overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
+    overlap, predicted, true = _regions(
+        y_true, y_pred, per_image, background, exclusive
+    )
     index = (overlap + epsilon) / (predicted + true - overlap + epsilon)
     return _mean(1 - index, true, present_only)
 
@@ -144,6 +153,7 @@ def tversky(
     per_image: bool = True,
     background: bool = True,
     present_only: bool = False,
+    exclusive: bool = True,
 ) -> Tensor:
     """1 - mean of TP / (TP + alpha FP + beta FN).
 
@@ -151,11 +161,11 @@ def tversky(
     alpha = beta = 0.5 is the plain Dice, alpha = beta = 1 Jaccard.
 
     Args:
-        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
-        y_pred: (B, ..., C) logits; p is their softmax.
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
         alpha: weight of false positives.
         beta: weight of false negatives.
-        epsilon, per_image, background, present_only: as in `soft_dice`.
+        epsilon, per_image, background, present_only, exclusive: as in `soft_dice`.
 
     Returns:
         A scalar float32 from 0 (perfect) to 1.
@@ -163,7 +173,9 @@ def tversky(
     Raises:
         UserError: when the shapes are not (B, ..., C).
     """
-    overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
+    overlap, predicted, true = _regions(
+        y_true, y_pred, per_image, background, exclusive
+    )
     index = _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
     return _mean(1 - index, true, present_only)
 
@@ -179,19 +191,20 @@ def focal_tversky(
     per_image: bool = True,
     background: bool = True,
     present_only: bool = False,
+    exclusive: bool = True,
 ) -> Tensor:
     """Mean of (1 - Tversky index)^(1 / gamma).
 
     Abraham and Khan 2019, eq. 4. The paper names alpha and beta the other way round.
 
     Args:
-        y_true: (B, ..., C) one-hot target g, all-zero where ignored.
-        y_pred: (B, ..., C) logits; p is their softmax.
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
         alpha: weight of false positives, as in `tversky`.
         beta: weight of false negatives.
         gamma: 1 to 3, the inverse of the exponent. (Many implementations call the
             exponent gamma.)
-        epsilon, per_image, background, present_only: as in `soft_dice`.
+        epsilon, per_image, background, present_only, exclusive: as in `soft_dice`.
 
     Returns:
         A scalar float32 from 0 (perfect) to 1.
@@ -199,7 +212,9 @@ def focal_tversky(
     Raises:
         UserError: when the shapes are not (B, ..., C).
     """
-    overlap, predicted, true = _regions(y_true, y_pred, per_image, background)
+    overlap, predicted, true = _regions(
+        y_true, y_pred, per_image, background, exclusive
+    )
     loss = 1 - _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
     # A power below 1 has an infinite slope at 0, where nothing is left to learn.
     tiny = 1e-7
@@ -220,20 +235,15 @@ def _tversky_index(
 
 
 def _regions(
-    y_true: Tensor, y_pred: Tensor, per_image: bool, background: bool
+    y_true: Tensor, y_pred: Tensor, per_image: bool, background: bool, exclusive: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Soft sizes of overlap, predicted and true region, (B, C) or (1, C)."""
-    y_true, prediction = target_and_prediction(y_true, y_pred)
+    y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
     p = prediction.probability
     overlap, predicted, true = (
-        _region(x, per_image, background)
-        for x in (p * y_true, _masked(p, y_true), y_true)
+        _region(x, per_image, background) for x in (p * y_true, p * valid, y_true)
     )
     return overlap, predicted, true
-
-
-def _masked(p: Tensor, y_true: Tensor) -> Tensor:
-    return p * ops.expand_dims(valid_pixels(y_true), -1)
 
 
 def _region(x: Tensor, per_image: bool, background: bool) -> Tensor:
@@ -246,7 +256,13 @@ def _region(x: Tensor, per_image: bool, background: bool) -> Tensor:
         x = ops.sum(x, axis=axis)
     if not per_image:
         x = ops.sum(x, axis=0, keepdims=True)
-    return x if background else x[:, 1:]
+    if background:
+        return x
+    if x.shape[-1] == 1:
+        raise UserError(
+            "background=False leaves class 0 out, and there is no other. Leave it True."
+        )
+    return x[:, 1:]
 
 
 def _mean(loss: Tensor, true: Tensor, present_only: bool) -> Tensor:

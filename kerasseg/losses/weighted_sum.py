@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,12 +45,13 @@ def total(
     weights: Mapping[str, float],
     class_weights: Sequence[float] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    exclusive: bool = True,
 ) -> Callable[..., Tensor]:
     """Weighted sum of losses, sum over names of weights[name] * LOSSES[name].
 
-    All losses share one softmax. Class weights and pixel weights reach the losses of
-    `PIXELWISE` only; the others compare whole regions, in which every class counts the
-    same already.
+    All losses share one softmax or sigmoid. Class weights and pixel weights reach the
+    losses of `PIXELWISE` only; the others compare whole regions, in which every class
+    counts the same already.
 
     Args:
         weights: factor of each loss by name, such as {"cross_entropy": 1,
@@ -57,14 +59,16 @@ def total(
         class_weights: C numbers.
         options: keyword arguments of single losses, such as
             {"soft_dice": {"squared": False}}.
+        exclusive: False where the classes overlap.
 
     Returns:
         A function of (y_true, y_pred, pixel_weight=None) that gives a scalar float32:
-        one-hot target (B, ..., C), logits (B, ..., C), weights (B, ...).
+        target (B, ..., C), logits (B, ..., C), weights (B, ...).
 
     Raises:
-        UserError: when a name is unknown, an option has no loss, or weights would have
-            no effect. The function raises it as its losses do.
+        UserError: when a name is unknown, an option has no loss or is not one of its
+            loss, or weights would have no effect. The function raises it as its losses
+            do.
 
     >>> import numpy as np
     >>> from kerasseg import losses
@@ -81,6 +85,8 @@ def total(
             raise UserError(f"Unknown loss '{name}'. Known: {', '.join(LOSSES)}.")
     if unused := set(options) - set(weights):
         raise UserError(f"Options for a loss without a weight: {', '.join(unused)}.")
+    for name, given in options.items():
+        _check_known(name, given)
     if class_weights is not None:
         _check_used("class_weights", weights)
 
@@ -89,7 +95,7 @@ def total(
     ) -> Tensor:
         if pixel_weight is not None:
             _check_used("A pixel weight", weights)
-        prediction = Prediction.of(y_pred)
+        prediction = Prediction.of(y_pred, exclusive)
         extra = {"class_weights": class_weights, "pixel_weight": pixel_weight}
         return sum(
             weight
@@ -98,11 +104,23 @@ def total(
                 prediction,
                 **(extra if name in PIXELWISE else {}),
                 **options.get(name, {}),
+                exclusive=exclusive,
             )
             for name, weight in weights.items()
         )
 
     return loss
+
+
+def _check_known(name: str, options: Mapping[str, Any]) -> None:
+    shared = ("y_true", "y_pred", "class_weights", "pixel_weight", "exclusive")
+    parameters = inspect.signature(LOSSES[name]).parameters
+    known = [option for option in parameters if option not in shared]
+    if unknown := [option for option in options if option not in known]:
+        raise UserError(
+            f"'{name}' has no option {', '.join(unknown)} in a sum of losses. "
+            f"Known: {', '.join(known)}."
+        )
 
 
 def _check_used(what: str, weights: Mapping[str, float]) -> None:
@@ -126,6 +144,7 @@ class SegmentationLoss(keras.losses.Loss):
     Args:
         weights, class_weights, options: as in `total`.
         name: of the loss.
+        exclusive: as in `total`.
 
     Raises:
         UserError: as `total`.
@@ -137,6 +156,8 @@ class SegmentationLoss(keras.losses.Loss):
         class_weights: Sequence[float] | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
         name: str | None = None,
+        *,
+        exclusive: bool = True,
     ):
         super().__init__(name=name)
         if class_weights is not None:
@@ -146,6 +167,8 @@ class SegmentationLoss(keras.losses.Loss):
             "class_weights": class_weights,
             "options": dict(options or {}),
         }
+        if not exclusive:  # told only then, so that older versions read the rest
+            self.settings["exclusive"] = False
         self.total = total(**self.settings)
 
     def __call__(
