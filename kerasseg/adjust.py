@@ -7,15 +7,20 @@ from the class frequencies). Coordinate ascent on the mIoU of the validation spl
 it, and it goes into the bias of the network's last convolution: prediction is as fast
 as before.
 
+Where classes overlap each class is a question of its own, so its number is a threshold,
+and the best one is found exactly. Added to the bias, it makes 0.5 the threshold.
+
 A few numbers hardly overfit, and that is measured: each half of the split is scored
-with the bias found on the other half. The new run is written only if that gains.
+with the bias found on the other half. The new run is written only if that gains; where
+classes overlap, each class is moved only if that gains for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tyro
@@ -24,7 +29,8 @@ from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.files import atomic
 from kerasseg.runs import report
-from kerasseg.runs.scores import evaluate, table
+from kerasseg.runs.score_table import table
+from kerasseg.runs.scores import evaluate, require_classes
 
 PIXELS = 3_000_000
 """The largest number of pixels to search on; they lie on a grid in each image."""
@@ -34,6 +40,12 @@ GAIN = 2e-4
 """The smallest gain of mIoU for which a step is taken: a smaller one is chance."""
 FILE = "logit_bias.json"
 """The file in the new run with the bias of each class and the mIoU of the halves."""
+
+
+Half: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Logits (N, C) and label (N,), or (N, C) where classes overlap."""
+Found: TypeAlias = tuple[np.ndarray, list[float], list[float]]
+"""The bias (C,), and the mIoU of the halves before and with the other half's bias."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +77,28 @@ def adjust(run: Path, records: str = "") -> Path:
     from kerasseg.data.records import describe
 
     network, settings = runs.load(run), runs.settings_for(run, records)
-    data, names = settings.data, runs.taxonomy(run).names
+    data, taxonomy = settings.data, runs.taxonomy(run)
+    names = taxonomy.names
     last = _last_convolution(network)
-    runs.require_kind(run, data.records, describe(data.records).image_format)
+    described = describe(data.records)
+    runs.require_kind(run, data.records, described.image_format)
+    require_classes(run, data.records, described.taxonomy)
 
     halves = _halves(network, data.records, data.val)
-    plain = np.zeros(len(names), np.float32)
-    before = [_miou(*half, plain) for half in halves]
-    first, second = halves
-    crossed = [_miou(*first, best_bias(*second)), _miou(*second, best_bias(*first))]
+    how = shared_bias if taxonomy.exclusive else each_class
+    bias, before, crossed = how(*halves)
     print(
         f"mIoU of the halves of '{data.val}': "
         f"{before[0]:.4f} and {before[1]:.4f}; each with the bias of the other half: "
         f"{crossed[0]:.4f} and {crossed[1]:.4f}"
     )
-    if sum(crossed) <= sum(before):
+    if not sum(crossed) > sum(before):
         raise UserError(
             f"Nothing to gain for {run}: no class bias raises the mIoU on the other "
             f"half of the split '{data.val}'. No run was written."
         )
-    bias = best_bias(*_joined(halves))
+    if not taxonomy.exclusive:
+        print(thresholds_said(bias, names))
     last.bias.assign(last.bias + bias)
 
     out = runs.derive(run, "adjusted", settings)
@@ -99,6 +113,54 @@ def adjust(run: Path, records: str = "") -> Path:
     report.write(out)
     print(f"Written: {out}")
     return out
+
+
+def shared_bias(first: Half, second: Half) -> Found:
+    """The bias of all classes together, and the mIoU of the halves without and with the
+    bias of the other half."""
+    plain = np.zeros(first[0].shape[1], np.float32)
+    before = [_miou(*half, plain) for half in (first, second)]
+    crossed = [_miou(*first, best_bias(*second)), _miou(*second, best_bias(*first))]
+    both = sum(crossed) > sum(before)
+    return (best_bias(*_joined([first, second])) if both else plain), before, crossed
+
+
+def each_class(first: Half, second: Half) -> Found:
+    """What `shared_bias` gives, where classes overlap: 0 for one that does not gain."""
+    from kerasseg.metrics.confusion import mean_over_classes
+    from kerasseg.metrics.thresholds import iou_above
+
+    found = thresholds(*first), thresholds(*second)
+    before = [iou_above(*half, 0) for half in (first, second)]
+    crossed = [iou_above(*first, found[1]), iou_above(*second, found[0])]
+    # A class that one of the halves lacks cannot be judged: nan is not above.
+    gains = np.mean(crossed, axis=0) - np.mean(before, axis=0) > GAIN
+    crossed = [np.where(gains, *pair) for pair in zip(crossed, before, strict=True)]
+    bias = np.where(gains, -thresholds(*_joined([first, second])), 0)
+    without, moved = (
+        [float(mean_over_classes(iou, "nan")) for iou in ious]
+        for ious in (before, crossed)
+    )
+    return bias.astype(np.float32), without, moved
+
+
+def thresholds(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """(C,) float64: where the logits (N, C) of each class are best cut, for a label
+    (N, C) of 1, 0 and 255 = ignored."""
+    from kerasseg.metrics.thresholds import best_threshold
+
+    pairs = zip(logits.T, label.T, strict=True)
+    return np.array([best_threshold(*pair, GAIN) for pair in pairs])
+
+
+def thresholds_said(bias: np.ndarray, names: Sequence[str]) -> str:
+    """The probability at which each class was found until now, where it changes."""
+    lines = [
+        f"{name:16}{1 / (1 + np.exp(one)):8.3f}" if one else f"{name:16}{'-':>8}"
+        for name, one in zip(names, bias, strict=True)
+    ]
+    head = "threshold of the probability; 0.5 in the new run (-: no gain, stays 0.5)"
+    return "\n".join([head, *lines])
 
 
 def best_bias(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -138,10 +200,8 @@ def _miou(logits: np.ndarray, label: np.ndarray, bias: np.ndarray) -> float:
     return float(scores(count(label, chosen, logits.shape[1]))["miou"])
 
 
-def _halves(
-    network: Any, records: str, split: str
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(logits (N, C), label (N,)) of the first and of the second half of a split.
+def _halves(network: Any, records: str, split: str) -> list[Half]:
+    """(logits, label) of the first and of the second half of a split.
 
     The halves are not every other image, as neighbours in a video are alike.
     """
@@ -167,15 +227,14 @@ def _halves(
     for batch in pipeline.batches(records, split, batch_size=1, size=size):
         grid = np.s_[0, apart // 2 :: apart, apart // 2 :: apart]
         logits, label = run(batch["image"]).numpy()[grid], batch["label"].numpy()[grid]
-        valid = label < classes
+        # Ids, or planes of 1, 0 and 255, of which a pixel without an answer goes.
+        valid = label < classes if label.ndim == 2 else (label <= 1).any(-1)
         found.append((logits[valid], label[valid]))
     middle = len(found) // 2
     return [_joined(half) for half in (found[:middle], found[middle:])]
 
 
-def _joined(
-    pieces: list[tuple[np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray]:
+def _joined(pieces: list[Half]) -> Half:
     logits, labels = zip(*pieces, strict=True)
     return np.concatenate(logits), np.concatenate(labels)
 

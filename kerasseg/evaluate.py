@@ -9,7 +9,8 @@ import tyro
 
 from kerasseg import runs
 from kerasseg.console import command
-from kerasseg.runs.scores import evaluate, table
+from kerasseg.runs.score_table import table
+from kerasseg.runs.scores import evaluate
 
 
 @dataclass(frozen=True)

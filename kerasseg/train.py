@@ -236,14 +236,14 @@ def finish(run: Path, records: str | Path, settings: config.Config) -> None:
     """
     import keras
 
-    from kerasseg.runs import report, scores
+    from kerasseg.runs import report, score_table, scores
 
     split, batch = settings.data.val, settings.data.batch
     if keras.backend.backend() == "tensorflow":
         from kerasseg.export.run import export
 
         result = scores.evaluate(run, records, split, run, batch)
-        print(scores.table(result, runs.taxonomy(run).names))
+        print(score_table.table(result, runs.taxonomy(run).names))
         if settings.export:
             export(run, records, split)
     else:

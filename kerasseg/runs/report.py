@@ -15,6 +15,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.drawing import html, plots
 from kerasseg.files import atomic
+from kerasseg.runs import report_classes
 from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
 
@@ -45,10 +46,10 @@ def write(run_folder: str | Path) -> Path:
         _head(run, metrics, log),
         html.section("Training", _training(log)),
         html.section("Health", _health(_json(run / "health.json"))),
-        html.section("Classes", _class_table(metrics, classes)),
-        html.section("Confusion", _confusion(run, metrics, classes)),
+        html.section("Classes", report_classes.scores(metrics, classes)),
+        report_classes.mistakes(run, metrics, classes),
         *_pictures(run, classes),
-        html.section("Export", _exports(_json(run / "export" / "gate.json"))),
+        html.section("Export", _exports(_json(run / "export" / "gate.json"), classes)),
         html.section("Use and repeat", _commands(run)),
         html.section("Settings", _settings(run, environment)),
     ]
@@ -65,9 +66,13 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
             f"{metrics.get('samples', 'the')} images of the split “{metrics['split']}”"
         )
         lead = f'<p class="lead">Scores on {html.text(split)}.</p>\n'
+    overlap = "counts" in metrics
     figures = {
         "mean IoU": html.number(metrics.get("miou")),
-        "pixel accuracy": html.number(metrics.get("pixel_accuracy")),
+        "mean Dice": html.number(metrics.get("mean_dice")),
+        "right answers" if overlap else "pixel accuracy": html.number(
+            metrics.get("pixel_accuracy")
+        ),
         "class accuracy": html.number(metrics.get("class_accuracy")),
         "frequency-weighted IoU": html.number(metrics.get("fw_iou")),
     }
@@ -131,56 +136,6 @@ def _health(health: dict | None) -> str:
     return (f'<p class="bad">{warning}</p>\n' if warning else "") + table
 
 
-def _class_table(metrics: dict, classes: Taxonomy | None) -> str:
-    if not classes or not metrics.get("iou"):
-        return html.missing("metrics.json", "It holds the scores of each class.")
-    matrix = np.array(metrics.get("matrix") or [], np.float64)
-    nothing = [None] * classes.num_classes
-    columns = [
-        metrics.get(n) or nothing for n in ("iou", "dice", "precision", "recall")
-    ]
-    share = matrix.sum(1) / max(1, matrix.sum()) if matrix.size else nothing
-    rows = []
-    for i, (iou, *others) in enumerate(zip(*columns, strict=True)):
-        row = [_class_name(classes, i), html.number(iou) + html.bar(iou)]
-        rows.append([*row, *map(html.number, others), html.percent(share[i])])
-    titles = ["Class", "IoU", "Dice", "Precision", "Recall", "Share of pixels"]
-    note = "A dash: no pixels of the class, true or predicted; no mean counts it."
-    return html.table(note, titles, rows, wide=True)
-
-
-def _confusion(run: Path, metrics: dict, classes: Taxonomy | None) -> str:
-    matrix = np.array(metrics.get("matrix") or [], np.float64)
-    file = run / "pictures" / "confusion.png"
-    if classes and matrix.shape != (classes.num_classes,) * 2:
-        classes = None
-    if file.is_file():
-        heat = file.read_bytes()
-    elif classes:
-        heat = plots.confusion_heat_map(matrix, classes)
-    else:
-        return html.missing("metrics.json", "It holds the confusion matrix.")
-    caption = "Of all true pixels of a row, the percentage predicted as each column."
-    out = html.figure(heat, "Confusion matrix as a heat map", caption, plot=True)
-    return out + _largest_mistakes(matrix, classes) if classes else out
-
-
-def _largest_mistakes(matrix, classes: Taxonomy) -> str:
-    """The largest mistakes in words, also for those who cannot see the heat map."""
-    wrong = matrix * (1 - np.eye(len(matrix)))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:8]
-    rows = []
-    for true, seen in zip(*np.unravel_index(order, wrong.shape), strict=True):
-        if wrong[true, seen]:
-            names = [_class_name(classes, true), _class_name(classes, seen)]
-            share = html.percent(wrong[true, seen] / matrix[true].sum())
-            rows.append([*names, f"{wrong[true, seen]:,.0f}", share])
-    if not rows:
-        return ""
-    titles = ["True", "Predicted as", "Pixels", "Of the true class"]
-    return html.table("The largest mistakes.", titles, rows, text_columns=2)
-
-
 def _pictures(run: Path, classes: Taxonomy | None) -> list[str]:
     files = [f for f in (run / "pictures").glob("*.png") if f.stem not in PLOTS]
     if not files:
@@ -198,17 +153,14 @@ def _pictures(run: Path, classes: Taxonomy | None) -> list[str]:
 
 def _legend(classes: Taxonomy) -> str:
     items = "".join(
-        f"<li>{_class_name(classes, i)}</li>\n" for i in range(classes.num_classes)
+        f"<li>{report_classes.name(classes, i)}</li>\n"
+        for i in range(classes.num_classes)
     )
     key = f'<ul class="key" aria-label="Colours of the classes">\n{items}</ul>\n'
     return html.folded("Colours", key) if classes.num_classes > 40 else key
 
 
-def _class_name(classes: Taxonomy, i: int) -> str:
-    return html.swatch(classes.colours[i]) + html.text(classes.names[i])
-
-
-def _exports(gate: list | None) -> str:
+def _exports(gate: list | None, classes: Taxonomy | None) -> str:
     if not gate:
         hint = "python -m kerasseg.export writes it."
         return html.missing("export/gate.json", hint)
@@ -229,6 +181,8 @@ def _exports(gate: list | None) -> str:
             ]
         )
     note = "Scored again on validation records. Agreement: pixels with the same class."
+    if classes and not classes.exclusive:
+        note = "Scored again on validation records. Agreement: equal answers."
     titles = ["Artefact", "File", "Size", "mIoU", "Agreement", "Limit", "Gate"]
     return html.table(note, titles, rows, text_columns=2)
 

@@ -1,8 +1,8 @@
-"""Scores a run on a split of records: numbers, a table, pictures."""
+"""Scores a run on a split of records: numbers and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 if TYPE_CHECKING:
+    from kerasseg.metrics.overlap_scores import OverlapScores
     from kerasseg.metrics.split_scores import SplitScores
 
 
@@ -41,7 +42,8 @@ def evaluate(
 
     Returns what metrics.json holds: the scores of `SplitScores.scores`, None for nan,
     with split, samples, size (height and width, pixels) and matrix (the confusion
-    matrix, rows true).
+    matrix, rows true). Where classes overlap there is none: the scores are those of
+    `OverlapScores.scores`, with counts: tp, fp, fn, tn of each class.
 
     Raises UserError when the classes, bands or types of run and records differ, when
     the split is unknown or empty, when batch is below 1, and when trimap is not 0 or a
@@ -52,19 +54,20 @@ def evaluate(
     if not (trimap >= 0 and np.isfinite(trimap)):
         raise UserError(f"--trimap must be 0 or more pixels, got {trimap}.")
     start_tensorflow()
-    from kerasseg import metrics
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
     from kerasseg.inference.class_maps import network_size
+    from kerasseg.metrics import overlapping
+    from kerasseg.metrics.overlap_scores import OverlapScores
 
     network, taxonomy = runs.load(run), runs.taxonomy(run)
-    described = shards.describe(records)
-    if described.taxonomy.names != taxonomy.names:
+    if crf and not taxonomy.exclusive:
         raise UserError(
-            f"Run {run} knows the classes {', '.join(taxonomy.names)}; the "
-            f"records {records} have {', '.join(described.taxonomy.names)}. Prepare "
-            "the records with the run's taxonomy."
+            f"--crf is for classes that exclude each other; those of {run} overlap. "
+            "Leave it out."
         )
+    described = shards.describe(records)
+    require_classes(run, records, described.taxonomy)
     images = bands.displaying(display, runs.image_format(run))
     runs.require_kind(run, records, described.image_format)
     size = network_size(network)
@@ -80,19 +83,40 @@ def evaluate(
     counts, sheets = score(
         network, dataset, taxonomy, flip, crf, trimap, image_format=images
     )
-    total = counts.matrix
     result = {"split": split, "samples": counts.samples, "size": list(size)}
     result |= {"trimap_pixels": trimap} if trimap else {}
-    result |= atomic.plain(counts.scores(), digits=6)
-    result["matrix"] = total.tolist()
+    found = counts.scores()
+    result |= atomic.plain(found, digits=6)
     for name, sheet in sheets.items():
         atomic.write_bytes(folder / "pictures" / f"{name}.png", pictures.png(sheet))
-    heat = plots.confusion_heat_map(total, taxonomy)
-    atomic.write_bytes(folder / "pictures" / "confusion.png", heat)
-    bars = plots.iou_bars(np.array(metrics.scores(total)["iou"]), taxonomy)
+    if isinstance(counts, OverlapScores):
+        pairs = zip(overlapping.COUNTS, counts.counts.T.tolist(), strict=True)
+        result["counts"] = dict(pairs)
+    else:
+        result["matrix"] = counts.matrix.tolist()
+        heat = plots.confusion_heat_map(counts.matrix, taxonomy)
+        atomic.write_bytes(folder / "pictures" / "confusion.png", heat)
+    bars = plots.iou_bars(found["iou"], taxonomy)
     atomic.write_bytes(folder / "pictures" / "iou.png", bars)
     atomic.write_json(folder / "metrics.json", result)
     return result
+
+
+def require_classes(run: Path, records: str | Path, classes: Taxonomy) -> None:
+    """Raises UserError unless records have the classes that a run knows."""
+    known = runs.taxonomy(run)
+    if known.names != classes.names:
+        raise UserError(
+            f"Run {run} knows the classes {', '.join(known.names)}; the "
+            f"records {records} have {', '.join(classes.names)}. Prepare "
+            "the records with the run's taxonomy."
+        )
+    if known.exclusive != classes.exclusive:
+        one, other = ("overlap", "exclude each other")[:: -1 if known.exclusive else 1]
+        raise UserError(
+            f"The classes of run {run} {one}, those of the records {records} {other}. "
+            "Prepare the records as those of its training."
+        )
 
 
 def score(
@@ -104,7 +128,7 @@ def score(
     trimap: float = 0.0,
     shown: int = 6,
     image_format: ImageFormat = RGB,
-) -> tuple[SplitScores, dict[str, np.ndarray]]:
+) -> tuple[SplitScores | OverlapScores, dict[str, np.ndarray]]:
     """Runs a network over batches of `kerasseg.data.pipeline`; options as `evaluate`.
 
     image_format: what the images are; sheets show its display bands.
@@ -114,11 +138,14 @@ def score(
 
     Raises UserError for a dataset without samples.
     """
+    from kerasseg.inference.answers import ids_of
     from kerasseg.inference.class_maps import predictor
+    from kerasseg.metrics.overlap_scores import OverlapScores
     from kerasseg.metrics.split_scores import SplitScores
 
-    predict = predictor(network, flip)
-    counts = SplitScores(taxonomy.num_classes, trimap)
+    predict = predictor(network, flip, exclusive=taxonomy.exclusive)
+    kind = SplitScores if taxonomy.exclusive else OverlapScores
+    counts: SplitScores | OverlapScores = kind(taxonomy.num_classes, trimap)
     kept: list[tuple] = []
     worst: list[tuple] = []
     for batch in dataset:
@@ -133,7 +160,7 @@ def score(
                 probabilities = dense_crf(
                     probabilities, image, image_format=image_format
                 )
-            ids = np.argmax(probabilities, axis=-1).astype(taxonomy.label_type)
+            ids = ids_of(probabilities, taxonomy.exclusive)
             counts.add(label, ids, probabilities, instance)
             quality = counts.last_miou()
             sample = (quality, counts.samples, image, label, ids)
@@ -151,48 +178,13 @@ def score(
     return counts, sheets
 
 
-def table(result: dict[str, Any], names: Sequence[str]) -> str:
-    """What `evaluate` returns as text: one line a class, then the means; of more than
-    255 classes only those that occur."""
-    lines = [f"{'class':16}{'IoU':>8}{'precision':>11}{'recall':>8}"]
-    columns = zip(
-        names, result["iou"], result["precision"], result["recall"], strict=True
-    )
-    absent = 0
-    for name, iou, precision, recall in columns:
-        if iou is None and len(names) > IGNORE:
-            absent += 1
-            continue
-        lines.append(f"{name:16}{_cell(iou)}   {_cell(precision)}{_cell(recall)}")
-    if absent:
-        lines.append(f"{absent} of {len(names)} classes do not occur")
-    low, high = result["miou_interval"]
-    lines.append(
-        f"{result['samples']} images of '{result['split']}': "
-        f"mIoU {result['miou']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
-        f"pixel accuracy {result['pixel_accuracy']:.4f}, "
-        f"boundary F1 {_cell(result['boundary_f1']).strip()}, "
-        f"calibration error {result['calibration_error']:.4f}"
-    )
-    if result.get("trimap_miou") is not None:
-        lines.append(
-            f"within {result['trimap_pixels']:g} pixels of a boundary: "
-            f"mIoU {result['trimap_miou']:.4f}"
-        )
-    if result.get("object_f1") is not None:
-        lines.append(f"objects found at IoU above 0.5: F1 {result['object_f1']:.4f}")
-    return "\n".join(lines)
-
-
 def _sheet(samples, taxonomy, image_format) -> np.ndarray:
     rows, titles = [], []
     for quality, number, pixels, label, ids in samples:
         image = bands.shown(pixels, image_format)
         truth = pictures.overlay(image, label, taxonomy)
         seen = pictures.overlay(image, ids, taxonomy)
-        rows.append(
-            [image, truth, seen, pictures.error_map(label, ids, taxonomy.ignore)]
-        )
+        rows.append([image, truth, seen, _errors(label, ids, taxonomy)])
         caption = (
             f"image {number}",
             "truth",
@@ -201,9 +193,20 @@ def _sheet(samples, taxonomy, image_format) -> np.ndarray:
         )
         titles.append(list(caption))
     sheet = pictures.contact_sheet(rows, titles, 1600)
+    if not taxonomy.exclusive:
+        classes = [sample[3].reshape(-1, taxonomy.num_classes) for sample in samples]
+        there = (np.concatenate(classes) == 1).mean(axis=0)
+        seen = np.flatnonzero(there)
+        panel = pictures.legend(taxonomy, len(sheet), seen, there)
+        return np.concatenate([sheet, panel], axis=1)
     label = np.concatenate([sample[3].ravel() for sample in samples])[None]
     return pictures.with_legend(sheet, taxonomy, label)
 
 
-def _cell(value) -> str:
-    return f"{'-':>8}" if value is None else f"{value:8.4f}"
+def _errors(label, ids, taxonomy) -> np.ndarray:
+    """`pictures.error_map`; where classes overlap, of pixels with any wrong answer."""
+    if taxonomy.exclusive:
+        return pictures.error_map(label, ids, taxonomy.ignore)
+    known = label != IGNORE
+    right = np.where(known.any(-1), 0, IGNORE).astype(np.uint8)
+    return pictures.error_map(right, (known & (label != ids)).any(-1))

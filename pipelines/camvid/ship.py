@@ -23,7 +23,7 @@ from kerasseg import adjust, config, runs
 from kerasseg.export.formats import Limits
 from kerasseg.export.run import Export, Rejected, export_run
 from kerasseg.files import atomic
-from kerasseg.runs import scores
+from kerasseg.runs import score_table, scores
 
 LIMIT = 20_000_000  # bytes
 WEIGHTS = "model.weights.h5"
@@ -67,7 +67,7 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
 
         records, split = settings.data.records, settings.data.val
         result = scores.evaluate(small, records, split, small)
-        print(scores.table(result, runs.taxonomy(small).names))
+        print(score_table.table(result, runs.taxonomy(small).names))
         asked = Export(formats=("int8",), limits=Limits(int8=0.5))
         if not all(row["passed"] for row in export_run(small, records, split, asked)):
             raise Rejected("The gate was not passed: nothing is shipped.")

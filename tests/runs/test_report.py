@@ -181,7 +181,26 @@ def test_commands_can_be_pasted_whatever_the_name(tmp_path, rng):
     assert "python -m kerasseg.evaluate 'my run-1'" in page.text
 
 
-@pytest.mark.parametrize("classes", [1, 150])
+def test_classes_that_overlap(run):
+    """7 images of 10 x 10. Of them 'sky' covers 40 %; 100 pixels are ignored for it."""
+    taxonomy = Taxonomy.named(["sky", "road", "car"])
+    taxonomy = {**taxonomy.to_json(), "exclusive": False}
+    (run / "taxonomy.json").write_text(json.dumps(taxonomy))
+    metrics = json.loads((run / "metrics.json").read_text())
+    del metrics["matrix"]
+    metrics |= {"size": [10, 10], "mean_dice": 0.789}
+    counts = {"tp": [200, 9, 0], "fp": [34, 0, 0], "fn": [40, 0, 0]}
+    metrics["counts"] = counts | {"tn": [326, 691, 700]}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    _, page = written(run)
+    assert "right answers" in page.text and "0.789" in page.text
+    assert "Answers" in page.text and "Confusion" not in page.text
+    assert "there is no confusion matrix" in page.text
+    row = re.search(r"sky\s*200\s*34\s*40\s*326\s*100", page.text)
+    assert row and "40.0 %" in page.text
+
+
+@pytest.mark.parametrize("classes", [1, 42])
 def test_any_number_of_classes(tmp_path, rng, classes):
     names = [f"kind {i}" for i in range(classes)]
     _, page = written(make_run(tmp_path / "run-1", rng, names))
