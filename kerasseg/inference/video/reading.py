@@ -181,7 +181,7 @@ def upright(frame: Any) -> np.ndarray:
     The matrix of ISO/IEC 14496-12, 8.2.2: its first four numbers tell which way the
     rows and columns run; angles between the quarters are left as they are.
     """
-    pixels = frame.to_ndarray(format="rgb24")
+    pixels = frame.to_ndarray(format="rgb24", threads=1)  # more cost more time
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -93,6 +91,9 @@ def _sends_video(address: str) -> bool:
         return True
     if suffix in signatures.SUFFIXES:
         return False
+    import urllib.error
+    import urllib.request  # slow, and for pictures and files not needed
+
     parts = urlsplit(address)
     name, _, place = parts.netloc.rpartition("@")
     headers = {"User-Agent": "kerasseg"}

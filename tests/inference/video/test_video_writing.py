@@ -61,7 +61,7 @@ def test_the_file_says_its_colours_and_lies_ready_to_be_fetched(tmp_path):
     assert data.index(b"moov") < data.index(b"mdat")
     with films.av.open(str(file)) as container:
         context = container.streams.video[0].codec_context
-        assert (context.colorspace, context.color_primaries) == (1, 1)  # BT.709
+        assert (context.colorspace, context.color_primaries) == (6, 1)  # BT.601, 709
         assert (context.color_range, context.pix_fmt) == (1, "yuv420p")
 
 
