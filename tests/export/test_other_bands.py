@@ -51,8 +51,9 @@ def test_every_file_gives_what_the_network_gives(name, tmp_path):
     stored = json.loads((path / "assets" / "image_format.json").read_text())
     assert ImageFormat.from_json(stored) == one
     served = tf.saved_model.load(str(path)).signatures
-    given = served["serving_default"](image=tf.constant(images, tf.float32))
+    given = served["probabilities"](image=tf.constant(images, tf.float32))
     np.testing.assert_allclose(given["probabilities"], expected, atol=1e-5)
+    given = served["class_map"](image=tf.constant(images))
     assert (given["class_map"].numpy() == expected.argmax(-1)).mean() >= 0.9999
     given = served["network_size"](image=tf.constant(images))
     np.testing.assert_allclose(given["probabilities"], expected, atol=1e-5)
@@ -99,7 +100,7 @@ def test_tiles_and_flip(name, tmp_path):
     large[10:14, 20:30] = one.nodata
     expected = probabilities(network, large, **ways, image_format=one)
     served = tf.saved_model.load(str(path)).signatures
-    given = served["serving_default"](image=tf.constant(large[None], tf.float32))
+    given = served["probabilities"](image=tf.constant(large[None], tf.float32))
     np.testing.assert_allclose(given["probabilities"][0], expected, atol=1e-5)
 
 

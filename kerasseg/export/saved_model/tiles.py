@@ -5,7 +5,8 @@ It is a second copy because a graph cannot call numpy; tests hold both equal.
 
 from __future__ import annotations
 
-import keras
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -13,14 +14,19 @@ from kerasseg import UserError
 
 
 def logits(
-    network: keras.Model, image: tf.Tensor, tile: tuple[int, int], overlap: int
+    run: Callable[[tf.Tensor], tf.Tensor],
+    classes: int,
+    image: tf.Tensor,
+    tile: tuple[int, int],
+    overlap: int,
 ) -> tf.Tensor:
     """(H, W, bands) -> logits float32 (H, W, C) of overlapping tiles, blended.
+
+    run: the network, float32 (B, h, w, bands) -> (B, h, w, C); classes: C.
 
     Each tile fades out linearly over the overlap; beyond its border the image is
     mirrored. One row of tiles goes through the network at a time.
     """
-    classes = network.output_shape[-1]
     size = tf.shape(image)
     rows, columns = (
         _places(size[0], tile[0], overlap),
@@ -34,7 +40,7 @@ def logits(
         strip = tf.gather(image, _mirrored(places, size[0]))
         tiles = tf.gather(strip, _mirrored(columns, size[1]), axis=1)
         tiles = tf.transpose(tiles, (1, 0, 2, 3))  # (tiles, h, w, 3)
-        out = network(tf.cast(tiles, tf.float32), training=False)
+        out = run(tf.cast(tiles, tf.float32))
         out = tf.transpose(out * right[:, None], (0, 2, 1, 3))  # (tiles, w, h, C)
         total = _summed(out, columns, across) / weights[:, None, None]
         return tf.transpose(total, (1, 0, 2)) * down[:, None, None]

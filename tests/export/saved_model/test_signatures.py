@@ -66,19 +66,15 @@ def giving_back_its_input():
     return keras.Model(image, keras.layers.Identity()(image))
 
 
-def test_the_limit_of_pixels_can_be_set(tmp_path):
-    network = giving_back_its_input()
-    path = signatures.write(network, tmp_path / "1", max_pixels=40 * 60)
-    served = tf.saved_model.load(str(path)).signatures["serve_bytes"]
-    served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 60))]))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="more than the 2400"):
-        served(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(40, 61))]))
-
-
-def test_the_float_input_is_bit_for_bit_that_of_evaluation(tmp_path):
-    """A network that gives back its input shows what it was given."""
-    path = signatures.write(giving_back_its_input(), tmp_path / "1")
+def test_what_the_network_is_given_and_what_is_refused(tmp_path):
+    """A network that gives back its input shows what it was given: bit for bit that of
+    evaluation. The limit of pixels can be set."""
+    path = signatures.write(giving_back_its_input(), tmp_path / "1", max_pixels=6000)
     served = tf.saved_model.load(str(path))
+    ask = served.signatures["serve_bytes"]
+    ask(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(60, 100))]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than the 6000"):
+        ask(image_bytes=tf.constant([jpeg_png.encoded(jpeg_png.noise(60, 101))]))
     for kind, size in (("JPEG", (90, 61)), ("PNG", (20, 100)), ("JPEG", SIZE)):
         data = jpeg_png.encoded(jpeg_png.noise(*size), kind)
         # As kerasseg.data.pipeline does it.
@@ -94,12 +90,16 @@ def test_the_float_input_is_bit_for_bit_that_of_evaluation(tmp_path):
 
 def test_pixels_of_any_size(served, network):
     image = np.stack([jpeg_png.noise(50, 40, seed) for seed in (1, 2)])
-    answer = served.signatures["serving_default"](image=tf.constant(image, tf.float32))
     logits = logits_at_size(network, image)
-    np.testing.assert_array_equal(answer["class_map"], class_map(logits))
-    np.testing.assert_allclose(
-        answer["probabilities"], tf.nn.softmax(logits), atol=1e-6
-    )
+    expected = {"class_map": class_map(logits), "probabilities": tf.nn.softmax(logits)}
+    for name, kind, given in (
+        ("serving_default", tf.float32, "class_map"),
+        ("class_map", tf.uint8, "class_map"),
+        ("probabilities", tf.float32, "probabilities"),
+    ):
+        answer = served.signatures[name](image=tf.constant(image, kind))
+        assert list(answer) == [given]
+        np.testing.assert_allclose(answer[given], expected[given], atol=1e-6)
 
 
 def test_network_size_has_no_resize(served, network):
@@ -148,7 +148,7 @@ def test_tiles_and_flip_are_those_of_the_library(tiled, network, size):
         return tf.nn.softmax(tiles.predict(network, one, SIZE, overlap=8)).numpy()
 
     expected = mirrored_mean(whole, image)
-    answer = tiled.signatures["serving_default"](
+    answer = tiled.signatures["probabilities"](
         image=tf.constant(image[None], tf.float32)
     )
     np.testing.assert_allclose(answer["probabilities"][0], expected, atol=1e-5)
@@ -161,9 +161,9 @@ def test_tiles_and_flip_are_those_of_the_library(tiled, network, size):
 def test_small_images_are_not_tiled(tiled, served):
     image = tf.constant(jpeg_png.noise(30, 40)[None], tf.float32)
     mirrored = tf.reverse(image, [2])
-    one = served.signatures["serving_default"](image=image)["probabilities"]
-    other = served.signatures["serving_default"](image=mirrored)["probabilities"]
-    both = tiled.signatures["serving_default"](image=image)["probabilities"]
+    one = served.signatures["probabilities"](image=image)["probabilities"]
+    other = served.signatures["probabilities"](image=mirrored)["probabilities"]
+    both = tiled.signatures["probabilities"](image=image)["probabilities"]
     mean = (one + tf.reverse(other, [2])) / 2
     np.testing.assert_allclose(both, mean, atol=1e-5)
 
@@ -202,3 +202,33 @@ def test_wrong_options_are_refused(network, tmp_path):
         with pytest.raises(ValueError, match="from 1 to 31 pixels"):
             signatures.write(network, tmp_path / "1", overlap=overlap)
     assert not list(tmp_path.iterdir())
+
+
+def overlapping(path, network, **ways):
+    classes = Taxonomy(TAXONOMY.names, TAXONOMY.colours, exclusive=False)
+    return tf.saved_model.load(str(signatures.write(network, path, classes, **ways)))
+
+
+@pytest.mark.parametrize(
+    "flip", [False, pytest.param(True, marks=pytest.mark.processes)]
+)
+def test_where_classes_overlap_each_has_its_own_answer(tmp_path, flip):
+    """The network's logits are its pixels: above 0 there is the class."""
+    served = overlapping(tmp_path / "1", centred(), flip=flip).signatures
+    image = jpeg_png.noise(*SIZE)
+    expected = tf.sigmoid(tf.cast(image, tf.float32) - 127.5).numpy()
+    answer = served["probabilities"](image=tf.constant(image[None], tf.float32))
+    np.testing.assert_allclose(answer["probabilities"][0], expected, atol=1e-6)
+    answer = served["serving_default"](image=tf.constant(image[None], tf.float32))
+    assert answer["class_map"].dtype == tf.uint8
+    np.testing.assert_array_equal(answer["class_map"][0], image > 127)
+    data = tf.constant([jpeg_png.encoded(image, "PNG")] * 2)
+    png = served["serve_bytes"](image_bytes=data)["class_map_png_bytes"]
+    assert png.shape == (2, 3)
+    for plane, one in zip(maps(png[1]), np.moveaxis(image, -1, 0), strict=True):
+        np.testing.assert_array_equal(plane, one > 127)
+
+
+def centred():
+    image = keras.Input((*SIZE, 3), name="image")
+    return keras.Model(image, keras.layers.Rescaling(1.0, -127.5)(image))
