@@ -11,7 +11,7 @@ from kerasseg.doctor import edge_agreement
 from kerasseg.doctor.facts import Facts, decode
 from kerasseg.doctor.finding import Finding, error, images, warning
 from kerasseg.doctor.images import planes
-from kerasseg.doctor.mask_ids import ids_of
+from kerasseg.doctor.mask_ids import ids_of, one_number
 from kerasseg.doctor.survey import Survey
 
 SHIFT = 3
@@ -120,4 +120,4 @@ def _arrays(facts: Facts, survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     ids, _ = ids_of(mask, survey.masks)
     image = planes(shot, survey.images.format)
     ids = fit(ids, image.shape[:2], survey.images.mask_fit, survey.masks.ignore)
-    return image, ids.astype(np.float32)
+    return image, one_number(ids, survey.masks.ignore)

@@ -31,6 +31,8 @@ def encoding(survey: Survey) -> list[Finding]:
         return [_colours(coloured, len(good), str(refusal))]
     if refusal is not None and not isinstance(refusal, UnknownValueError):
         return [_refused(str(refusal), good)]
+    if survey.masks.planes:
+        return []
     used = survey.totals(good)
     ids = survey.known(good)
     if IGNORE in used and ids <= {0}:
@@ -59,7 +61,7 @@ def encoding(survey: Survey) -> list[Finding]:
 def label_ids(survey: Survey) -> list[Finding]:
     """Cityscapes' labelIds (0 to 33, road is 7) where trainIds (0 to 18) belong."""
     names = survey.masks.classes.names if survey.masks.classes else ()
-    if "ego vehicle" in names:  # somebody means all 34
+    if "ego vehicle" in names or survey.masks.planes:  # somebody means all 34
         return []
     totals = survey.totals(survey.good)
     ids = {i for i in totals if i not in (survey.masks.ignore, UNKNOWN)}

@@ -15,7 +15,7 @@ def unlabelled(survey: Survey) -> list[Finding]:
     """Labels that are ignored as a whole, or mostly, and splits of one class."""
     found, ignore = [], survey.masks.ignore
     for split, facts in survey.splits.items():
-        ignored = [f for f in facts if f.ids.tolist() == [ignore]]
+        ignored = [f for f in facts if f.area and f.pixels(ignore) == f.area]
         if ignored:
             says = f"Split '{split}': {images(ignored, len(facts))} are ignored as a "
             says += f"whole (all {ignore})."
@@ -25,7 +25,10 @@ def unlabelled(survey: Survey) -> list[Finding]:
             kind = error if len(ignored) == len(facts) else warning
             found.append(kind("ignored", says, fix, ignored))
         found += _mostly(split, [f for f in facts if f not in ignored], ignore)
-        found += _one_class(survey, split, facts)
+        if survey.classes.exclusive:
+            found += _one_class(survey, split, facts)
+        else:
+            found += _no_class(survey, split, facts)
     return found
 
 
@@ -38,16 +41,14 @@ NOT_IGNORED = (
 
 def _mostly(split: str, facts: list[Facts], ignore: int) -> list[Finding]:
     """Most pixels ignored: background that has no name, or objects that are crowds."""
-    total = sum(int(f.counts.sum()) for f in facts)
+    total = sum(f.area for f in facts)
     ignored = sum(f.pixels(ignore) for f in facts)
-    unmeasured = sum(
-        f.bands.invalid * int(f.counts.sum()) for f in facts if f.bands is not None
-    )
+    unmeasured = sum(f.bands.invalid * f.area for f in facts if f.bands is not None)
     if not total or (ignored - unmeasured) / total <= MOST:
         return []
     says = f"{ignored / total:.0%} of the pixels of split '{split}' are ignored "
     says += f"({ignore}): nothing is learned there, background neither."
-    most = sorted(facts, key=lambda f: -f.pixels(ignore) / max(1, int(f.counts.sum())))
+    most = sorted(facts, key=lambda f: -f.pixels(ignore) / max(1, f.area))
     return [warning("ignored", says, NOT_IGNORED, most)]
 
 
@@ -64,6 +65,18 @@ def _one_class(survey: Survey, split: str, facts: list[Facts]) -> list[Finding]:
         "The objects were lost on the way: check how the masks were written, or lie in "
     )
     fix += "other images: divide anew (--split-by name, --folds 5 of prepare)."
+    kind = error if split in ("train", "val") else warning
+    return [kind("ignored", says, fix, facts)]
+
+
+def _no_class(survey: Survey, split: str, facts: list[Facts]) -> list[Finding]:
+    """Where classes overlap: a split in which none of them occurs."""
+    if survey.known(facts):
+        return []
+    says = f"No pixel of split '{split}' is of a class: there is nothing to find, and "
+    says += "training refuses it."
+    fix = "The objects were lost on the way: check how the masks were written, or lie "
+    fix += "in other images: divide anew (--split-by name, --folds 5 of prepare)."
     kind = error if split in ("train", "val") else warning
     return [kind("ignored", says, fix, facts)]
 

@@ -18,8 +18,9 @@ KINDS = ("median", "sqrt_median", "inverse_log")
 class Balance:
     """How often the classes of one split occur.
 
-    share: (C,) of the labelled pixels. images_with: (C,) images that have the class.
-    ignored: share of all pixels that are it. weights: (C,) by their name in a recipe.
+    share: (C,) of the labelled pixels; where classes overlap they need not add up to 1.
+    images_with: (C,) images that have the class. ignored: share of all pixels.
+    weights: (C,) by their name in a recipe.
     """
 
     split: str
@@ -33,25 +34,26 @@ class Balance:
 def balance(split: str, facts: list[Facts], classes: Taxonomy) -> Balance | None:
     """The frequencies of a split; None where no pixel is labelled with a class."""
     pixels, images_with, pixels_with = np.zeros((3, classes.num_classes), np.int64)
-    total, ignore = 0, classes.ignore
+    total, ignored, ignore = 0, 0, classes.ignore
     for one in facts:
         inside = (one.ids >= 0) & (one.ids < classes.num_classes) & (one.ids != ignore)
         ids = one.ids[inside]
         pixels[ids] += one.counts[inside]
         images_with[ids] += 1
-        size = int(one.counts.sum())
-        pixels_with[ids] += size
-        total += size
+        pixels_with[ids] += one.area
+        total += one.area
+        ignored += one.pixels(ignore)
     if not pixels.sum():
         return None
     median = class_weights.median_frequency(pixels, pixels_with)
+    labelled = pixels.sum() if classes.exclusive else total - ignored
     weights = (median, np.sqrt(median), class_weights.inverse_log(pixels))
     return Balance(
         split,
         len(facts),
-        pixels / pixels.sum(),
+        pixels / labelled,
         images_with,
-        1 - pixels.sum() / total,
+        1 - labelled / total,
         dict(zip(KINDS, weights, strict=True)),
     )
 

@@ -17,8 +17,9 @@ from kerasseg.data.reading.pictures.picture import Picture, Source
 from kerasseg.doctor import edge_agreement, fingerprint, images
 from kerasseg.doctor.images import BandFacts, ImageSet, OtherFormatError, Shot
 from kerasseg.doctor.interpolation import in_between
-from kerasseg.doctor.mask_ids import Mask, MaskFormat, understood
+from kerasseg.doctor.mask_ids import Mask, MaskFormat, one_number, understood
 from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import IGNORE
 
 
 class Files(NamedTuple):
@@ -56,7 +57,9 @@ class Facts:
     stored, size: (height, width) of the image as stored, and upright.
     bands: see there.
     image_colours, mask_colours: different colours on every fourth row and column.
-    ids, counts: ids of the mask and their pixels; -1 for colours of no class.
+    ids, counts: ids of the mask and their pixels; -1 for colours of no class. Where
+        classes overlap a pixel counts for each, and as ignored if it is so for all.
+    area: pixels of the mask.
     colours: those colours, most frequent first, `COLOURS` at most; unknown: how many.
     grays: pixels of a binary mask that are neither 0 nor 255, as a share.
     between, between_kinds: see `interpolation.in_between`.
@@ -77,6 +80,7 @@ class Facts:
     mask_colours: int = 0
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
     counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    area: int = 0
     colours: tuple = ()
     unknown: int = 0
     grays: float = 0.0
@@ -139,33 +143,36 @@ def facts_of(
         return Facts(entry, str(error)), None
     size = shot.pixels.shape[:2]
     ids = fit(ids, size, images_are.mask_fit, masks.ignore)
-    shot = _without_unmeasured(shot, ids == masks.ignore, images_are.format)
+    number = one_number(ids, masks.ignore)
+    shot = _without_unmeasured(shot, number == masks.ignore, images_are.format)
     pixels = ids if mask.stored is None else mask.stored.pixels
     planes = images.planes(shot, images_are.format)
     learned = ids  # records hold ignore where nothing was measured
-    if shot.valid is not None and ids.shape == size:
-        learned = np.where(shot.valid, ids, np.array(masks.ignore, ids.dtype))
-    used, counts = _counted(learned)
-    between, kinds = in_between(ids)
+    if shot.valid is not None and ids.shape[:2] == size:
+        learned = ids.copy()
+        learned[~shot.valid] = masks.ignore
+    used, counts = _counted(learned) if ids.ndim == 2 else _counted_planes(learned)
+    between, kinds = in_between(ids) if ids.ndim == 2 else (0.0, 0)
     sums, margin, turn = None, float("nan"), ""
-    if ids.shape == size:
-        sums = edge_agreement.agreement(planes, ids.astype(np.float32))
+    if ids.shape[:2] == size:
+        sums = edge_agreement.agreement(planes, number)
     if sums is not None:
         margin = edge_agreement.margin(sums)
         if margin < 0:
-            turn = edge_agreement.better_turn(planes, ids.astype(np.float32))
+            turn = edge_agreement.better_turn(planes, number)
     facts = Facts(
         entry,
         refused=refused,
         stored=size[::-1] if shot.turn >= 5 else size,
         size=size,
-        mask_size=ids.shape,
+        mask_size=ids.shape[:2],
         orientation=shot.turn,
         bands=images.bands_of(shot, images_are.format),
         image_colours=_colours(shot.pixels),
         mask_colours=_colours(pixels),
         ids=used,
         counts=counts,
+        area=number.size,
         colours=tuple(colours[:COLOURS]),
         unknown=len(colours),
         grays=_grays(pixels) if masks.binary else 0.0,
@@ -205,6 +212,17 @@ def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return (used - 1).astype(np.int32), counts[used]
     used, counts = np.unique(ids, return_counts=True)
     return used[:1024], counts[:1024]
+
+
+def _counted_planes(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Classes that occur, `IGNORE` for what is ignored for all, and their pixels."""
+    counts = np.count_nonzero(planes == 1, axis=(0, 1))
+    ignored = int(np.count_nonzero((planes == IGNORE).all(-1)))
+    used = np.flatnonzero(counts)
+    counts = counts[used]
+    if ignored:
+        used, counts = np.append(used, IGNORE), np.append(counts, ignored)
+    return used.astype(np.int32), counts.astype(np.int64)
 
 
 def _colours(pixels: np.ndarray) -> int:

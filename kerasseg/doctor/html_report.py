@@ -164,11 +164,13 @@ def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:
     ids, _ = ids_of(mask, survey.masks)
     ids = fit(ids, image.shape[:2], survey.images.mask_fit, survey.masks.ignore)
     classes = survey.classes
-    image, ids = _small(image), _small(ids.astype(np.float32)).astype(np.int32)
-    if ids.shape != image.shape[:2]:
-        image_under = np.full((*ids.shape, 3), 128, np.uint8)
+    image, ids = _small(image), _small_label(ids)
+    if ids.shape[:2] != image.shape[:2]:
+        image_under = np.full((*ids.shape[:2], 3), 128, np.uint8)
     else:
         image_under = image
+    if not classes.exclusive:
+        return [image, pictures.overlay(image_under, ids.astype(np.uint8), classes)]
     shown = _shown(classes)
     outside = (ids < 0) | ((ids >= classes.num_classes) & (ids != classes.ignore))
     label = np.where(outside, shown.num_classes - 1, ids)
@@ -181,6 +183,14 @@ def _shown(classes: Taxonomy) -> Taxonomy:
         return classes
     names = (*classes.names, "no class of these")
     return Taxonomy(names, (*classes.colours, (255, 0, 255)))
+
+
+def _small_label(label: np.ndarray) -> np.ndarray:
+    """As `_small`, by nearest neighbour: (H, W) ids, or (H, W, K)."""
+    if label.ndim == 2:
+        return _small(label.astype(np.float32)).astype(np.int32)
+    planes = [_small(plane.astype(np.float32)) for plane in np.moveaxis(label, -1, 0)]
+    return np.stack(planes, -1).astype(np.int32)
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:

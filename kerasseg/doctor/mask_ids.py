@@ -44,6 +44,13 @@ class MaskFormat:
     prepared: str = ""
 
     @property
+    def planes(self) -> tuple[int, ...]:
+        """(K,) where classes overlap, else ()."""
+        if self.classes is None or self.classes.exclusive:
+            return ()
+        return (self.classes.num_classes,)
+
+    @property
     def ignore(self) -> int:
         """The id of ignored pixels."""
         return self.classes.ignore if self.classes else IGNORE
@@ -65,7 +72,8 @@ class Mask:
 
 
 def ids_of(mask: Mask, masks: MaskFormat) -> tuple[np.ndarray, list]:
-    """(H, W) int32 ids, `UNKNOWN` where no class has the colour, and those colours.
+    """(H, W) int32 ids, `UNKNOWN` where no class has the colour, and those colours;
+    where classes overlap (H, W, K) of 0, 1 and 255.
 
     The colours are (R, G, B), most frequent first.
     """
@@ -78,7 +86,10 @@ def understood(
     """The same, and why `prepare` would not read this mask; "" if it would."""
     refused = ""
     if mask.empty and mask.stored is not None:
-        return np.full(mask.stored.pixels.shape, masks.background, np.int32), [], ""
+        shape = *mask.stored.pixels.shape, *masks.planes
+        return np.full(shape, masks.background, np.int32), [], ""
+    if masks.planes and masks.prepared and mask.stored is not None:
+        return mask.stored.pixels.astype(np.int32), [], ""
     if masks.rule is not None:
         try:
             layers = masks.rule.kind == "layers"
@@ -93,6 +104,19 @@ def understood(
         raise UserError(refused or f"{mask.file} is one layer of several.")
     ids, colours = _as_well_as_can_be(mask.stored, masks)
     return ids, colours, refused
+
+
+def one_number(label: np.ndarray, ignore: int) -> np.ndarray:
+    """float32 (H, W): a number that differs where labels do. Ids are one already; of
+    planes each combination gets one, and pixels that are ignored for all get `ignore`.
+    """
+    if label.ndim == 2:
+        return label.astype(np.float32)
+    # Sums of random whole numbers; float32 holds them to 2^24.
+    factors = np.random.default_rng(0).integers(1, 1 << 22, label.shape[-1])
+    values = np.where(label == IGNORE, 2, label)
+    combined = (values @ factors + ignore + 1) % (1 << 24)
+    return np.where((label == IGNORE).all(-1), ignore, combined).astype(np.float32)
 
 
 def _as_well_as_can_be(

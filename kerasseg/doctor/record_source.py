@@ -24,6 +24,7 @@ from kerasseg.doctor.images import ImageSet
 from kerasseg.doctor.mask_ids import MaskFormat
 from kerasseg.doctor.pair_source import Source
 from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import Taxonomy
 
 
 class Record(NamedTuple):
@@ -60,7 +61,7 @@ def _stream(
     """All records in their order; a shard is left at its first damaged record."""
     import tensorflow as tf
 
-    kinds = description.image_format, description.taxonomy.label_type
+    kinds = description.image_format, description.taxonomy
     for split, counts in description.splits.items():
         for shard in counts.shards:
             file = Path(description.path, shard.name)
@@ -106,12 +107,14 @@ def _record(serialised: Any) -> Record:
 
 
 def _files(
-    record: Record, name: str, image_format: ImageFormat, label_type: DTypeLike
+    record: Record, name: str, image_format: ImageFormat, taxonomy: Taxonomy
 ) -> Files:
     """Raises UserError for numbers that cannot be unpacked."""
     if is_picture_file(image_format):
         image = EmbeddedFile(f"image {name}", record.image)
-        label = EmbeddedFile(f"mask {name}", record.label)
+        label: EmbeddedFile | Stored = EmbeddedFile(f"mask {name}", record.label)
+        if taxonomy.planes:
+            label = _numbers(record, name, taxonomy)
         if image_format.is_rgb8:
             return Files(image, label)
         found = read(image, ReadOptions(alpha="band"))
@@ -120,8 +123,14 @@ def _files(
         return Files(found, label)
     shape = (*record.size, image_format.channels)
     pixels = _unpacked(record.image, image_format.type, shape, f"image {name}")
-    ids = _unpacked(record.label, label_type, record.size, f"mask {name}")
-    return Files(Picture(pixels, image_format.bands), Stored(ids))
+    label = _numbers(record, name, taxonomy)
+    return Files(Picture(pixels, image_format.bands), label)
+
+
+def _numbers(record: Record, name: str, taxonomy: Taxonomy) -> Stored:
+    """The label of a record that holds it as numbers."""
+    shape = (*record.size, taxonomy.planes) if taxonomy.planes else record.size
+    return Stored(_unpacked(record.label, taxonomy.label_type, shape, f"mask {name}"))
 
 
 def _unpacked(

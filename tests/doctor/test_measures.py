@@ -88,8 +88,8 @@ def test_ids_of_colours_palette_and_binary():
 def test_balance_by_hand():
     """Eigen & Fergus: of b 1 of 4 pixels where it occurs, of a 7 of 8: median 9/16."""
     entry = Entry("train", "a", "a", "a", lambda: (b"", b""))
-    both = Facts(entry, ids=np.array([0, 1]), counts=np.array([3, 1]))
-    one = Facts(entry, ids=np.array([0, 255]), counts=np.array([4, 0]))
+    both = Facts(entry, ids=np.array([0, 1]), counts=np.array([3, 1]), area=4)
+    one = Facts(entry, ids=np.array([0, 255]), counts=np.array([4, 0]), area=4)
     got = balance("train", [both, one], Taxonomy.numbered(2))
     np.testing.assert_allclose(got.share, [7 / 8, 1 / 8])
     assert got.images_with.tolist() == [2, 1]
