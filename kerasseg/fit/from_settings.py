@@ -129,8 +129,7 @@ def loss_of(
         weights = class_weights.inverse_log(split.pixels)
     parts = config.options(fit.loss, "--fit.loss")
     numbers = None if weights is None else list(map(float, weights))
-    answers: dict[str, Any] = {} if exclusive else {"exclusive": False}
-    return losses.total(parts, numbers, **answers)
+    return losses.total(parts, numbers, exclusive=exclusive)
 
 
 def optimizer_of(fit: config.Fit, steps: int) -> Guard:
