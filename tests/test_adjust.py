@@ -1,6 +1,7 @@
 """One number for each class: found again where it is known."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from kerasseg import adjust, config, models, runs
 from kerasseg.metrics import count, scores
+from kerasseg.metrics.thresholds import best_threshold, iou_above
+from kerasseg.taxonomy import Taxonomy
 
 
 def miou(logits, label):
@@ -39,6 +42,95 @@ def test_two_classes_against_all_biases():
     grid = [miou(logits + np.array([-b, b]) / 2, label) for b in np.arange(-6, 6, 0.05)]
     found = miou(logits + adjust.best_bias(logits.astype("float32"), label), label)
     assert found >= max(grid) - 0.005
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.integers(-4, 4), st.sampled_from([0, 1, 255]))))
+def test_a_threshold_is_the_best_of_all(pixels):
+    logits, label = np.array(pixels, np.float64).reshape(-1, 2).T
+    found = best_threshold(logits, label)
+    every = np.arange(-5.25, 5, 0.5)[:, None]
+    ious = [iou_above(logits[:, None], label[:, None], t)[0] for t in every]
+    if (label == 1).any():
+        best = np.nanmax(ious)
+        assert iou_above(logits[:, None], label[:, None], found)[0] == best
+        # Of those that are almost as good the one closest to 0.
+        near = best_threshold(logits, label, gain=0.1)
+        assert iou_above(logits[:, None], label[:, None], near)[0] >= best - 0.1 - 1e-9
+        assert abs(near) <= abs(found)
+    else:
+        assert found == 0
+
+
+def test_classes_that_overlap_are_moved_each_for_itself():
+    """Class 0 is found too seldom, class 1 is right, class 2 is
+    found everywhere, class 3 is in one half alone and cannot be judged."""
+    rng = np.random.default_rng(0)
+    label = (rng.random((4000, 4)) < 0.3).astype(np.uint8)
+    logits = rng.normal(0, 1, (4000, 4)) + 8.0 * label - 4
+    logits[:, 0] -= 3
+    logits[:, 2] = 1
+    logits[2000:, 3] -= 3
+    label[:2000, 3] = 0
+    label[::7, 0] = 255
+    halves = [(logits[part], label[part]) for part in (np.s_[:2000], np.s_[2000:])]
+    bias, before, crossed = adjust.each_class(*halves)
+    assert 1.5 < bias[0] < 4.5 and not bias[1:].any()
+    assert sum(crossed) > sum(before) + 0.05
+    words = adjust.thresholds_said(bias, ["a", "b", "c", "d"]).splitlines()
+    assert words[1].split() == ["a", f"{1 / (1 + np.exp(bias[0])):.3f}"]
+    assert words[2].split() == ["b", "-"]
+
+
+def overlapping_run(folder, spoil: float):
+    """Records of two classes that overlap, bright red and bright blue, and a run whose
+    network knows them by their colours but for SPOIL in the logit of the first."""
+    from kerasseg.data import records
+    from kerasseg.data.sample import Sample, Samples
+    from kerasseg.image_format import RGB
+
+    rng = np.random.default_rng(0)
+    samples = []
+    for number in range(4):
+        image = rng.integers(0, 256, (24, 32, 3)).astype(np.uint8)
+        label = (image[..., [0, 2]] > 128).astype(np.uint8)
+        label[:3, :4, 0] = 255
+        samples.append(Sample(f"s{number}", image, label))
+    split = Samples(samples, lambda one: one, image_format=RGB)
+    taxonomy = Taxonomy(("red", "blue"), ((255, 0, 0), (0, 0, 255)), exclusive=False)
+    splits = {"train": split, "val": split}
+    records.write_splits(splits, folder / "r", taxonomy=taxonomy, progress=False)
+    pixels = keras.Input((24, 32, 3), name="image")
+    last = keras.layers.Conv2D(2, 1)
+    network = keras.Model(pixels, last(pixels))
+    weights = np.array([[0.1, 0], [0, 0], [0, 0.1]], "float32")
+    last.set_weights([weights[None, None], np.array([spoil - 12.85, -12.85])])
+    run = folder / "mine-1"
+    run.mkdir()
+    network.save(run / "network.keras")
+    chosen = config.parse(["--data.records", str(folder / "r")])
+    (run / "config.toml").write_text(config.to_toml(chosen))
+    (run / "taxonomy.json").write_text(json.dumps(taxonomy.to_json()))
+    return run
+
+
+def test_a_threshold_too_low_where_classes_overlap(tmp_path, capsys):
+    """Its logits are 3 too high: it was found at a probability of 0.953 until now."""
+    run = overlapping_run(tmp_path, spoil=3.0)
+    adjust.main([str(run)])
+    said = capsys.readouterr().out
+    out = tmp_path / "mine-1-adjusted-1"
+    found = json.loads((out / adjust.FILE).read_text())["bias"]
+    assert found["red"] == pytest.approx(-3, abs=0.05) and found["blue"] == 0
+    assert re.search(r"red\s+0\.95\d\nblue\s+-\n", said)
+    scored = json.loads((out / "metrics.json").read_text())
+    assert scored["iou"] == [1, 1] and scored["miou_interval"] == [1, 1]
+    counts = np.array([scored["counts"][name] for name in ("tp", "fp", "fn", "tn")])
+    assert counts.sum(0).tolist() == [4 * (24 * 32 - 12), 4 * 24 * 32]
+    assert "matrix" not in scored and "there is no confusion matrix" in said
+    names = {file.name for file in (out / "pictures").iterdir()}
+    assert names == {"examples.png", "worst.png", "iou.png"}
+    assert "Rightly not found" in (out / "report.html").read_text()
 
 
 def spoilt(records, run, spoil: float):

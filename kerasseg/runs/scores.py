@@ -193,13 +193,8 @@ def _sheet(samples, taxonomy, image_format) -> np.ndarray:
         )
         titles.append(list(caption))
     sheet = pictures.contact_sheet(rows, titles, 1600)
-    if not taxonomy.exclusive:
-        classes = [sample[3].reshape(-1, taxonomy.num_classes) for sample in samples]
-        there = (np.concatenate(classes) == 1).mean(axis=0)
-        seen = np.flatnonzero(there)
-        panel = pictures.legend(taxonomy, len(sheet), seen, there)
-        return np.concatenate([sheet, panel], axis=1)
-    label = np.concatenate([sample[3].ravel() for sample in samples])[None]
+    shape = (-1, taxonomy.planes) if taxonomy.planes else (-1,)
+    label = np.concatenate([sample[3].reshape(shape) for sample in samples])[None]
     return pictures.with_legend(sheet, taxonomy, label)
 
 
