@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.export, pytest.mark.processes]
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """served(name) -> its format, network and server."""
-    for package in ("grpc", "aiohttp", "orjson", "prometheus_client", "tensorflow_serving"):
+    for package in ("grpc", "aiohttp", "orjson", "tensorflow_serving"):
         pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
     made = {}
 
