@@ -1,4 +1,4 @@
-"""A LiteRT file as a tree of objects: count its operators, change its signatures.
+"""A LiteRT file as a tree of objects: count, read and change what is in it.
 
 A LiteRT file is a FlatBuffer: https://flatbuffers.dev, schema.fbs of LiteRT.
 """
@@ -11,12 +11,24 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from kerasseg import UserError
 
 Tree: TypeAlias = Any
 """A `schema.ModelT`: in its annotations every attribute may be None, in files not."""
+
+TYPES: dict[Any, np.dtype[Any]] = {
+    schema.TensorType.FLOAT32: np.dtype(np.float32),
+    schema.TensorType.FLOAT16: np.dtype(np.float16),
+    schema.TensorType.INT32: np.dtype(np.int32),
+    schema.TensorType.INT64: np.dtype(np.int64),
+    schema.TensorType.INT8: np.dtype(np.int8),
+    schema.TensorType.UINT8: np.dtype(np.uint8),
+    schema.TensorType.BOOL: np.dtype(np.bool_),
+}
+"""Type of a tensor -> NumPy's."""
 
 NAMES: dict[int, str] = {
     code: word
@@ -69,6 +81,60 @@ def operators(data: bytes, signature: str = "") -> Counter[str]:
     return Counter(codes[op.opcodeIndex] for op in model.subgraphs[graph].operators)
 
 
+def numbers(model: Tree, tensor: Any) -> np.ndarray:
+    """What the file holds for a tensor, in its shape; empty for a computed tensor."""
+    data = model.buffers[tensor.buffer].data
+    kind = TYPES[tensor.type]
+    if data is None or not len(data):
+        return np.empty(0, kind)
+    return np.frombuffer(bytes(bytearray(data)), kind).reshape(list(tensor.shape))
+
+
+def hold(model: Tree, values: np.ndarray) -> int:
+    """Puts numbers into the file; the number of their buffer."""
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
+
+
+def with_numbers(model: Tree, tensor: Any, values: np.ndarray) -> Any:
+    """A copy of a tensor that holds other numbers, of any shape, of its type."""
+    made = copy.copy(tensor)
+    made.shape, made.shapeSignature = list(values.shape), None
+    made.buffer = hold(model, values.astype(TYPES[tensor.type]))
+    return made
+
+
+def add_tensor(graph: Any, tensor: Any) -> int:
+    """The number of a tensor that is added to a graph."""
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def opcode(model: Tree, word: str, version: int) -> int:
+    """The number of a builtin operator of a version, added where the file lacks it."""
+    for number, code in enumerate(model.operatorCodes):
+        if name(code) == word and code.version == version:
+            return number
+    made = schema.OperatorCodeT()
+    made.builtinCode = getattr(schema.BuiltinOperator, word)
+    made.deprecatedBuiltinCode = min(made.builtinCode, 127)
+    made.version = version
+    model.operatorCodes.append(made)
+    return len(model.operatorCodes) - 1
+
+
+def writers(graph: Any) -> dict[int, Any]:
+    """Number of a tensor -> the operator that computes it."""
+    return {int(i): operator for operator in graph.operators for i in operator.outputs}
+
+
+def readers(graph: Any, tensor: int) -> list[Any]:
+    """The operators that take a tensor."""
+    return [operator for operator in graph.operators if tensor in operator.inputs]
+
+
 def split(data: bytes, outputs: Sequence[str]) -> bytes:
     """Makes one signature for each output named: a graph of only what it needs.
 
@@ -80,7 +146,7 @@ def split(data: bytes, outputs: Sequence[str]) -> bytes:
     wanted = {text(output.name): output for output in signature.outputs}
     model.subgraphs, model.signatureDefs = [], []
     for number, output in enumerate(outputs):
-        graph = _pruned(whole, wanted[output].tensorIndex)
+        graph = pruned(whole, [wanted[output].tensorIndex])
         graph.name = output
         part = copy.copy(signature)
         part.signatureKey, part.subgraphIndex = output, number
@@ -114,15 +180,15 @@ def take_raw_pixels(data: bytes) -> bytes:
     return pack(model)
 
 
-def _pruned(whole, output: int):
-    """The graph of the operators that lead to a tensor; tensors keep their numbers."""
-    graph, needed, kept = copy.copy(whole), {output}, []
+def pruned(whole: Any, outputs: Sequence[int]) -> Any:
+    """The graph of what leads to some tensors, which keep their numbers."""
+    graph, needed, kept = copy.copy(whole), {int(i) for i in outputs}, []
     for operator in reversed(whole.operators):
         if needed.intersection(operator.outputs):
             needed.update(int(i) for i in operator.inputs)
             kept.append(operator)
     graph.operators = kept[::-1]
-    graph.outputs = [output]
+    graph.outputs = [int(i) for i in outputs]
     # Numbers must stay, but a tensor that nothing writes would still take memory.
     used = needed | {int(i) for op in kept for i in op.outputs}
     graph.tensors = [
@@ -132,7 +198,23 @@ def _pruned(whole, output: int):
     return graph
 
 
+def drop_unused(model: Tree) -> None:
+    """Drops numbers that no tensor has, and kinds of operators that none is of:
+    interpreters refuse a version that they do not know even there."""
+    held = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    held |= {entry.buffer for entry in model.metadata or []}
+    for number, buffer in enumerate(model.buffers):
+        if number not in held:
+            buffer.data = None
+    used = sorted({op.opcodeIndex for g in model.subgraphs for op in g.operators})
+    model.operatorCodes = [model.operatorCodes[number] for number in used]
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            operator.opcodeIndex = used.index(operator.opcodeIndex)
+
+
 def _empty(tensor):
     tensor = copy.copy(tensor)
     tensor.shape, tensor.shapeSignature, tensor.buffer = [0], None, 0
+    tensor.quantization = None  # that of a scale for each channel fits no empty one
     return tensor

@@ -51,7 +51,9 @@ def aspp(
     context = layers.Conv2D(filters, 1, use_bias=False, name="aspp_project_context")(
         context
     )
-    x = layers.Add()([x_local, context])
+    # The larger map comes second: LiteRT flattens the second one where it is smaller,
+    # and its int8 addition on a GPU is then wrong.
+    x = layers.Add()([context, x_local])
     return _batch_norm_relu(x, "aspp_project", momentum)
 
 
