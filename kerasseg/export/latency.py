@@ -72,7 +72,7 @@ def processor() -> str:
 def machine() -> str:
     """The machine in words: processor, number of cores, and whether it is busy."""
     cores = os.cpu_count() or 1
-    load = os.getloadavg()[0]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # not on Windows
     # This process alone makes a load of about the number of its threads.
     busy = f"; BUSY with other work (load {load:.1f}), so not to be trusted"
     return f"{processor()}, {cores} cores{busy if load > cores + 1 else ''}"

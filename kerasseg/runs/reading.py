@@ -119,7 +119,10 @@ def settings(path: str | Path) -> Config:
 
     file = Path(path) / "config.toml"
     if not file.is_file():
-        raise UserError(f"{path} is not a run folder: it has no config.toml.")
+        alone = ""
+        if (Path(path) / "network.keras").is_file() or Path(path).suffix == ".keras":
+            alone = " A network alone is for python -m kerasseg.predict."
+        raise UserError(f"{path} is not a run folder: it has no config.toml.{alone}")
     return config.parse([str(file)])
 
 

@@ -14,6 +14,7 @@ import tyro
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, silenced, start_tensorflow
+from kerasseg.export.first_use import ensure_saved_model
 from kerasseg.serve.flags import Serve
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ PACKAGES = ("aiohttp", "grpc", "orjson", "prometheus_client", "tensorflow_servin
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Serve, args=argv, prog="python -m kerasseg.serve")
     _check(asked)
-    run = Path() if asked.models else _folder(asked)
+    if not asked.models:
+        run = Path(asked.run) if asked.run else runs.newest()
+        folder = ensure_saved_model(run)
     # gRPC reports a port that is taken on stderr too.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -38,7 +41,7 @@ def main(argv: list[str]) -> None:
         models = Models.listed(Path(asked.models))
     else:
         name = asked.name or _name(run)
-        models = Models({name: Versions(name, run)})
+        models = Models({name: Versions(name, folder)})
     models.load()
     asyncio.run(_until_signal(models, asked))
 
@@ -66,20 +69,8 @@ def _check(asked: Serve) -> None:
         )
 
 
-def _folder(asked: Serve) -> Path:
-    """The folder with the versions."""
-    run = Path(asked.run) if asked.run else runs.newest()
-    folder = run / "export" if (run / "export").is_dir() else run
-    if not list(folder.glob("*/saved_model.pb")):
-        raise UserError(
-            f"{folder} holds no version: expected a folder with a number for its name "
-            "and saved_model.pb inside. Write it with python -m kerasseg.export."
-        )
-    return folder
-
-
-def _name(folder: Path) -> str:
-    whole = folder.resolve()
+def _name(run: Path) -> str:
+    whole = run.resolve()
     return whole.parent.name if whole.name == "export" else whole.name
 
 
@@ -88,8 +79,12 @@ async def _until_signal(models: Models, asked: Serve) -> None:
     from kerasseg.serve.ports import serve
 
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # on Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
     def started(rest: str, grpc: str) -> None:
         for one in models:
