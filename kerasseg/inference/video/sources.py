@@ -37,7 +37,7 @@ class Stream:
     def __str__(self) -> str:
         parts = urlsplit(self.address)
         place = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=place, query="", fragment=""))
+        return urlunsplit((parts.scheme, place, parts.path, "", ""))
 
     @property
     def stem(self) -> str:
@@ -100,7 +100,7 @@ def _sends_video(address: str) -> bool:
     if name:  # urllib takes names and passwords in a header only
         word = base64.b64encode(unquote(name).encode()).decode()
         headers["Authorization"] = f"Basic {word}"
-    bare = urlunsplit(parts._replace(netloc=place))
+    bare = urlunsplit((parts.scheme, place, parts.path, parts.query, ""))
     request = urllib.request.Request(bare, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:

@@ -1,7 +1,8 @@
 """Writes MP4 files that browsers play, with PyAV: frames at their own times, and sound.
 
 H.264 where both sides are even; else VP9, as 4:2:0 of H.264 has no odd ones (ITU-T
-H.264, 7.4.2.1.1: cropping is in units of two). Colours are turned by the matrix of ITU-R BT.601, and say so: players guess else.
+H.264, 7.4.2.1.1: cropping is in units of two). The matrix of the colours is that of
+ITU-R BT.601, and the file says so: players guess else.
 """
 
 from __future__ import annotations
