@@ -7,9 +7,11 @@ import pytest
 import tensorflow as tf
 
 from kerasseg import UserError, evaluate, runs
+from kerasseg.files.atomic import plain
 from kerasseg.fit import callbacks
 from kerasseg.image_format import ImageFormat
 from kerasseg.runs import scores
+from kerasseg.runs.score_table import table
 from kerasseg.taxonomy import Taxonomy
 
 TWO = Taxonomy.named(["left", "right"])
@@ -65,6 +67,47 @@ def test_sheets_of_other_bands_show_the_display_bands():
 class Batches(list):
     def take(self, count):
         return self[:count]
+
+
+def test_classes_that_overlap_by_hand():
+    """40 equal rows. Left: 2 of 4 pixels found, none wrongly, one is ignored. Right: 3
+    found of 3, and 1 wrongly. Within 1 pixel of its own boundary left is missed once,
+    right is found twice and once wrongly."""
+    left = [[1, 1, 1, 1, 0, 0, 255, 0]] * 40
+    right = [[0, 0, 0, 1, 1, 1, 0, 0]] * 40
+    found = [[1, 1, 0, 0, 0, 0, 1, 0]] * 40, [[0, 0, 0, 1, 1, 1, 1, 0]] * 40
+    red, green = (255 * np.array(plane, np.uint8) for plane in found)
+    image = np.stack([red, green, red], -1)[None]
+    label = np.stack([left, right], -1).astype(np.uint8)[None]
+    given = {"image": tf.constant(image), "label": tf.constant(label)}
+
+    def logits(images, training):
+        return images[..., :2] - 128
+
+    both = Taxonomy(TWO.names, TWO.colours, exclusive=False)
+    counts, sheets = scores.score(logits, [given], both, trimap=1)
+    assert counts.counts.tolist() == [[80, 0, 80, 120], [120, 40, 0, 160]]
+    result = counts.scores()
+    assert result["iou"].tolist() == [2 / 4, 3 / 4]
+    assert result["trimap_iou"].tolist() == [0, 2 / 3]
+    assert counts.last_miou() == result["image_miou"] == 0.625
+    assert set(sheets) == {"examples", "worst"}
+    result |= {"split": "val", "samples": 1, "trimap_pixels": 1}
+    said = table(plain(result), both.names)
+    assert "left              0.5000  0.6667     1.0000  0.5000" in said
+    assert "mean over single images: IoU 0.6250" in said
+
+
+def test_records_whose_classes_exclude_each_other_are_refused(tmp_path):
+    run = tmp_path
+    both = Taxonomy(TWO.names, TWO.colours, exclusive=False)
+    (run / "taxonomy.json").write_text(json.dumps(both.to_json()))
+    with pytest.raises(UserError, match=r"overlap, those of the records .* exclude"):
+        scores.require_classes(run, "records", TWO)
+    scores.require_classes(run, "records", both)
+    (run / "taxonomy.json").write_text(json.dumps(TWO.to_json()))
+    with pytest.raises(UserError, match=r"exclude each other, those .* overlap"):
+        scores.require_classes(run, "records", both)
 
 
 def test_without_a_width_there_is_no_trimap():
