@@ -51,7 +51,9 @@ class Mp4:
         self._times = Times()
         self._durations: dict[int, int] = {}
         self._written, self._last = 0, 0
-        self._time_base = head.time_base
+        # Units of more than a second are none for VP9.
+        self._scale = head.time_base.numerator
+        self._time_base = Fraction(1, head.time_base.denominator)
         options = {"movflags": "+faststart"}  # it plays while it is fetched
         self._file = file
         with self._told():
@@ -74,8 +76,10 @@ class Mp4:
         if pixels.shape[:2] != self._size:
             pixels = cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA)
         frame = self._frame(pixels)
+        time, duration = time * self._scale, duration * self._scale
         time = self._times.increasing(time, duration)
         frame.pts, frame.time_base = time, self._time_base
+        frame.duration = max(duration, 1)  # VP9 refuses frames of none
         if duration:
             self._durations[time] = duration
         self._written, self._last = self._written + 1, time
@@ -126,7 +130,9 @@ class Mp4:
             yield
         except self._av.FFmpegError as error:
             reason = error.strerror or error
-            raise OSError(f"{self._file.name} cannot be written ({reason}).") from error
+            told = OSError(f"{self._file.name} cannot be written ({reason}).")
+            told.errno = error.errno  # a full disk stops more than this file
+            raise told from error
 
     def _frame(self, pixels: np.ndarray) -> Any:
         """A PyAV frame of 4:2:0 and BT.601."""

@@ -13,7 +13,7 @@ import films
 import numpy as np
 import pytest
 
-from kerasseg.inference import inputs
+from kerasseg.inference.results import names
 from kerasseg.inference.video import overlays, reading, sources
 from kerasseg.inference.video.sources import Stream, camera_or_stream
 from kerasseg.taxonomy import Taxonomy
@@ -163,7 +163,7 @@ def test_passwords_are_in_no_message_and_no_name():
     assert str(stream) == "rtsp://cam.local:8554/live/ch 1"
     assert stream.stem == "cam.local_8554_live_ch_1"
     assert Stream("rtsp://[::1]/").stem == "1"
-    target, again = inputs.targets([stream, stream], [Path()] * 2, Path("out"))
+    target, again = names.targets([stream, stream], [Path()] * 2, Path("out"))
     assert (target.name, again.name) == (stream.stem, f"{stream.stem}_2")
 
 

@@ -1,5 +1,6 @@
 """What is written: MP4 that browsers play, frames at their times, sound, all sides."""
 
+import errno
 import resource
 import signal
 from fractions import Fraction
@@ -63,6 +64,23 @@ def test_the_file_says_its_colours_and_lies_ready_to_be_fetched(tmp_path):
         context = container.streams.video[0].codec_context
         assert (context.colorspace, context.color_primaries) == (6, 1)  # BT.601, 709
         assert (context.color_range, context.pix_fmt) == (1, "yuv420p")
+
+
+@pytest.mark.parametrize("size", [(48, 64), (47, 63)])
+@pytest.mark.parametrize(
+    "base", [Fraction(1, 10**9), Fraction(1, 10**6), Fraction(1001, 30000), Fraction(5)]
+)
+def test_units_of_time(tmp_path, base, size):
+    writer = Mp4(tmp_path / "a.mp4", Head(base), size)
+    step = 1 if base > Fraction(1, 1000) else int(Fraction(1, 10) / base)
+    for number in range(4):
+        writer.frame(films.picture(number, *size), number * step, step)
+    writer.close()
+    found = films.read(tmp_path / "a.mp4")[1]
+    assert found == [base * step * i for i in range(4)]
+    with films.av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.duration * stream.time_base == base * step * 4
 
 
 @pytest.mark.parametrize("kind", ["mkv", "mp4", "ts"])
@@ -170,8 +188,9 @@ def small_disk():
 def test_a_full_disk_leaves_nothing(tmp_path, small_disk, size):
     file = films.write(tmp_path / "a.mp4", sound="aac")
     small_disk(size)
-    with pytest.raises(OSError, match=r"out_overlay\.mp4") as told:
+    with pytest.raises(OSError) as told:
         overlaid(file, tmp_path, labels=size > 0)
+    assert told.value.errno == errno.EFBIG
     assert "\n" not in str(told.value)
     assert [one.name for one in tmp_path.iterdir()] == ["a.mp4"]
 
