@@ -79,7 +79,6 @@ class Mp4:
         time, duration = time * self._scale, duration * self._scale
         time = self._times.increasing(time, duration)
         frame.pts, frame.time_base = time, self._time_base
-        frame.duration = max(duration, 1)  # VP9 refuses frames of none
         if duration:
             self._durations[time] = duration
         self._written, self._last = self._written + 1, time
@@ -144,13 +143,15 @@ class Mp4:
     def _encoder(self, head: Head) -> Any:
         high, wide = self._size
         even = high % 2 == wide % 2 == 0
+        # VP9 refuses frames that are shorter than a unit of time.
+        rate = min(head.rate, 1 / self._time_base)
         for name, options in ((H264 if even else {}) | VP9).items():
             try:
                 self._av.Codec(name, "w")
             except self._av.codec.codec.UnknownCodecError:
                 continue
             stream = self._container.add_stream(
-                name, rate=head.rate.limit_denominator(60_000), options=dict(options)
+                name, rate=rate.limit_denominator(60_000), options=dict(options)
             )
             break
         else:
