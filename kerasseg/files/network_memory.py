@@ -29,6 +29,7 @@ def check(config: dict[str, Any], numbers: int) -> None:
 
     with (
         private_hooks.forgetting_variables() as made,
+        private_hooks.sharing_objects(),
         keras.StatelessScope(initialize_variables=False),
     ):
         own = copy.deepcopy(config)  # Keras takes parts out of it

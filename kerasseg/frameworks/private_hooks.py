@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 from keras.src.backend.common import global_state
+from keras.src.saving import serialization_lib
 
 # ---- Graph of a functional network ---------------------------------------------------
 
@@ -47,6 +48,15 @@ def forgetting_variables() -> Iterator[list[Any]]:
         yield made
     finally:
         global_state.set_global_attribute(name, before or [])
+
+
+# ---- Saved networks ------------------------------------------------------------------
+
+
+def sharing_objects() -> contextlib.AbstractContextManager[Any]:
+    """In the block a layer that two networks of one configuration share is made once,
+    as when a file is opened."""
+    return serialization_lib.ObjectSharingScope()
 
 
 # ---- Optimizers ----------------------------------------------------------------------

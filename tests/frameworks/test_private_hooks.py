@@ -64,6 +64,16 @@ def test_forgetting_variables():
 
 
 @pytest.mark.agnostic
+def test_sharing_objects():
+    layer = keras.layers.Dense(2)
+    with private_hooks.sharing_objects():
+        saved = [keras.saving.serialize_keras_object(layer) for _ in range(2)]
+    with private_hooks.sharing_objects():
+        one, other = map(keras.saving.deserialize_keras_object, saved)
+    assert one is other
+
+
+@pytest.mark.agnostic
 def test_moving_averages():
     optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75)
     weight = keras.Variable(np.zeros(2, "float32"))
