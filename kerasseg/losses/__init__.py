@@ -9,14 +9,9 @@ result is a scalar float32, computed in float32.
 
 from kerasseg.losses.boundary import boundary, signed_distance
 from kerasseg.losses.lovasz import lovasz_softmax
-from kerasseg.losses.overlap import (
-    focal_tversky,
-    generalised_dice,
-    jaccard,
-    soft_dice,
-    tversky,
-)
+from kerasseg.losses.overlap import generalised_dice, jaccard, soft_dice
 from kerasseg.losses.pixelwise import cross_entropy, focal, ohem
+from kerasseg.losses.tversky import focal_tversky, tversky
 from kerasseg.losses.weighted_sum import LOSSES, PIXELWISE, SegmentationLoss, total
 
 __all__ = [

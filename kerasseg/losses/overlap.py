@@ -8,14 +8,11 @@ Where the classes overlap p is a sigmoid, and every class is compared by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keras import ops
 
-from kerasseg import UserError
-from kerasseg.losses.arguments import (
-    divide_or_zero,
-    spatial_axes,
-    target_and_prediction,
-)
+from kerasseg.losses.regions import cost, reduced, reduced_over_images, regions
 from kerasseg.taxonomy import Tensor
 
 
@@ -29,6 +26,10 @@ def soft_dice(
     per_image: bool = True,
     background: bool = True,
     present_only: bool = False,
+    class_weights: Sequence[float] | None = None,
+    soft_labels: bool = False,
+    log: bool = False,
+    reduction: str = "mean",
     exclusive: bool = True,
 ) -> Tensor:
     """1 - mean of (2 sum pg + epsilon) / (sum p^2 + sum g^2 + epsilon).
@@ -48,13 +49,21 @@ def soft_dice(
             absent from single images, which makes the loss per image jump.
         background: False leaves class 0 out.
         present_only: True takes the mean over the classes that occur in the target.
+        class_weights: C numbers, of the weighted mean over the classes.
+        soft_labels: True where the target holds numbers between 0 and 1 and `squared`
+            is False: p = g then costs 0 (Wang et al. 2023), as always in smp.
+        log: True takes -log of the fraction in place of 1 - the fraction.
+        reduction: "mean"; "none" gives the loss of every class of every image, (B, C),
+            or (1, C) over the batch, times its class weight, and 0 for what
+            `present_only` leaves out; "sum" their sum. The mean of "none" is MONAI's
+            weighted mean, and with `present_only` smp's.
         exclusive: False where the classes overlap.
 
     Returns:
-        A scalar float32 from 0 (perfect) to 1.
+        A scalar float32 from 0 (perfect) to 1, or as `reduction` and `log` say.
 
     Raises:
-        UserError: when the shapes are not (B, ..., C).
+        UserError: when the shapes are not (B, ..., C), or an option is not as above.
 
     >>> import numpy as np
     >>> from kerasseg import losses
@@ -64,14 +73,25 @@ def soft_dice(
     >>> float(losses.soft_dice(y_true, p, from_logits=False))
     0.238095
     """
-    y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
-    p = prediction.probability if from_logits else prediction.logits
-    p_size, y_size = (ops.square(p), ops.square(y_true)) if squared else (p, y_true)
-    overlap = _region(p * y_true, per_image, background)
-    predicted = _region(p_size * valid, per_image, background)
-    true = _region(y_size, per_image, background)
+    overlap, predicted, true = regions(
+        y_true,
+        y_pred,
+        squared=squared,
+        from_logits=from_logits,
+        per_image=per_image,
+        background=background,
+        soft_labels=soft_labels,
+        exclusive=exclusive,
+    )
     dice = (2 * overlap + epsilon) / (predicted + true + epsilon)
-    return _mean(1 - dice, true, present_only)
+    return reduced(
+        cost(dice, log),
+        true,
+        background=background,
+        present_only=present_only,
+        class_weights=class_weights,
+        reduction=reduction,
+    )
 
 
 def generalised_dice(
@@ -79,8 +99,11 @@ def generalised_dice(
     y_pred: Tensor,
     epsilon: float = 1e-6,
     *,
+    from_logits: bool = True,
     per_image: bool = True,
     background: bool = True,
+    soft_labels: bool = False,
+    reduction: str = "mean",
     exclusive: bool = True,
 ) -> Tensor:
     """1 - 2 sum_c w_c sum pg / sum_c w_c (sum p + sum g), w_c = 1 / (sum g)^2.
@@ -92,23 +115,32 @@ def generalised_dice(
     Args:
         y_true: (B, ..., C) target g, see `kerasseg.losses`.
         y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
-        epsilon, per_image, background, exclusive: as in `soft_dice`.
+        epsilon, from_logits, per_image, background, soft_labels, exclusive: as in
+            `soft_dice`.
+        reduction: "mean" over the images, "sum", or "none", which gives (B,).
 
     Returns:
-        A scalar float32 from 0 (perfect) to 1.
+        A scalar float32 from 0 (perfect) to 1, or as `reduction` says.
 
     Raises:
-        UserError: when the shapes are not (B, ..., C).
+        UserError: as `soft_dice`.
     """
-    overlap, predicted, true = _regions(
-        y_true, y_pred, per_image, background, exclusive
+    overlap, predicted, true = regions(
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        per_image=per_image,
+        background=background,
+        soft_labels=soft_labels,
+        exclusive=exclusive,
     )
     present = true > 0
     smallest = ops.min(ops.where(present, true, 1e30), axis=-1, keepdims=True)
     weight = ops.where(present, (smallest / ops.maximum(true, 1e-6)) ** 2, 1.0)
     overlap = ops.sum(weight * overlap, axis=-1)  # (B,)
     size = ops.sum(weight * (predicted + true), axis=-1)
-    return ops.mean(1 - (2 * overlap + epsilon) / (size + epsilon))
+    dice = (2 * overlap + epsilon) / (size + epsilon)
+    return reduced_over_images(1 - dice, reduction)
 
 
 def jaccard(
@@ -116,9 +148,14 @@ def jaccard(
     y_pred: Tensor,
     epsilon: float = 1e-6,
     *,
+    from_logits: bool = True,
     per_image: bool = True,
     background: bool = True,
     present_only: bool = False,
+    class_weights: Sequence[float] | None = None,
+    soft_labels: bool = False,
+    log: bool = False,
+    reduction: str = "mean",
     exclusive: bool = True,
 ) -> Tensor:
     """1 - mean of sum pg / (sum p + sum g - sum pg), the soft intersection over union.
@@ -128,146 +165,31 @@ def jaccard(
     Args:
         y_true: (B, ..., C) target g, see `kerasseg.losses`.
         y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
-        epsilon, per_image, background, present_only, exclusive: as in `soft_dice`.
+        epsilon, from_logits, per_image, background, present_only, class_weights: as in
+            `soft_dice`.
+        soft_labels, log, reduction, exclusive: as in `soft_dice`.
 
     Returns:
-        A scalar float32 from 0 (perfect) to 1.
+        A scalar float32 from 0 (perfect) to 1, or as in `soft_dice`.
 
     Raises:
-        UserError: when the shapes are not (B, ..., C).
+        UserError: as `soft_dice`.
     """
-    overlap, predicted, true = _regions(
-        y_true, y_pred, per_image, background, exclusive
+    overlap, predicted, true = regions(
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        per_image=per_image,
+        background=background,
+        soft_labels=soft_labels,
+        exclusive=exclusive,
     )
     index = (overlap + epsilon) / (predicted + true - overlap + epsilon)
-    return _mean(1 - index, true, present_only)
-
-
-def tversky(
-    y_true: Tensor,
-    y_pred: Tensor,
-    alpha: float = 0.3,
-    beta: float = 0.7,
-    epsilon: float = 1e-6,
-    *,
-    per_image: bool = True,
-    background: bool = True,
-    present_only: bool = False,
-    exclusive: bool = True,
-) -> Tensor:
-    """1 - mean of TP / (TP + alpha FP + beta FN).
-
-    TP = sum pg, FP = sum p (1 - g), FN = sum (1 - p) g (Salehi et al. 2017, eq. 2).
-    alpha = beta = 0.5 is the plain Dice, alpha = beta = 1 Jaccard.
-
-    Args:
-        y_true: (B, ..., C) target g, see `kerasseg.losses`.
-        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
-        alpha: weight of false positives.
-        beta: weight of false negatives.
-        epsilon, per_image, background, present_only, exclusive: as in `soft_dice`.
-
-    Returns:
-        A scalar float32 from 0 (perfect) to 1.
-
-    Raises:
-        UserError: when the shapes are not (B, ..., C).
-    """
-    overlap, predicted, true = _regions(
-        y_true, y_pred, per_image, background, exclusive
+    return reduced(
+        cost(index, log),
+        true,
+        background=background,
+        present_only=present_only,
+        class_weights=class_weights,
+        reduction=reduction,
     )
-    index = _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
-    return _mean(1 - index, true, present_only)
-
-
-def focal_tversky(
-    y_true: Tensor,
-    y_pred: Tensor,
-    alpha: float = 0.3,
-    beta: float = 0.7,
-    gamma: float = 4 / 3,
-    epsilon: float = 1e-6,
-    *,
-    per_image: bool = True,
-    background: bool = True,
-    present_only: bool = False,
-    exclusive: bool = True,
-) -> Tensor:
-    """Mean of (1 - Tversky index)^(1 / gamma).
-
-    Abraham and Khan 2019, eq. 4. The paper names alpha and beta the other way round.
-
-    Args:
-        y_true: (B, ..., C) target g, see `kerasseg.losses`.
-        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
-        alpha: weight of false positives, as in `tversky`.
-        beta: weight of false negatives.
-        gamma: 1 to 3, the inverse of the exponent. (Many implementations call the
-            exponent gamma.)
-        epsilon, per_image, background, present_only, exclusive: as in `soft_dice`.
-
-    Returns:
-        A scalar float32 from 0 (perfect) to 1.
-
-    Raises:
-        UserError: when the shapes are not (B, ..., C).
-    """
-    overlap, predicted, true = _regions(
-        y_true, y_pred, per_image, background, exclusive
-    )
-    loss = 1 - _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
-    # A power below 1 has an infinite slope at 0, where nothing is left to learn.
-    tiny = 1e-7
-    powered = ops.maximum(loss, tiny) ** (1 / gamma)
-    return _mean(ops.where(loss > tiny, powered, 0.0), true, present_only)
-
-
-def _tversky_index(
-    overlap: Tensor,
-    predicted: Tensor,
-    true: Tensor,
-    alpha: float,
-    beta: float,
-    epsilon: float,
-) -> Tensor:
-    wrong = alpha * (predicted - overlap) + beta * (true - overlap)
-    return (overlap + epsilon) / (overlap + wrong + epsilon)
-
-
-def _regions(
-    y_true: Tensor, y_pred: Tensor, per_image: bool, background: bool, exclusive: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Soft sizes of overlap, predicted and true region, (B, C) or (1, C)."""
-    y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
-    p = prediction.probability
-    overlap, predicted, true = (
-        _region(x, per_image, background) for x in (p * y_true, p * valid, y_true)
-    )
-    return overlap, predicted, true
-
-
-def _region(x: Tensor, per_image: bool, background: bool) -> Tensor:
-    """Sum over all pixels: (B, ..., C) -> (B, C), or (1, C) over the batch.
-
-    One axis after the other: TensorFlow on a CPU adds the pixels of a channel one by
-    one to a float32, which is off by 4e-4 after 1024 x 1024 pixels.
-    """
-    for axis in reversed(spatial_axes(x)):
-        x = ops.sum(x, axis=axis)
-    if not per_image:
-        x = ops.sum(x, axis=0, keepdims=True)
-    if background:
-        return x
-    if x.shape[-1] == 1:
-        raise UserError(
-            "background=False leaves class 0 out, and there is no other. Leave it True."
-        )
-    return x[:, 1:]
-
-
-def _mean(loss: Tensor, true: Tensor, present_only: bool) -> Tensor:
-    """Mean over images and classes of (B, C) losses."""
-    if not present_only:
-        return ops.mean(loss)
-    present = ops.cast(true > 0, "float32")
-    return divide_or_zero(ops.sum(loss * present), ops.sum(present))

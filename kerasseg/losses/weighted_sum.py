@@ -12,14 +12,9 @@ from kerasseg import UserError
 from kerasseg.losses.arguments import Prediction
 from kerasseg.losses.boundary import boundary
 from kerasseg.losses.lovasz import lovasz_softmax
-from kerasseg.losses.overlap import (
-    focal_tversky,
-    generalised_dice,
-    jaccard,
-    soft_dice,
-    tversky,
-)
+from kerasseg.losses.overlap import generalised_dice, jaccard, soft_dice
 from kerasseg.losses.pixelwise import cross_entropy, focal, ohem
+from kerasseg.losses.tversky import focal_tversky, tversky
 from kerasseg.taxonomy import Tensor
 
 PIXELWISE: dict[str, Callable[..., Tensor]] = {
@@ -51,7 +46,7 @@ def total(
 
     All losses share one softmax or sigmoid. Class weights and pixel weights reach the
     losses of `PIXELWISE` only; the others compare whole regions, in which every class
-    counts the same already.
+    counts the same already. Those of Dice's family take their own as an option.
 
     Args:
         weights: factor of each loss by name, such as {"cross_entropy": 1,
@@ -113,7 +108,9 @@ def total(
 
 
 def _check_known(name: str, options: Mapping[str, Any]) -> None:
-    shared = ("y_true", "y_pred", "class_weights", "pixel_weight", "exclusive")
+    shared = {"y_true", "y_pred", "exclusive", "reduction"}
+    if name in PIXELWISE:
+        shared |= {"class_weights", "pixel_weight"}
     parameters = inspect.signature(LOSSES[name]).parameters
     known = [option for option in parameters if option not in shared]
     if unknown := [option for option in options if option not in known]:

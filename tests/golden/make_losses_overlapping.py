@@ -74,11 +74,14 @@ ignored = np.where(rng.random(logits.shape) < 0.3, -1, label).astype("int8")
 without = label.copy()
 without[0, ..., 3] = 0  # class 3 is absent from image 0
 soft = rng.random(logits.shape).astype("float32")
+nowhere = label.copy()
+nowhere[..., 3] = 0  # class 3 is absent from the batch
+hot = np.eye(CLASSES, dtype="int8")[soft.argmax(-1)]  # of exclusive classes
 pixel_weight = rng.uniform(0.5, 10, logits.shape[:-1]).astype("float32")
 assert all((plane == 1).any() for image in ignored for plane in image.T)
 
-z, y, y_without, y_soft, y_ignored = map(
-    channels_first, (logits, label, without, soft, ignored)
+z, y, y_without, y_soft, y_ignored, y_nowhere, y_hot = map(
+    channels_first, (logits, label, without, soft, ignored, nowhere, hot)
 )
 entropy = torch.nn.functional.binary_cross_entropy_with_logits
 hard = entropy(z, y_ignored, reduction="none")[y_ignored >= 0].sort(descending=True)[0]
@@ -131,6 +134,23 @@ golden = {
     "smp_tversky_ignored": smp.TverskyLoss(
         **batch, alpha=0.3, beta=0.7, ignore_index=-1
     )(z, y_ignored),
+    "soft_labels_dice": DiceLoss(**monai, soft_label=True)(z, y_soft),
+    "soft_labels_generalised": GeneralizedDiceLoss(**monai, soft_label=True)(z, y_soft),
+    "soft_labels_tversky": TverskyLoss(**tversky, soft_label=True)(z, y_soft),
+    "smp_soft_dice": smp.DiceLoss(**batch)(z, y_soft),
+    "smp_soft_jaccard": smp.JaccardLoss(**batch)(z, y_soft),
+    "smp_log_dice": smp.DiceLoss(**batch, log_loss=True)(z, y),
+    "smp_log_tversky": smp.TverskyLoss(**batch, log_loss=True, alpha=0.3, beta=0.7)(
+        z, y
+    ),
+    "smp_weighted_dice": smp.DiceLoss(**batch, class_weights=WEIGHTS)(z, y),
+    "smp_nowhere_dice": smp.DiceLoss(**batch)(z, y_nowhere),
+    "weighted_dice": DiceLoss(**monai, weight=WEIGHTS, reduction="none")(z, y),
+    "weighted_softmax_dice": DiceLoss(
+        softmax=True, smooth_nr=1e-6, smooth_dr=1e-6, weight=WEIGHTS, reduction="none"
+    )(z, y_hot),
+    "summed_tversky": TverskyLoss(**tversky, reduction="sum")(z, y),
+    "generalised_dice_of_images": GeneralizedDiceLoss(**monai, reduction="none")(z, y),
     "lovasz": lovasz(z, y, per_image=False),
     "lovasz_ignored": lovasz(z, y_ignored, per_image=False),
     "lovasz_absent": lovasz(z, y_without, per_image=True),
@@ -146,10 +166,12 @@ np.savez_compressed(
     ignored=ignored,
     without=without,
     soft=soft,
+    nowhere=nowhere,
+    hot=hot,
     pixel_weight=pixel_weight,
     weights=np.array(WEIGHTS),
     signed_distance=signed_ignored.astype("float32"),
-    **{name: np.float64(value) for name, value in golden.items()},
+    **{name: np.squeeze(np.array(value, "float64")) for name, value in golden.items()},
 )
 for name, value in golden.items():
-    print(f"{name:32s} {float(value):.8f}")
+    print(f"{name:32s} {np.squeeze(np.array(value))}")

@@ -1,0 +1,145 @@
+"""Tversky losses: Dice's relatives that weigh false positives against false negatives.
+
+They share their options and what they compare with `kerasseg.losses.overlap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keras import ops
+
+from kerasseg.losses.regions import cost, reduced, regions
+from kerasseg.taxonomy import Tensor
+
+
+def tversky(
+    y_true: Tensor,
+    y_pred: Tensor,
+    alpha: float = 0.3,
+    beta: float = 0.7,
+    epsilon: float = 1e-6,
+    *,
+    from_logits: bool = True,
+    per_image: bool = True,
+    background: bool = True,
+    present_only: bool = False,
+    class_weights: Sequence[float] | None = None,
+    soft_labels: bool = False,
+    log: bool = False,
+    reduction: str = "mean",
+    exclusive: bool = True,
+) -> Tensor:
+    """1 - mean of TP / (TP + alpha FP + beta FN).
+
+    TP = sum pg, FP = sum p (1 - g), FN = sum (1 - p) g (Salehi et al. 2017, eq. 2).
+    alpha = beta = 0.5 is the plain Dice, alpha = beta = 1 Jaccard.
+
+    Args:
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
+        alpha: weight of false positives.
+        beta: weight of false negatives.
+        epsilon, from_logits, per_image, background, present_only, class_weights: as in
+            `soft_dice`.
+        soft_labels, log, reduction, exclusive: as in `soft_dice`.
+
+    Returns:
+        A scalar float32 from 0 (perfect) to 1, or as in `soft_dice`.
+
+    Raises:
+        UserError: as `soft_dice`.
+    """
+    overlap, predicted, true = regions(
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        per_image=per_image,
+        background=background,
+        soft_labels=soft_labels,
+        exclusive=exclusive,
+    )
+    index = _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
+    return reduced(
+        cost(index, log),
+        true,
+        background=background,
+        present_only=present_only,
+        class_weights=class_weights,
+        reduction=reduction,
+    )
+
+
+def focal_tversky(
+    y_true: Tensor,
+    y_pred: Tensor,
+    alpha: float = 0.3,
+    beta: float = 0.7,
+    gamma: float = 4 / 3,
+    epsilon: float = 1e-6,
+    *,
+    from_logits: bool = True,
+    per_image: bool = True,
+    background: bool = True,
+    present_only: bool = False,
+    class_weights: Sequence[float] | None = None,
+    soft_labels: bool = False,
+    log: bool = False,
+    reduction: str = "mean",
+    exclusive: bool = True,
+) -> Tensor:
+    """Mean of (1 - Tversky index)^(1 / gamma).
+
+    Abraham and Khan 2019, eq. 4. The paper names alpha and beta the other way round.
+
+    Args:
+        y_true: (B, ..., C) target g, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
+        alpha: weight of false positives, as in `tversky`.
+        beta: weight of false negatives.
+        gamma: 1 to 3, the inverse of the exponent. (Many implementations call the
+            exponent gamma.)
+        epsilon, from_logits, per_image, background, present_only, class_weights: as in
+            `soft_dice`.
+        soft_labels, log, reduction, exclusive: as in `soft_dice`.
+
+    Returns:
+        A scalar float32 from 0 (perfect) to 1, or as in `soft_dice`.
+
+    Raises:
+        UserError: as `soft_dice`.
+    """
+    overlap, predicted, true = regions(
+        y_true,
+        y_pred,
+        from_logits=from_logits,
+        per_image=per_image,
+        background=background,
+        soft_labels=soft_labels,
+        exclusive=exclusive,
+    )
+    index = _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
+    loss = cost(index, log)
+    # A power below 1 has an infinite slope at 0, where nothing is left to learn.
+    tiny = 1e-7
+    powered = ops.maximum(loss, tiny) ** (1 / gamma)
+    return reduced(
+        ops.where(loss > tiny, powered, 0.0),
+        true,
+        background=background,
+        present_only=present_only,
+        class_weights=class_weights,
+        reduction=reduction,
+    )
+
+
+def _tversky_index(
+    overlap: Tensor,
+    predicted: Tensor,
+    true: Tensor,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+) -> Tensor:
+    wrong = alpha * (predicted - overlap) + beta * (true - overlap)
+    return (overlap + epsilon) / (overlap + wrong + epsilon)
