@@ -74,7 +74,12 @@ class Labels:
 def _write_png(file: Path, label: np.ndarray) -> None:
     # cv2.imwrite answers a full disk with False, and a file that is cut.
     data = cv2.imencode(".png", np.ascontiguousarray(label))[1]
-    file.write_bytes(data.tobytes())
+    try:
+        file.write_bytes(data.tobytes())
+    except OSError as error:
+        told = OSError(f"Class map {file.name} cannot be written ({error.strerror}).")
+        told.errno = error.errno
+        raise told from error
 
 
 def file_names(names: Sequence[str]) -> list[str]:

@@ -99,11 +99,15 @@ class Mpeg4:
     size: of the frames, height and width; an odd side loses its last pixel.
     """
 
-    def __init__(self, file: Path, head: Head, size: tuple[int, int]) -> None:
-        self._file = file
+    def __init__(
+        self, file: Path, head: Head, size: tuple[int, int], name: str = ""
+    ) -> None:
+        self._file, self._name = file, name or file.name
         self._size = size[0] // 2 * 2, size[1] // 2 * 2
         if not min(self._size):
-            raise UserError(f"{file.name}: a video is at least 2 pixels high and wide.")
+            raise UserError(
+                f"{self._name}: a video is at least 2 pixels high and wide."
+            )
         codec = cv2.VideoWriter.fourcc(*"mp4v")
         rate = float(head.rate)
         self._writer = cv2.VideoWriter(str(file), codec, rate, self._size[::-1])
@@ -131,6 +135,6 @@ class Mpeg4:
         video.release()
         if found != self.written or is_cut(self._file):
             raise OSError(
-                f"{self._file.name} holds {max(found, 0)} frames, not {self.written}. "
+                f"{self._name} holds {max(found, 0)} frames, not {self.written}. "
                 "Is the disk full?"
             )

@@ -143,7 +143,7 @@ def _write(
                 if writer is None:
                     size = drawn.shape[:2]
                     kind = writing.Mp4 if _has_pyav() else opencv.Mpeg4
-                    writer = kind(file, reader.head, size)
+                    writer = kind(file, reader.head, size, progress.name)
                 for sound in early:
                     writer.sound(sound)
                 early.clear()

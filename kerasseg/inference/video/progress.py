@@ -13,7 +13,7 @@ class Progress:
     """Counts frames. total: 0 for unknown."""
 
     def __init__(self, name: str, total: int) -> None:
-        self._name, self._total = name, total
+        self.name, self._total = name, total
         self.begun = self._told = time.perf_counter()
         self._shown = 0
 
@@ -24,7 +24,7 @@ class Progress:
             return
         self._told = now
         of = f" of {self._total}" if self._total >= done else ""
-        line = f"{self._name}: {done}{of} frames, {self.speed(done):.1f} a second"
+        line = f"{self.name}: {done}{of} frames, {self.speed(done):.1f} a second"
         print(f"\r{line:{self._shown}}", end="", flush=True)
         self._shown = len(line)
 

@@ -37,7 +37,7 @@ def is_cut(file: Path) -> bool:
 
 
 def _rule(head: bytes) -> Callable[[BinaryIO, bytes, int], bool] | None:
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"):
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"):
         return _boxes
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return _matroska
@@ -72,17 +72,16 @@ def _boxes(opened: BinaryIO, head: bytes, size: int) -> bool:
         opened.seek(place)
         start = opened.read(16)
         length, kind = int.from_bytes(start[:4], "big"), start[4:8]
-        if not kind.strip(b"\0"):  # zeros that some recorders fill a file with
-            break
         if length == 1:
             length = int.from_bytes(start[8:16], "big")
         elif length == 0:  # until the end of the file
             length = size - place
-        if length < 8:
-            return True
+        if length < 8 or place + length > size:
+            # Whatever else is not whole there was added, such as zeros.
+            return kind in (b"mdat", b"moov", b"moof") or not index
         index |= kind == b"moov"
         place += length
-    return place > size or not index
+    return not index
 
 
 def _matroska(opened: BinaryIO, head: bytes, size: int) -> bool:

@@ -40,12 +40,15 @@ BT601, BT709, LIMITED = 6, 1, 1
 class Mp4:
     """An MP4 file that is being written; whole after `close`.
 
-    head: of the video that it is drawn on. size: of the frames, height and width.
+    head: of the video that it is drawn on. size: of the frames, height and width. name:
+    what messages call it, where `file` is written aside.
 
     Raises UserError where this PyAV can encode no such video.
     """
 
-    def __init__(self, file: Path, head: Head, size: tuple[int, int]) -> None:
+    def __init__(
+        self, file: Path, head: Head, size: tuple[int, int], name: str = ""
+    ) -> None:
         self._av = optional_packages.require("av", file)
         self._size = size
         self._times = Times()
@@ -55,7 +58,7 @@ class Mp4:
         self._scale = head.time_base.numerator
         self._time_base = Fraction(1, head.time_base.denominator)
         options = {"movflags": "+faststart"}  # it plays while it is fetched
-        self._file = file
+        self._file, self._name = file, name or file.name
         with self._told():
             self._container = self._av.open(f"file:{file}", "w", "mp4", options)
         try:
@@ -118,7 +121,7 @@ class Mp4:
         wanted = self._last * self._time_base
         if found != self._written or abs(last - wanted) > Fraction(1, 1000):
             raise OSError(
-                f"{self._file.name} holds {found} frames up to {float(last):.3f} s, "
+                f"{self._name} holds {found} frames up to {float(last):.3f} s, "
                 f"not {self._written} up to {float(wanted):.3f} s. Is the disk full?"
             )
 
@@ -129,7 +132,7 @@ class Mp4:
             yield
         except self._av.FFmpegError as error:
             reason = error.strerror or error
-            told = OSError(f"{self._file.name} cannot be written ({reason}).")
+            told = OSError(f"{self._name} cannot be written ({reason}).")
             told.errno = error.errno  # a full disk stops more than this file
             raise told from error
 

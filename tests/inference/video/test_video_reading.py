@@ -88,6 +88,14 @@ def test_a_live_recording_has_no_length_and_is_whole(tmp_path):
     assert frames_of(file)[0].problem == ""
 
 
+@pytest.mark.parametrize("end", [b"\0" * 99, b"\xff" * 99, b"SEFHsamsung trailer"])
+def test_what_was_added_to_a_whole_one_is_no_cut(tmp_path, end):
+    file = films.write(tmp_path / "a.mp4", frames=2)
+    file.write_bytes(file.read_bytes() + end)
+    video, found = frames_of(file)
+    assert (len(found), video.problem) == (2, "")
+
+
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_turned_and_mirrored_ones_are_upright(tmp_path, turn, mirrored):

@@ -9,7 +9,7 @@ import films
 import numpy as np
 import pytest
 
-from kerasseg.inference.video import overlays
+from kerasseg.inference.video import labels, overlays
 from kerasseg.inference.video.frames import Head
 from kerasseg.inference.video.writing import Mp4
 from kerasseg.taxonomy import Taxonomy
@@ -191,8 +191,18 @@ def test_a_full_disk_leaves_nothing(tmp_path, small_disk, size):
     with pytest.raises(OSError) as told:
         overlaid(file, tmp_path, labels=size > 0)
     assert told.value.errno == errno.EFBIG
+    assert str(told.value).startswith("out_overlay.mp4 cannot be written")
     assert "\n" not in str(told.value)
     assert [one.name for one in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_full_disk_of_class_maps(tmp_path, small_disk):
+    kept = labels.Labels(tmp_path / "maps", TAXONOMY)
+    small_disk(50)
+    with pytest.raises(OSError, match=r"Class map 000001\.png cannot be written"):
+        kept.add(nothing(films.picture(0)), 0.0)
+    small_disk(-1)
+    kept.close()
 
 
 def test_a_file_that_lost_its_end_is_found(tmp_path, monkeypatch):
