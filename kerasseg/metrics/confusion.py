@@ -199,6 +199,36 @@ def scores(matrix: ArrayLike, absent: str = "nan") -> dict[str, Any]:
     }
 
 
+def cohen_kappa(matrix: ArrayLike) -> float:
+    """Agreement beyond chance: (p_o - p_e) / (1 - p_e) (Cohen 1960).
+
+    p_o is the pixel accuracy, p_e what it would be if truth and prediction had nothing
+    to do with each other.
+
+    Args:
+        matrix: (C, C).
+
+    Returns:
+        1 where all agrees, 0 for chance; NaN where chance agrees always, or no pixel
+        was counted.
+
+    Raises:
+        UserError: when the shape is another.
+
+    >>> cohen_kappa([[4, 2], [1, 3]])
+    0.4
+    """
+    counts = np.asarray(matrix, np.float64)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
+        raise UserError(f"Expected a matrix (C, C), got shape {counts.shape}.")
+    total = counts.sum()
+    if not total:
+        return float("nan")
+    agreed = np.trace(counts) / total
+    chance = counts.sum(0) @ counts.sum(1) / total**2
+    return float((agreed - chance) / (1 - chance)) if chance < 1 else float("nan")
+
+
 def _ids(logits_or_ids: Tensor, rank: int, num_classes: int) -> Tensor:
     """Predicted ids; the rank says whether logits or ids came."""
     shape = tuple(logits_or_ids.shape)

@@ -261,7 +261,7 @@ def test_certain_and_right_is_perfectly_calibrated(rng):
         (lambda: metrics.count(np.zeros(3), np.zeros(4), 2), "one shape"),
         (lambda: metrics.count(np.zeros(3), np.full(3, 255), 2), "rejected=True"),
         (lambda: metrics.bootstrap(np.eye(2)), "N, C, C"),
-        (lambda: metrics.object_counts(np.ones(2), np.ones(2), 0.3), "threshold"),
+        (lambda: metrics.object_counts(np.ones(2), np.ones(2), 1.3), "threshold"),
         (lambda: metrics.object_counts(np.ones(2), np.ones(3)), "one shape"),
         (lambda: metrics.calibration_bins([0], [[3.0, 1.0]]), "softmax"),
         (lambda: metrics.calibration_bins([0], [1.0]), "probabilities"),
