@@ -21,8 +21,9 @@ import tyro
 
 from kerasseg import UserError, config, runs
 from kerasseg.console import command
+from kerasseg.export.calibration import of_records as calibration_images
 from kerasseg.export.formats import Limits
-from kerasseg.export.run import Export, calibration_images, export_run
+from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
 from kerasseg.fit import from_settings
 from kerasseg.fit.devices import Devices

@@ -143,7 +143,10 @@ def test_every_way_gives_the_same_input(folder, network, tmp_path):
 
     # ---- predict --litert and predict --run ------------------------------------------
     device = litert.Model(
-        conversion.write(network, tmp_path / "model.tflite"), threads=1
+        conversion.write(
+            network, tmp_path / "model.tflite", signatures=["probabilities"]
+        ),
+        threads=1,
     )
     segment = class_maps.segmenter(network)
     for name, pixels in zip(names, expected, strict=True):

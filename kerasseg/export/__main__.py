@@ -5,6 +5,7 @@ Exit code 3: a file broke a limit of the gate and was put into RUN/export/reject
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def main(argv: list[str]) -> None:
     asked = tyro.cli(Export, args=argv, prog="python -m kerasseg.export")
     run = Path(asked.run) if asked.run else runs.newest()
     data = runs.settings_for(run, asked.records).data
+    if asked.gate and not asked.records and not Path(data.records).is_dir():
+        print(
+            f"The records of the training, {data.records}, are not here: the files are "
+            "not scored, as with --no-gate. --records FOLDER scores them.",
+            flush=True,
+        )
+        asked = dataclasses.replace(asked, gate=False)
     rows = export_run(run, data.records, asked.split or data.val, asked)
     if not all(row["passed"] for row in rows):
         sys.exit(3)

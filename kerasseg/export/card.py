@@ -12,13 +12,15 @@ from pathlib import Path
 from kerasseg import runs
 from kerasseg.data.format.description import describe
 from kerasseg.drawing import html
-from kerasseg.export import contract, latency
+from kerasseg.export import contract, latency, which_file
+from kerasseg.export import folder as folder_
 from kerasseg.export.contract import Parts
 from kerasseg.export.formats import LITERT, missing
 from kerasseg.export.litert import flatbuffer
 from kerasseg.export.runners import runner
 from kerasseg.files import atomic
 from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import Taxonomy
 
 WEAK = 0.5
 """Classes of a lower IoU are named among the known limits."""
@@ -29,8 +31,9 @@ def write(
 ) -> Path:
     """Writes RUN/export/card.md and card.html; returns the latter.
 
-    rows: of the gate, see `gate.check`; size: height and width of the network. Measures
-    the latency of the files that passed, except that of the SavedModel.
+    rows: of the gate, see `gate.check`, or `run.unscored`; records: they were scored
+    on; "": not known. size: height and width of the network. Measures the latency of
+    the files that passed, except that of the SavedModel.
     """
     folder, taxonomy = run / "export", runs.taxonomy(run)
     image_format = runs.image_format(run)
@@ -43,16 +46,17 @@ def write(
     height, width = size
     parts = [
         *_accuracy(rows, taxonomy.names),
+        *which_file.parts(folder, accepted, image_format),
         *_cost(folder, devices, height, width, image_format),
-        *contract.parts(accepted, height, width, taxonomy.names, image_format),
-        *_limits(rows[0], taxonomy.names, height, width),
+        *contract.parts(accepted, height, width, taxonomy, image_format),
+        *_limits(rows[0], taxonomy, height, width),
         *_origin(run, records, rows[0]),
     ]
     name = run.resolve().name
     lead = (
         f"Semantic segmentation of {height}x{width} images into "
-        f"{taxonomy.num_classes} classes. {len(accepted)} of {len(rows) - 1} files "
-        f"passed the gate on the split '{rows[0]['split']}'."
+        f"{taxonomy.num_classes} classes{'' if taxonomy.exclusive else ' that overlap'}"
+        f". {_verdict(rows)}"
     )
     atomic.write_text(folder / "card.md", _markdown(name, lead, parts))
     body = f'<header>\n<h1>{html.text(name)}</h1>\n<p class="lead">{html.text(lead)}'
@@ -61,8 +65,31 @@ def write(
     return folder / "card.html"
 
 
+def _verdict(rows: list[dict]) -> str:
+    judged = [row for row in rows[1:] if folder_.scored(row)]
+    words = []
+    if judged or not rows[1:]:
+        passed = sum(row["passed"] for row in judged)
+        words.append(
+            f"{passed} of {len(judged)} files passed the gate on the split "
+            f"'{rows[0]['split']}'."
+        )
+    if len(judged) < len(rows) - 1:
+        others = [row["file"] for row in rows[1:] if row not in judged]
+        words.append(f"Not scored here: {', '.join(others)}.")
+    return " ".join(words)
+
+
 def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
     yield "section", "Accuracy"
+    rows = [row for row in rows if folder_.scored(row)]
+    if not rows:
+        yield (
+            "text",
+            "Not scored here: there were no records. Nobody compared these files with "
+            "the network; python -m kerasseg.export RUN --records FOLDER does.",
+        )
+        return
     titles = [
         "Artefact",
         "mIoU",
@@ -125,7 +152,7 @@ def _cost(
             latency.measure(run, height, width, image_format=image_format)
             for run in runs_of
         ]
-        if row["format"] in LITERT:
+        if row["format"] in LITERT and not row["format"].endswith("_probabilities"):
             counts[row["name"]] = flatbuffer.operators(file.read_bytes())
         spans = [f"{t['median']:.1f} (p10 {t['fast']:.1f})" for t in times]
         cells.append([row["name"], row["file"], f"{row['bytes'] / 1e6:.2f}", *spans])
@@ -146,18 +173,22 @@ def _cost(
     yield "table", note, ["Operator", *counts], rows
 
 
-def _limits(network: dict, names: Sequence[str], height: int, width: int) -> Parts:
+def _limits(network: dict, taxonomy: Taxonomy, height: int, width: int) -> Parts:
     yield "section", "Known limits"
-    pairs = zip(names, network["iou"], strict=True)
+    names = taxonomy.names
+    known = network["iou"] if folder_.scored(network) else []
+    pairs = list(zip(names, known, strict=False))
     weak = [
         f"{name} ({iou:.2f})" for name, iou in pairs if iou is not None and iou < WEAK
     ]
-    unseen = [n for n, iou in zip(names, network["iou"], strict=True) if iou is None]
+    unseen = [name for name, iou in pairs if iou is None]
+    answer = "Every pixel gets one of the classes; there is no 'unknown'"
+    if not taxonomy.exclusive:
+        answer = "Each class is asked for itself, and is there above 0.5"
     limits = [
         f"Images are stretched to {height}x{width}: another aspect ratio than that of "
         "the training changes shapes, and details smaller than a pixel of it are lost.",
-        "Every pixel gets one of the classes; there is no 'unknown', and probabilities "
-        "are not calibrated.",
+        f"{answer}. Probabilities are not calibrated.",
         "The scores are of the split that also chose the best epoch: on new images "
         "they are somewhat lower, with other cameras, weather, places maybe far lower.",
         "Speed was measured on this one machine; measure it on the device.",
@@ -172,15 +203,19 @@ def _limits(network: dict, names: Sequence[str], height: int, width: int) -> Par
 
 def _origin(run: Path, records: str | Path, network: dict) -> Parts:
     yield "section", "Licence and data"
-    described = describe(records)
     settings = runs.settings(run)
-    splits = "; ".join(
-        f"{name}: {split.samples} images" for name, split in described.splits.items()
-    )
+    data = f"{Path(settings.data.records).name or 'unknown'}, not at hand here."
+    if records:
+        described = describe(records)
+        splits = "; ".join(
+            f"{name}: {split.samples} images"
+            for name, split in described.splits.items()
+        )
+        data = f"{described.name}. {splits}."
     yield (
         "list",
         [
-            f"Data: {described.name}. {splits}.",
+            f"Data: {data}",
             f"Network: {settings.model.name}, run {run.resolve().name}, "
             f"network.keras SHA-256 {network['sha256']}.",
             "The program that made this (kerasseg) is under Apache-2.0. The weights "
@@ -229,6 +264,8 @@ def _html(parts: list[tuple]) -> str:
             note, titles, rows = content
             cells = [[html.text(cell) or "–" for cell in row] for row in rows]
             texts = 1 + (titles[1] == "File")
+            if titles[0] == "File":
+                texts = len(titles)
             body = html.table(note, titles, cells, text_columns=texts)
         title, before = sections[-1]
         sections[-1] = (title, before + body)

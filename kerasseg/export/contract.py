@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from kerasseg.data.format.encode import is_picture_file
@@ -10,7 +10,7 @@ from kerasseg.export import engines
 from kerasseg.export.formats import ARTEFACTS, device_type
 from kerasseg.export.litert import snippets
 from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Parts: TypeAlias = Iterator[tuple]
 """Of ("section", title), ("text", words), ("list", items), ("code", language, its short
@@ -21,13 +21,14 @@ def parts(
     accepted: list[dict],
     height: int,
     width: int,
-    names: Sequence[str],
+    taxonomy: Taxonomy,
     image_format: ImageFormat,
 ) -> Parts:
     """The card's section on input and output.
 
-    accepted: rows of the gate; height, width: of the network; names: of the classes.
+    accepted: rows of the gate; height, width: of the network.
     """
+    names = taxonomy.names
     yield "section", "Input and output"
     if image_format.is_rgb8:
         yield (
@@ -40,17 +41,7 @@ def parts(
         )
     else:
         yield from _bands(height, width, image_format)
-    ids = "uint8" if len(names) <= IGNORE else "int32"
-    mediapipe = "The MediaPipe file has only the latter. "
-    mediapipe = mediapipe if image_format.is_rgb8 else ""
-    yield (
-        "text",
-        f"Signature class_map, the default: {ids} (1, {height}, {width}), a class id "
-        "a pixel. Signature probabilities: float32 "
-        f"(1, {height}, {width}, {len(names)}), sums of 1. "
-        f"{mediapipe}Names and colours are in the file: it opens as a zip with "
-        f"labels.txt{_and_taxonomy(image_format)}.",
-    )
+    yield "text", _answers(height, width, taxonomy) + _and_taxonomy(image_format)
     known = {row["format"]: row for row in accepted}
     if "saved_model" in known:
         ways = known["saved_model"]["ways"]
@@ -63,20 +54,34 @@ def parts(
         mean = ", and answers with the mean of the image and of its mirror image"
         yield (
             "text",
-            f"{_served(image_format)} It {larger}"
+            f"{_served(image_format)} Signature probabilities takes the same image. It "
+            f"{larger}"
             f"{mean if ways['flip'] else ''}. Pictures of more than "
             f"{ways['max_pixels']:,} pixels are refused.",
         )
     kind = device_type(image_format)
-    engine = f"takes the same {kind} image and gives the same class_map, nothing else"
-    if "onnx" in known:
-        yield "text", f"The ONNX file (opset {engines.OPSET}) {engine}."
-    if "openvino" in known:
+    engine = f"takes any number of the same {kind} images at once and gives"
+    gives = {"onnx": "class_map", "onnx_probabilities": "probabilities"}
+    for name, output in gives.items():
+        if name in known:
+            file = known[name]["file"]
+            yield "text", f"{file} (ONNX, opset {engines.OPSET}) {engine} {output}."
+    gives = {"openvino": "class_map", "openvino_probabilities": "probabilities"}
+    for name, output in gives.items():
+        if name in known:
+            yield (
+                "text",
+                f"The OpenVINO folder {known[name]['file']}, model.xml and model.bin, "
+                f"{engine} {output}. It was run with INFERENCE_PRECISION_HINT f32; "
+                "without it OpenVINO computes in bfloat16 where the processor can.",
+            )
+    if "opencv" in known:
         yield (
             "text",
-            f"The OpenVINO folder, model.xml and model.bin, {engine}. It was scored "
-            "and measured with INFERENCE_PRECISION_HINT f32; without it OpenVINO "
-            "computes in bfloat16 where the processor can.",
+            f"{known['opencv']['file']} takes float32 RGB 0 to 255, (1, {height}, "
+            f"{width}, 3), and gives float32 logits: the class is the largest. OpenCV "
+            "reads it with cv2.dnn.readNetFromTFLite and gives (1, classes, height, "
+            "width).",
         )
     ids = ", ".join(f"{i} {name}" for i, name in enumerate(names))
     yield "text", f"Class ids: {ids}."
@@ -85,10 +90,29 @@ def parts(
     best = next((name for name in order if name in known), None)
     if best:
         file = ARTEFACTS[best].file
-        wide = len(names) > IGNORE
-        lines = snippets.for_file(file, height, width, image_format, wide)
+        lines = snippets.for_file(file, height, width, image_format, taxonomy)
         for language, (short, code) in lines.items():
             yield "code", language, short, code
+
+
+def _answers(height: int, width: int, taxonomy: Taxonomy) -> str:
+    """What LiteRT files give."""
+    count = taxonomy.num_classes
+    ids = "uint8" if count <= IGNORE else "int32"
+    given = f"class_map: {ids} (1, {height}, {width}), a class id a pixel"
+    sums = "sums of 1"
+    if not taxonomy.exclusive:
+        given = (
+            f"class_map: uint8 (1, {height}, {width}, {count}), for each class 1 where "
+            "it is, else 0: classes overlap"
+        )
+        sums = "a sigmoid each, the class is there above 0.5"
+    return (
+        f"Each file has one signature: {given}; or in files named _probabilities, "
+        f"probabilities: float32 (1, {height}, {width}, {count}), {sums}. Files "
+        "written with --signatures both have both. Names and colours are in the file: "
+        "it opens as a zip with labels.txt"
+    )
 
 
 def _bands(height: int, width: int, image_format: ImageFormat) -> Parts:
@@ -141,16 +165,16 @@ def _bands(height: int, width: int, image_format: ImageFormat) -> Parts:
 
 def _and_taxonomy(image_format: ImageFormat) -> str:
     if image_format.is_rgb8:
-        return " and taxonomy.json"
-    return ", taxonomy.json and image_format.json"
+        return " and taxonomy.json."
+    return ", taxonomy.json and image_format.json."
 
 
 def _served(image_format: ImageFormat) -> str:
     """What the SavedModel takes."""
     if image_format.is_rgb8:
         return (
-            "The SavedModel takes float32 RGB 0 to 255 of any size (serving_default), "
-            "or JPEG and PNG bytes (serve_bytes)."
+            "The SavedModel takes RGB 0 to 255 of any size, float32 (serving_default) "
+            "or uint8 (class_map), or JPEG and PNG bytes (serve_bytes)."
         )
     channels = image_format.channels
     taken = (

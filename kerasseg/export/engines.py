@@ -1,9 +1,12 @@
 """ONNX and OpenVINO files: the network for other engines, with the same contract.
 
-image (1, h, w, C) of `formats.device_type` -> class_map uint8 (1, h, w), of more than
-255 classes int32. The classes are inside, as JSON under the key "taxonomy":
-metadata_props of ONNX, rt_info of OpenVINO; likewise "image_format", unless it is RGB
-of 8 bits.
+image (B, h, w, C) of `formats.device_type` -> class_map uint8 (B, h, w), of more than
+255 classes int32, where classes overlap uint8 (B, h, w, K) of 0 and 1; or the same
+image -> probabilities float32 (B, h, w, K). Engines compute all that a file gives, so
+that each has a file of its own.
+
+The classes are inside, as JSON under the key "taxonomy": metadata_props of ONNX,
+rt_info of OpenVINO; likewise "image_format", unless it is RGB of 8 bits.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -23,7 +27,11 @@ from kerasseg.export.formats import device_type
 from kerasseg.export.saved_model.signatures import module_of
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.class_maps import device_class_map, network_size
+from kerasseg.inference.class_maps import (
+    device_class_map,
+    network_size,
+    probabilities_of,
+)
 from kerasseg.taxonomy import Taxonomy
 
 OPSET = 18
@@ -36,32 +44,34 @@ def write(
     path: str | Path,
     taxonomy: Taxonomy | None = None,
     image_format: ImageFormat = RGB,
+    gives: Sequence[str] = ("class_map",),
 ) -> Path:
     """Writes PATH: a file for name "onnx", for "openvino" a folder with model.xml and
-    model.bin (weights in float32)."""
+    model.bin (weights in float32). gives: class_map, probabilities, or both."""
     notes = {}
+    exclusive = taxonomy is None or taxonomy.exclusive
     if taxonomy is not None:
         notes["taxonomy"] = json.dumps(taxonomy.to_json())
     if not image_format.is_rgb8:
         notes["image_format"] = json.dumps(image_format.to_json())
-    kind = device_type(image_format)
+    serve = _serve(network, device_type(image_format), exclusive, gives)
     if name == "onnx":
-        atomic.write_bytes(path, _onnx(network, kind, notes))
+        atomic.write_bytes(path, _onnx(serve, notes))
     else:
         with atomic.replacing(path) as aside:
             aside.mkdir()
-            _openvino(network, kind, notes, aside / "model.xml")
+            _openvino(network, serve, notes, aside / "model.xml")
     return Path(path)
 
 
 def save_plain(network: keras.Model, folder: str | Path, kind: str = "uint8") -> None:
     """Writes a SavedModel of the network alone, with the contract of these files, for
     engines that convert it. kind: the type of its image."""
-    module, serve = module_of(network), _serve(network, kind)
-    tf.saved_model.save(module, str(folder), {"serving_default": serve})
+    serve = _serve(network, kind, batch=1)
+    tf.saved_model.save(module_of(network), str(folder), {"serving_default": serve})
 
 
-def _onnx(network, kind: str, notes: dict[str, str]) -> bytes:
+def _onnx(serve, notes: dict[str, str]) -> bytes:
     with silenced(), warnings.catch_warnings():
         # tf2onnx 1.17 calls functions that numpy 2 deprecates.
         warnings.simplefilter("ignore")
@@ -69,7 +79,7 @@ def _onnx(network, kind: str, notes: dict[str, str]) -> bytes:
 
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         model, _ = tf2onnx.convert.from_function(
-            _serve(network, kind), input_signature=[_pixels(network, kind)], opset=OPSET
+            serve, input_signature=serve.input_signature, opset=OPSET
         )
     _round_up_scales(model.graph)
     for key, value in notes.items():
@@ -95,26 +105,35 @@ def _round_up_scales(graph) -> None:
             tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
 
 
-def _openvino(network, kind: str, notes: dict[str, str], file: Path) -> None:
+def _openvino(network, serve, notes: dict[str, str], file: Path) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder, silenced():
-        save_plain(network, folder, kind)
+        module = module_of(network)
+        tf.saved_model.save(module, folder, {"serving_default": serve})
         model = openvino.convert_model(folder)
         for key, value in notes.items():
             model.set_rt_info(value, key)
         openvino.save_model(model, file, compress_to_fp16=False)
 
 
-def _serve(network, kind: str):
-    @tf.function(input_signature=[_pixels(network, kind)])
+def _serve(
+    network,
+    kind: str,
+    exclusive: bool = True,
+    gives: Sequence[str] = ("class_map",),
+    batch: int | None = None,
+):
+    """A function of images of the network's size. batch: None for any number."""
+    shape = (batch, *network_size(network), network.input_shape[-1])
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, kind, name="image")])
     def serve(image):
         logits = network(tf.cast(image, tf.float32), training=False)
-        return {"class_map": device_class_map(logits)}
+        known = {
+            "class_map": lambda: device_class_map(logits, exclusive),
+            "probabilities": lambda: probabilities_of(logits, exclusive),
+        }
+        return {name: known[name]() for name in gives}
 
     return serve
-
-
-def _pixels(network, kind: str):
-    shape = (1, *network_size(network), network.input_shape[-1])
-    return tf.TensorSpec(shape, kind, name="image")

@@ -20,36 +20,79 @@ GATE = "gate.json"
 def let_in(rows: list[dict], files: dict[str, Path], folder: Path) -> None:
     """Moves what passed into the folder, and the rest into its folder `rejected`.
 
-    rows: of `gate.check`; files: format -> file, on the same disk as the folder.
+    rows: of `gate.check`; their "file" is filled in. files: artefact -> file, on the
+    same disk as the folder. A SavedModel becomes a new version: earlier ones stay, and
+    whoever serves the folder changes over.
     """
     shutil.rmtree(folder / REJECTED, ignore_errors=True)
     for row in rows[1:]:
+        name = row["format"]
+        row["file"] = ARTEFACTS[name].file or str(next_version(folder))
         target = folder / row["file"]
         if not row["passed"]:
             # An older file goes too: it is not what this network gives.
-            _remove(target)
+            if ARTEFACTS[name].file:
+                _remove(target)
             target = folder / REJECTED / row["file"]
-        with atomic.replacing(target) as place:
-            files[row["format"]].rename(place)
+        if ARTEFACTS[name].file or not row["passed"]:
+            with atomic.replacing(target) as place:
+                files[name].rename(place)
+        else:
+            row["file"] = _as_next_version(files[name], folder)
+
+
+def next_version(folder: Path) -> int:
+    """One more than the highest number among the folders in a folder."""
+    names = [path.name for path in folder.glob("*") if path.name.isdecimal()]
+    return max(map(int, names), default=0) + 1
+
+
+def versions(folder: Path) -> list[Path]:
+    """The versions of a SavedModel in a folder, the newest last."""
+    found = [file.parent for file in folder.glob("*/saved_model.pb")]
+    return sorted(
+        (one for one in found if one.name.isdecimal()), key=lambda one: int(one.name)
+    )
+
+
+def _as_next_version(saved_model: Path, folder: Path) -> str:
+    while True:
+        target = folder / str(next_version(folder))
+        try:
+            saved_model.rename(target)
+        except OSError:
+            if not target.exists():  # else another export was faster
+                raise
+        else:
+            return target.name
 
 
 def with_earlier(rows: list[dict], folder: Path) -> list[dict]:
     """These rows and those of earlier exports of the same network, in fixed order.
 
-    Earlier rows count when they passed on the same split and their file is still there.
+    Earlier rows count when they passed on the same split, or one of the exports was not
+    scored, and their file is still there.
     """
     file = folder / GATE
     earlier = json.loads(file.read_text()) if file.is_file() else []
-    same = bool(earlier) and all(
-        earlier[0].get(key) == rows[0][key] for key in ("sha256", "split")
-    )
+    same = bool(earlier) and earlier[0].get("sha256") == rows[0]["sha256"]
+    splits = {one[0].get("split") for one in (earlier, rows) if one}
+    if not same or len(splits - {""}) > 1:
+        earlier = []
     known = {
         row["format"]: row
         for row in earlier
-        if same and row["passed"] and row["file"] and (folder / row["file"]).exists()
+        if row["passed"] and row["file"] and (folder / row["file"]).exists()
     }
     known |= {row["format"]: row for row in rows}
+    if earlier and not scored(rows[0]):
+        known["network"] = earlier[0]
     return [known[name] for name in ["network", *ARTEFACTS] if name in known]
+
+
+def scored(row: dict) -> bool:
+    """Whether a row of the gate has scores; without records there are none."""
+    return row.get("scored", True)
 
 
 def _remove(path: Path) -> None:

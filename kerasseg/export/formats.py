@@ -1,4 +1,4 @@
-"""The formats an export can write, the packages each needs, and the limits of the gate.
+"""What an export can write, the packages it needs, and the limits of the gate.
 
 Imports no framework, so that `--help` is fast.
 """
@@ -15,43 +15,96 @@ from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import IGNORE
 
 Format = Literal[
-    "saved_model", "float32", "float16", "int8", "mediapipe", "onnx", "openvino"
+    "saved_model",
+    "float32",
+    "float16",
+    "int8",
+    "mediapipe",
+    "opencv",
+    "onnx",
+    "openvino",
 ]
+Signatures = Literal["separate", "class_map", "probabilities", "both"]
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """What one format is called, and its file in the export folder.
+    """What one artefact is called, and its file in the export folder.
 
-    packages: what must be installed beyond kerasseg to write and score it; the extra
-    of kerasseg that installs them has the format's name.
+    gives: its signatures; a file that gives none has logits. kind: how its numbers are
+    stored. packages: what must be installed beyond kerasseg to write and score it; the
+    extra of kerasseg that installs them has the format's name.
     """
 
     title: str
     file: str
+    kind: str = "float32"
+    gives: tuple[str, ...] = ("class_map",)
     packages: tuple[str, ...] = ()
 
 
-ARTEFACTS: dict[str, Artefact] = {
-    # "1" is the version folder that TF Serving looks for under its base path.
-    "saved_model": Artefact("SavedModel", "1"),
-    "float32": Artefact("LiteRT float32", "model.tflite"),
-    "float16": Artefact("LiteRT float16", "model_float16.tflite"),
-    "int8": Artefact("LiteRT int8", "model_int8.tflite"),
-    "mediapipe": Artefact("MediaPipe int8", "mediapipe_int8.tflite"),
-    "onnx": Artefact("ONNX", "model.onnx", ("onnx", "tf2onnx", "onnxruntime")),
-    "openvino": Artefact("OpenVINO", "openvino", ("openvino",)),
-}
+_ONNX, _OPENVINO = ("onnx", "tf2onnx", "onnxruntime"), ("openvino",)
+_SCORES = ("probabilities",)
 
-LITERT = ("float32", "float16", "int8", "mediapipe")
-"""Formats that are LiteRT (TFLite) files."""
-EXACT = ("saved_model", "float32", "onnx", "openvino")
-"""Formats that compute in float32: they must agree with the network."""
+ARTEFACTS: dict[str, Artefact] = {
+    # Its file is the number of a version, which TF Serving looks for: `folder.let_in`.
+    "saved_model": Artefact("SavedModel", ""),
+    "float32": Artefact("LiteRT float32", "model.tflite"),
+    "float16": Artefact("LiteRT float16", "model_float16.tflite", "float16"),
+    "int8": Artefact("LiteRT int8", "model_int8.tflite", "int8"),
+    "float32_probabilities": Artefact(
+        "float32 scores", "model_probabilities.tflite", "float32", _SCORES
+    ),
+    "float16_probabilities": Artefact(
+        "float16 scores", "model_float16_probabilities.tflite", "float16", _SCORES
+    ),
+    "int8_probabilities": Artefact(
+        "int8 scores", "model_int8_probabilities.tflite", "int8", _SCORES
+    ),
+    "opencv": Artefact("OpenCV", "model_opencv.tflite", "float32", ()),
+    "onnx": Artefact("ONNX", "model.onnx", packages=_ONNX),
+    "onnx_probabilities": Artefact(
+        "ONNX scores", "model_probabilities.onnx", "float32", _SCORES, _ONNX
+    ),
+    "openvino": Artefact("OpenVINO", "openvino", packages=_OPENVINO),
+    "openvino_probabilities": Artefact(
+        "OpenVINO scores", "openvino_probabilities", "float32", _SCORES, _OPENVINO
+    ),
+}
+"""Name -> artefact. A format of `--formats` is one or two of them: `artefacts`."""
+
+LITERT = tuple(name for name in ARTEFACTS if ARTEFACTS[name].file.endswith(".tflite"))
+"""Artefacts that are LiteRT (TFLite) files."""
+EXACT = tuple(name for name in ARTEFACTS if ARTEFACTS[name].kind == "float32")
+"""Artefacts that compute in float32: they must agree with the network."""
+
+
+def artefacts(
+    names: Iterable[str], signatures: str = "separate"
+) -> dict[str, tuple[str, ...]]:
+    """Artefact to write -> its signatures, for formats and what `--signatures` says."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in dict.fromkeys(names):
+        if name == "mediapipe":
+            for scores in ("float16_probabilities", "int8_probabilities"):
+                found[scores] = ARTEFACTS[scores].gives
+        elif f"{name}_probabilities" not in ARTEFACTS:
+            found[name] = ARTEFACTS[name].gives
+        elif signatures == "both":
+            found[name] = ("class_map", "probabilities")
+        else:
+            if signatures != "probabilities":
+                found[name] = ARTEFACTS[name].gives
+            if signatures != "class_map":
+                scores = f"{name}_probabilities"
+                found[scores] = ARTEFACTS[scores].gives
+    return {name: found[name] for name in ARTEFACTS if name in found}
 
 
 def missing(name: str) -> list[str]:
-    """The packages of a format that are not installed."""
-    return [one for one in ARTEFACTS[name].packages if find_spec(one) is None]
+    """The packages of a format or an artefact that are not installed."""
+    needed = ARTEFACTS[name].packages if name in ARTEFACTS else ()
+    return [one for one in needed if find_spec(one) is None]
 
 
 def device_type(image_format: ImageFormat) -> str:
@@ -69,6 +122,11 @@ def check(
     """Raises UserError when a format's packages are not installed, or it cannot take
     such images, or give so many classes."""
     for name in names:
+        if name == "opencv" and not image_format.is_rgb8:
+            raise UserError(
+                "--formats opencv takes images of red, green and blue of uint8 only; "
+                f"this network's have {image_format}. Use onnx, float16 or float32."
+            )
         if name == "mediapipe" and num_classes > IGNORE:
             raise UserError(
                 f"--formats mediapipe gives at most {IGNORE} classes, this network has "
@@ -107,6 +165,6 @@ class Limits:
         if name in EXACT:
             rule = f"agreement >= {100 * self.agreement:g} %"
             return rule, agreement >= self.agreement
-        points = self.float16 if name == "float16" else self.int8
+        points = self.float16 if ARTEFACTS[name].kind == "float16" else self.int8
         # A tolerance, so that exactly the limit passes in floating point.
         return f"mIoU loss <= {points:g} points", 100 * lost <= points + 1e-9

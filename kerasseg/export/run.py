@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,9 @@ import tyro
 
 from kerasseg import UserError, runs
 from kerasseg.console import start_tensorflow
-from kerasseg.export import folder, formats
-from kerasseg.export.formats import ARTEFACTS, Format, Limits
+from kerasseg.export import calibration, folder, formats
+from kerasseg.export.formats import Format, Limits, Signatures
+from kerasseg.export.writing import Writer, needs_images
 from kerasseg.files import atomic
 from kerasseg.files.sha256 import sha256_of
 
@@ -34,15 +37,24 @@ class Export:
     run: tyro.conf.Positional[str] = ""
     """Run folder; empty: the one trained last."""
     formats: tuple[Format, ...] = ("saved_model", "float32", "float16", "int8")
-    """What to write; mediapipe: int8 for MediaPipe's ImageSegmenter; onnx, openvino:
-    float32 for those engines, with pip install 'kerasseg[onnx]', 'kerasseg[openvino]'.
+    """What to write; mediapipe: float16 and int8 for MediaPipe's ImageSegmenter;
+    opencv: float32 logits for cv2.dnn; onnx, openvino: float32 for those engines, with
+    pip install 'kerasseg[onnx]', 'kerasseg[openvino]'.
+    """
+    signatures: Signatures = "separate"
+    """LiteRT, ONNX and OpenVINO: a file for the class map and one for probabilities,
+    one of them, or both in one file, which MediaPipe and OpenCV refuse.
     """
     records: str = ""
     """Records to score on; empty: those of the training."""
     split: str = ""
     """Split to score on; empty: the run's validation split."""
+    gate: bool = True
+    """Score the files; --no-gate: where there are no records. The card says so."""
+    calibrate: str = ""
+    """Folder of pictures that set the ranges of int8; empty: the training split."""
     calibration: int = 32
-    """Images of the training split, not augmented, that set the ranges of int8."""
+    """How many images, not augmented, set the ranges of int8."""
     keep_float: tuple[str, ...] = ()
     """Names of layers that int8 leaves in float32."""
     overlap: int = 0
@@ -55,9 +67,14 @@ class Export:
     """SavedModel: pictures of more pixels are refused before they are decoded."""
     limits: Limits = field(default_factory=Limits)
 
+    def artefacts(self) -> dict[str, tuple[str, ...]]:
+        """What is written, with its signatures (`formats.artefacts`)."""
+        return formats.artefacts(self.formats, self.signatures)
+
 
 def export(run: Path, records: str | Path, split: str) -> None:
-    """Writes RUN/export/1 (SavedModel), model.tflite, gate.json and card, scored.
+    """Writes RUN/export/1 (SavedModel), model.tflite and model_probabilities.tflite,
+    gate.json and card, scored.
 
     Raises Rejected when a file breaks a limit of the gate; it is kept in
     RUN/export/rejected.
@@ -73,7 +90,8 @@ def export(run: Path, records: str | Path, split: str) -> None:
 def export_run(run: Path, records: str | Path, split: str, asked: Export) -> list[dict]:
     """Writes what is asked for into RUN/export; the rows of the gate (`gate.check`).
 
-    A file that breaks a limit goes to RUN/export/rejected and its row says so.
+    A file that breaks a limit goes to RUN/export/rejected and its row says so. A
+    SavedModel becomes a new version. Where it fails, nothing is left behind.
 
     Raises UserError when a package or a split is missing, an option does not fit the
     network, or the network does not convert.
@@ -87,42 +105,65 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     from kerasseg.inference.class_maps import network_size
 
     network: Any = runs.load(run)
-    described = shards.describe(records)
-    described.split(split)
-    runs.require_kind(run, records, described.image_format)
+    if asked.gate:
+        described = shards.describe(records)
+        described.split(split)
+        runs.require_kind(run, records, described.image_format)
     size, place = network_size(network), run / folder.NAME
-    _check_max_pixels(asked.max_pixels, size)
+    wanted = asked.artefacts()
+    if "saved_model" in wanted:
+        _check_max_pixels(asked.max_pixels, size)
     images = _images_for_int8(run, records, size, asked)
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=place) as aside:
-        files = _write(run, network, images, asked, Path(aside))
-        rows = _score(run, network, files, records, split, asked)
-        print(gate.table(rows))
+    ways = _ways(asked) | {"max_pixels": asked.max_pixels}
+    writer = Writer(run, network, images, asked.keep_float, ways)
+    with _aside(place) as aside:
+        files = writer.write(wanted, aside)
+        if asked.gate:
+            rows = _score(run, network, files, records, split, asked)
+            print(gate.table(rows))
+        else:
+            rows = unscored(files)
+        if "saved_model" in files:
+            row = next(row for row in rows if row["format"] == "saved_model")
+            row["ways"] = ways
         folder.let_in(rows, files, place)
+    split = split if asked.gate else ""
     rows[0] |= {"sha256": sha256_of(run / "network.keras"), "split": split}
     _explain_failures(run, network, images, rows)
     known = folder.with_earlier(rows, place)
     atomic.write_json(place / folder.GATE, known)
-    page = card.write(run, known, records, size)
+    page = card.write(run, known, records if asked.gate else "", size)
     written = [str(place / row["file"]) for row in rows[1:] if row["passed"]]
     print(f"Written: {', '.join([*written, str(page)])}")
     return rows
 
 
-def calibration_images(
-    records: str | Path, split: str, size: tuple[int, int], count: int
-) -> list[np.ndarray]:
-    """`count` images of a split, spread over it, as validation reads them.
+@contextlib.contextmanager
+def _aside(place: Path) -> Iterator[Path]:
+    """A folder on the disk of `place` that is removed at the end; `place` too, where
+    nothing came into it."""
+    had = place.is_dir()
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".", dir=place) as aside:
+            yield Path(aside)
+    except BaseException:
+        if not had:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
 
-    (h, w, C) each, at `size` (height, width); fewer where the split has fewer.
-    """
-    from kerasseg.data import pipeline
-    from kerasseg.data import records as shards
 
-    count = min(count, shards.describe(records).split(split).samples)
-    # `training` only mixes their order: augmentation happens on the device, later.
-    mixed = pipeline.batches(records, split, batch_size=1, size=size, training=True)
-    return [batch["image"].numpy()[0] for batch in mixed.take(count)]
+def unscored(files: dict[str, Path]) -> list[dict]:
+    """Rows like those of `gate.check` where nothing was scored: without scores."""
+    from kerasseg.export import gate
+
+    first = {"format": "network", "name": "network", "file": "", "bytes": 0}
+    rows = [
+        {"format": name, "name": formats.ARTEFACTS[name].title}
+        | {"bytes": gate.size(file), "rule": "not scored here"}
+        for name, file in files.items()
+    ]
+    return [row | {"passed": True, "scored": False} for row in [first, *rows]]
 
 
 def _check_max_pixels(max_pixels: int, size: tuple[int, int]) -> None:
@@ -135,75 +176,23 @@ def _check_max_pixels(max_pixels: int, size: tuple[int, int]) -> None:
 
 
 def _images_for_int8(run: Path, records, size, asked: Export) -> list[np.ndarray]:
-    """The calibration images; none where no format is quantised."""
-    if not {"int8", "mediapipe"} & set(asked.formats):
+    """The calibration images; none where no artefact is quantised."""
+    if not needs_images(asked.artefacts()):
         return []
-    train = runs.settings(run).data.train
-    return calibration_images(records, train, size, asked.calibration)
-
-
-# ---- Write aside: nobody serves what the gate has not seen ---------------------------
-
-
-def _write(
-    run: Path, network: keras.Model, images, asked: Export, aside: Path
-) -> dict[str, Path]:
-    """Writes the files into `aside`: format -> file."""
-    from kerasseg.export import engines
-    from kerasseg.export.saved_model import signatures
-
-    taxonomy, image_format = runs.taxonomy(run), runs.image_format(run)
-    names = tuple(dict.fromkeys(asked.formats))
-    files: dict[str, Path] = {name: aside / ARTEFACTS[name].file for name in names}
-    for name, file in files.items():
-        if name == "saved_model":
-            signatures.write(
-                network,
-                file,
-                taxonomy,
-                name=run.name,
-                max_pixels=asked.max_pixels,
-                image_format=image_format,
-                **_ways(asked),
-            )
-        elif name not in formats.LITERT:
-            engines.write(network, name, file, taxonomy, image_format)
-    _write_litert(run, network, images, asked, files)
-    return files
-
-
-def _write_litert(run: Path, network, images, asked: Export, files) -> None:
-    from kerasseg.export.litert import conversion
-
-    converted: dict[str, bytes] = {}
-    taxonomy, image_format = runs.taxonomy(run), runs.image_format(run)
-    for name, file in files.items():
-        if name not in formats.LITERT:
-            continue
-        kind = "int8" if name == "mediapipe" else name
-        if kind not in converted and kind == "int8":
-            converted[kind] = _int8(run, network, images, asked.keep_float)
-        elif kind not in converted:
-            converted[kind] = conversion.convert(
-                network, kind, image_format=image_format
-            )
-        # MediaPipe takes scores only, and refuses a file with two graphs.
-        given = conversion.SIGNATURES if name != "mediapipe" else ("probabilities",)
-        conversion.finish(
-            converted[kind], file, run.name, taxonomy, given, image_format
+    if asked.calibrate:
+        place, given = Path(asked.calibrate), runs.image_format(run)
+        return calibration.of_folder(place, size, asked.calibration, given)
+    learnt = (run / "int8_ranges.json").is_file() and not asked.keep_float
+    if learnt and not asked.gate:
+        return []
+    if not Path(records).is_dir():
+        raise UserError(
+            f"int8 takes its ranges from images of the training, and {records} does "
+            "not exist. Name a folder of pictures with --calibrate, or leave int8 out: "
+            "--formats saved_model float32 float16."
         )
-
-
-def _int8(run: Path, network, images, keep_float) -> bytes:
-    """In the ranges that `python -m kerasseg.finetune_int8` found, if it made the run;
-    else in those of the images."""
-    from kerasseg.export.litert import conversion, fake_quantisation
-
-    file, given = run / fake_quantisation.FILE, runs.image_format(run)
-    if keep_float or not file.is_file():
-        return conversion.convert(network, "int8", images, keep_float, given)
-    copy = fake_quantisation.with_ranges(network, json.loads(file.read_text()))
-    return conversion.convert(copy, "learnt", image_format=given)
+    train = runs.settings(run).data.train
+    return calibration.of_records(records, train, size, asked.calibration)
 
 
 def _ways(asked: Export) -> dict[str, Any]:
@@ -232,8 +221,6 @@ def _score(
     batches = pipeline.batches(records, split, batch_size=8, size=size)
     rows = gate.check(network, files, batches, asked.limits, **ways)
     for row in rows[1:]:
-        if row["format"] == "saved_model":
-            row["ways"] = _ways(asked) | {"max_pixels": asked.max_pixels}
         row["worst"]["id"] = _sample_id(records, split, row["worst"]["image"])
     return rows
 
@@ -256,7 +243,8 @@ def _sample_id(records, split: str, number: int) -> str:
 def _explain_failures(run: Path, network, images, rows: list[dict]) -> None:
     rejected = run / folder.NAME / folder.REJECTED
     failed = [row for row in rows if not row["passed"]]
-    if any(row["format"] in ("int8", "mediapipe") for row in failed):
+    kinds = {formats.ARTEFACTS[row["format"]].kind for row in failed}
+    if "int8" in kinds and len(images):
         _print_layer_errors(run, network, images, rejected)
     for row in failed:
         worst = f"{row['worst']['id']} ({100 * row['worst']['agreement']:.2f} %)"
@@ -274,7 +262,8 @@ def _print_layer_errors(run: Path, network, images, rejected: Path) -> None:
 
     given = runs.image_format(run)
     kept = range_layers(network, given)
-    with conversion.converter(network, "int8", images, given) as converter:
+    exclusive = runs.taxonomy(run).exclusive
+    with conversion.converter(network, "int8", images, given, exclusive) as converter:
         errors = layer_errors.report(network, converter, images[:4], kept)
     atomic.write_json(rejected / "layer_errors.json", errors)
     print(f"{'error':>8}   layer (relative, by its quantisation alone)")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasseg.export.formats import LITERT
+from kerasseg.console import silenced
 from kerasseg.inference import litert
+from kerasseg.taxonomy import Taxonomy, label_type
 
 Run = Callable[[np.ndarray], np.ndarray]
 """A function from pixels to class ids."""
@@ -18,7 +21,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 def runner(name: str, file: Path, threads: int = 0) -> Run:
     """Function: images (B, h, w, C) of the data's type -> class maps (B, h, w).
 
-    name: a format of `formats.ARTEFACTS`. threads: 0 leaves it to the engine; a
+    name: an artefact of `formats.ARTEFACTS`. threads: 0 leaves it to the engine; a
     SavedModel runs on TensorFlow's own.
     """
     if name == "saved_model":
@@ -28,10 +31,12 @@ def runner(name: str, file: Path, threads: int = 0) -> Run:
 
 
 def single(name: str, file: Path, threads: int = 0) -> Run:
-    """Function: image (h, w, C) -> class map (h, w), for every format but
-    saved_model."""
-    makers = dict.fromkeys(LITERT, _litert) | {"onnx": _onnx, "openvino": openvino}
-    return makers[name](file, threads)
+    """Function: image (h, w, C) -> class map (h, w), where classes overlap (h, w, K);
+    for every artefact but saved_model."""
+    if name == "opencv":
+        return _plain(file, threads)
+    makers = {"onnx": _onnx, "openvino": openvino}
+    return makers.get(name.removesuffix("_probabilities"), _litert)(file, threads)
 
 
 def openvino(file: Path, threads: int = 0, precision: str = "f32") -> Run:
@@ -47,13 +52,38 @@ def openvino(file: Path, threads: int = 0, precision: str = "f32") -> Run:
         options["INFERENCE_PRECISION_HINT"] = precision
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
-    model = engine.Core().compile_model(file / "model.xml", "CPU", options)
+    read = engine.Core().read_model(file / "model.xml")
+    model = engine.Core().compile_model(read, "CPU", options)
     kind = model.input(0).element_type.to_dtype()
-    return lambda image: model(image[None].astype(kind, copy=False))[0][0]
+    key = "taxonomy"
+    exclusive = not read.has_rt_info(key) or _exclusive(read.get_rt_info(key).value)
+
+    def run(image):
+        given = image[None].astype(kind, copy=False)
+        return _ids(model(given)[0][0], exclusive)
+
+    return run
 
 
 def _litert(file: Path, threads: int) -> Run:
     return litert.Model(file, threads).class_map
+
+
+def _plain(file: Path, threads: int) -> Run:
+    """Of a LiteRT file that takes floats and gives logits."""
+    with silenced():
+        from ai_edge_litert.interpreter import Interpreter
+
+        model = Interpreter(str(file), num_threads=threads or None)
+        run = model.get_signature_runner()
+    with zipfile.ZipFile(file) as archive:
+        exclusive = _exclusive(archive.read("taxonomy.json"))
+
+    def class_map(image):
+        logits = run(image=image[None].astype(np.float32))["logits"][0]
+        return _ids(logits, exclusive, least=0.0)
+
+    return class_map
 
 
 def _onnx(file: Path, threads: int) -> Run:
@@ -65,12 +95,28 @@ def _onnx(file: Path, threads: int) -> Run:
         str(file), options, providers=["CPUExecutionProvider"]
     )
     kind = {"tensor(uint8)": np.uint8}.get(session.get_inputs()[0].type, np.float32)
+    first = session.get_outputs()[0].name
+    known = session.get_modelmeta().custom_metadata_map
+    exclusive = "taxonomy" not in known or _exclusive(known["taxonomy"])
 
     def run(image):
         given = {"image": image[None].astype(kind, copy=False)}
-        return session.run(["class_map"], given)[0][0]
+        return _ids(session.run([first], given)[0][0], exclusive)
 
     return run
+
+
+def _exclusive(taxonomy: str | bytes) -> bool:
+    return Taxonomy.from_json(json.loads(taxonomy)).exclusive
+
+
+def _ids(found: np.ndarray, exclusive: bool, least: float = 0.5) -> np.ndarray:
+    """Class maps as they are; scores (h, w, K) as ids, see `litert.Model.class_map`."""
+    if found.dtype.kind != "f":
+        return found
+    if not exclusive:
+        return (found > least).astype(np.uint8)
+    return found.argmax(-1).astype(label_type(found.shape[-1]))
 
 
 def _saved_model(file: Path) -> Run:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ import tiny
 from kerasseg import config, runs
 from kerasseg.data.synthetic import TAXONOMY
 from kerasseg.export import __main__ as export
-from kerasseg.export import card, folder, gate
+from kerasseg.export import calibration, card, folder, gate
 from kerasseg.export import run as exporting
-from kerasseg.export.formats import ARTEFACTS, Limits, missing
+from kerasseg.export.formats import ARTEFACTS, Format, Limits, missing
 from kerasseg.export.litert import conversion
 from kerasseg.export.run import Export
 from kerasseg.export.saved_model import encoded
@@ -32,7 +33,9 @@ pytestmark = pytest.mark.export
         ("int8", 0.5, 0.01, True),
         ("int8", 0.5, -0.2, True),
         ("int8", 1.0, 0.0101, False),
-        ("mediapipe", 1.0, 0.0101, False),
+        ("int8_probabilities", 1.0, 0.0101, False),
+        ("float16_probabilities", 1.0, 0.0011, False),
+        ("opencv", 0.99989, 0.0, False),
         ("onnx", 0.99989, 0.0, False),
         ("openvino", 0.9999, 0.5, True),
     ],
@@ -109,6 +112,7 @@ def test_export_scores_what_it_writes_and_sets_aside_what_breaks_a_limit(
     """One export: two files pass, int8 does not; flags of the SavedModel reach it."""
     names = ["saved_model", "float32", "int8"]
     words = [str(own_run), "--formats", *names, "--limits.int8", "-100"]
+    words += ["--signatures", "class_map"]
     with pytest.raises(SystemExit) as left:
         export.main([*words, *FLAGS])
     assert left.value.code == 3
@@ -151,13 +155,13 @@ def test_export_scores_what_it_writes_and_sets_aside_what_breaks_a_limit(
 
 @pytest.mark.processes
 def test_export_writes_every_format(own_run, capsys):
-    everything = [name for name in ARTEFACTS if not missing(name)]
+    everything = [name for name in get_args(Format) if not missing(name)]
     limits = ["--limits.float16", "100", "--limits.int8", "100"]  # of random weights
     export.main([str(own_run), "--formats", *everything, *limits])
-    assert "MediaPipe int8" in capsys.readouterr().out
+    assert "int8 scores" in capsys.readouterr().out
     folder = own_run / "export"
     rows = json.loads((folder / "gate.json").read_text())
-    assert [row["format"] for row in rows] == ["network", *everything]
+    assert [row["format"] for row in rows] == ["network", *ARTEFACTS]
     assert all(row["passed"] for row in rows)
     for row in rows[1:]:
         assert (folder / row["file"]).exists()
@@ -195,6 +199,7 @@ def test_rows_of_earlier_exports_stay_while_the_network_is_the_same(tmp_path):
     new = rows("saved_model", "a", "1")
     assert known(rows("float32", "a"), new) == ["network", "saved_model", "float32"]
     assert known(rows("float32", "b"), new) == ["network", "saved_model"]
+    (tmp_path / "1").mkdir()
     assert known(rows("float32", "a", "gone"), new) == ["network", "saved_model"]
     assert known(rows("int8", "a", passed=False), new) == ["network", "saved_model"]
     assert known(rows("saved_model", "a"), new) == ["network", "saved_model"]
@@ -205,7 +210,7 @@ def test_calibration_images_are_those_of_validation_reading(run):
     from kerasseg.data.resize import resize_image
 
     records = runs.settings(run).data.records
-    images = exporting.calibration_images(records, "train", (24, 40), 99)
+    images = calibration.of_records(records, "train", (24, 40), 99)
     assert len(images) == 10  # no more than there are
     read = [
         resize_image(s.image, (24, 40)).numpy() for s in shards.read(records, "train")

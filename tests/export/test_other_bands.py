@@ -60,7 +60,8 @@ def test_every_file_gives_what_the_network_gives(name, tmp_path):
 
     data = conversion.convert(network, image_format=one)
     file = tmp_path / "model.tflite"
-    conversion.finish(data, file, "n", Taxonomy.numbered(3), image_format=one)
+    both = conversion.SIGNATURES
+    conversion.finish(data, file, "n", Taxonomy.numbered(3), both, one)
     device = litert.Model(file)
     assert device.image_format == one
     for image, wanted in zip(images, expected, strict=True):

@@ -39,7 +39,8 @@ def run(network, tmp_path_factory):
 @pytest.fixture(scope="module")
 def device(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("lite") / "model.tflite"
-    return conversion.write(network, path, taxonomy=TAXONOMY)
+    both = conversion.SIGNATURES
+    return conversion.write(network, path, taxonomy=TAXONOMY, signatures=both)
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -138,10 +139,10 @@ def test_flags_of_predict(network, run, device, tmp_path):
             (["--overlap", "8", "--flip"], both),
         ):
             predict.main([*words, where, str(value), *flags])
-            assert (written(out / "a.png") == expected).mean() > 0.999
+            assert (written(out / "a_label.png") == expected).mean() > 0.999
     sharpened = class_maps.segmenter(network, crf=True)(image)
     predict.main([*words, "--run", str(run), "--crf"])
-    np.testing.assert_array_equal(written(out / "a.png"), sharpened)
+    np.testing.assert_array_equal(written(out / "a_label.png"), sharpened)
 
 
 def written(file):

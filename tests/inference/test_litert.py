@@ -30,7 +30,8 @@ def network():
 @pytest.fixture(scope="module")
 def file(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("lite") / "model.tflite"
-    return conversion.write(network, path, taxonomy=TAXONOMY)
+    both = conversion.SIGNATURES
+    return conversion.write(network, path, taxonomy=TAXONOMY, signatures=both)
 
 
 sizes = st.tuples(*[st.integers(1, 90)] * 4)
@@ -151,7 +152,7 @@ def test_predict_on_a_device_needs_neither_tensorflow_nor_keras(file, tmp_path, 
     assert "3 predicted into" in done.stdout
     assert "a second" in done.stdout
     assert not done.stderr
-    label = cv2.imread(str(out / "b.png"), cv2.IMREAD_UNCHANGED)
+    label = cv2.imread(str(out / "b_label.png"), cv2.IMREAD_UNCHANGED)
     assert (label.shape, label.dtype) == ((61, 47), np.uint8)
     assert label.max() < 3
     drawn = cv2.VideoCapture(str(out / "drive_overlay.mp4"))

@@ -20,16 +20,20 @@ import tensorflow as tf
 from kerasseg import UserError
 from kerasseg.console import silenced
 from kerasseg.export.formats import device_type
-from kerasseg.export.litert import flatbuffer, layer_errors, metadata
+from kerasseg.export.litert import edits, flatbuffer, layer_errors, metadata
 from kerasseg.export.litert.range_layers import range_layers
 from kerasseg.files import atomic
 from kerasseg.frameworks.private_hooks import tflite_convert
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.class_maps import device_class_map, network_size
+from kerasseg.inference.class_maps import (
+    device_class_map,
+    network_size,
+    probabilities_of,
+)
 from kerasseg.taxonomy import Taxonomy
 
 SIGNATURES = ("class_map", "probabilities")
-"""What a file can be asked for; the first is the default."""
+"""What a converted network can be asked for; a file has one of them, or both."""
 KINDS = ("float32", "float16", "int8", "learnt")
 """How a network can be stored; see `convert`."""
 INSTEAD = {
@@ -52,13 +56,17 @@ def write(
     images: Sequence[np.ndarray] | np.ndarray = (),
     taxonomy: Taxonomy | None = None,
     image_format: ImageFormat = RGB,
+    signatures: Sequence[str] = SIGNATURES[:1],
 ) -> Path:
     """Converts and writes: `convert` and `finish` in one, with what they raise."""
     if taxonomy is None and not image_format.is_rgb8:
         # What the images are stands beside the classes.
         taxonomy = Taxonomy.numbered(network.output_shape[-1])
-    data = convert(network, kind, images, image_format=image_format)
-    return finish(data, path, network.name, taxonomy, image_format=image_format)
+    exclusive = taxonomy is None or taxonomy.exclusive
+    data = convert(
+        network, kind, images, image_format=image_format, exclusive=exclusive
+    )
+    return finish(data, path, network.name, taxonomy, signatures, image_format)
 
 
 def convert(
@@ -67,6 +75,7 @@ def convert(
     images: Sequence[np.ndarray] | np.ndarray = (),
     keep_float: Sequence[str] = (),
     image_format: ImageFormat = RGB,
+    exclusive: bool = True,
 ) -> bytes:
     """A LiteRT file of a network at its size (h, w), for `finish`.
 
@@ -77,6 +86,7 @@ def convert(
         rescaled in float32, because int8 would do it less exactly.
     keep_float: names of layers that int8 leaves in float32, beside `range_layers`.
     image_format: bands and type of the images; see `formats.device_type`.
+    exclusive: whether a pixel has one class, see `kerasseg.taxonomy.Taxonomy`.
 
     Raises UserError when the network needs an operator that LiteRT does not have
     itself, naming the layer and what to use instead; for an unknown kind or layer; and
@@ -89,10 +99,30 @@ def convert(
     kept = [*keep_float]
     if kind == "int8":
         kept += range_layers(network, image_format)
-    with converter(network, kind, images, image_format) as litert:
+    with converter(network, kind, images, image_format, exclusive) as litert:
         data, failure = _converted(network, litert, kept)
     if failure is not None:
         raise UserError(_refusal(network, kind, str(failure))) from failure
+    return _builtins_alone(network, data)
+
+
+def convert_plain(network: keras.Model) -> bytes:
+    """A LiteRT file for engines that read it without LiteRT: image float32 -> logits.
+
+    OpenCV's importer knows no argmax, and takes a softmax over the wrong axis.
+    """
+
+    def serve(image):
+        return {"logits": network(image, training=False)}
+
+    with _archived(network, serve, "float32") as litert:
+        data, failure = _converted(network, litert, [])
+    if failure is not None:
+        raise UserError(_refusal(network, "float32", str(failure))) from failure
+    return _builtins_alone(network, data)
+
+
+def _builtins_alone(network: keras.Model, data: bytes) -> bytes:
     custom = [name for name in flatbuffer.operators(data) if name.startswith("CUSTOM")]
     if custom:
         raise UserError(
@@ -107,19 +137,20 @@ def finish(
     path: str | Path,
     name: str,
     taxonomy: Taxonomy | None = None,
-    signatures: Sequence[str] = SIGNATURES,
+    signatures: Sequence[str] = SIGNATURES[:1],
     image_format: ImageFormat = RGB,
 ) -> Path:
     """Writes the file that `convert` gave, with signatures and metadata; returns PATH.
 
     Signatures: class_map: image (1, h, w, bands) of `formats.device_type` -> class_map
-    uint8 (1, h, w), of more than 255 classes int32; probabilities: the same image ->
-    probabilities float32 (1, h, w, C). The first of `signatures` is what runs where
-    none is named.
+    uint8 (1, h, w), of more than 255 classes int32; where classes overlap uint8 (1, h,
+    w, C) of 0 and 1; probabilities: the same image -> probabilities float32 (1, h, w,
+    C). MediaPipe and OpenCV refuse files of two. The first of `signatures` is what runs
+    where none is named.
     name: of the network, for the metadata; taxonomy: classes whose names and colours
     are put into the file, and with them `image_format`, unless it is RGB of 8 bits.
     """
-    data = flatbuffer.split(data, signatures)
+    data = edits.for_accelerators(flatbuffer.split(data, signatures))
     if taxonomy is not None:
         data = metadata.attach(data, name, taxonomy, image_format)
     atomic.write_bytes(path, data)
@@ -132,35 +163,23 @@ def converter(
     kind: str,
     images: Sequence[np.ndarray] | np.ndarray,
     image_format: ImageFormat = RGB,
+    exclusive: bool = True,
 ) -> Iterator[tf.lite.TFLiteConverter]:
     """TensorFlow's converter, set for a kind, of one signature that gives class map and
     probabilities. It works inside the `with` block only."""
-    # A static batch: otherwise dilated convolutions become SPACE_TO_BATCH and batch
-    # normalisation is not folded.
-    shape = (1, *network_size(network), network.input_shape[-1])
     pixels = device_type(image_format)
     # Pixels of 0..255 are what int8 holds: they are quantised as they come.
     quantises = (
         kind == "int8" and pixels == "uint8" and not range_layers(network, image_format)
     )
     pixels = "float32" if quantises else pixels
-    spec = [tf.TensorSpec(shape, pixels, name="image")]
 
     def serve(image):
         logits = network(tf.cast(image, tf.float32), training=False)
-        ids = device_class_map(logits)
-        return {"class_map": ids, "probabilities": tf.nn.softmax(logits)}
+        ids = device_class_map(logits, exclusive)
+        return {"class_map": ids, "probabilities": probabilities_of(logits, exclusive)}
 
-    archive: Any = keras.export.ExportArchive()
-    archive.track(network)
-    archive.add_endpoint("serve", serve, spec)
-    with tempfile.TemporaryDirectory() as folder:
-        with silenced():
-            archive.write_out(folder, verbose=False)
-        litert = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=["serve"]
-        )
-        litert.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    with _archived(network, serve, pixels) as litert:
         if kind != "float32":
             litert.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "float16":
@@ -174,6 +193,25 @@ def converter(
                 # also where no calibration image reaches from 0 to 255.
                 ready[0][:, 0, 0], ready[0][:, 0, -1] = 0, 255
             litert.representative_dataset = lambda: ([image] for image in ready)
+        yield litert
+
+
+@contextlib.contextmanager
+def _archived(network, serve, pixels: str) -> Iterator[tf.lite.TFLiteConverter]:
+    """TensorFlow's converter of a function of an image of the network's size."""
+    # A static batch: otherwise dilated convolutions become SPACE_TO_BATCH and batch
+    # normalisation is not folded.
+    shape = (1, *network_size(network), network.input_shape[-1])
+    archive: Any = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint("serve", serve, [tf.TensorSpec(shape, pixels, name="image")])
+    with tempfile.TemporaryDirectory() as folder:
+        with silenced():
+            archive.write_out(folder, verbose=False)
+        litert = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=["serve"]
+        )
+        litert.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         yield litert
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kerasseg.export.formats import device_type
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 PYTHON = """\
 import cv2
@@ -16,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 run = Interpreter("{file}").get_signature_runner("class_map")
 image = cv2.cvtColor(cv2.imread("street.jpg"), cv2.COLOR_BGR2RGB)
 image = cv2.resize(image, ({width}, {height}), interpolation=cv2.INTER_AREA)
-classes = run(image=image[None])["class_map"][0]  # {ids} ({height}, {width})
+classes = run(image=image[None])["class_map"][0]  # {ids} ({shape})
 """
 
 PYTHON_GRAY = """\
@@ -26,7 +27,7 @@ from ai_edge_litert.interpreter import Interpreter
 run = Interpreter("{file}").get_signature_runner("class_map")
 image = cv2.imread("image.png", cv2.IMREAD_GRAYSCALE)
 image = cv2.resize(image, ({width}, {height}), interpolation=cv2.INTER_AREA)
-classes = run(image=image[None, ..., None])["class_map"][0]  # ({height}, {width})
+classes = run(image=image[None, ..., None])["class_map"][0]  # ({shape})
 """
 
 PYTHON_BANDS = """\
@@ -36,7 +37,7 @@ from ai_edge_litert.interpreter import Interpreter
 run = Interpreter("{file}").get_signature_runner("class_map")
 image = tifffile.imread("image.tif").astype("{input}")  # ({height}, {width}{bands})
 # Bands first? image = image.transpose(1, 2, 0)
-classes = run(image=image[None{axis}])["class_map"][0]  # {ids} ({height}, {width})
+classes = run(image=image[None{axis}])["class_map"][0]  # {ids} ({shape})
 """
 
 CPP = """\
@@ -52,7 +53,7 @@ KOTLIN = """\
 val model = FileUtil.loadMappedFile(context, "{file}")
 val run = org.tensorflow.lite.Interpreter(model)
 val {pixels} = ByteBuffer.allocateDirect({height} * {width} * {bytes}){fill}
-val classes = ByteBuffer.allocateDirect({height} * {width}{id_bytes})
+val classes = ByteBuffer.allocateDirect({height} * {width}{times}{id_bytes})
 run.run({pixels}, classes)
 val first = {kotlin}
 """
@@ -72,7 +73,7 @@ await loadLiteRt('/wasm/');  // the folder wasm/ of the package
 const model = await loadAndCompile('/{file}', {{accelerator: 'wasm'}});
 const image = new Tensor({pixels}, [1, {height}, {width}, {channels}]);  {js}
 const [output] = await model.run(image);
-const classes = output.toTypedArray();  // {height} * {width} ids
+const classes = output.toTypedArray();  // {height} * {width}{times} ids
 """
 
 NARROW: dict[str, str | int] = {
@@ -95,13 +96,17 @@ def for_file(
     height: int,
     width: int,
     image_format: ImageFormat = RGB,
-    wide: bool = False,
+    taxonomy: Taxonomy | None = None,
 ) -> dict[str, tuple[str, str]]:
     """Language -> its name for a syntax highlighter, and the lines for this file.
 
     height, width: of the network, pixels; image_format: bands and type of its images;
-    wide: whether class ids are int32, for more than 255 classes, else uint8.
+    taxonomy: of its class map; None: ids of up to 255 classes.
     """
+    wide = taxonomy is not None and taxonomy.num_classes > IGNORE
+    planes = 1
+    if taxonomy is not None and not taxonomy.exclusive:
+        planes = taxonomy.num_classes
     python = PYTHON if image_format.is_rgb8 else PYTHON_BANDS
     if image_format.is_picture and image_format.channels == 1:
         python = PYTHON_GRAY
@@ -115,6 +120,9 @@ def for_file(
     stem = file.rsplit(".", 1)[0]
     values = {"file": file, "stem": stem, "height": height, "width": width}
     values |= _values(image_format) | (WIDE if wide else NARROW)
+    more = f", {planes}" if planes > 1 else ""
+    values["shape"] = f"{height}, {width}{more}"
+    values["times"] = f" * {planes}" if planes > 1 else ""
     return {
         language: (short, lines.format(**values))
         for language, (short, lines) in languages.items()

@@ -38,7 +38,9 @@ def data(network, images, tiny_litert):
 def files(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("litert")
     return {
-        kind: conversion.finish(one, folder / f"{kind}.tflite", "net", TAXONOMY)
+        kind: conversion.finish(
+            one, folder / f"{kind}.tflite", "net", TAXONOMY, conversion.SIGNATURES
+        )
         for kind, one in data.items()
     }
 
@@ -94,7 +96,8 @@ def test_weights_are_stored_once(files, data):
 
 
 def test_the_same_network_gives_the_same_file(data, files, tmp_path):
-    again = conversion.finish(data["int8"], tmp_path / "again.tflite", "net", TAXONOMY)
+    path, both = tmp_path / "again.tflite", conversion.SIGNATURES
+    again = conversion.finish(data["int8"], path, "net", TAXONOMY, both)
     assert again.read_bytes() == files["int8"].read_bytes()
 
 
