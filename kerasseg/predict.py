@@ -2,10 +2,12 @@
 
 Without --run and --litert it uses the road-scene network that comes with kerasseg.
 
-For each picture it writes NAME.png (the stored bytes are the ids, as large as the
+For each picture it writes NAME_label.png (gray levels are the ids, as large as the
 picture) and NAME_overlay.jpg with a legend, and for all of them contact_sheet.jpg; for
-a map (GeoTIFF) NAME.tif at the same place on Earth; for a video or a camera
-NAME_overlay.mp4 with the frame rate. Subfolders stay subfolders.
+a map (GeoTIFF) NAME_label.tif at the same place on Earth; for a video or a camera
+NAME_overlay.mp4 with the frame rate. Where classes overlap NAME_label_CLASS.png for
+each. Subfolders stay subfolders. Nothing is written over that predict did not make:
+predicted.jsonl lists what it made.
 --litert needs ai-edge-litert, NumPy, OpenCV and Pillow only, so it also runs on a small
 device.
 """
@@ -13,34 +15,26 @@ device.
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import importlib.util
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
-
-import cv2
-import numpy as np
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.data.reading.pictures.left_out import LeftOut
 from kerasseg.drawing import bands
-from kerasseg.files import atomic
-from kerasseg.inference import arguments, inputs, maps, outlines
-from kerasseg.inference.network_input import network_input
+from kerasseg.inference import arguments, inputs, maps
+from kerasseg.inference.results import names
+from kerasseg.inference.results.made import CannotWrite, Made
+from kerasseg.inference.results.writing import Results
 from kerasseg.inference.video import overlays
-from kerasseg.inference.video.sources import Stream
 from kerasseg.runs import foreign
 
-Drawn: TypeAlias = tuple[str, np.ndarray, np.ndarray]
-"""Name of a source, the picture that is seen of it, its overlay."""
-
-SHEET = 24
-"""The largest number of pictures on the contact sheet."""
-ENDINGS = (".png", ".tif", "_overlay.jpg", "_overlay.mp4")
-"""What is added to the name of a source for its results."""
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""What goes wrong with one result goes wrong with all that follow."""
 
 
 @command
@@ -48,54 +42,52 @@ def main(argv: list[str]) -> None:
     asked = arguments.parser().parse_args(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
-    asked_for = inputs.inputs_of(asked.inputs, asked.out)
+    found = inputs.inputs_of(asked.inputs, asked.out, asked.recursive)
+    left_out, incomplete = LeftOut(), LeftOut("incomplete")
+    for file, reason in found.left_out:
+        left_out.add(file, UserError(f"{file} {reason}"))
+    for line in found.notes():
+        print(line)
+    if not found.sources:
+        raise UserError(str(left_out))
+    made = Made(asked.out)
     if not asked.run and not asked.litert:
         _choose_network(asked)
     network = (_litert if asked.litert else _network)(asked)
     image_format = bands.displaying(asked.bands, network.image_format)
-    network = replace(network, image_format=image_format)
-    sheet: list[Drawn] = []
-    left_out, notes, done = LeftOut(), Counter[str](), 0
-    incomplete = LeftOut("incomplete")
-    for file, reason in asked_for.left_out:
-        left_out.add(file, UserError(f"{file} {reason}"))
-    sources, places = asked_for.sources, asked_for.places
+    results = Results(replace(network, image_format=image_format), made, asked)
+    sources, places = found.sources, found.places
     if asked.pages == "samples":
         sources, places = inputs.page_by_page(sources, places)
-    targets = inputs.targets(sources, places, asked.out)
-    results = [t.with_name(t.name + ending) for t in targets for ending in ENDINGS]
-    inputs.refuse_replacing(sources, [*results, asked.out / "contact_sheet.jpg"])
-    outlines.check(asked.vectors, sum(map(maps.is_map, sources)))
+    targets = names.targets(sources, places, asked.out)
+    results.check(sources, targets)
+    notes, done = Counter[str](), 0
     for source, target in zip(sources, targets, strict=True):
         try:
-            # Who says what the pages of a GIF are has pictures.
-            gifs = asked.pages == "ask"
-            if isinstance(source, int | Stream) or inputs.is_moving(source, gifs):
-                _video(source, target, network, asked)
-                done += 1
-                continue
-            if isinstance(source, Path) and maps.is_map(source):
-                drawn, left = _map(source, target, network, asked)
-            else:
-                drawn, left = _picture(source, target, network, asked)
+            notes.update(results.write(source, target))
         except overlays.Incomplete as error:
             incomplete.add(source, error)
-            done += 1
+        except CannotWrite:
+            raise
+        except (UserError, OSError, MemoryError) as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise
+            left_out.add(source, _told(source, error))
             continue
-        except (UserError, OSError) as error:
-            left_out.add(source, error)
-            continue
-        notes.update(left)
-        sheet = [*sheet, drawn] if len(sheet) < SHEET else sheet
         done += 1
-    if sheet and not asked.litert:
-        _contact_sheet(sheet, asked.out / "contact_sheet.jpg")
+    results.drawings.contact_sheet(asked.out)
     for note, count in notes.items():
         print(f"{count} of {done}: {note}")
     end = f"{done} predicted into {asked.out}"
     if left_out or incomplete:
         raise UserError(", ".join(filter(None, (end, str(left_out), str(incomplete)))))
     print(end)
+
+
+def _told(source: object, error: Exception) -> Exception:
+    if isinstance(error, MemoryError):
+        return UserError(f"{source} needs more memory than there is")
+    return error
 
 
 def _choose_network(asked: argparse.Namespace) -> None:
@@ -120,8 +112,8 @@ def _litert(asked: argparse.Namespace) -> maps.Network:
     size = model.height, model.width
     overlap = _overlap(asked, size)
 
-    def segment(pixels):
-        return model.segment(pixels, overlap, asked.flip)
+    def segment(image, each=None):
+        return model.segment(image, overlap, asked.flip, each)
 
     return maps.Network(
         segment, size, model.taxonomy, model.image_format, asked.overlap
@@ -160,97 +152,9 @@ def _network(asked: argparse.Namespace) -> maps.Network:
         )
     size = network_size(network)
     overlap = _overlap(asked, size)
-    segment = segmenter(network, overlap, asked.flip, asked.crf, image_format)
+    options = overlap, asked.flip, asked.crf, image_format, taxonomy.exclusive
+    segment = segmenter(network, *options)
     return maps.Network(segment, size, taxonomy, image_format, asked.overlap)
-
-
-def _picture(
-    source: Path | inputs.Page,
-    target: Path,
-    network: maps.Network,
-    asked: argparse.Namespace,
-) -> tuple[Drawn, tuple[str, ...]]:
-    """Writes label map and overlay; what is drawn of it, and what was left out."""
-    pixels, left = network_input(source, network.image_format, asked.pages)
-    label = network.segment(pixels)
-    if asked.litert:  # without matplotlib
-        data = cv2.imencode(".png", label)[1].tobytes()
-    else:
-        from kerasseg.drawing import pictures
-
-        data = pictures.label_png(label, network.taxonomy)
-    atomic.write_bytes(target.with_name(f"{target.name}.png"), data)
-    return _overlay(source, pixels, label, target, network, asked), left
-
-
-def _map(
-    source: Path, target: Path, network: maps.Network, asked: argparse.Namespace
-) -> tuple[Drawn, tuple[str, ...]]:
-    """The same of a GeoTIFF: a GeoTIFF of class ids, a small overlay, polygons."""
-    if asked.crf:
-        raise UserError(f"{source} is a map, and --crf is for pictures. Leave it out.")
-    result = target.with_name(f"{target.name}.tif")
-    quick, left = maps.predict(source, result, network)
-    if asked.vectors:
-        file = outlines.file_of(asked.vectors, result)
-        print(outlines.write(result, file, network.taxonomy, asked.sieve))
-    pixels, label = quick.pixels, quick.label
-    return _overlay(source, pixels, label, target, network, asked), left
-
-
-def _overlay(
-    source: inputs.Source,
-    pixels: np.ndarray,
-    label: np.ndarray,
-    target: Path,
-    network: maps.Network,
-    asked: argparse.Namespace,
-) -> Drawn:
-    """Writes the overlay with its legend."""
-    from kerasseg.drawing import pictures, video_frames
-
-    seen = bands.shown(pixels, network.image_format)
-    taxonomy, draw = network.taxonomy, video_frames if asked.litert else pictures
-    drawn = draw.overlay(seen, label, taxonomy, asked.alpha)
-    if asked.litert:  # without matplotlib
-        shown = video_frames.captioned(drawn, taxonomy, label)
-    else:
-        shown = pictures.with_legend(drawn, taxonomy, label)
-    _write_jpeg(target.with_name(f"{target.name}_overlay.jpg"), shown)
-    return Path(str(source)).name, seen, drawn
-
-
-def _video(
-    source: Path | Stream | int,
-    target: Path,
-    network: maps.Network,
-    asked: argparse.Namespace,
-) -> None:
-    if not network.image_format.is_rgb8:
-        raise UserError(
-            f"{source} is a video, RGB of 8 bits; the network takes "
-            f"{network.image_format}."
-        )
-    options = overlays.Options(asked.alpha, asked.frames, asked.show, asked.labels)
-    overlays.write_overlay(source, target, network.segment, network.taxonomy, options)
-
-
-def _contact_sheet(drawn: list[Drawn], target: Path) -> None:
-    from kerasseg.drawing import pictures
-
-    rows, titles = [], []
-    for start in range(0, len(drawn), 2):
-        pair = drawn[start : start + 2]
-        rows.append([one for _, seen, shown in pair for one in (seen, shown)])
-        titles.append([text for name, _, _ in pair for text in (name, "")])
-    _write_jpeg(target, pictures.contact_sheet(rows, titles, 1600))
-
-
-def _write_jpeg(target: Path, picture: np.ndarray) -> None:
-    good, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    if not good:
-        raise UserError(f"{target}: the overlay could not be encoded as JPEG.")
-    atomic.write_bytes(target, data.tobytes())
 
 
 if __name__ == "__main__":

@@ -97,7 +97,9 @@ def test_train_export_predict(tmp_path):
     picture = tmp_path / "picture.png"
     cv2.imwrite(str(picture), image(9)[..., ::-1])
     predict.main([str(picture), "--run", str(run), "--out", str(tmp_path / "out")])
-    stored = cv2.imread(str(tmp_path / "out" / "picture.png"), cv2.IMREAD_UNCHANGED)
+    stored = cv2.imread(
+        str(tmp_path / "out" / "picture_label.png"), cv2.IMREAD_UNCHANGED
+    )
     network = keras.models.load_model(run / "network.keras")
     ids = np.asarray(network(image(9)[None].astype("float32")))[0].argmax(-1)
     assert stored.dtype == np.uint16

@@ -66,7 +66,7 @@ def test_predict_with_no_run_uses_it(tensorflow, tmp_path, monkeypatch, capsys):
     predict.main([str(tmp_path / "a.png"), "--out", str(tmp_path / "out")])
     used = runs.SHIPPED if tensorflow else FILE
     assert f"Network: {used}" in capsys.readouterr().out
-    label = cv2.imread(str(tmp_path / "out" / "a.png"), cv2.IMREAD_UNCHANGED)
+    label = cv2.imread(str(tmp_path / "out" / "a_label.png"), cv2.IMREAD_UNCHANGED)
     assert label.shape[:2] == (200, 300)
 
 

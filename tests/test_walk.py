@@ -89,11 +89,11 @@ def test_predict_pictures_of_any_size(shared_run, tmp_path):
     predict.main([str(pictures), "--run", str(shared_run), "--out", str(out)])
     names = {p.name for p in out.iterdir()}
     assert names == {
-        "a.png", "a_2.png", "b.png", "a_overlay.jpg", "a_2_overlay.jpg",
-        "b_overlay.jpg", "contact_sheet.jpg",
+        "a_label.png", "a_2_label.png", "b_label.png", "a_overlay.jpg",
+        "a_2_overlay.jpg", "b_overlay.jpg", "contact_sheet.jpg", "predicted.jsonl",
     }  # fmt: skip
-    label = Image.open(out / "b.png")
-    assert (label.mode, label.size) == ("P", (47, 61))
+    label = Image.open(out / "b_label.png")
+    assert (label.mode, label.size) == ("L", (47, 61))
     assert np.asarray(label).max() < 11
 
 
@@ -113,7 +113,7 @@ def test_predict_agrees_with_the_served_model(shared_run, tmp_path):
             str(tmp_path / "out"),
         ]
     )
-    ours = np.asarray(Image.open(tmp_path / "out" / "scene.png"))
+    ours = np.asarray(Image.open(tmp_path / "out" / "scene_label.png"))
     served = tf.saved_model.load(str(shared_run / "export" / "1"))
     data = (tmp_path / "scene.jpg").read_bytes()
     answer = served.signatures["serve_bytes"](image_bytes=tf.constant([data, data]))

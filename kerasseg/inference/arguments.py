@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+MOST_THREADS = 256
+"""A process that asks for many more ends without a word."""
+
 
 def parser() -> argparse.ArgumentParser:
     """argparse, not tyro as in the other commands: devices need no package more."""
@@ -22,6 +25,12 @@ def parser() -> argparse.ArgumentParser:
         "stream (rtsp://..., http://...), or a camera's number",
     )
     add("--out", type=Path, default=Path("predictions"), help="folder to write to")
+    add(
+        "--recursive",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look into subfolders of folders too; results keep them",
+    )
     add = made.add_argument_group("network").add_argument
     add(
         "--run",
@@ -32,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
     add(
         "--threads",
-        type=_count,
+        type=_threads,
         default=0,
         help="threads of --litert; 0: as many as there are cores, up to 4",
     )
@@ -89,6 +98,26 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--flip", action="store_true", help="average with the mirror image")
     add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
+    add = made.add_argument_group("what is written").add_argument
+    add(
+        "--format",
+        choices=("png", "tiff"),
+        default="png",
+        help="of class maps; where classes overlap a PNG of 0 and 1 for each, or one "
+        "TIFF with a page for each",
+    )
+    add(
+        "--palette",
+        action="store_true",
+        help="PNGs show the colours of the classes; OpenCV and matplotlib then read "
+        "colours, not ids",
+    )
+    add(
+        "--probabilities",
+        choices=("npz", "tiff"),
+        default="",
+        help="write those of all classes too, float16, as NAME_probabilities",
+    )
     add = made.add_argument_group("what is drawn").add_argument
     add("--alpha", type=_opacity, default=0.5, help="opacity of the colours, 0 to 1")
     add(
@@ -135,6 +164,13 @@ def _side(word: str) -> int:
     value = int(word)
     if not 1 <= value <= 1 << 15:
         raise argparse.ArgumentTypeError(f"must be from 1 to 32768, is {word}")
+    return value
+
+
+def _threads(word: str) -> int:
+    value = int(word)
+    if not 0 <= value <= MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"must be 0 to {MOST_THREADS}, is {word}")
     return value
 
 

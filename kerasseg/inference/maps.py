@@ -7,15 +7,14 @@ nothing needs to be summed, and the memory does not grow with the map.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from kerasseg import UserError
+from kerasseg import UserError, tiles
 from kerasseg.data.reading.maps import raster
 from kerasseg.data.reading.maps.raster import Raster, gdal
 from kerasseg.data.reading.pictures.fitted import fitted, valid_of
@@ -24,11 +23,10 @@ from kerasseg.data.reading.pictures.picture import ReadOptions
 from kerasseg.data.reading.pictures.tiff import is_placed
 from kerasseg.files import atomic
 from kerasseg.image_format import ImageFormat
+from kerasseg.inference.answers import Segment
 from kerasseg.inference.network_input import alpha_of, with_chosen
 from kerasseg.taxonomy import Taxonomy
 
-Segment: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""Image (h, w, C) of the network's size -> ids (h, w) of `Taxonomy.label_type`."""
 OTHERS = (".vrt", ".img")
 """Endings of maps that are read as no picture: GDAL's virtual rasters, ERDAS."""
 LARGE = 1 << 26
@@ -65,7 +63,7 @@ class Network:
     overlap: int = 0
 
 
-def is_map(file: object) -> bool:
+def is_map(file: object) -> TypeGuard[Path]:
     """Whether a file is predicted as a map: a TIFF that says where it lies, or that is
     too large to be held whole; a virtual raster of GDAL.
 
@@ -101,9 +99,10 @@ def predict(
 
     The file has the map's coordinate system, transform and size, one band of uint8 ids
     in compressed tiles, 255 as nodata where the map has none (of more than 255 classes
-    uint16 and 65535), a table of colours and
-    the names of the classes as tags. A map that is not larger than the network is
-    predicted as pictures are; others at their own resolution, in tiles.
+    uint16 and 65535), a table of colours and the names of the classes as tags. Where
+    classes overlap it has a band of 0, 1 and 255 for each, with its name. A map that is
+    not larger than the network is predicted as pictures are; others at their own
+    resolution, in tiles.
 
     Also returns what of the file was left out.
 
@@ -127,7 +126,7 @@ def predict(
     ):
         result = _Rows(out, one, network.taxonomy)
         for top, first, last in rows:
-            strip = np.zeros((last - first, one.width), result.kind)
+            strip = np.zeros((last - first, one.width, *result.planes), result.kind)
             look = []
             for left, start, end in columns:
                 window = top, left, *size
@@ -136,9 +135,10 @@ def predict(
                 if valid is None:
                     ids = network.segment(pixels)
                 elif valid.any():
-                    ids = np.where(valid, network.segment(pixels), result.ignored)
+                    where = valid[..., None] if result.planes else valid
+                    ids = np.where(where, network.segment(pixels), result.ignored)
                 else:
-                    ids = np.full(size, result.ignored)
+                    ids = np.full((*size, *result.planes), result.ignored)
                 part = ids[first - top : last - top, start - left : end - left]
                 strip[:, start:end] = part
                 inside = np.ix_(
@@ -183,8 +183,8 @@ def _mirrored(
 ) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
     """Pixels and validity of a window that may reach beyond the borders, where the map
     is mirrored (edge pixels not repeated), and what was left out."""
-    rows = _reflected(window[0], window[2], one.height)
-    columns = _reflected(window[1], window[3], one.width)
+    rows = tiles.mirrored(window[0], window[2], one.height)
+    columns = tiles.mirrored(window[1], window[3], one.width)
     top, left = int(rows.min()), int(columns.min())
     inside = top, left, int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
     picture = one.picture(inside)
@@ -197,33 +197,31 @@ def _mirrored(
     return pixels, valid, picture.notes
 
 
-def _reflected(start: int, count: int, length: int) -> np.ndarray:
-    """Numbers from start on, mirrored into 0..length - 1 as np.pad does."""
-    period = max(2 * (length - 1), 1)
-    folded = np.abs(np.arange(start, start + count)) % period
-    return np.minimum(folded, period - folded) if length > 1 else folded * 0
-
-
 class _Rows:
     """Writes strips of rows as whole rows of blocks: each block is compressed once."""
 
     def __init__(self, out: Any, one: Raster, taxonomy: Taxonomy) -> None:
         self.kind = taxonomy.label_type
+        self.planes = () if taxonomy.exclusive else (taxonomy.num_classes,)
         self.ignored = self.kind(taxonomy.ignore)
         self.out, self.height, self.width = out, one.height, one.width
         self.block = out.block_shapes[0][0]
-        self.waiting = np.zeros((0, one.width), self.kind)
+        self.waiting = np.zeros((0, one.width, *self.planes), self.kind)
         self.written = 0
 
     def add(self, strip: np.ndarray) -> None:
-        """Takes the next rows (h, W)."""
+        """Takes the next rows (h, W), or where classes overlap (h, W, C)."""
         self.waiting = np.concatenate([self.waiting, strip])
         count = len(self.waiting)
         if self.written + count < self.height:
             count -= count % self.block
         if count:
             rows = (self.written, self.written + count), (0, self.width)
-            self.out.write(self.waiting[:count], 1, window=rows)
+            now = self.waiting[:count]
+            if self.planes:
+                self.out.write(np.moveaxis(now, -1, 0), window=rows)
+            else:
+                self.out.write(now, 1, window=rows)
             self.waiting, self.written = self.waiting[count:], self.written + count
 
 
@@ -241,22 +239,26 @@ def _created(rasterio: Any, file: Path, one: Raster, taxonomy: Taxonomy) -> Any:
         driver="GTiff",
         height=one.height,
         width=one.width,
-        count=1,
+        count=taxonomy.planes or 1,
         dtype=np.dtype(taxonomy.label_type).name,
         nodata=taxonomy.ignore,
         tiled=True,
         blockxsize=side,
         blockysize=side,
         compress="deflate",
+        interleave="band",
         bigtiff="if_safer",
         **place,
     )
+    tags = {f"class_{i}": name for i, name in enumerate(taxonomy.names)}
+    if not taxonomy.exclusive:
+        for band, name in enumerate(taxonomy.names, 1):
+            out.set_band_description(band, name)
+        return out
     colours = dict(enumerate((*colour, 255) for colour in taxonomy.colours))
-    out.write_colormap(
-        1, {**colours, taxonomy.ignore: (0, 0, 0, 0)}
-    )  # before the pixels
+    out.write_colormap(1, colours | {taxonomy.ignore: (0, 0, 0, 0)})  # before pixels
     out.set_band_description(1, "class")
-    out.update_tags(1, **{f"class_{i}": n for i, n in enumerate(taxonomy.names)})
+    out.update_tags(1, **tags)
     return out
 
 

@@ -58,12 +58,20 @@ def file_of(asked: str, class_map: Path) -> Path:
     return class_map.with_suffix(f".{asked}") if beside else Path(asked)
 
 
+def parts_of(file: Path) -> list[Path]:
+    """The files that `write` may write for one; a shapefile is several."""
+    shapefile = file.suffix.lower() == ".shp"
+    endings = (".shx", ".dbf", ".prj", ".cpg") if shapefile else ()
+    return [file, *(file.with_suffix(ending) for ending in endings)]
+
+
 def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> str:
     """Writes the outlines of a class map; returns a line that says so.
 
     Pixels of one class that share an edge are one polygon, with holes where others are.
-    Fields: class_id, and class, the name. Ignored pixels have none. GeoJSON is in
-    longitude and latitude, others in the map's own coordinates.
+    Where classes overlap, so do the polygons. Fields: class_id, and class, the name.
+    Ignored pixels have none. GeoJSON is in longitude and latitude, others in the map's
+    own coordinates.
 
     sieve: areas of fewer pixels join their largest neighbour first; 0 for none.
 
@@ -89,7 +97,10 @@ def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> st
                 x, y = rasterio.warp.transform(data.crs, LON_LAT, x, y)
             return np.column_stack([x, y])
 
-        for some in _batches(outlines(rasterio, data, sieve)):
+        found = outlines(rasterio, data, sieve)
+        if not taxonomy.exclusive:
+            found = _of_planes(rasterio, data, sieve)
+        for some in _batches(found):
             ids = np.array([class_id for class_id, _ in some], np.int32)
             names = [taxonomy.names[class_id] for class_id in ids]
             polygons = np.array([polygon for _, polygon in some], object)
@@ -112,14 +123,24 @@ def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> st
     return f"{count} polygons in {file}" + (f", {sieved}" if sieve > 1 else "")
 
 
-def outlines(rasterio: Any, data: Any, sieve: int = 0) -> Iterator[Outline]:
+def _of_planes(rasterio: Any, data: Any, sieve: int) -> Iterator[Outline]:
+    """The polygons of each band of an open map, where it is 1."""
+    for band in range(1, data.count + 1):
+        for there, polygon in outlines(rasterio, data, sieve, band):
+            if there:
+                yield band - 1, polygon
+
+
+def outlines(
+    rasterio: Any, data: Any, sieve: int = 0, band: int = 1
+) -> Iterator[Outline]:
     """The polygons of an open class map. A polygon ends where a pixel of another class
     shares the edge; corners alone do not connect."""
     shapely = require("shapely", data.name)
     waiting: dict[int, list[Any]] = {}
     for top in range(0, data.height, ROWS):
         end = min(top + ROWS, data.height)
-        ids = _sieved(rasterio, data, top, end, sieve)
+        ids = _sieved(rasterio, data, top, end, sieve, band)
         begun: dict[int, list[Any]] = {}
         going, waiting = waiting, {}
         shapes = rasterio.features.shapes(
@@ -160,12 +181,14 @@ def _polygons(shapely: Any, shapes: Iterable[tuple[Any, float]]) -> Iterator[Out
         yield from zip((int(value) for _, value in some), polygons, strict=True)
 
 
-def _sieved(rasterio: Any, data: Any, top: int, end: int, sieve: int) -> np.ndarray:
+def _sieved(
+    rasterio: Any, data: Any, top: int, end: int, sieve: int, band: int
+) -> np.ndarray:
     """Rows of ids; what decides about an area is looked at with as many rows around as
     an area to remove can reach."""
     margin = 4 * sieve if sieve > 1 else 0
     first, last = max(0, top - margin), min(data.height, end + margin)
-    ids = data.read(1, window=((first, last), (0, data.width)))
+    ids = data.read(band, window=((first, last), (0, data.width)))
     if sieve > 1:
         ignore = ids.dtype.type(ignore_in(ids))
         known = ids != ignore

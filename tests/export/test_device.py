@@ -67,4 +67,5 @@ def test_predict_needs_no_more_than_the_requirements(tiny_litert, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert cv2.imread(str(next(tmp_path.rglob("predictions/street.png")))) is not None
+    label = next(tmp_path.rglob("predictions/street_label.png"))
+    assert cv2.imread(str(label)) is not None

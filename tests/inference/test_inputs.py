@@ -9,10 +9,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kerasseg.data.reading.pictures.image import Page
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference import inputs
 from kerasseg.inference.network_input import network_input
+from kerasseg.inference.results.made import Made
 
 
 def touch(folder, *names):
@@ -39,8 +39,15 @@ def test_folders_are_walked_and_nothing_is_left_out_in_silence(tmp_path):
         *("volume.nii.gz", "light.exr", "drawing")
     }
     assert all("not read here" in reason for _, reason in found.left_out)
-    targets = inputs.targets(found.sources, found.places, tmp_path / "out")
-    assert tmp_path / "out" / "b" / "deep" / "y" in targets
+    assert inputs.Path("b", "deep") in found.places
+    assert {file.name for file in found.others} == {
+        *("@eaDir", "__MACOSX", ".hidden", ".d.jpg", "notes.txt", "sheet.json")
+    }
+    assert found.notes() == [
+        "2 files in subfolders (--no-recursive leaves them out)",
+        "6 other or hidden files, not read: .hidden, @eaDir, __MACOSX, .d.jpg, "
+        "notes.txt and 1 more",
+    ]
 
 
 def test_a_folder_of_videos_and_one_of_nothing(tmp_path):
@@ -49,8 +56,36 @@ def test_a_folder_of_videos_and_one_of_nothing(tmp_path):
     assert [inputs.is_video(file) for file in found.sources] == [True]
     with pytest.raises(ValueError, match=r"none holds no pictures.*and no videos"):
         inputs.inputs_of([str(tmp_path / "none")], tmp_path / "out")
-    with pytest.raises(ValueError, match=r"notes\.txt: unknown kind of file"):
-        inputs.inputs_of([str(tmp_path / "none" / "notes.txt")], tmp_path / "out")
+    found = inputs.inputs_of([str(tmp_path / "none" / "notes.txt")], tmp_path / "out")
+    assert "is an unknown kind of file" in found.left_out[0][1]
+
+
+def test_subfolders_are_left_out_in_words(tmp_path):
+    touch(tmp_path, "a.jpg", "day1/b.jpg", "day2/c.jpg", "out/d.jpg")
+    out = tmp_path / "out"
+    found = inputs.inputs_of([str(tmp_path)], out, recursive=False)
+    assert [file.name for file in found.sources] == ["a.jpg"]
+    assert found.notes() == ["2 subfolders not looked into: day1, day2 (--recursive)"]
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(ValueError, match=r"no videos: 2 subfolders .*--recursive"):
+        inputs.inputs_of([str(tmp_path)], out, recursive=False)
+
+
+def test_results_of_earlier_calls_are_no_inputs(tmp_path):
+    touch(tmp_path, "a.jpg", "sub/b.jpg", "sub/film_labels/000001.png")
+    made = Made(tmp_path)
+    made.write(tmp_path / "a_label.png", b"", "a.jpg")
+    made.write(tmp_path / "sub" / "b_overlay.jpg", b"", "b.jpg")
+    made.add(tmp_path / "sub" / "film_labels", "film.mp4")
+    names = {"a_label.png", "b_overlay.jpg", "film_labels"}
+    for words in ([tmp_path], [*tmp_path.iterdir()]):  # as the shell names them: *
+        found = inputs.inputs_of(map(str, words), tmp_path)
+        assert {file.name for file in found.sources} == {"a.jpg", "b.jpg"}
+        assert {file.name for file in found.results} == {*names, "predicted.jsonl"}
+        (said,) = (line for line in found.notes() if "earlier call" in line)
+        assert said.startswith("3 results of an earlier call, not read: ")
+    with pytest.raises(ValueError, match=r"a_label\.png: made by predict"):
+        inputs.inputs_of([str(tmp_path / "a_label.png")], tmp_path)
 
 
 def test_circles_of_links_end(tmp_path):
@@ -62,37 +97,6 @@ def test_circles_of_links_end(tmp_path):
     assert [(f.name, why) for f, why in found.left_out] == [
         ("gone.jpg", "is a link to a file that is not there")
     ]
-
-
-def test_results_have_names_of_their_own(tmp_path):
-    touch(tmp_path, "a.jpg", "a.png", "A.tif", "s/a.jpg", "t/a.jpg")
-    long = "ü" * 123
-    sources = [*sorted(tmp_path.rglob("*.*")), 0, Page(tmp_path / "s.tif", 1)]
-    sources += [tmp_path / f"{long}{end}.jpg" for end in "ab"]
-    places = [inputs.Path()] * len(sources)
-    names = [t.name for t in inputs.targets(sources, places, tmp_path)]
-    assert len({name.casefold() for name in names}) == len(sources)
-    assert {"A", "a_2", "a_3", "camera0", "s_page2"} <= set(names)
-    assert max(len(name.encode()) for name in names) <= inputs.LONGEST
-
-
-def test_a_result_never_replaces_an_input(tmp_path):
-    touch(tmp_path, "x/a.png", "x/b.jpg")
-    sources = sorted((tmp_path / "x").iterdir())
-    for out, wrong in (("x", True), ("y", False)):
-        results = [
-            target.with_suffix(".png")
-            for target in inputs.targets(sources, [inputs.Path()] * 2, tmp_path / out)
-        ]
-        if wrong:
-            with pytest.raises(ValueError, match=r"a\.png would replace the input"):
-                inputs.refuse_replacing(sources, results)
-        else:
-            inputs.refuse_replacing(sources, results)
-    (tmp_path / "y").mkdir()
-    (tmp_path / "y" / "a.png").hardlink_to(tmp_path / "x" / "a.png")
-    with pytest.raises(ValueError, match="would replace"):
-        inputs.refuse_replacing(sources, [tmp_path / "y" / "a.png"])
 
 
 def test_pages(tmp_path, rng):

@@ -17,7 +17,7 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 TAXONOMY = Taxonomy(("water", "wood", "field"), ((0, 0, 255), (0, 99, 0), (9, 9, 9)))
 
 
-def segment(image):
+def segment(image, each=None):
     """Classes by the mean of 7 x 7 pixels, zero beyond the border, as convolutions."""
     gray = image.mean(-1, dtype=np.float32)
     mean = cv2.blur(gray, (7, 7), borderType=cv2.BORDER_CONSTANT)
@@ -164,14 +164,17 @@ def test_predict_takes_maps_beside_pictures(tmp_path, command, capsys):
     rgb(tmp_path / "in/a.tif", noise(150, 90))
     cv2.imwrite(str(tmp_path / "in/b.png"), noise(40, 50))
     command("in", "--out", "out", "--vectors", "gpkg")
-    names = {"a.tif", "a.gpkg", "a_overlay.jpg", "b.png", "b_overlay.jpg"}
+    names = {"a_label.tif", "a_label.gpkg", "a_overlay.jpg", "b_label.png"}
     found = {file.name for file in (tmp_path / "out").iterdir()}
-    assert found == names | {"contact_sheet.jpg"}
+    more = {"b_overlay.jpg", "contact_sheet.jpg", "predicted.jsonl"}
+    assert found == names | more
     said = capsys.readouterr().out
-    assert "polygons in out/a.gpkg, areas below 16 pixels joined" in said
+    assert "polygons in out/a_label.gpkg, areas below 16 pixels joined" in said
     assert said.endswith("2 predicted into out\n")
-    with pytest.raises(UserError, match=r"would replace the input in/a\.tif"):
-        command("in/a.tif", "--out", "in")
+    command("in", "--out", "out", "--vectors", "gpkg")  # again, over its own
+    (tmp_path / "in/a_label.gpkg").write_bytes(b"my own")
+    with pytest.raises(UserError, match=r"in/a_label\.gpkg is there .* is yours"):
+        command("in/a.tif", "--out", "in", "--vectors", "gpkg")
     with pytest.raises(UserError, match="Say --vectors gpkg"):
         command("in/a.tif", "in/a.tif", "--vectors", "one.gpkg")
     with pytest.raises(UserError, match="--crf is for pictures"):

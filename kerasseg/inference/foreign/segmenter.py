@@ -39,17 +39,27 @@ def segmenter(
 
     A network of any size is given a picture of up to `MOST_PIXELS` as it is, enlarged
     by its mirror image to a size that the network takes. A larger one is shrunk to
-    about as many. With an overlap all are cut into tiles.
+    about as many; with an overlap one that is larger than a tile is cut into tiles.
     """
 
-    def of_size(size: tuple[int, int]) -> Any:
+    @functools.lru_cache(SIZES_AT_HAND)
+    def of_size(size: tuple[int, int], overlap: int = 0) -> Any:
         network = adapted(foreign, size, scaling)
         options = overlap, flip, crf, image_format, exclusive
         return class_maps.segmenter(network, *options)
 
-    if foreign.size or overlap:
-        return of_size(tile_size(foreign))
-    return _of_any_size(functools.lru_cache(SIZES_AT_HAND)(of_size), foreign.multiple)
+    tile = tile_size(foreign)
+    if foreign.size:
+        return of_size(tile, overlap)
+    own = _of_any_size(of_size, foreign.multiple)
+    if not overlap:
+        return own
+
+    def segment(image: np.ndarray, each: Any = None) -> np.ndarray:
+        tiled = image.shape[0] > tile[0] or image.shape[1] > tile[1]
+        return (of_size(tile, overlap) if tiled else own)(image, each)
+
+    return segment
 
 
 def _of_any_size(of_size: Callable[[tuple[int, int]], Any], multiple: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ import tyro
 
 from kerasseg import UserError
 from kerasseg.console import command, counted
-from kerasseg.files import atomic
 from kerasseg.serve.client import Client, GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
 
@@ -46,13 +46,15 @@ class Ask:
 def main(argv: list[str]) -> None:
     # What reads picture files is imported late: --help needs none of it.
     from kerasseg.inference import inputs
+    from kerasseg.inference.results import names as results
+    from kerasseg.inference.results.made import Made
 
     asked = tyro.cli(Ask, args=argv, prog="python -m kerasseg.serve.client")
     if asked.at_once < 1 or asked.timeout <= 0:
         raise UserError("--at-once must be at least 1, and --timeout more than 0.")
     out = Path(asked.out)
     found = inputs.inputs_of(asked.pictures, out)
-    names = inputs.targets(found.sources, found.places, out)
+    names = results.targets(found.sources, found.places, out)
     left_out: list[tuple[object, str]] = list(found.left_out)
     jobs = []
     for source, name in zip(found.sources, names, strict=True):
@@ -60,7 +62,8 @@ def main(argv: list[str]) -> None:
             jobs.append((source, name))
         else:
             left_out.append((source, "is no picture: `predict` takes videos"))
-    inputs.refuse_replacing([s for s, _ in jobs], [_label(name) for _, name in jobs])
+    results.refuse_replacing([s for s, _ in jobs], [_label(name) for _, name in jobs])
+    made = Made(out)
     done = 0
     with _client(asked) as client:
         version = _asked(client.version)
@@ -69,9 +72,11 @@ def main(argv: list[str]) -> None:
             source, name = job
             try:
                 (class_map,) = client.segment([source])
+                for file, ids in _files(class_map, name, client):
+                    made.refuse_others([file])
+                    made.write(file, _png(ids), source)
             except (ServingError, UserError, OSError) as error:
                 return str(error)
-            _write(class_map, name, client)
             return ""
 
         with ThreadPoolExecutor(asked.at_once) as threads:
@@ -115,16 +120,19 @@ def _label(name: Path, of: str = "") -> Path:
     return name.with_name(f"{name.name}_label{of}.png")
 
 
-def _write(class_map: np.ndarray, name: Path, client: Client) -> None:
+def _files(
+    class_map: np.ndarray, name: Path, client: Client
+) -> Iterator[tuple[Path, np.ndarray]]:
+    """The files of a class map, and the ids in each."""
     if class_map.ndim == 2:
-        atomic.write_bytes(_label(name), _png(class_map))
+        yield _label(name), class_map
         return
     taxonomy = client.network.taxonomy
     classes = class_map.shape[-1]
     titles = taxonomy.names if taxonomy else [f"class_{n}" for n in range(classes)]
     for number, title in enumerate(titles):
         safe = re.sub(r"[^\w.-]+", "_", title)
-        atomic.write_bytes(_label(name, f"_{safe}"), _png(class_map[..., number]))
+        yield _label(name, f"_{safe}"), class_map[..., number]
 
 
 def _png(ids: np.ndarray) -> bytes:

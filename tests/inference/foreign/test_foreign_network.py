@@ -130,6 +130,9 @@ def test_a_network_of_any_size_sees_each_picture_at_its_own():
     wanted = numpy(network(padded)).argmax(-1)[0, :13, :23]
     image = image[0].astype("u1")
     np.testing.assert_array_equal(segment(image), wanted)
+    tiled = segmenter.segmenter(found, RGB, (1, 0), True, overlap=32)
+    assert segmenter.tile_size(found) == (512, 512)  # larger: not enlarged to it
+    np.testing.assert_array_equal(tiled(image), wanted)
     seen = []
     label = segment(image, seen.append)
     np.testing.assert_array_equal(label, np.concatenate(seen).argmax(-1))

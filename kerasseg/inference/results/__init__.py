@@ -1,0 +1,1 @@
+"""What predict writes: names, labels, probabilities, and the list of all of it."""

@@ -1,0 +1,90 @@
+"""Overlays, and the contact sheet of the first few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+
+from kerasseg.drawing import bands
+from kerasseg.inference.inputs import Source
+from kerasseg.inference.maps import Network
+from kerasseg.inference.results.made import Made
+
+OVERLAY = "_overlay.jpg"
+"""What is added to the name of a picture."""
+SHEET = "contact_sheet.jpg"
+MOST = 24
+"""The largest number of pictures on the contact sheet."""
+SIDE = 800
+"""The longer side of a picture that waits for the contact sheet, pixels."""
+LONGEST = 65000
+"""The longer side of an overlay, pixels; JPEG ends at 65535."""
+Shown: TypeAlias = tuple[str, np.ndarray, np.ndarray]
+"""Name of a source, the picture that is seen of it, its overlay; small ones."""
+
+
+class Drawings:
+    """Draws overlays with legends.
+
+    alpha: opacity of the colours. light: with OpenCV alone, without a contact sheet.
+    """
+
+    def __init__(self, network: Network, to: Made, alpha: float, light: bool) -> None:
+        self._network, self._to = network, to
+        self._alpha, self._light = alpha, light
+        self._sheet: list[Shown] = []
+
+    def overlay(
+        self, source: Source, pixels: np.ndarray, label: np.ndarray, target: Path
+    ) -> None:
+        """Writes TARGET_overlay.jpg: class colours over an image (H, W, bands)."""
+        seen = bands.shown(pixels, self._network.image_format)
+        taxonomy = self._network.taxonomy
+        if self._light:
+            from kerasseg.drawing import video_frames
+
+            drawn = video_frames.overlay(seen, label, taxonomy, self._alpha)
+            shown = video_frames.captioned(drawn, taxonomy, label)
+        else:
+            from kerasseg.drawing import pictures
+
+            drawn = pictures.overlay(seen, label, taxonomy, self._alpha)
+            if len(self._sheet) < MOST:
+                name = Path(str(source)).name
+                self._sheet.append((name, _within(seen, SIDE), _within(drawn, SIDE)))
+            shown = pictures.with_legend(drawn, taxonomy, label)
+        del drawn  # it may be large
+        file = target.with_name(f"{target.name}{OVERLAY}")
+        self._to.write(file, _jpeg(shown), source)
+
+    def contact_sheet(self, folder: Path) -> None:
+        """Writes the contact sheet of what was drawn, if anything was."""
+        if not self._sheet:
+            return
+        from kerasseg.drawing import pictures
+
+        rows, titles = [], []
+        for start in range(0, len(self._sheet), 2):
+            pair = self._sheet[start : start + 2]
+            rows.append([one for _, seen, drawn in pair for one in (seen, drawn)])
+            titles.append([text for name, _, _ in pair for text in (name, "")])
+        sheet = pictures.contact_sheet(rows, titles, 1600)
+        self._to.write(folder / SHEET, _jpeg(sheet), folder)
+
+
+def _within(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture whose longer side is at most so long."""
+    scale = side / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = [max(1, int(scale * length)) for length in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _jpeg(picture: np.ndarray) -> bytes:
+    picture = _within(picture, LONGEST)
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr)[1].tobytes()
