@@ -108,9 +108,9 @@ def _answers(height: int, width: int, taxonomy: Taxonomy) -> str:
         )
         sums = "a sigmoid each, the class is there above 0.5"
     return (
-        f"Each file has one signature: {given}; or in files named _probabilities, "
-        f"probabilities: float32 (1, {height}, {width}, {count}), {sums}. Files "
-        "written with --signatures both have both. Names and colours are in the file: "
+        f"Signature {given}. In files named _probabilities, and as a second signature "
+        "where there are two (--signatures both), probabilities: float32 "
+        f"(1, {height}, {width}, {count}), {sums}. Names and colours are in the file: "
         "it opens as a zip with labels.txt"
     )
 
