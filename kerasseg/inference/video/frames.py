@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -9,6 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+LATE, IN_TIME = 2.0, 0.5
+"""Seconds that a live stream may be behind; and when it has caught up."""
 USUAL = Fraction(25)
 """Frames a second of a video that does not say it."""
 
@@ -51,17 +54,37 @@ class Head:
 class Reader(Protocol):
     """What `write_overlay` reads frames from, once and in order.
 
+    left_out: frames of a live stream that came faster than they were taken.
     problem: after the last frame, why there are no more if there should be; "" where
     the video ended as it ought to.
     """
 
     head: Head
+    left_out: int
     problem: str
 
     def __iter__(self) -> Iterator[Frame | Sound]: ...
 
     def close(self) -> None:
         """Gives file or camera back."""
+
+
+class Lag:
+    """Finds how far a live stream is behind: since its promptest frame, how much more
+    went by on the clock than in the stream."""
+
+    def __init__(self) -> None:
+        self._least = math.inf
+        self._late = False
+
+    def is_late(self, now: float, time: float) -> bool:
+        """Whether a frame of this time, in seconds, is to be left out for those that
+        wait: from a lag of `LATE` on, until one of `IN_TIME`."""
+        behind = now - time
+        self._least = min(self._least, behind)
+        limit = IN_TIME if self._late else LATE
+        self._late = behind - self._least > limit
+        return self._late
 
 
 class Times:

@@ -34,6 +34,7 @@ class Video:
     Raises UserError where no frame can be read.
     """
 
+    left_out = 0
     problem = ""
 
     def __init__(self, source: Path | Stream | int) -> None:

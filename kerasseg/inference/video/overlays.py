@@ -83,7 +83,8 @@ def write_overlay(
         if not done:
             why = f": {reader.problem}" if reader.problem else ""
             raise UserError(f"{_name(source)}: no frame can be read{why}.")
-    print(f"{target}: {done} frames, {progress.speed(done):.1f} a second")
+    more = f", {reader.left_out} left out to keep up" if reader.left_out else ""
+    print(f"{target}: {done} frames, {progress.speed(done):.1f} a second{more}")
     if reader.problem:
         of = f" of {reader.head.frames}" if reader.head.frames > done else ""
         raise Incomplete(

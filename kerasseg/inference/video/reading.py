@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading import optional_packages
-from kerasseg.inference.video.frames import USUAL, Frame, Head, Sound, Times
+from kerasseg.inference.video.frames import USUAL, Frame, Head, Lag, Sound, Times
 from kerasseg.inference.video.sources import SECONDS, Stream
 from kerasseg.inference.video.wholeness import is_cut
 
@@ -31,6 +31,7 @@ class Video:
     Raises UserError where it cannot be opened and where it holds no video.
     """
 
+    left_out = 0
     problem = ""
 
     def __init__(self, source: Path | Stream) -> None:
@@ -45,7 +46,8 @@ class Video:
             raise
 
     def __iter__(self) -> Iterator[Frame | Sound]:
-        times = Times()
+        times, lag = Times(), Lag()
+        live = isinstance(self._source, Stream) and self._source.is_live
         damaged = 0
         for packet in self._packets():
             if packet is not None and packet.stream.type == "audio":
@@ -59,7 +61,12 @@ class Video:
                 continue
             for frame in decoded:
                 damaged += frame.is_corrupt
-                yield self._frame(frame, times)
+                found = self._frame(frame, times)
+                at = float(found.time * self.head.time_base)
+                if live and lag.is_late(time.monotonic(), at):
+                    self.left_out += 1
+                    continue
+                yield found
         if self.problem or isinstance(self._source, Stream):
             return  # of a stream, the frames before its first whole one are damaged
         if is_cut(self._source):

@@ -40,6 +40,11 @@ class Stream:
         return urlunsplit((parts.scheme, place, parts.path, "", ""))
 
     @property
+    def is_live(self) -> bool:
+        """Whether it goes on while nobody reads; over http it may be a file."""
+        return self.address.partition("://")[0].lower() in STREAMS
+
+    @property
     def stem(self) -> str:
         """The name of its results: host and path, without a password or a question."""
         parts = urlsplit(self.address)

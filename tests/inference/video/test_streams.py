@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kerasseg.inference.results import names
-from kerasseg.inference.video import overlays, reading, sources
+from kerasseg.inference.video import frames, overlays, reading, sources
 from kerasseg.inference.video.sources import Stream, camera_or_stream
 from kerasseg.taxonomy import Taxonomy
 
@@ -93,8 +93,9 @@ def impatient(monkeypatch):
     monkeypatch.setattr(reading, "SECONDS", 0.5)
 
 
-def overlaid(address, tmp_path, **options):
+def overlaid(address, tmp_path, pause=0.0, **options):
     def segment(pixels):
+        time.sleep(pause)
         return np.zeros(pixels.shape[:2], np.uint8)
 
     source = camera_or_stream(address)
@@ -104,8 +105,8 @@ def overlaid(address, tmp_path, **options):
 
 
 def test_jpegs_in_a_row_until_their_end(camera, tmp_path):
-    frames, times = overlaid(f"{camera}/mjpg?camera=1", tmp_path)
-    assert len(frames) == 10
+    found, times = overlaid(f"{camera}/mjpg?camera=1", tmp_path)
+    assert len(found) == 10
     assert sorted(set(times)) == times
 
 
@@ -252,13 +253,36 @@ def test_rtsp(tmp_path, impatient, monkeypatch, after):
     camera = Rtsp(held.getvalue(), after)
     camera.start()
     if after == "end":
-        frames, _ = overlaid(camera.address, tmp_path)
+        found, _ = overlaid(camera.address, tmp_path)
     else:
         with pytest.raises(
             overlays.Incomplete, match=r"no frame came for 0\.5 seconds"
         ):
             overlaid(camera.address, tmp_path)
-        frames, _ = films.read(tmp_path / "cam_overlay.mp4")
+        found, _ = films.read(tmp_path / "cam_overlay.mp4")
     camera.done.set()
-    assert len(frames) >= 23
+    assert len(found) >= 23
     assert re.match("OPTIONS DESCRIBE SETUP PLAY", " ".join(camera.asked))
+
+
+def test_a_live_stream_is_caught_up_with(tmp_path, impatient, monkeypatch, capsys):
+    monkeypatch.setattr(frames, "LATE", 0.1)
+    monkeypatch.setattr(frames, "IN_TIME", 0.02)
+    held = io.BytesIO()
+    films.write(held, "mpeg2video", form="mpegts", frames=25, rate=25)
+    camera = Rtsp(held.getvalue(), "end")
+    camera.start()
+    found, times = overlaid(camera.address, tmp_path, pause=0.1)
+    assert 3 < len(found) < 20
+    assert times[-1] > 0.7
+    assert re.search(r" a second, \d+ left out to keep up\n", capsys.readouterr().out)
+
+
+def test_how_far_a_stream_is_behind():
+    lag = frames.Lag()
+    told = [(10, 0), (11, 1), (13.5, 1.6), (14, 2.1), (14.1, 3), (14.2, 4), (15, 104)]
+    late = [lag.is_late(now, time) for now, time in told]
+    assert late == [False, False, False, False, False, False, False]
+    assert lag.is_late(20, 106.9)
+    assert lag.is_late(20.1, 108)
+    assert not lag.is_late(20.2, 108.8)
