@@ -20,6 +20,10 @@ from kerasseg.demo.server import Server, site
 from kerasseg.export.formats import ARTEFACTS
 from kerasseg.taxonomy import Taxonomy
 
+_KINDS = ("float32", "int8", "float16")
+ORDER = (*_KINDS, *(f"{kind}_probabilities" for kind in _KINDS))
+"""Artefacts that the page can run, the first at hand is taken."""
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -77,6 +81,7 @@ def describe(file: Path) -> dict:
         "signature": "probabilities" if scores else "class_map",
         "names": list(taxonomy.names),
         "colours": [list(colour) for colour in taxonomy.colours],
+        "exclusive": taxonomy.exclusive,
     }
 
 
@@ -84,7 +89,7 @@ def _network(path: Path) -> Path:
     """The LiteRT file of a run, or the file itself."""
     if not path.is_dir():
         return path
-    names = [a.file for a in ARTEFACTS.values() if a.file.endswith(".tflite")]
+    names = [ARTEFACTS[name].file for name in ORDER]
     for folder in (path / "export", path):
         for name in names:
             if (folder / name).is_file():

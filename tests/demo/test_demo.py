@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,9 +15,9 @@ from fake_litertjs import CONTENTS, install
 
 from kerasseg import UserError
 from kerasseg.demo.__main__ import describe
-from kerasseg.demo.server import Server, site
+from kerasseg.demo.server import WEB, Server, site
 from kerasseg.export.litert import conversion
-from kerasseg.image_format import ImageFormat
+from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference import litert
 from kerasseg.taxonomy import Taxonomy
 
@@ -172,3 +173,43 @@ def test_networks_of_other_images_are_refused(tmp_path, monkeypatch, bands, kind
     ) as e:
         describe(file)
     assert f"--litert {file}" in str(e.value) and "\n" not in str(e.value)
+
+
+def test_where_classes_overlap_the_page_is_told(tmp_path, monkeypatch):
+    classes = Taxonomy(("heart", "lung"), ((1, 2, 3), (4, 5, 6)), exclusive=False)
+    file = tmp_path / "model.tflite"
+    file.touch()
+    model = SimpleNamespace(image_format=RGB, taxonomy=classes, path=file)
+    model.height, model.width, model.signatures = 8, 8, ["class_map"]
+    monkeypatch.setattr(litert, "Model", lambda *_, **__: model)
+    assert describe(file)["exclusive"] is False
+
+
+PAINT = """
+const { painted, above } = await import(process.argv[1]);
+const colours = [[200, 0, 0], [0, 100, 0]];
+const planes = Uint8Array.from([1, 0, 1, 1, 0, 0]);
+const both = painted(planes, colours, false, new Set([0, 1]));
+const one = painted(planes, colours, false, new Set([1]));
+const ids = painted(Uint8Array.from([1, 0, 1]), colours, true, new Set());
+const found = [both, one, ids].map(({ rgba, counts, pixels }) =>
+  [[...rgba], [...counts], pixels]);
+console.log(JSON.stringify([...found, [...above([0.5, 0.6])]]));
+"""
+
+
+def test_colours_of_classes_that_overlap_are_mixed():
+    """Three pixels: the first class, both, none."""
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("needs Node.js")
+    words = [node, "--input-type=module", "-e", PAINT, str(WEB / "pixels.js")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    both, one, ids, above = json.loads(done.stdout)
+    counts = [2, 1]
+    red, mixed = [200, 0, 0, 255], [100, 50, 0, 255]
+    green, none = [0, 100, 0, 255], [0, 0, 0, 0]
+    assert both == [red + mixed + none, counts, 3]
+    assert one == [none + green + none, counts, 3]
+    assert ids == [green + red + green, [1, 2], 3]
+    assert above == [0, 1]

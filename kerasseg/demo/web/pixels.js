@@ -66,6 +66,44 @@ export function argmax(scores, pixels) {
   return out;
 }
 
+/** Probabilities of classes that overlap -> 1 where a class is, else 0. */
+export function above(scores) {
+  return Uint8Array.from(scores, (score) => (score > 0.5 ? 1 : 0));
+}
+
+/**
+ * Class map -> RGBA bytes of its colours, and how many pixels each class has.
+ * exclusive: one id a pixel; else 0 or 1 for each class of a pixel: the mean colour of
+ * those that are there and in `shown` (a Set of ids), nothing where there is none.
+ */
+export function painted(classMap, colours, exclusive, shown) {
+  const classes = colours.length;
+  const pixels = exclusive ? classMap.length : classMap.length / classes;
+  const rgba = new Uint8ClampedArray(4 * pixels);
+  const counts = new Uint32Array(classes);
+  for (let p = 0; p < pixels; p++) {
+    if (exclusive) {
+      const id = classMap[p];
+      counts[id]++;
+      rgba.set(colours[id], 4 * p);
+      rgba[4 * p + 3] = 255;
+      continue;
+    }
+    const sum = [0, 0, 0];
+    let drawn = 0;
+    for (let id = 0; id < classes; id++) {
+      if (!classMap[p * classes + id]) continue;
+      counts[id]++;
+      if (!shown.has(id)) continue;
+      drawn++;
+      for (let c = 0; c < 3; c++) sum[c] += colours[id][c];
+    }
+    for (let c = 0; drawn && c < 3; c++) rgba[4 * p + c] = Math.round(sum[c] / drawn);
+    rgba[4 * p + 3] = drawn ? 255 : 0;
+  }
+  return { rgba, counts, pixels };
+}
+
 /** For each tap t and target pixel x, at t * target + x: source pixel and weight. */
 function taps(source, target) {
   const inverse = f(1 / f(target / source));

@@ -1,13 +1,19 @@
 // What the page shows: the picture, the class colours over it, shares and times.
 
+import { painted } from "/pixels.js";
+
 const SHOWN = 1920; // pixels of the longer side on the screen, at most
 const MANY = 24; // with more classes than this, only those seen are listed
+
+let last; // what was painted last, for the switches of classes that overlap
+const shown = new Set(); // ids of the classes that are switched on
 
 const find = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 /** Fills in what is known before any picture: name, size and classes. */
-export function introduce({ names, colours, height, width, name, file, bytes }) {
+export function introduce(network) {
+  const { names, colours, height, width, name, file, bytes, exclusive } = network;
   document.title = `${name} in the browser`;
   find("name").textContent = name;
   find("about").textContent =
@@ -20,7 +26,8 @@ export function introduce({ names, colours, height, width, name, file, bytes }) 
     head.scope = "row";
     swatch.className = "swatch";
     swatch.style.backgroundColor = `rgb(${colours[i]})`;
-    head.append(swatch, text);
+    shown.add(i);
+    head.append(...(exclusive ? [] : [switchOf(i, text)]), swatch, text);
     row.append(head, document.createElement("td"));
     row.hidden = names.length > MANY;
     return row;
@@ -28,31 +35,45 @@ export function introduce({ names, colours, height, width, name, file, bytes }) 
   find("classes").replaceChildren(...rows);
 }
 
+/** A box that shows or hides one of the classes that overlap. */
+function switchOf(id, text) {
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.checked = true;
+  box.setAttribute("aria-label", `Show ${text}`);
+  box.addEventListener("change", () => {
+    if (box.checked) shown.add(id);
+    else shown.delete(id);
+    if (last) paint(...last);
+  });
+  return box;
+}
+
 /** Shows an ImageBitmap with its class map over it; gives the share of each class. */
-export function show(bitmap, classMap, { names, colours, height, width }) {
+export function show(bitmap, classMap, network) {
   const scale = Math.min(1, SHOWN / Math.max(bitmap.width, bitmap.height));
   const picture = find("picture");
   picture.width = Math.max(1, Math.round(bitmap.width * scale));
   picture.height = Math.max(1, Math.round(bitmap.height * scale));
   picture.getContext("2d").drawImage(bitmap, 0, 0, picture.width, picture.height);
 
-  const overlay = find("overlay");
-  overlay.width = width;
-  overlay.height = height;
-  const context = overlay.getContext("2d");
-  const image = context.createImageData(width, height);
-  const counts = new Uint32Array(names.length);
-  classMap.forEach((id, i) => {
-    counts[id]++;
-    image.data.set(colours[id], 4 * i);
-    image.data[4 * i + 3] = 255;
-  });
-  context.putImageData(image, 0, 0);
+  last = [classMap, network];
+  const { counts, pixels } = paint(classMap, network);
   find("frame").style.setProperty("--aspect", picture.width / picture.height);
   find("hint").hidden = true;
   find("frame").hidden = false;
   find("stage").classList.add("full");
-  return names.map((_, i) => counts[i] / classMap.length);
+  return network.names.map((_, i) => counts[i] / pixels);
+}
+
+function paint(classMap, { colours, height, width, exclusive }) {
+  const overlay = find("overlay");
+  overlay.width = width;
+  overlay.height = height;
+  const found = painted(classMap, colours, exclusive, shown);
+  const image = new ImageData(found.rgba, width, height);
+  overlay.getContext("2d").putImageData(image, 0, 0);
+  return found;
 }
 
 export function tellShares(shares) {

@@ -48,7 +48,7 @@ async function start(described) {
 }
 
 async function segment(bitmap) {
-  const { height, width, signature } = about;
+  const { height, width, signature, exclusive } = about;
   const began = performance.now();
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -61,8 +61,10 @@ async function segment(bitmap) {
   const ready = performance.now();
   const given = await network.run(signature, { image });
   const result = await given[signature].data();
-  const classMap =
-    signature === "class_map" ? result.slice() : pixels.argmax(result, height * width);
+  let classMap;
+  if (signature === "class_map") classMap = result.slice();
+  else if (exclusive) classMap = pixels.argmax(result, height * width);
+  else classMap = pixels.above(result);
   image.delete();
   for (const tensor of Object.values(given)) tensor.delete();
   const run = performance.now() - ready;
