@@ -65,24 +65,20 @@ def test_other_classes_are_as_before(value_and_gradient, name, options):
     after = before.copy()
     after[:, 1:3, :, 1] = -1
 
-    def weighed(classes, y_true):
-        """Value and gradient of some of the classes, as they count in the mean."""
-        loss = function(name, options, y_true[..., classes])
-        share = len(classes) / C
-        value, gradient = value_and_gradient(loss, logits[..., classes])
+    def part(classes, y_true):
+        """What some of the classes add to the mean: value and gradient."""
+        alone = np.full_like(y_true, -1)
+        alone[..., classes] = y_true[..., classes]
+        value, gradient = value_and_gradient(function(name, options, alone), logits)
+        # The boundary loss is a mean over the pixels that are left.
+        share = np.sum(alone >= 0) if name == "boundary" else 1
         return share * value, share * gradient
 
-    if name == "boundary":  # a mean over pixels, of which there are fewer
-        scale = np.sum(before >= 0) / np.sum(after >= 0)
-    else:
-        scale = 1
-    others, kept = weighed([0, 2], before)
-    whole, gradient = weighed([0, 1, 2], after)
-    alone, own = weighed([1], after)
-    own_scale = scale * np.mean(after[..., 1] >= 0) if name == "boundary" else 1
-    assert whole == pytest.approx(scale * others + own_scale * alone, rel=1e-5)
-    np.testing.assert_allclose(gradient[..., [0, 2]], scale * kept, rtol=1e-5)
-    np.testing.assert_allclose(gradient[..., [1]], own_scale * own, rtol=1e-5)
+    others, kept = part([0, 2], before)
+    alone, own = part([1], after)
+    whole, gradient = part([0, 1, 2], after)
+    assert whole == pytest.approx(others + alone, rel=1e-5)
+    np.testing.assert_allclose(gradient, kept + own, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "focal"])
@@ -97,18 +93,19 @@ def test_other_pixels_are_as_before(value_and_gradient, name):
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
-def test_one_class_is_as_if_its_ignored_pixels_were_not_there(name):
-    """Of one class: the loss of a picture from which these pixels are cut."""
-    y_true, logits = draw(shape=(1, 4, 6, 1), ignored=0)
-    y_true[:, 2:] = -1
+def test_ignored_pixels_are_as_if_they_were_not_there(name):
+    y_true, logits = draw(ignored=0)
     distance = np.random.default_rng(0).normal(size=y_true.shape)
     whole, part = {}, {}
-    if name == "boundary":  # the cut pixels are neither inside nor outside
-        whole, part = {"distance": distance}, {"distance": distance[:, :2]}
-    cut = function(name, part, y_true[:, :2])(logits[:, :2])
-    assert float(function(name, whole, y_true)(logits)) == pytest.approx(
-        float(cut), rel=1e-5
-    )
+    if name == "boundary":
+        whole, part = (
+            {"distance": np.tile(distance, (1, 2, 1, 1))},
+            {"distance": distance},
+        )
+    more = np.concatenate([y_true, np.full_like(y_true, -1)], axis=1)
+    value = function(name, whole, more)(np.tile(logits, (1, 2, 1, 1)))
+    cut = function(name, part, y_true)(logits)
+    assert float(value) == pytest.approx(float(cut), rel=1e-5)
 
 
 @every_loss
@@ -174,7 +171,7 @@ def test_axes_classes_and_types(name, options):
 
 def test_absent_classes_are_pushed_down(value_and_gradient):
     """An image in which a class is nowhere still teaches where it is not."""
-    y_true, logits = np.zeros((1, 4, 4, 2), "float32"), np.ones((1, 4, 4, 2), "float32")
+    y_true, logits = (np.full((2, 4, 6, C), value, "float32") for value in (0, 1))
     for name in ("cross_entropy", "focal", "ohem", "lovasz_softmax"):
         _, gradient = value_and_gradient(function(name, {}, y_true), logits)
         assert (gradient.sum((0, 1, 2)) > 0).all(), name
