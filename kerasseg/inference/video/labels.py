@@ -7,8 +7,6 @@ without making colours of it.
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.inference.results.names import class_names
 from kerasseg.taxonomy import Taxonomy
 
 TIMES = "frames.csv"
@@ -46,7 +45,7 @@ class Labels:
         self._number = 0
         self._folders: list[Path] = []
         if not taxonomy.exclusive:
-            self._folders = [folder / name for name in file_names(taxonomy.names)]
+            self._folders = [folder / name for name in class_names(taxonomy.names)]
             for one in self._folders:
                 one.mkdir()
         self._times = (folder / TIMES).open("w", newline="", encoding="utf-8")
@@ -80,17 +79,3 @@ def _write_png(file: Path, label: np.ndarray) -> None:
         told = OSError(f"Class map {file.name} cannot be written ({error.strerror}).")
         told.errno = error.errno
         raise told from error
-
-
-def file_names(names: Sequence[str]) -> list[str]:
-    """Names of classes as names of files, none of them twice in any letters' case."""
-    found: list[str] = []
-    taken: set[str] = set()
-    for name in names:
-        stem = re.sub(r"[^\w.-]+", "_", name)[:80].strip("._") or "class"
-        one, number = stem, 2
-        while one.casefold() in taken:
-            one, number = f"{stem}_{number}", number + 1
-        taken.add(one.casefold())
-        found.append(one)
-    return found

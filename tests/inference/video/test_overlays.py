@@ -15,7 +15,7 @@ import pytest
 
 from kerasseg.drawing import video_frames
 from kerasseg.inference import inputs
-from kerasseg.inference.video import labels, opencv, overlays
+from kerasseg.inference.video import opencv, overlays
 from kerasseg.taxonomy import Taxonomy
 
 DATA = os.environ.get("KERASSEG_DATA")
@@ -213,13 +213,6 @@ def test_gifs_that_move_are_videos_and_others_pictures(tmp_path):
     assert not inputs.is_moving(moving, gifs=False)  # --pages says what it is
     assert not inputs.is_moving(still, gifs=True)
     assert len(films.read(overlaid(moving, tmp_path))[0]) == 10
-
-
-def test_names_of_classes_as_names_of_files():
-    names = ["a/b", "a b", "A_B", "..", "", "über", "x" * 300]
-    found = labels.file_names(names)
-    assert found[:6] == ["a_b", "a_b_2", "A_B_3", "class", "class_2", "über"]
-    assert len(found[6]) <= 80
 
 
 @pytest.mark.skipif(not DATA, reason="KERASSEG_DATA names no folder of real data")
