@@ -13,6 +13,7 @@ from kerasseg.metrics.objects import (
     panoptic_quality,
 )
 from kerasseg.metrics.overlapping import OverlapCounts
+from kerasseg.metrics.surfaces import surface_distances, surface_scores
 
 __all__ = [
     "ConfusionMatrix",
@@ -31,5 +32,7 @@ __all__ = [
     "panoptic_quality",
     "plane_boundary_f1",
     "scores",
+    "surface_distances",
+    "surface_scores",
     "trimap",
 ]
