@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import json
 import os
@@ -51,8 +52,7 @@ class Model:
             )
         # Within the silence: the import and the first use write to stderr.
         with silenced():
-            from ai_edge_litert.interpreter import Interpreter
-
+            Interpreter = _interpreter()
             runners: dict[str, Any] = {}
             failure: Exception | None = None
             try:
@@ -292,6 +292,21 @@ def _taps(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
     for weight in weights:
         total += weight
     return np.minimum(at, source - 1), weights * (one / total)
+
+
+def _interpreter() -> Any:
+    """LiteRT's Interpreter; where it has no wheels (32-bit ARM), that of TensorFlow
+    Lite, as it was called before."""
+    for package in ("ai_edge_litert", "tflite_runtime"):
+        try:
+            return importlib.import_module(f"{package}.interpreter").Interpreter
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] != package:
+                raise
+    raise UserError(
+        "LiteRT is not installed. Run: pip install ai-edge-litert (on 32-bit ARM: pip "
+        "install tflite-runtime)."
+    )
 
 
 def _cores() -> int:

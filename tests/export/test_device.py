@@ -1,19 +1,25 @@
 """pipelines/device: its requirements are all that a device needs."""
 
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import jpeg_png
 import pytest
 from tiny import TAXONOMY
 
+from kerasseg import UserError
 from kerasseg.export.litert import conversion
+from kerasseg.inference import litert
 
-REQUIREMENTS = Path(__file__).parents[2] / "pipelines" / "device" / "requirements.txt"
+DEVICE = Path(__file__).parents[2] / "pipelines" / "device"
+REQUIREMENTS = DEVICE / "requirements.txt"
 PREDICT = """
 import sys
 names, *words = sys.argv[1:]
@@ -46,10 +52,52 @@ def installed(name):
         return False
 
 
+def listed():
+    lines = (line.split(" #")[0].strip() for line in REQUIREMENTS.open())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_the_distribution_requires_what_is_listed():
+    project = tomllib.loads((DEVICE / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "kerasseg-device"
+    assert sorted(project["dependencies"]) == sorted(listed())
+    assert not [line for line in listed() if re.match("tensorflow|keras", line)]
+
+
+def test_where_litert_has_no_wheel_tensorflow_lite_is_taken(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", None)
+    with pytest.raises(UserError, match="pip install ai-edge-litert"):
+        litert._interpreter()
+    old = SimpleNamespace(Interpreter="old")
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", old)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", SimpleNamespace(interpreter=old))
+    assert litert._interpreter() == "old"
+
+
+@pytest.mark.slow
+def test_a_fresh_environment_has_no_tensorflow(tmp_path):
+    """Installed from the checkout, as on a device; it needs a package registry."""
+    python = tmp_path / "device" / "bin" / "python"
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, python.parents[1]])
+    subprocess.run([uv, "pip", "install", "-q", "--python", python, DEVICE], check=True)
+    find = "import importlib.util as u; print([u.find_spec(n) for n in "
+    find += "('tensorflow', 'keras', 'tensorboard', 'tyro')])"
+    words = [str(python), "-c", find]
+    found = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert found.stdout.strip() == str([None] * 4)
+    cv2.imwrite(str(tmp_path / "street.png"), jpeg_png.noise(40, 60))
+    words = [str(python), "-m", "kerasseg.predict", "street.png", "--out", "out"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "street_label.png").is_file()
+
+
 @pytest.mark.processes
 def test_predict_needs_no_more_than_the_requirements(tiny_litert, tmp_path):
-    lines = REQUIREMENTS.read_text().splitlines()
-    wanted = {name_of(line) for line in lines if line and not line.startswith("#")}
+    wanted = {name_of(line) for line in listed()}
     present = with_what_they_need(filter(installed, wanted)) | {"kerasseg"}
     absent = [
         package
