@@ -159,6 +159,8 @@ def lines(
             f"pixels are given as {low} to {high}, as it has no first layer that "
             "scales them; if it was trained on others: --input-range 0 1, or -1 1"
         )
+    if images.channels not in (1, 3) and not asked.input_type:
+        said.append(f"images are taken for {images}; other types: --input-type")
     if not found.size and not asked.tiles and not asked.overlap:
         unit = found.multiple
         filled = f", filled up to multiples of {unit}" if unit > 1 else ""

@@ -8,12 +8,8 @@ from typing import Any
 import keras
 
 from kerasseg import UserError
-from kerasseg.inference.foreign import graph
+from kerasseg.inference.foreign import graph, sizes
 
-MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128)
-"""What sizes are tried to be multiples of."""
-TRIED = 96
-"""The smallest side of a size that is tried, pixels."""
 SMALLEST = 1e-7
 """Probabilities below are taken for it: their logarithm is finite."""
 
@@ -60,18 +56,20 @@ def examined(
     """
     _check_ends(network, name)
     shape = network.inputs[0].shape
-    known = _size(shape[1:3], size, name)
-    multiple = 1 if known else _multiple(network, name)
-    if size and None in shape[1:3]:
-        _check_chosen(network, size, name)
-    given = _given(network, known or _trial(multiple), name)
+    known = sizes.chosen(shape[1:3], size, name)
+    multiple = 1 if known else sizes.multiple_of(network, name)
+    if size and shape[1:3] == (None, None):
+        sizes.check_chosen(network, size, name)
+    given = sizes.given_of(network, known or sizes.trial(multiple), name)
     if "int" in str(given.dtype) or given.dtype == "bool":
         raise UserError(
             f"{name} gives {given.dtype}, class ids and no scores. Leave the argmax at "
             "its end out: keras.Model(m.inputs, m.layers[-2].output).save(...)."
         )
-    high, wide, outputs = _layout(given.shape, known or _trial(multiple), name)
-    _check_border((high, wide), known or _trial(multiple), name)
+    high, wide, outputs = sizes.layout(
+        given.shape, known or sizes.trial(multiple), name
+    )
+    sizes.check_border((high, wide), known or sizes.trial(multiple), name)
     found = activation or graph.last_activation(network)
     if outputs == 1 and found == "softmax":
         raise UserError(
@@ -115,7 +113,7 @@ def adapted(
         pixels = ops.cast(pixels, wanted)
     scores = foreign.network(pixels, training=False)
     scores = ops.cast(keras.tree.flatten(scores)[0], "float32")  # of a list or dict
-    high, wide, channels = _layout(scores.shape, size, foreign.name)
+    high, wide, channels = sizes.layout(scores.shape, size, foreign.name)
     scores = ops.reshape(scores, (-1, high, wide, channels))
     logits = scores
     if foreign.activation in ("softmax", "sigmoid"):
@@ -166,117 +164,6 @@ def _check_ends(network: Any, name: str) -> None:
             f"{name} does not say how many channels an image has, {shape}. Build it "
             "with keras.Input((None, None, 3)) and set the same weights."
         )
-
-
-def _size(
-    shape: tuple[int | None, ...], chosen: tuple[int, int] | None, name: str
-) -> tuple[int, int] | None:
-    """Height and width; None where neither the network nor the user says them."""
-    height, width = shape
-    if height and width:
-        if chosen and chosen != (height, width):
-            raise UserError(
-                f"{name} takes images of {height} x {width} (height x width) alone. "
-                "Leave --size out: pictures are brought to it."
-            )
-        return height, width
-    if chosen:
-        if height not in (None, chosen[0]) or width not in (None, chosen[1]):
-            raise UserError(f"{name} takes {height} x {width}, not {chosen}.")
-        return chosen
-    side = height or width
-    return (side, side) if side else None
-
-
-def _check_chosen(network: Any, size: tuple[int, int], name: str) -> None:
-    """Raises UserError that says what sizes a network takes, where not the chosen."""
-    try:
-        given = _given(network, size, name)
-        _check_border(_layout(given.shape, size, name)[:2], size, name)
-    except UserError:
-        multiple = _multiple(network, name)
-        if not any(length % multiple for length in size):
-            raise
-        raise UserError(
-            f"{name} takes multiples of {multiple}, not {size[0]} x {size[1]}. Give "
-            "such a --size HEIGHT WIDTH."
-        ) from None
-
-
-def _trial(multiple: int) -> tuple[int, int]:
-    """A size of odd multiples, which is no multiple of twice as much."""
-    first = -(-TRIED // multiple) | 1
-    return first * multiple, (first + 2) * multiple
-
-
-def _multiple(network: Any, name: str) -> int:
-    """The least number of which sizes that a network takes are multiples."""
-    failure = ""
-    for multiple in MULTIPLES:
-        size = _trial(multiple)
-        try:
-            given = _given(network, size, name)
-            high, wide, _ = _layout(given.shape, size, name)
-        except UserError as error:
-            failure = str(error)
-            continue
-        # Of 97 rows a stride of 2 makes 49: then it wants even numbers.
-        if size[0] % high == 0 and size[1] % wide == 0:
-            return multiple
-        failure = f"{name} gives {high} x {wide} scores of {size[0]} x {size[1]} pixels"
-    raise UserError(f"{failure}. Give a size that it takes: --size HEIGHT WIDTH.")
-
-
-def _given(network: Any, size: tuple[int, int], name: str) -> Any:
-    """Shape and type of what a network gives of one image of a size."""
-    first = network.inputs[0]
-    image = keras.KerasTensor((1, *size, first.shape[-1]), dtype=first.dtype)  # type: ignore[no-untyped-call]
-    try:
-        given = network.compute_output_spec(image, training=False)
-    except Exception as error:  # layers raise many kinds
-        reason = str(error).splitlines()[0][:200] if str(error) else "no reason given"
-        raise UserError(
-            f"{name} does not take images of {size[0]} x {size[1]} (height x width): "
-            f"{type(error).__name__}: {reason}"
-        ) from error
-    return keras.tree.flatten(given)[0]
-
-
-def _layout(
-    shape: tuple[int | None, ...], size: tuple[int, int], name: str
-) -> tuple[int, int, int]:
-    """Height, width and channels of scores (B, h, w, C), (B, h, w) or (B, h w, C)."""
-    lengths = shape[1:]
-    if None not in lengths:
-        if len(lengths) == 3:
-            return lengths  # type: ignore[return-value]
-        if len(lengths) == 2:
-            step = round((size[0] * size[1] / lengths[0]) ** 0.5)  # type: ignore[operator]
-            high, wide = size[0] // max(step, 1), size[1] // max(step, 1)
-            if high * wide == lengths[0]:
-                return high, wide, lengths[1]  # type: ignore[return-value]
-            if size[0] * lengths[1] == size[1] * lengths[0]:  # type: ignore[operator]
-                return lengths[0], lengths[1], 1  # type: ignore[return-value]
-    what = "a classifier" if len(lengths) == 1 else "no map of scores"
-    raise UserError(
-        f"{name} gives {tuple(shape)}, {what}; expected (batch, height, width, "
-        "classes)."
-    )
-
-
-def _check_border(given: tuple[int, int], size: tuple[int, int], name: str) -> None:
-    """Raises UserError where scores are not of the whole image.
-
-    A network of some stride gives of n pixels n / stride, rounded up or down.
-    """
-    for have, want in zip(given, size, strict=True):
-        step = max(round(want / max(have, 1)), 1)
-        if have < want and not want // step <= have <= -(-want // step):
-            raise UserError(
-                f"{name} gives {given[0]} x {given[1]} scores of {size[0]} x {size[1]} "
-                "pixels: it cuts off a border, and where its scores lie is not known "
-                "here. Build it with padding='same'."
-            )
 
 
 def _layers(network: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasseg import UserError
 from kerasseg.image_format import ImageFormat
 from kerasseg.inference import class_maps
 from kerasseg.inference.foreign.network import Foreign, adapted
@@ -46,7 +47,7 @@ def segmenter(
     def of_size(size: tuple[int, int], overlap: int = 0) -> Any:
         network = adapted(foreign, size, scaling)
         options = overlap, flip, crf, image_format, exclusive
-        return class_maps.segmenter(network, *options)
+        return _in_one_line(class_maps.segmenter(network, *options), foreign.name)
 
     tile = tile_size(foreign)
     if foreign.size:
@@ -76,6 +77,24 @@ def _of_any_size(of_size: Callable[[tuple[int, int]], Any], multiple: int) -> An
         return of_size(size)(whole, inside)[:height, :width]
 
     return segment
+
+
+def _in_one_line(segment: Any, name: str) -> Any:
+    """The same function, with errors of layers and of TensorFlow as UserError."""
+
+    def guarded(image: np.ndarray, each: Any = None) -> np.ndarray:
+        try:
+            return segment(image, each)
+        except (UserError, OSError):
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[-300:]
+            raise UserError(
+                f"{name} cannot be run on {image.shape[0]} x {image.shape[1]} pixels "
+                f"({type(error).__name__}: ...{reason}). Try another --size."
+            ) from error
+
+    return guarded
 
 
 class _Inside:

@@ -93,14 +93,15 @@ def test_whole_numbers_and_other_ranges():
     np.testing.assert_allclose(numpy(logits), numpy(given), atol=1e-5)
 
 
-def unet(depth):
+def unet(depth, before_first=False):
     def end(x):
         kept = []
         for _ in range(depth):
             kept.append(x)
             x = layers.MaxPooling2D()(x)
         for before in reversed(kept):
-            x = layers.Concatenate()([layers.UpSampling2D()(x), before])
+            both = [layers.UpSampling2D()(x), before]
+            x = layers.Concatenate()(both[::-1] if before_first else both)
         return conv(3)(x)
 
     return end
@@ -110,7 +111,7 @@ def stride(step):
     return lambda x: conv(3)(layers.AveragePooling2D(step)(x))
 
 
-MULTIPLES = ((conv(3), 1), (unet(1), 2), (unet(3), 8), (stride(4), 4))
+MULTIPLES = ((conv(3), 1), (unet(1), 2), (unet(3, True), 8), (stride(4), 4))
 
 
 @pytest.mark.parametrize("end, multiple", MULTIPLES)
