@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasseg import UserError, metrics
-from kerasseg.export.formats import ARTEFACTS, Limits
+from kerasseg.export.formats import ARTEFACTS, LITERT, Limits
+from kerasseg.export.litert import gpu
 from kerasseg.export.runners import runner
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import class_map, predictor
+from kerasseg.metrics import overlapping
 
 if TYPE_CHECKING:
     import keras
+
+TRIED = 4
+"""Images on which an accelerator is compared with the CPU."""
+TRIED_ON_A_GPU = tuple(name for name in LITERT if name != "opencv")
+"""LiteRT files for LiteRT; that for OpenCV is none."""
 
 
 def check(
@@ -27,14 +34,18 @@ def check(
     overlap: int = 0,
     flip: bool = False,
     image_format: ImageFormat = RGB,
+    exclusive: bool = True,
 ) -> list[dict]:
     """Scores the network and the files, a dict each, the network first.
 
-    files: format (see `formats.ARTEFACTS`) -> file; `batches` are unaugmented batches
-    at the network's size: image (B, h, w, bands) of `image_format`, label (B, h, w).
+    files: artefact (see `formats.ARTEFACTS`) -> file; `batches` are unaugmented batches
+    at the network's size: image (B, h, w, bands) of `image_format`, label (B, h, w), or
+    where classes overlap (`exclusive` is False, see `Taxonomy`) (B, h, w, C).
     Each dict has format, name, file, bytes, miou, iou (C,); a file's also agreement
-    (share of pixels of the network's class), worst (number of the image that agrees
-    least, counted from 0, and its share), rule, passed.
+    (share of pixels of the network's class; where classes overlap, of its answers),
+    worst (number of the image that agrees least, counted from 0, and its share), rule,
+    passed; a LiteRT file's accelerators: what the accelerators that are at hand make of
+    it beside the CPU (`gpu.row`), of up to TRIED images.
 
     overlap, flip: of the SavedModel (`saved_model.write`): with `flip` it is compared
     with the network's own mean over the image and its mirror image. Its row also has
@@ -46,8 +57,8 @@ def check(
     from kerasseg.export.saved_model import larger
 
     limits = limits or Limits()
-    counted = _count(network, files, batches, flip)
-    if not counted.matrices["network"].any():
+    counted = _count(network, files, batches, flip, exclusive)
+    if not counted.counts["network"].any():
         raise UserError("Nothing to score: the split has no labelled pixel.")
     first: dict[str, Any] = {
         "format": "network",
@@ -55,10 +66,11 @@ def check(
         "file": "",
         "bytes": 0,
     }
-    first |= _scores(counted.matrices["network"]) | {"agreement": None, "passed": True}
+    scores = _scores(counted.counts["network"], exclusive)
+    first |= scores | {"agreement": None, "passed": True}
     rows = [first]
     for name, file in files.items():
-        scores = _scores(counted.matrices[name])
+        scores = _scores(counted.counts[name], exclusive)
         row = _row(name, file, scores, counted.agreement[name], first["miou"], limits)
         if name == "saved_model":
             share = larger.agreement(
@@ -67,47 +79,60 @@ def check(
             row["larger"] = share
             row["rule"] += f", larger pictures {100 * share:.4f} %"
             row["passed"] &= share >= limits.agreement
+        if name in TRIED_ON_A_GPU:
+            images = counted.images[:TRIED]
+            row["accelerators"] = [gpu.row(file, images, runner(name, file))]
         rows.append(row)
     return rows
 
 
 @dataclass
 class _Counted:
-    """matrices: the network's and each file's confusion matrix (C, C); agreement: of a
-    file, share of pixels of the network's class in each image; images: some of them."""
+    """counts: of the network and of each file, a confusion matrix (C, C), or where
+    classes overlap the four counts of each class (C, 4); agreement: of a file, share of
+    pixels of the network's class in each image; images: some of them."""
 
-    matrices: dict[str, np.ndarray]
+    counts: dict[str, np.ndarray]
     agreement: dict[str, list[float]]
     images: np.ndarray
 
 
-def _count(network, files: dict[str, Path], batches, flip: bool) -> _Counted:
+def _count(
+    network, files: dict[str, Path], batches, flip: bool, exclusive: bool
+) -> _Counted:
     """Runs the network and every file over the batches."""
     import tensorflow as tf
 
-    reference = tf.function(
-        lambda image: class_map(network(tf.cast(image, tf.float32), training=False)),
-        reduce_retracing=True,
-    )
-    mirrored = predictor(network, flip=True)
+    def named(image):
+        logits = network(tf.cast(image, tf.float32), training=False)
+        return class_map(logits, exclusive=exclusive)
+
+    reference = tf.function(named, reduce_retracing=True)
+    mirrored = predictor(network, flip=True, exclusive=exclusive)
     runners = {"network": lambda images: reference(images).numpy()}
     runners |= {name: runner(name, file) for name, file in files.items()}
     classes = network.output_shape[-1]
-    matrices = {name: np.zeros((classes, classes), np.int64) for name in runners}
-    counted = _Counted(matrices, {name: [] for name in files}, np.empty(0))
+    shape = (classes, classes if exclusive else len(overlapping.COUNTS))
+    counts = {name: np.zeros(shape, np.int64) for name in runners}
+    counted = _Counted(counts, {name: [] for name in files}, np.empty(0))
     for batch in batches:
         images, labels = batch["image"].numpy(), batch["label"].numpy()
         if not counted.images.size:
             counted.images = images
         expected = served = runners["network"](images)
         if flip:
-            served = class_map(mirrored(images)).numpy()
+            least = 0.5  # of probabilities
+            mean = mirrored(images)
+            served = class_map(mean, exclusive=exclusive, least=least).numpy()
         for name, run in runners.items():
             ids = expected if name == "network" else run(images)
-            counted.matrices[name] += metrics.count(labels, ids, classes)
+            if exclusive:
+                counted.counts[name] += metrics.count(labels, ids, classes)
+            else:
+                counted.counts[name] += overlapping.counts(labels, ids)
             if name != "network":
                 wanted = served if name == "saved_model" else expected
-                same = (ids == wanted).mean(axis=(1, 2))
+                same = (ids == wanted).reshape(len(ids), -1).mean(axis=1)
                 counted.agreement[name] += same.tolist()
     return counted
 
@@ -143,6 +168,7 @@ def table(rows: list[dict]) -> str:
             rest = f"{lost:7.2f}{100 * row['agreement']:10.4f} %   "
             rest += f"{row['rule']}  {verdict}"
         lines.append(f"{row['name']:17}{mb}{row['miou']:8.4f}{rest}")
+        lines += [f"    {gpu.line(one)}" for one in row.get("accelerators", ())]
     return "\n".join(lines)
 
 
@@ -152,8 +178,8 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _scores(matrix: np.ndarray) -> dict:
-    """miou and iou of a confusion matrix; None for a class that never occurs."""
-    scores = metrics.scores(matrix)
+def _scores(counts: np.ndarray, exclusive: bool) -> dict:
+    """miou and iou; None for a class that never occurs."""
+    scores = metrics.scores(counts) if exclusive else overlapping.scores(counts)
     iou = [None if np.isnan(v) else round(float(v), 6) for v in scores["iou"]]
     return {"miou": round(float(scores["miou"]), 6), "iou": iou}

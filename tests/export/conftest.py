@@ -17,3 +17,11 @@ def served(tiny_saved_model):
     import tensorflow as tf
 
     return tf.saved_model.load(str(tiny_saved_model))
+
+
+@pytest.fixture(autouse=True)
+def no_accelerator(monkeypatch):
+    """No test waits for a GPU but those that ask for it."""
+    from kerasseg.export.litert import gpu
+
+    monkeypatch.setattr(gpu, "adapter", lambda: "")
