@@ -2,11 +2,13 @@
 
     python benchmarks/serving.py [--requests 5000] [--clients 32] [--run RUN]
 
-Loopback only. Clients take turns of REST and gRPC; the pictures have five sizes, and
-one request in ten is malformed. Each good one is compared with the SavedModel run here,
-each bad one must be an error of the right kind. Exit code 1 when one is not, or when
-the server's memory grew by more than --growth after the first fifth of the requests.
-Without --run a tiny U-Net is served: the server is measured, not the network.
+Loopback only. Clients take turns of REST and gRPC; the pictures have five sizes, one
+good request in five sends pixels, and one request in ten is malformed. Each good one is
+compared with the SavedModel run here, each bad one must be an error of the right kind.
+With --roll the version is replaced by an equal one of a higher number so many times.
+Exit code 1 when one is not, or when the server's memory grew by more than --growth
+after the first fifth of the requests. Without --run a tiny U-Net is served: the server
+is measured, not the network.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import io
 import os
 import re
+import shutil
 import signal
 import statistics
 import struct
@@ -39,6 +42,7 @@ def main() -> None:
     flags.add_argument("--clients", type=int, default=32)
     flags.add_argument("--growth", type=float, default=0.05, help="share, at most")
     flags.add_argument("--run", default="", help="run, or folder of versions")
+    flags.add_argument("--roll", type=int, default=0, help="new versions on the way")
     asked = flags.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         base = Path(asked.run) if asked.run else tiny(Path(folder, "model"))
@@ -46,7 +50,7 @@ def main() -> None:
         good = answers(base)
         server, rest, grpc = started(base, asked.clients)
         try:
-            passed = load(asked, good, rest, grpc, server.pid)
+            passed = load(asked, base, good, rest, grpc, server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             code = server.wait(60)
@@ -54,12 +58,13 @@ def main() -> None:
     sys.exit(0 if passed and code == 0 else 1)
 
 
-def load(asked, good, rest: str, grpc: str, pid: int) -> bool:
+def load(asked, base: Path, good, rest: str, grpc: str, pid: int) -> bool:
     from kerasseg.serve.client import GrpcClient, Options, RestClient
     from kerasseg.serve.errors import ServingError
 
     failures, seconds, memory, wrong = [], [], [], bad(good[0][0])
     lock, numbers = threading.Lock(), iter(range(asked.requests))
+    every = asked.requests // (asked.roll + 1)
 
     def client(number: int) -> None:
         kind, address = ((RestClient, rest), (GrpcClient, grpc))[number % 2]
@@ -71,6 +76,8 @@ def load(asked, good, rest: str, grpc: str, pid: int) -> bool:
                         return
                     if turn % 50 == 0:
                         memory.append(resident(pid))
+                    if asked.roll and turn % every == every - 1:
+                        roll(base)
                 start = time.perf_counter()
                 failure = malformed(made, turn) if turn % 10 == 9 else right(made, turn)
                 with lock:
@@ -78,9 +85,14 @@ def load(asked, good, rest: str, grpc: str, pid: int) -> bool:
                     failures.extend([failure] if failure else [])
 
     def right(made, turn: int) -> str:
-        data, expected = good[turn % len(good)]
+        data, expected, image, of_image = good[turn % len(good)]
         try:
-            (ids,) = made.segment([data])
+            if turn % 5:
+                (ids,) = made.segment([data])
+            else:
+                given = {"image": image[None]}
+                answer = made.predict("serving_default", given, ["class_map"])
+                ids, expected = answer["class_map"][0], of_image
         except ServingError as error:
             return f"good request {turn}: {error}"
         return "" if (ids == expected).all() else f"request {turn}: another class map"
@@ -95,18 +107,19 @@ def load(asked, good, rest: str, grpc: str, pid: int) -> bool:
         return f"bad request {turn} ({name}) was answered"
 
     threads = [threading.Thread(target=client, args=(n,)) for n in range(asked.clients)]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), processor_seconds(pid)
     for one in threads:
         one.start()
     for one in threads:
         one.join()
-    took = time.perf_counter() - start
+    took, used = time.perf_counter() - start, processor_seconds(pid) - before
     memory.append(resident(pid))
     early = max(memory[: len(memory) // 5 + 1])
     grown = max(memory[-len(memory) // 5 :]) / early - 1
     points = statistics.quantiles(seconds, n=100)
     print(f"{len(seconds)} requests, {asked.clients} clients, {os.cpu_count()} cores")
     print(f"throughput {len(seconds) / took:.1f} requests/s in {took:.0f} s")
+    print(f"processor  {1e3 * used / len(seconds):.1f} ms of the server a request")
     print(f"latency    p50 {1e3 * points[49]:.0f} ms, p99 {1e3 * points[98]:.0f} ms")
     print(
         f"memory     {memory[0]:.0f} MB at first, {early:.0f} MB in the first fifth, "
@@ -125,8 +138,16 @@ def tiny(base: Path) -> Path:
     return base
 
 
-def answers(base: Path) -> list[tuple[bytes, np.ndarray]]:
-    """Encoded pictures and the class maps the SavedModel gives here."""
+def roll(base: Path) -> None:
+    """The highest version again, as the next one; the one before it goes."""
+    number = max(int(f.parent.name) for f in base.glob("*/saved_model.pb"))
+    shutil.copytree(base / str(number), base / ".next")
+    (base / ".next").rename(base / str(number + 1))
+    shutil.rmtree(base / str(number - 1), ignore_errors=True)
+
+
+def answers(base: Path) -> list[tuple[bytes, np.ndarray, np.ndarray, np.ndarray]]:
+    """Encoded pictures and the class maps the SavedModel gives here; and pixels."""
     import tensorflow as tf
 
     number = max(int(f.parent.name) for f in base.glob("*/saved_model.pb"))
@@ -141,8 +162,15 @@ def answers(base: Path) -> list[tuple[bytes, np.ndarray]]:
             data = encoded(image, kind)
             png = served.signatures["serve_bytes"](image_bytes=tf.constant([data]))
             ids = tf.io.decode_png(png["class_map_png_bytes"][0])[..., 0].numpy()
-            found.append((data, ids))
+            found.append((data, ids, image, of_pixels(served, image)))
     return found
+
+
+def of_pixels(served, image: np.ndarray) -> np.ndarray:
+    import tensorflow as tf
+
+    pixels = tf.constant(image[None], tf.float32)
+    return served.signatures["serving_default"](image=pixels)["class_map"].numpy()[0]
 
 
 def bad(jpeg: bytes) -> dict[str, tuple[str, dict]]:
@@ -159,7 +187,7 @@ def bad(jpeg: bytes) -> dict[str, tuple[str, dict]]:
         name: ("serve_bytes", {"image_bytes": np.array([data], object)})
         for name, data in pictures.items()
     }
-    pixels = np.zeros((1, 8, 8), np.int32)
+    pixels = np.full((1, 8, 8), 2**24 + 1)
     requests["wrong dtype and rank"] = "serving_default", {"image": pixels}
     requests["wrong signature"] = "nothing", {"image": pixels}
     return requests
@@ -195,6 +223,12 @@ def started(base: Path, clients: int):
         if found:
             return server, *found.groups()
     raise RuntimeError("The server did not start.")
+
+
+def processor_seconds(pid: int) -> float:
+    """That a process has used so far, in user and system mode."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> float:

@@ -186,7 +186,11 @@ class Model:
         if not file.is_file():
             return
         try:
-            for record in tf.data.TFRecordDataset(str(file)).take(1000):
+            records = list(tf.data.TFRecordDataset(str(file)).take(1000))
+            read = sum(len(one.numpy()) + 16 for one in records)  # length and checksums
+            if len(records) < 1000 and read != file.stat().st_size:
+                raise UserError("it is damaged or cut short.")
+            for record in records:
                 log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
                 request = log.predict_log.request
                 values = {n: tf.make_ndarray(one) for n, one in request.inputs.items()}

@@ -69,9 +69,10 @@ class Models:
         """Looks for other versions every so many seconds, until it is cancelled."""
         while True:
             await asyncio.sleep(every)
-            await asyncio.to_thread(self._look)
+            await asyncio.to_thread(self.look)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Looks once; what is wrong is logged, and all stays as it is."""
         try:
             self._reread()
         except (UserError, OSError) as error:

@@ -42,6 +42,7 @@ def application(
     out, and what would close them is called off.
     cors: origin whose pages may ask from a browser, "*" for any; "": none.
     """
+    logging.getLogger("aiohttp.server").addFilter(_is_defect)
     app = web.Application(middlewares=[_noted(silent), _shared(cors), _errors])
     handlers = _Handlers(service)
     for path in PATHS:
@@ -53,6 +54,12 @@ def application(
     app.router.add_get("/healthz", handlers.health)
     app.router.add_get("/monitoring/prometheus/metrics", handlers.metrics)
     return app
+
+
+def _is_defect(record: logging.LogRecord) -> bool:
+    """Not so what a client sent wrong: aiohttp answers it, but logs a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
 
 
 class _Handlers:
@@ -187,7 +194,10 @@ async def _errors(request: web.Request, handler) -> web.StreamResponse:
     except Exception:
         log.exception("a request failed")
         status, text = 500, "Internal error; the server's log says more."
-    return _json({"error": text}, status)
+    answer = _json({"error": text}, status)
+    if request.content.exception() is not None:
+        answer.force_close()  # where the next request begins is not known
+    return answer
 
 
 def _noted(silent: dict[Any, asyncio.TimerHandle]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 import time
@@ -81,6 +82,7 @@ class Versions:
         for number in set(self.loaded) - set(numbers) - away if numbers else ():
             del self.loaded[number], self._files[number]
             log.info("version %d of %s is no longer served", number, self.name)
+            gc.collect()  # a model that was let go holds circles
         self._seen = seen
         if not self.loaded:
             reasons = "; ".join(one.reason for one in self._refused.values())
@@ -123,6 +125,8 @@ class Versions:
             return is_loaded
         self._files[number] = files
         self._refused.pop(number, None)
+        if is_loaded:
+            gc.collect()  # a model that was let go holds circles
         log.info("version %d of %s is served", number, self.name)
         return True
 

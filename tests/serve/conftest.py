@@ -17,7 +17,7 @@ def folder(tiny_saved_model):
 
 @pytest.fixture(scope="session")
 def server(folder):
-    made = Server(folder, limit=2)
+    made = Server(folder, limit=2, rows=8, cors="https://example.org")
     yield made
     made.stop()
 

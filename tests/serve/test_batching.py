@@ -92,3 +92,67 @@ def test_a_full_queue_refuses_and_a_stop_ends_what_waits():
         return first["y"].tolist(), last["y"].tolist(), sizes
 
     assert scenario(work, queue=2) == ([2], [2], [1, 1])
+
+
+def test_a_large_request_runs_in_parts_and_others_have_their_turn():
+    order, held = [], threading.Event()
+
+    def noted(values):
+        order.append(values["x"].tolist())
+        held.wait(10)
+        return double(values)
+
+    async def work(batcher, sizes):
+        pixels = [2**23] * 5  # two of them together
+        values = {"x": np.arange(5)}
+        large = asyncio.create_task(batcher.submit(("k",), pixels, noted, values))
+        while not order:
+            await asyncio.sleep(0.001)
+        small = asyncio.create_task(ask(batcher, 9, key="other", run=noted))
+        await asyncio.sleep(0)
+        held.set()
+        return (await large)["y"].tolist(), (await small)["y"].tolist()
+
+    assert scenario(work, wait=0) == ([0, 2, 4, 6, 8], [18])
+    assert order == [[0, 1], [2, 3], [9], [4]]
+
+
+def test_what_nobody_waits_for_is_given_up_between_parts():
+    ran, held = [], threading.Event()
+
+    def slow(values):
+        ran.append(values["x"].tolist())
+        held.wait(10)
+        return double(values)
+
+    async def work(batcher, sizes):
+        values = {"x": np.arange(6)}
+        large = asyncio.create_task(batcher.submit(("k",), [1] * 6, slow, values))
+        while not ran:
+            await asyncio.sleep(0.001)
+        large.cancel()  # its client is gone
+        held.set()
+        await ask(batcher, 7)
+        return ran
+
+    assert scenario(work) == [[0, 1, 2, 3]]
+
+
+def test_an_error_names_the_row_of_the_request_and_ends_the_other_parts():
+    ran = []
+
+    def picky(values):
+        ran.append(values["x"].tolist())
+        if 6 in values["x"]:
+            raise ServingError("INVALID_ARGUMENT", "image_bytes[2] is neither")
+        return double(values)
+
+    async def work(batcher, sizes):
+        values = {"x": np.arange(12)}
+        with pytest.raises(ServingError, match=r"image_bytes\[6\] is neither"):
+            await batcher.submit(("k",), [1] * 12, picky, values)
+        # Rows that cannot be told apart run in one piece.
+        return await batcher.submit(None, [1] * 12, double, values)
+
+    assert scenario(work)["y"].tolist() == list(range(0, 24, 2))
+    assert ran == [[0, 1, 2, 3], [4, 5, 6, 7]]

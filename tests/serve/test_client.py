@@ -17,6 +17,7 @@ from PIL import Image
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.pictures.image import read
 from kerasseg.serve.client import GrpcClient, Options, RestClient
+from kerasseg.serve.client.__main__ import main as ask
 from kerasseg.serve.errors import ServingError
 from kerasseg.serve.picture_files import encoded
 
@@ -163,6 +164,31 @@ def test_both_ways_give_the_same(server):
             assert caught.value.message == "image_bytes[1] is neither JPEG nor PNG"
             with pytest.raises(ServingError, match="depth"):
                 made.predict("serving_default", image, ["depth"])
+
+
+def test_the_command_writes_class_maps(server, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for name, kind in (("a.jpg", "JPEG"), ("b.png", "PNG")):
+        data = jpeg_png.encoded(jpeg_png.noise(30, 20), kind)
+        (tmp_path / "in" / name).write_bytes(data)
+    (tmp_path / "in" / "c.png").write_bytes(b"damaged")
+    words = [str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    addresses = [f"{server.rest}/v1/models/street"], [server.grpc, "--model", "street"]
+    for address in addresses:
+        with pytest.raises(SystemExit) as left:
+            ask([address[0], *words, *address[1:]])
+        assert left.value.code == 2
+        out, wrong = capsys.readouterr()
+        assert "2 of 3 inputs predicted by version 1" in out
+        assert "left out" in wrong and "c.png" in wrong
+    ids = cv2.imread(str(tmp_path / "out" / "b_label.png"), cv2.IMREAD_UNCHANGED)
+    with RestClient(server.rest, "street") as made:
+        np.testing.assert_array_equal(made.segment([tmp_path / "in" / "b.png"])[0], ids)
+    for address in ("http://127.0.0.1:9/v1/models/a", "127.0.0.1:9", "a/b/c"):
+        with pytest.raises(SystemExit) as left:
+            ask([address, *words, "--timeout", "0.2"])
+        assert left.value.code == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
 def test_tls(start, folder, tmp_path):

@@ -11,11 +11,10 @@ import jpeg_png
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
 import urllib3
 from servers import ServerProcess
 
-from kerasseg.export.saved_model import signatures
+from kerasseg.export.saved_model import warmup
 from kerasseg.serve.__main__ import main
 from kerasseg.serve.client import GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
@@ -105,14 +104,14 @@ def test_versions_roll_over_and_back(start, folder, tmp_path, caplog):
 
         first = until(1)
         (base / "2").mkdir()  # half copied: passed over
-        (base / "3").mkdir()
-        (base / "3" / "saved_model.pb").write_bytes(b"damaged")
-        assert client.version() == 1
-        signatures.write(tiny.convolution(), base / "4")
-        assert any((a != b).any() for a, b in zip(first, until(4), strict=True))
-        shutil.move(base / "4", tmp_path / "4")
-        assert all((a == b).all() for a, b in zip(first, until(1), strict=True))
-    assert "version 3 was not loaded" in caplog.text
+        shutil.copytree(base / "1", base / "5")
+        (base / "5" / warmup.FILE).write_bytes(b"damaged")
+        shutil.copytree(base / "1", base / "0004")
+        assert all((a == b).all() for a, b in zip(first, until(4), strict=True))
+        shutil.move(base / "0004", tmp_path / "4")
+        until(1)
+    assert "version 5 was not loaded" in caplog.text
+    assert f"{warmup.FILE} cannot be run" in caplog.text
 
 
 def test_stopping_answers_what_runs(start, folder, capsys):
@@ -179,6 +178,8 @@ def test_a_wrong_start_of_the_command_is_one_line(tmp_path):
     [
         (["--queue", "0"], "--queue must be more than 0"),
         (["--cert", "a.pem"], "--cert and --key, both or none"),
+        (["--cors", "example.org"], "such as https://example.org, or *"),
+        (["--models", "a.config"], "give no run and no --name"),
         ([], "holds no version"),
     ],
 )

@@ -1,6 +1,7 @@
 """The server over sockets: TF Serving's contract, by official stubs and plain HTTP."""
 
 import base64
+import gzip
 import json
 
 import jpeg_png
@@ -14,6 +15,7 @@ from kerasseg.inference.class_maps import class_map, logits_at_size
 for package in ("grpc", "aiohttp", "orjson", "prometheus_client", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs pip install 'kerasseg[serve]'")
 apis = "tensorflow_serving.apis."
+classification_pb2 = pytest.importorskip(apis + "classification_pb2")
 grpc = pytest.importorskip("grpc")
 get_model_metadata_pb2 = pytest.importorskip(apis + "get_model_metadata_pb2")
 get_model_status_pb2 = pytest.importorskip(apis + "get_model_status_pb2")
@@ -80,6 +82,20 @@ def test_grpc_pixels(stub, network):
     answer = stub.Predict(request("", image=image), timeout=30)
     ids = tf.make_ndarray(answer.outputs["class_map"])
     np.testing.assert_array_equal(ids, class_map(logits_at_size(network, image)))
+
+
+def test_grpc_casts_numbers_where_it_is_exact_and_refuses_the_rest(stub, network):
+    image = jpeg_png.noise(40, 60)[None]
+    ids = class_map(logits_at_size(network, image))
+    for pixels in (image, image.astype(np.float64), image.astype(np.int64)):
+        answer = stub.Predict(request("", image=pixels), timeout=30)
+        np.testing.assert_array_equal(tf.make_ndarray(answer.outputs["class_map"]), ids)
+    small = stub.Predict.with_call(request("", image=image / np.float32(255)))[1]
+    assert "do not divide" in dict(small.trailing_metadata())["warning"]
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Classify(classification_pb2.ClassificationRequest(), timeout=30)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "for each pixel" in caught.value.details()
 
 
 def bomb(dtype=tf.float32.as_datatype_enum, sizes=(1, 10**6, 10**6, 3)):
@@ -174,12 +190,51 @@ def test_rest_bytes_in_columns_and_rows(server, local):
 
 
 def test_rest_pixels(server, network):
+    """The request of TF Serving's tutorial; whole numbers, and floats."""
     image = jpeg_png.noise(8, 9)
-    body = {"instances": [image.tolist()]}
-    status, answer = post(server, body, "/versions/1:predict")
-    assert status == 200
-    ids = class_map(logits_at_size(network, image[None]))[0]
-    assert answer["predictions"][0] == ids.numpy().tolist()
+    ids = class_map(logits_at_size(network, image[None])).numpy().tolist()
+    for pixels in (image, image.astype(float)):
+        body = {"instances": [pixels.tolist()]}
+        assert post(server, body, "/versions/1:predict") == (200, {"predictions": ids})
+    body = {"signature_name": "network_size", "instances": [np.zeros((32, 48, 3))]}
+    body["instances"][0] = (body["instances"][0] + 7.0).tolist()
+    assert post(server, body)[0] == 200  # 7.0 is a uint8
+
+
+def test_rest_pictures_without_a_signature_and_any_base64(server, local):
+    maps = [b64(expected(local, one))["b64"] for one in PICTURES]
+    texts = [
+        base64.urlsafe_b64encode(PICTURES[0]).decode().rstrip("="),
+        base64.encodebytes(PICTURES[1]).decode(),
+    ]
+    for named in (False, True):
+        rows = [{"b64": text} for text in texts]
+        rows = [{"image_bytes": one} for one in rows] if named else rows
+        status, answer = post(server, {"instances": rows})
+        assert status == 200
+        given = [one["class_map_png_bytes"]["b64"] for one in answer["predictions"]]
+        assert given == maps
+
+
+def test_rest_warns_of_pixels_that_were_divided(server, caplog):
+    def ask(image):
+        url = f"{server.rest}/v1/models/street:predict"
+        body = json.dumps({"instances": [image.tolist()]})
+        return http.request("POST", url, body=body).headers
+
+    image = jpeg_png.noise(8, 9)
+    assert "Warning" not in ask(image)
+    assert "Warning" not in ask(0 * image)
+    for _ in range(2):
+        assert "do not divide" in ask(image / 255)["Warning"]
+    assert caplog.text.count("within 0 to 1") <= 1  # or in a test before
+
+
+def test_rest_answers_pages_of_the_origin_that_is_allowed(server):
+    url = f"{server.rest}/v1/models/street:predict"
+    for answer in (http.request("OPTIONS", url), http.request("POST", url, body=b"")):
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
+    assert http.request("OPTIONS", url).status == 204
 
 
 @pytest.mark.parametrize(
@@ -197,6 +252,20 @@ def test_rest_pixels(server, network):
         ({"instances": [5], "signature_name": "serve_bytes"}, "takes strings or"),
         ({"instances": [[[[300] * 3]]], "signature_name": "network_size"}, "uint8"),
         ({"inputs": {"else": 1}}, "no input 'else'"),
+        ({"instances": [[[1, 2, 3]]]}, "put the image into a list"),
+        ({"instances": [[[[1e300] * 3]]]}, "too large for float32"),
+        ({"instances": [1], "output_filter": 5}, "a list of names"),
+        ({"instances": [[[[1] * 3]]], "output_filter": ["a"]}, "no output 'a'"),
+        (
+            {"instances": [b64(b"x")], "signature_name": "serving_default"},
+            'pixels, an array of numbers. Encoded pictures go to "signature_name"',
+        ),
+        (
+            {"instances": [b64(b"x")] * 9},
+            "9 pictures, more than 8. Send fewer at once, or start the server with a "
+            "larger --rows",
+        ),
+        ({"instances": [b64(PICTURES[1]), b64(b"x")]}, "image_bytes[1] is neither"),
         ({"instances": [1], "signature_name": 5}, "must be a string"),
         ({"instances": [1], "signature_name": "nothing"}, "not found"),
     ],
@@ -207,14 +276,31 @@ def test_rest_errors_say_what_is_wrong(server, body, says):
     assert says in answer["error"]
 
 
-def test_rest_refuses_odd_bodies(server):
+def test_rest_refuses_odd_bodies(server, caplog):
     url = f"{server.rest}/v1/models/street:predict"
     for body in (b"", b"{", b"[" * 10**5, b"\xff\xfe", b'{"instances": [NaN]}'):
         answer = http.request("POST", url, body=body)
         assert answer.status == 400
         assert set(answer.json()) == {"error"}
-    answer = http.request("POST", url, body=b" " * 2_100_000)
-    assert (answer.status, "larger than" in answer.json()["error"]) == (400, True)
+    headers = {"Content-Encoding": "gzip"}
+    for _ in range(2):  # the connection of the first one is not used again
+        answer = http.request("POST", url, body=b"damaged", headers=headers)
+        assert answer.status == 400
+        assert "what its Content-Encoding says (gzip)" in answer.json()["error"]
+    bomb = gzip.compress(bytes(10**8))
+    for body, headers in (
+        (b" " * 2_100_000, {}),
+        (iter([b" " * 10**6] * 3), {}),
+        (bomb, {"Content-Encoding": "gzip"}),
+    ):
+        answer = http.request("POST", url, body=body, headers=headers)
+        assert answer.status == 400
+        assert "a larger --limit" in answer.json()["error"]
+    url = f"{server.rest}/v1/models/street:classify"
+    answer = http.request("POST", url, body=b"{}")
+    assert (answer.status, "not offered" in answer.json()["error"]) == (501, True)
+    assert not [one for one in caplog.records if one.exc_info]
+    url = f"{server.rest}/v1/models/street:predict"
     for wrong in ("/v1/models/else:predict", "/v1/models/street/versions/9:predict"):
         assert http.request("POST", server.rest + wrong, body=b"{}").status == 404
     assert http.request("GET", f"{server.rest}/nothing").status == 404

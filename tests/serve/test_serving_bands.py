@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
+import cv2
 import keras
 import numpy as np
 import other_formats
@@ -13,11 +14,17 @@ from other_formats import FORMATS, HIGH, LOW, SIZE
 from servers import Server
 
 from kerasseg.export.saved_model import signatures
+from kerasseg.image_format import RGB
 from kerasseg.inference.class_maps import segmenter
-from kerasseg.serve.client import RestClient
+from kerasseg.serve.client import GrpcClient, RestClient
+from kerasseg.serve.client.__main__ import main as ask
 from kerasseg.serve.errors import ServingError
+from kerasseg.taxonomy import Taxonomy
 
 pytestmark = [pytest.mark.export, pytest.mark.processes]
+OVERLAPPING = Taxonomy(
+    ("heart", "left lung", "right/lung"), ((255, 0, 0), (0, 255, 0), (0, 0, 255)), False
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +36,14 @@ def served(tmp_path_factory):
 
     def one(name):
         if name not in made:
-            given = FORMATS[name]
+            given = FORMATS.get(name, RGB)
             network = convolution(given)
             folder = tmp_path_factory.mktemp("bands")
-            signatures.write(network, folder / "1", name="street", image_format=given)
+            options = (
+                {"taxonomy": OVERLAPPING} if name == "classes that overlap" else {}
+            )
+            options |= {"name": "street", "image_format": given}
+            signatures.write(network, folder / "1", **options)
             made[name] = given, network, Server(folder)
         return made[name]
 
@@ -110,3 +121,31 @@ def test_floats_of_eight_bands_over_both_ports(served):
     status, answer = asked(server, words)
     assert status == 400
     assert '"serve_bytes" not found. There are serving_default' in answer["error"]
+
+
+def test_classes_that_overlap(served, rng, tmp_path):
+    """A class map has a plane of 0 and 1 for each class, over both ports and by the
+    command; requests of two clients go through the network together."""
+    _, network, server = served("classes that overlap")
+    image = rng.integers(0, 256, (1, *SIZE, 3)).astype(np.float32)
+    expected = (network.predict(image, verbose=0) > 0).astype(np.uint8)
+    assert 0 < expected.mean() < 1
+    png = tf.io.encode_png(image[0].astype(np.uint8)).numpy()
+    rest, remote = RestClient(server.rest, "street"), GrpcClient(server.grpc, "street")
+    with rest, remote:
+        for client in (rest, remote):
+            for picture in client.segment([png, png]):
+                np.testing.assert_array_equal(picture, expected[0])
+            answer = client.predict("serving_default", {"image": image}, ["class_map"])
+            np.testing.assert_array_equal(answer["class_map"], expected)
+            assert client.network.taxonomy == OVERLAPPING
+            assert (client.network.exclusive, client.network.classes) == (False, 3)
+    (tmp_path / "a.png").write_bytes(png)
+    words = [f"{server.rest}/v1/models/street", str(tmp_path / "a.png")]
+    ask([*words, "--out", str(tmp_path / "out")])
+    made = sorted(file.name for file in (tmp_path / "out").glob("*.png"))
+    names = ("heart", "left_lung", "right_lung")
+    assert made == [f"a_label_{name}.png" for name in names]
+    for number, file in enumerate(made):
+        ids = cv2.imread(str(tmp_path / "out" / file), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(ids, expected[0, ..., number])
