@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from kerasseg import UserError
+from kerasseg.files import network_memory
 
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128)
 """What sizes are tried to be multiples of."""
@@ -64,8 +65,10 @@ def multiple_of(network: Any, name: str) -> int:
     for multiple in MULTIPLES:
         size = trial(multiple)
         try:
-            given = _ran(network, size, name)
+            given = given_of(network, size, name)
             high, wide, _ = layout(given.shape, size, name)
+            if size[0] % high == 0 and size[1] % wide == 0:
+                high, wide, _ = layout(_ran(network, size, name).shape, size, name)
         except UserError as error:
             failure = str(error)
             continue
@@ -89,19 +92,36 @@ def given_of(network: Any, size: tuple[int, int], name: str) -> Any:
 def _ran(network: Any, size: tuple[int, int], name: str) -> Any:
     """What a network gives of a black image. Concatenation, for one, does not look at
     sizes before."""
-    first = network.inputs[0]
+    run = _function(network, size, name)
     with _told(name, size):
-        image = keras.ops.zeros((1, *size, first.shape[-1]), first.dtype)
-        return keras.tree.flatten(network(image, training=False))[0]
+        image = keras.ops.zeros(run.inputs[0].shape, network.inputs[0].dtype)
+        return tf.nest.flatten(run(image))[0]
 
 
 def _traced(network: Any, size: tuple[int, int], name: str) -> Any:
     """The same for a size that may be large: as a graph, which is not run."""
+    return tf.nest.flatten(_function(network, size, name).structured_outputs)[0]
+
+
+def _function(network: Any, size: tuple[int, int], name: str) -> Any:
+    """A network as a graph for one image of a size.
+
+    Raises UserError where it does not take the size, or needs too much memory for it.
+    """
     first = network.inputs[0]
     spec = tf.TensorSpec((1, *size, first.shape[-1]), first.dtype)
     with _told(name, size):
         run = tf.function(lambda image: network(image, training=False), [spec])
-        return tf.nest.flatten(run.get_concrete_function().structured_outputs)[0]
+        made = run.get_concrete_function()
+    for operation in made.graph.get_operations():
+        for tensor in operation.outputs:
+            count = tensor.shape.num_elements() or 0
+            if count > network_memory.MOST_OF_A_LAYER:
+                raise UserError(
+                    f"{name} would hold {count:,} numbers at once for an image of "
+                    f"{size[0]} x {size[1]}. Give a smaller --size HEIGHT WIDTH."
+                )
+    return made
 
 
 @contextlib.contextmanager

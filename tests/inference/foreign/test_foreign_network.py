@@ -178,7 +178,15 @@ def not_called():
     return keras.Sequential([conv(2)])
 
 
+def enormous():
+    def end(x):
+        return layers.MaxPooling2D(3000)(layers.UpSampling2D(3000)(x))
+
+    return made(end, (None, None, 3))
+
+
 REFUSED = {
+    "numbers at once": enormous,
     "2 outputs": two_outputs,
     "2 inputs": two_inputs,
     "channels first": channels_first,
