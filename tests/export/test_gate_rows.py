@@ -1,4 +1,4 @@
-"""Rows of the gate by hand: classes that overlap, and what accelerators make of a file."""
+"""Rows of the gate by hand: where classes overlap, and what a GPU makes of a file."""
 
 import numpy as np
 import pytest

@@ -57,8 +57,9 @@ class Operation:
 
     @property
     def takes(self) -> str:
-        """The type of its first input, such as float32."""
-        return _type(self.inputs[0])
+        """The type of the map it takes, such as float32."""
+        # The first input of a TRANSPOSE_CONV is the shape of its output.
+        return _type(self.inputs[2 if self.name == "TRANSPOSE_CONV" else 0])
 
     @property
     def gives(self) -> str:
@@ -247,6 +248,8 @@ def _edge_tpu(operation: Operation) -> str:
         options = operation.options
         if options.dilationHFactor != options.dilationWFactor:
             return f"{name} with another dilation across than down"
+    if max(operation.outputs[0].shape[:-3], default=1) > 1:
+        return f"{name} of more than three dimensions"
     if name == "SOFTMAX" and max(operation.inputs[0].shape[:-1], default=1) > 1:
         return "SOFTMAX of more than one dimension"
     return _listed(operation, _EDGE_TPU)

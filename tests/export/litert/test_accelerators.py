@@ -20,6 +20,8 @@ def one(name, kind="float32", output=None, second=None, **how):
     graph = Graph()
     image = graph.tensor(SHAPE, kind)
     inputs = [image] if second is None else [image, graph.tensor(**second)]
+    if name == "TRANSPOSE_CONV":
+        inputs = [image] * 3
     out = graph.tensor(SHAPE, output or kind)
     graph.operator(name, inputs, out, **how)
     return missing(graph.file(image, out))
