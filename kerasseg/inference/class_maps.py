@@ -16,11 +16,14 @@ import tensorflow as tf
 from kerasseg import tiles
 from kerasseg.data.resize import resize_image
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference import strips
+from kerasseg.inference import resampling, strips
 from kerasseg.inference.answers import Segment, ids_of, stacked
 from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
 from kerasseg.taxonomy import IGNORE, Tensor, label_type
+
+LARGE = 1 << 26
+"""Bytes of an image from which on it is stretched without TensorFlow."""
 
 
 def network_size(network: Any) -> tuple[int, int]:
@@ -107,6 +110,14 @@ def whole(image: Tensor, image_format: ImageFormat) -> Tensor:
     return tf.clip_by_value(tf.round(image), low, high)
 
 
+def shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A large image (H, W, C) of whole numbers at the network's size, others as they
+    are: TensorFlow would copy it twice."""
+    if image.nbytes < LARGE or not np.issubdtype(image.dtype, np.integer):
+        return image
+    return resampling.stretched(image, *size)
+
+
 def predictor(
     network: Any, flip: bool = False, exclusive: bool = True
 ) -> Callable[[Tensor], Tensor]:
@@ -166,7 +177,8 @@ def segmenter(
         return class_map(logits, exclusive=exclusive)
 
     def plain(image, each):
-        logits, size = logits_of(image), tf.constant(image.shape[:2])
+        size = tf.constant(image.shape[:2])
+        logits = logits_of(shrunk(image, network_size(network)))
         if each is None:
             return enlarged(logits, size).numpy()[0]
 
@@ -234,7 +246,8 @@ def _strips(
         if overlap and larger:
             found = tiles.strips(run, image, size, overlap)
         else:
-            logits = _logits_of_any(network, image[None], image_format)
+            small = shrunk(image, size)[None]
+            logits = _logits_of_any(network, small, image_format)
             found = (strip[0] for strip in strips.of(logits, image.shape[:2]))
         return (probabilities_of(scores, exclusive).numpy() for scores in found)
 

@@ -73,6 +73,15 @@ def test_what_each_is_given_makes_the_class_map(network, monkeypatch):
 
 
 @pytest.mark.parametrize("flip", [False, True])
+def test_large_pictures_are_stretched_without_tensorflow(network, monkeypatch, flip):
+    image = jpeg_png.noise(*LARGE)
+    expected = class_maps.segmenter(network, flip=flip)(image)
+    monkeypatch.setattr(class_maps, "LARGE", 0)
+    found = class_maps.segmenter(network, flip=flip)(image)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("flip", [False, True])
 def test_overlapping_classes(network, flip):
     image = jpeg_png.noise(*LARGE)
     logits = class_maps.logits_at_size(network, image[None])[0]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from kerasseg.drawing import bands
+from kerasseg.drawing.blending import strips
 from kerasseg.inference.inputs import Source
 from kerasseg.inference.maps import Network
 from kerasseg.inference.results.made import Made
@@ -86,5 +87,6 @@ def _within(picture: np.ndarray, side: int) -> np.ndarray:
 
 def _jpeg(picture: np.ndarray) -> bytes:
     picture = _within(picture, LONGEST)
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr)[1].tobytes()
+    for first, end in strips(*picture.shape[:2]):  # in place: it may be large
+        picture[first:end] = picture[first:end, :, ::-1].copy()
+    return cv2.imencode(".jpg", picture)[1].tobytes()
