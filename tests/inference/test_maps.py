@@ -188,6 +188,36 @@ def test_a_missing_rasterio_is_one_line(tmp_path, command, monkeypatch):
         command("a.tif")
 
 
+def test_overlapping_classes_have_a_band_each(tmp_path):
+    """Water and wood overlap between the two levels; fields are the third band."""
+    taxonomy = Taxonomy(TAXONOMY.names, TAXONOMY.colours, exclusive=False)
+
+    def planes(image, each=None):
+        return (image > 120).astype(np.uint8)
+
+    pixels = noise(90, 150)
+    pixels[:20] = 0
+    source = rgb(tmp_path / "a.tif", pixels, nodata=0)
+    given = maps.Network(planes, (64, 64), taxonomy, RGB)
+    quick, _ = maps.predict(source, tmp_path / "o.tif", given)
+    expected = planes(pixels)
+    expected[:20] = IGNORE
+    with rasterio.open(tmp_path / "o.tif") as file:
+        assert file.descriptions == TAXONOMY.names
+        assert file.nodata == IGNORE
+        np.testing.assert_array_equal(np.moveaxis(file.read(), 0, -1), expected)
+    np.testing.assert_array_equal(quick.label, expected)
+    pyogrio = pytest.importorskip("pyogrio")
+    outlines.write(tmp_path / "o.tif", tmp_path / "o.gpkg", taxonomy)
+    _, _, polygons, fields = pyogrio.raw.read(tmp_path / "o.gpkg")
+    shapely = pytest.importorskip("shapely")
+    areas = shapely.area(shapely.from_wkb(polygons))
+    scale = abs(TRANSFORM[0] * TRANSFORM[4])
+    for class_id in range(3):
+        of_class = areas[fields[0] == class_id].sum() / scale
+        assert of_class == pytest.approx((expected[..., class_id] == 1).sum())
+
+
 # --- polygons -------------------------------------------------------------------------
 
 
