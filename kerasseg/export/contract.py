@@ -83,6 +83,21 @@ def parts(
             "reads it with cv2.dnn.readNetFromTFLite and gives (1, classes, height, "
             "width).",
         )
+    if "gpu" in known:
+        yield (
+            "text",
+            f"{known['gpu']['file']} takes float32 images of the same numbers, gives "
+            f"probabilities float32 (1, {height}, {width}, {len(names)}); the caller "
+            "takes the largest. It has no cast and no ARG_MAX, for the classic GPU "
+            "delegate.",
+        )
+    if "edgetpu" in known:
+        yield (
+            "text",
+            f"{known['edgetpu']['file']} takes uint8 images and gives int8 logits at "
+            "the network's stride; the caller enlarges them, bilinear, and takes the "
+            "largest. Compile it with edgetpu_compiler; we have not.",
+        )
     ids = ", ".join(f"{i} {name}" for i, name in enumerate(names))
     yield "text", f"Class ids: {ids}."
     # Best for devices first; MediaPipe has a program of its own.

@@ -25,6 +25,8 @@ Format = Literal[
     "openvino",
 ]
 Signatures = Literal["separate", "class_map", "probabilities", "both"]
+Compat = Literal["gpu", "edgetpu"]
+"""Accelerators that have files of their own (`export.litert.compatible`)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ ARTEFACTS: dict[str, Artefact] = {
         "int8 scores", "model_int8_probabilities.tflite", "int8", _SCORES
     ),
     "opencv": Artefact("OpenCV", "model_opencv.tflite", "float32", ()),
+    "gpu": Artefact("GPU delegate", "model_float16_gpu.tflite", "float16", _SCORES),
+    "edgetpu": Artefact("Edge TPU", "model_int8_edgetpu.tflite", "int8", ()),
     "onnx": Artefact("ONNX", "model.onnx", packages=_ONNX),
     "onnx_probabilities": Artefact(
         "ONNX scores", "model_probabilities.onnx", "float32", _SCORES, _ONNX
@@ -73,6 +77,8 @@ ARTEFACTS: dict[str, Artefact] = {
 }
 """Name -> artefact. A format of `--formats` is one or two of them: `artefacts`."""
 
+FLOATS_IN = ("opencv", "gpu")
+"""LiteRT files that take float32 images whatever the data is."""
 LITERT = tuple(name for name in ARTEFACTS if ARTEFACTS[name].file.endswith(".tflite"))
 """Artefacts that are LiteRT (TFLite) files."""
 EXACT = tuple(name for name in ARTEFACTS if ARTEFACTS[name].kind == "float32")
@@ -80,10 +86,11 @@ EXACT = tuple(name for name in ARTEFACTS if ARTEFACTS[name].kind == "float32")
 
 
 def artefacts(
-    names: Iterable[str], signatures: str = "separate"
+    names: Iterable[str], signatures: str = "separate", compat: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """Artefact to write -> its signatures, for formats and what `--signatures` says."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Artefact to write -> its signatures, for formats and what `--signatures` and
+    `--compat` say."""
+    found: dict[str, tuple[str, ...]] = {one: ARTEFACTS[one].gives for one in compat}
     for name in dict.fromkeys(names):
         if name == "mediapipe":
             for scores in ("float16_probabilities", "int8_probabilities"):
@@ -122,9 +129,10 @@ def check(
     """Raises UserError when a format's packages are not installed, or it cannot take
     such images, or give so many classes."""
     for name in names:
-        if name == "opencv" and not image_format.is_rgb8:
+        if name in ("opencv", "edgetpu") and not image_format.is_rgb8:
+            flag = "--formats opencv" if name == "opencv" else "--compat edgetpu"
             raise UserError(
-                "--formats opencv takes images of red, green and blue of uint8 only; "
+                f"{flag} takes images of red, green and blue of uint8 only; "
                 f"this network's have {image_format}. Use onnx, float16 or float32."
             )
         if name == "mediapipe" and num_classes > IGNORE:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 TRIED = 4
 """Images on which an accelerator is compared with the CPU."""
-TRIED_ON_A_GPU = tuple(name for name in LITERT if name != "opencv")
-"""LiteRT files for LiteRT; that for OpenCV is none."""
+TRIED_ON_A_GPU = tuple(name for name in LITERT if name not in ("opencv", "edgetpu"))
+"""LiteRT files whose answers are class maps or scores of the size of the image."""
 
 
 def check(
@@ -74,7 +74,7 @@ def check(
         row = _row(name, file, scores, counted.agreement[name], first["miou"], limits)
         if name == "saved_model":
             share = larger.agreement(
-                network, file, counted.images, overlap, flip, image_format
+                network, file, counted.images, overlap, flip, image_format, exclusive
             )
             row["larger"] = share
             row["rule"] += f", larger pictures {100 * share:.4f} %"

@@ -17,7 +17,7 @@ import tyro
 from kerasseg import UserError, runs
 from kerasseg.console import start_tensorflow
 from kerasseg.export import calibration, folder, formats
-from kerasseg.export.formats import Format, Limits, Signatures
+from kerasseg.export.formats import Compat, Format, Limits, Signatures
 from kerasseg.export.writing import Writer, needs_images
 from kerasseg.files import atomic
 from kerasseg.files.sha256 import sha256_of
@@ -45,6 +45,10 @@ class Export:
     """LiteRT, ONNX and OpenVINO: a file for the class map and one for probabilities,
     one of them, or both in one file, which MediaPipe and OpenCV refuse.
     """
+    compat: tuple[Compat, ...] = ()
+    """More files, within an accelerator's documented list: gpu: float16, float image
+    in, probabilities out; edgetpu: int8 logits at the network's stride.
+    """
     records: str = ""
     """Records to score on; empty: those of the training."""
     split: str = ""
@@ -69,7 +73,7 @@ class Export:
 
     def artefacts(self) -> dict[str, tuple[str, ...]]:
         """What is written, with its signatures (`formats.artefacts`)."""
-        return formats.artefacts(self.formats, self.signatures)
+        return formats.artefacts(self.formats, self.signatures, self.compat)
 
 
 def export(run: Path, records: str | Path, split: str) -> None:
@@ -98,7 +102,7 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     """
     limited = "mediapipe" in asked.formats  # the others take any number of classes
     classes = runs.taxonomy(run).num_classes if limited else 1
-    formats.check(asked.formats, runs.image_format(run), classes)
+    formats.check((*asked.formats, *asked.compat), runs.image_format(run), classes)
     start_tensorflow()
     from kerasseg.data import records as shards
     from kerasseg.export import card, gate
@@ -218,6 +222,7 @@ def _score(
 
     size, ways = network_size(network), _ways(asked)
     ways["image_format"] = runs.image_format(run)
+    ways["exclusive"] = runs.taxonomy(run).exclusive
     batches = pipeline.batches(records, split, batch_size=8, size=size)
     rows = gate.check(network, files, batches, asked.limits, **ways)
     for row in rows[1:]:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from kerasseg.console import silenced
+from kerasseg.export.formats import FLOATS_IN
 from kerasseg.inference import litert
 from kerasseg.taxonomy import Taxonomy, label_type
 
@@ -33,8 +35,8 @@ def runner(name: str, file: Path, threads: int = 0) -> Run:
 def single(name: str, file: Path, threads: int = 0) -> Run:
     """Function: image (h, w, C) -> class map (h, w), where classes overlap (h, w, K);
     for every artefact but saved_model."""
-    if name == "opencv":
-        return _plain(file, threads)
+    if name in (*FLOATS_IN, "edgetpu"):
+        return _scores(file, threads)
     makers = {"onnx": _onnx, "openvino": openvino}
     return makers.get(name.removesuffix("_probabilities"), _litert)(file, threads)
 
@@ -69,8 +71,9 @@ def _litert(file: Path, threads: int) -> Run:
     return litert.Model(file, threads).class_map
 
 
-def _plain(file: Path, threads: int) -> Run:
-    """Of a LiteRT file that takes floats and gives logits."""
+def _scores(file: Path, threads: int) -> Run:
+    """Of a LiteRT file that gives scores, maybe quantised and at a stride, whose caller
+    does the rest: enlarge, then take the largest."""
     with silenced():
         from ai_edge_litert.interpreter import Interpreter
 
@@ -78,10 +81,21 @@ def _plain(file: Path, threads: int) -> Run:
         run = model.get_signature_runner()
     with zipfile.ZipFile(file) as archive:
         exclusive = _exclusive(archive.read("taxonomy.json"))
+    taken = run.get_input_details()["image"]
+    ((name, given),) = run.get_output_details().items()
+    scale, zero = given["quantization"]
+    _, height, width, _ = taken["shape"]
+    least = 0.5 if name == "probabilities" else 0.0
 
     def class_map(image):
-        logits = run(image=image[None].astype(np.float32))["logits"][0]
-        return _ids(logits, exclusive, least=0.0)
+        found = run(image=image[None].astype(taken["dtype"]))[name][0]
+        if scale:
+            found = (found.astype(np.float32) - zero) * np.float32(scale)
+        if found.shape[:2] != (height, width):
+            # One by one: OpenCV resizes at most 512 channels at once.
+            planes = [cv2.resize(one, (width, height)) for one in np.rollaxis(found, 2)]
+            found = np.stack(planes, -1)
+        return _ids(found, exclusive, least)
 
     return class_map
 

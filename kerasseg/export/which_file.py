@@ -14,7 +14,7 @@ GPU = "LiteRT, GPU and WebGPU"
 READERS = {
     "LiteRT, processor (XNNPACK)": set(LITERT),
     GPU: set(LITERT),
-    "MediaPipe": {name for name in LITERT if name.endswith("_probabilities")},
+    "MediaPipe": {"gpu", *(n for n in LITERT if n.endswith("_probabilities"))},
     "OpenCV": {"opencv", "onnx", "onnx_probabilities"},
     "ONNX Runtime": {"onnx", "onnx_probabilities"},
     "OpenVINO": set(ARTEFACTS) - {"opencv"},
@@ -49,6 +49,10 @@ def parts(
         }
         if lacking.get(row["file"], {}).get(accelerators.LITERT_GPU):
             verdicts[GPU] = "not all of it"
+        for tried in row.get("accelerators", ()):
+            if tried["adapter"] and tried["accelerator"] == accelerators.LITERT_GPU:
+                same = f"{100 * tried['agreement']:.2f} %"
+                verdicts[GPU] += f" ({same} as the processor, on {tried['adapter']})"
         same = f"{100 * row['agreement']:.3f} %" if scored(row) else "not scored here"
         cells.append([row["file"], *verdicts.values(), same])
     yield (

@@ -75,18 +75,19 @@ class Writer:
 
     def _litert(self, name: str) -> bytes:
         """The converted network; each kind is converted once for all its files."""
-        from kerasseg.export.litert import conversion
+        from kerasseg.export.litert import compatible, conversion
 
-        kind = name if name == "opencv" else ARTEFACTS[name].kind
+        if name == "opencv":
+            return conversion.convert_plain(self.network)
+        kind = ARTEFACTS[name].kind
         if kind not in self._converted:
-            if kind == "opencv":
-                made = conversion.convert_plain(self.network)
-            elif kind == "int8":
-                made = self._int8()
-            else:
-                made = self._convert(self.network, kind)
+            int8 = kind == "int8"
+            made = self._int8() if int8 else self._convert(self.network, kind)
             self._converted[kind] = made
-        return self._converted[kind]
+        made = self._converted[kind]
+        if name == "gpu":
+            return compatible.for_gpu_delegate(made)
+        return compatible.for_edge_tpu(made) if name == "edgetpu" else made
 
     def _int8(self) -> bytes:
         """In the ranges that `python -m kerasseg.finetune_int8` found, if it made the

@@ -9,7 +9,7 @@ import contextlib
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,29 +100,39 @@ def convert(
     if kind == "int8":
         kept += range_layers(network, image_format)
     with converter(network, kind, images, image_format, exclusive) as litert:
-        data, failure = _converted(network, litert, kept)
-    if failure is not None:
-        raise UserError(_refusal(network, kind, str(failure))) from failure
-    return _builtins_alone(network, data)
+        return converted(network, litert, kind, kept)
 
 
 def convert_plain(network: keras.Model) -> bytes:
-    """A LiteRT file for engines that read it without LiteRT: image float32 -> logits.
+    """A LiteRT file for OpenCV's importer: image float32 -> logits.
 
-    OpenCV's importer knows no argmax, and takes a softmax over the wrong axis.
+    It knows no argmax, and takes a softmax over the wrong axis. Raises UserError where
+    the network has transposed convolutions, which it does not know either.
     """
 
     def serve(image):
         return {"logits": network(image, training=False)}
 
-    with _archived(network, serve, "float32") as litert:
-        data, failure = _converted(network, litert, [])
+    with archived(network, serve, "float32") as litert:
+        data = converted(network, litert, "float32")
+    if "TRANSPOSE_CONV" in flatbuffer.operators(data):
+        raise UserError(
+            f"OpenCV reads no LiteRT file of '{network.name}', which has transposed "
+            "convolutions. Use --formats onnx and cv2.dnn.readNetFromONNX."
+        )
+    return data
+
+
+def converted(
+    network: keras.Model,
+    litert: tf.lite.TFLiteConverter,
+    kind: str,
+    keep_float: Sequence[str] = (),
+) -> bytes:
+    """What a converter gives. Raises UserError as `convert`, of which `kind` is."""
+    data, failure = _converted(network, litert, keep_float)
     if failure is not None:
-        raise UserError(_refusal(network, "float32", str(failure))) from failure
-    return _builtins_alone(network, data)
-
-
-def _builtins_alone(network: keras.Model, data: bytes) -> bytes:
+        raise UserError(_refusal(network, kind, str(failure))) from failure
     custom = [name for name in flatbuffer.operators(data) if name.startswith("CUSTOM")]
     if custom:
         raise UserError(
@@ -179,7 +189,7 @@ def converter(
         ids = device_class_map(logits, exclusive)
         return {"class_map": ids, "probabilities": probabilities_of(logits, exclusive)}
 
-    with _archived(network, serve, pixels) as litert:
+    with archived(network, serve, pixels) as litert:
         if kind != "float32":
             litert.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "float16":
@@ -197,7 +207,9 @@ def converter(
 
 
 @contextlib.contextmanager
-def _archived(network, serve, pixels: str) -> Iterator[tf.lite.TFLiteConverter]:
+def archived(
+    network: keras.Model, serve: Callable[[Any], dict[str, Any]], pixels: str
+) -> Iterator[tf.lite.TFLiteConverter]:
     """TensorFlow's converter of a function of an image of the network's size."""
     # A static batch: otherwise dilated convolutions become SPACE_TO_BATCH and batch
     # normalisation is not folded.

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.inference.answers import ids_of
 from kerasseg.inference.class_maps import network_size, probabilities
 from kerasseg.taxonomy import label_type
 
@@ -23,6 +24,7 @@ def agreement(
     overlap: int = 0,
     flip: bool = False,
     image_format: ImageFormat = RGB,
+    exclusive: bool = True,
 ) -> float:
     """Share of pixels that get the class that `inference.class_maps.probabilities`
     gives.
@@ -31,19 +33,24 @@ def agreement(
     is not a multiple of it in either direction. All signatures that take any size are
     asked: serving_default, and serve_bytes where there is one; the lower share counts.
     With `overlap` this compares the graph's tiles with `kerasseg.tiles.predict`;
-    without, both stretch.
+    without, both stretch. exclusive: see `Taxonomy`; where classes overlap, pixels
+    are counted class by class.
     """
     picture = mosaic(np.asarray(images), network_size(network))
-    expected = probabilities(network, picture, overlap, flip, image_format).argmax(-1)
+    options = overlap, flip, image_format, exclusive
+    expected = ids_of(probabilities(network, picture, *options), exclusive)
     signatures = tf.saved_model.load(str(folder)).signatures
     ask = signatures["serving_default"]
     found = [ask(image=tf.cast(picture[None], tf.float32))["class_map"][0].numpy()]
     if "serve_bytes" in signatures:
         ask = signatures["serve_bytes"]
         answer = ask(image_bytes=tf.io.encode_png(picture)[None])
-        png = answer["class_map_png_bytes"][0]
         kind = label_type(network.output_shape[-1])
-        found.append(tf.io.decode_png(png, dtype=kind)[..., 0].numpy())
+        planes = [
+            tf.io.decode_png(png, dtype=kind)[..., 0].numpy()
+            for png in tf.reshape(answer["class_map_png_bytes"], (-1,))
+        ]
+        found.append(planes[0] if exclusive else np.stack(planes, -1))
     return min(float((ids == expected).mean()) for ids in found)
 
 
