@@ -27,12 +27,13 @@ PACKAGES = ("aiohttp", "grpc", "orjson", "prometheus_client", "tensorflow_servin
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Serve, args=argv, prog="python -m kerasseg.serve")
     _check(asked)
+    # Before TensorFlow, which may bring a handler that shows warnings only.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if not asked.models:
         run = Path(asked.run) if asked.run else runs.newest()
         folder = ensure_saved_model(run)
     # gRPC reports a port that is taken on stderr too.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     start_tensorflow()
     with silenced():
         from kerasseg.serve.models import Models
