@@ -113,13 +113,12 @@ def sample(
 
 def _looked_up(ids: Tensor, nearest: Tensor, outside: int) -> Tensor:
     """ids: (B, H, W), or (B, H, W, K), whose planes move as one."""
-    frame = [[0, 0], [BEFORE, BEHIND], [BEFORE, BEHIND]]
-    if len(ids.shape) == 3:
-        padded = ops.pad(ids, frame, constant_values=outside)
-        return _whole(ops.take(padded, nearest))
-    padded = ops.pad(ids, [*frame, [0, 0]], constant_values=outside)
-    pixels = ops.reshape(padded, (-1, ids.shape[-1]))
-    return _whole(ops.take(pixels, nearest, axis=0))
+    planes = [[0, 0]] * (len(ids.shape) - 3)
+    frame = [[0, 0], [BEFORE, BEHIND], [BEFORE, BEHIND], *planes]
+    ids = ops.pad(ids, frame, constant_values=outside)
+    if not planes:
+        return _whole(ops.take(ids, nearest))
+    return _whole(ops.take(ops.reshape(ids, (-1, ids.shape[-1])), nearest, axis=0))
 
 
 def bicubic(nodes: int, size: int) -> np.ndarray:
