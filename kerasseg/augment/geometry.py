@@ -30,8 +30,8 @@ Matrix = tuple[Tensor, Tensor, Tensor, Tensor]
 """One 2 x 2 matrix for each sample, row by row; each entry (B,)."""
 
 BEFORE, BEHIND = 2, 3
-"""Pixels put around the source before lookups: one of its edge, then fill; one more
-behind, so that the last position has a neighbour too."""
+"""Pixels put around the source before lookups: one of its edge, then fill; and one more
+behind, so that the last position has a neighbour."""
 
 
 def coordinates(
@@ -85,8 +85,7 @@ def sample(
         instance: (B, H, W) object ids, 0 = none.
 
     Returns:
-        image (B, h, w, C) float32, label (B, h, w) or (B, h, w, K) int32 and, when
-        given, instance (B, h, w) int32.
+        image (B, h, w, C) float32, label (B, h, w[, K]) int32, perhaps instance int32.
     """
     image = _framed(image, fill)
     height, width = image.shape[1:3]
@@ -114,8 +113,8 @@ def sample(
 def _looked_up(ids: Tensor, nearest: Tensor, outside: int) -> Tensor:
     """ids: (B, H, W), or (B, H, W, K), whose planes move as one."""
     planes = [[0, 0]] * (len(ids.shape) - 3)
-    frame = [[0, 0], [BEFORE, BEHIND], [BEFORE, BEHIND], *planes]
-    ids = ops.pad(ids, frame, constant_values=outside)
+    frame = [BEFORE, BEHIND]
+    ids = ops.pad(ids, [[0, 0], frame, frame, *planes], constant_values=outside)
     if not planes:
         return _whole(ops.take(ids, nearest))
     return _whole(ops.take(ops.reshape(ids, (-1, ids.shape[-1])), nearest, axis=0))

@@ -1,8 +1,8 @@
 """CutMix, ClassMix and mosaic: parts of other samples of the batch are pasted in.
 
 Pixels, labels and instances move together; ids are chosen, never blended. The partner
-of a sample is the one before it in the batch. Instance ids that come from a partner are
-raised by 65536 for each step, so that they stay different from the sample's own.
+of a sample is the one before it in the batch. Instance ids that come from the sample n
+places before are raised by n * 2^28, so that they stay different from the sample's own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from kerasseg.taxonomy import IGNORE, Tensor
 Maps = Sequence[Tensor]
 """Image (B, h, w, C), label (B, h, w) or, where classes overlap, (B, h, w, K), and
 perhaps instance (B, h, w)."""
+
+ID_BITS = 28
+"""Of a sample's own ids. All three mixers together go five samples back: three bits."""
 
 
 def cutmix(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) -> Maps:
@@ -69,7 +72,16 @@ def mosaic(maps: Maps, numbers: Tensor, policy: Policy, ignore: int = IGNORE) ->
 
 def _partner(maps: Maps, step: int) -> Maps:
     image, label, *instance = (ops.roll(m, step, axis=0) for m in maps)
-    return image, label, *(ops.where(i > 0, i + 65536 * step, 0) for i in instance)
+    batch = ops.shape(image)[0]
+    return image, label, *(_renamed(i, step, batch) for i in instance)
+
+
+def _renamed(instance: Tensor, step: int, batch: int | Tensor) -> Tensor:
+    """Ids of the sample `step` places before. Ids may come from farther away already,
+    and the last of a round through the batch is the sample itself."""
+    origin = (ops.right_shift(instance, ID_BITS) + step) % batch
+    own = ops.bitwise_and(instance, (1 << ID_BITS) - 1)
+    return ops.where(instance > 0, ops.left_shift(origin, ID_BITS) + own, 0)
 
 
 def _choose(chosen: Tensor, theirs: Maps, own: Maps) -> Maps:
