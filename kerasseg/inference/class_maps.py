@@ -23,7 +23,7 @@ from kerasseg.inference.pixels import checked
 from kerasseg.taxonomy import IGNORE, Tensor, label_type
 
 LARGE = 1 << 26
-"""Bytes of an image from which on it is stretched without TensorFlow."""
+"""Bytes of an image from which on TensorFlow is given parts of it only."""
 
 
 def network_size(network: Any) -> tuple[int, int]:
@@ -179,11 +179,12 @@ def segmenter(
     def plain(image, each):
         size = tf.constant(image.shape[:2])
         logits = logits_of(shrunk(image, network_size(network)))
-        if each is None:
+        if each is None and image.nbytes < LARGE:
             return enlarged(logits, size).numpy()[0]
 
         def ids(strip):
-            each(probabilities_of(strip[0], exclusive).numpy())
+            if each:
+                each(probabilities_of(strip[0], exclusive).numpy())
             return ids_of_logits(strip[0]).numpy()
 
         return stacked(map(ids, strips.of(logits, size)), len(image))
