@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 
 from kerasseg import UserError, __version__, runs
@@ -47,6 +48,10 @@ def _write(run: Path, file: Path) -> None:
     start_tensorflow()
     from kerasseg.export.saved_model import signatures
 
+    # TensorFlow logs a page for each function whose inputs have no names.
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
     signatures.write(
         runs.load(run),
         file,
@@ -54,6 +59,7 @@ def _write(run: Path, file: Path) -> None:
         name=run.resolve().name,
         image_format=runs.image_format(run),
     )
+    log.setLevel(level)
 
 
 def _is_shipped(run: Path) -> bool:
