@@ -36,7 +36,7 @@ def apply(
         numbers: (B, NUMBERS) float32, uniform in [0, 1).
         policy: one of `POLICIES` or a `Policy` of your own.
         size: (height, width) of the result, pixels.
-        instance: (B, H, W) object ids, 0 = none.
+        instance: (B, H, W) object ids below 2^28, 0 = none.
         image_format: what the images are. Light is in grey levels for RGB and gray
             pictures of 8 bits, else in units of each band's deviation
             (`kerasseg.augment.levels`).

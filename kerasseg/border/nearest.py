@@ -1,7 +1,8 @@
 """The nearest and the second nearest instance of every pixel, by squared distance.
 
-Distances are integers here: a key d² * ONE + id holds a squared distance and the id at
-that distance, so the minimum of two keys keeps the nearer id.
+Distances are integers here: a key d² * ONE + half holds a squared distance and one half
+of the bits of the id at that distance, so the minimum of two keys keeps that of the
+nearer id. Two keys carry both halves: ids are names, and any int32 above 0 is one.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from keras import ops
 from kerasseg import UserError
 from kerasseg.taxonomy import Tensor
 
-LABEL_BITS = 16
-ONE = 1 << LABEL_BITS
+HALF_BITS = 16
+ONE = 1 << HALF_BITS
 """What a squared distance of 1 adds to a key."""
 
-LABELS = ONE - 1
-"""The bits of a key that hold the id."""
+HALF = ONE - 1
+"""The bits of a key that hold half an id."""
 
 FAR = 1 << 30
 """No pixel there. As a key it stands for a distance of 128 pixels."""
+
+NOTHING = FAR >> HALF_BITS
+"""No pixel there, as a squared distance."""
 
 
 def id_batch(ids: Tensor, name: str) -> Tensor:
@@ -44,68 +48,91 @@ def two_nearest(ids: Tensor, near: int, far: int) -> tuple[Tensor, Tensor]:
     column, hence from every pixel of any row that looks at this column; it can then
     be left out of that pixel's two smallest distances without changing their values.
     """
-    first, second = _nearest_in_column(ops.transpose(ids, (2, 0, 1)), far)
+    first, second, label = _nearest_in_column(ops.transpose(ids, (2, 0, 1)), far)
     width = first.shape[0]
-    nothing = FAR >> LABEL_BITS
 
     def sideways(x, fill):
         padded = ops.pad(x, [[far, far], [0, 0], [0, 0]], constant_values=fill)
         return lambda k: padded[far + k : far + k + width]
 
-    keys = sideways(first, FAR)
-    nearest = first
-    for k in range(1, near + 1):
-        beside = ops.minimum(keys(-k), keys(k))
-        nearest = ops.minimum(nearest, beside + k * k * ONE)
-    label = ops.bitwise_and(nearest, LABELS)
+    def smallest(first, half):
+        """The smallest key d² * ONE + half around each pixel."""
+        key = first * ONE + half
+        keys = sideways(key, FAR)
+        for k in range(1, near + 1):
+            key = ops.minimum(key, ops.minimum(keys(-k), keys(k)) + k * k * ONE)
+        return key
 
-    labels = sideways(ops.bitwise_and(first, LABELS), 0)
-    firsts = sideways(ops.right_shift(first, LABEL_BITS), nothing)
-    seconds = sideways(ops.right_shift(second, LABEL_BITS), nothing)
+    nearest, nearest_label = first, label
+    if near:
+        # Where two ids are equally near, the halves may be of both. That does no harm:
+        # the distance to the second nearest is then that to the nearest, and leaving
+        # out any one id, or none, finds it.
+        low = smallest(first, ops.bitwise_and(label, HALF))
+        high = smallest(first, ops.right_shift(label, HALF_BITS))
+        nearest = ops.right_shift(low, HALF_BITS)
+        nearest_label = _joined(low, high)
+
+    labels = sideways(label, 0)
+    firsts, seconds = sideways(first, NOTHING), sideways(second, NOTHING)
 
     def other(k):
         """The nearest in column x + k whose label is not the nearest's of x."""
-        return ops.where(ops.equal(labels(k), label), seconds(k), firsts(k))
+        return ops.where(ops.equal(labels(k), nearest_label), seconds(k), firsts(k))
 
     runner_up = other(0)
     for k in range(1, far + 1):
         beside = ops.minimum(other(-k), other(k))
         runner_up = ops.minimum(runner_up, beside + k * k)
-    nearest = ops.right_shift(nearest, LABEL_BITS)
     return ops.transpose(nearest, (1, 2, 0)), ops.transpose(runner_up, (1, 2, 0))
 
 
-def _nearest_in_column(ids: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """The two nearest different ids along the last axis, as keys d² * ONE + id.
+def _joined(low: Tensor, high: Tensor) -> Tensor:
+    """The ids of two keys."""
+    high = ops.left_shift(ops.bitwise_and(high, HALF), HALF_BITS)
+    return ops.bitwise_or(high, ops.bitwise_and(low, HALF))
 
-    (W, B, H) ids -> two (W, B, H) int32 keys, FAR where there is none within reach.
-    W stands in front because slices along the first axis cost no copy.
+
+def _nearest_in_column(ids: Tensor, reach: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The two nearest different ids along the last axis.
+
+    (W, B, H) ids -> three (W, B, H) int32: both squared distances, NOTHING where there
+    is none within reach, and the nearest id. W stands in front because slices along the
+    first axis cost no copy.
     """
     width, _, height = ids.shape
     row = ops.arange(height, dtype="int32")
     both = ops.concatenate([ids, ops.flip(ids, -1)])  # downwards and upwards at once
     present = both > 0
-    # The last id seen: the row leads the key, so a running maximum finds it. The
-    # one before it changes only where an id differs from the last seen before it.
-    last = running_maximum(ops.where(present, row * ONE + both, -1), reach)
+
+    def last_seen(half):
+        return running_maximum(ops.where(present, row * ONE + half, -1), reach)
+
+    # The last id seen: the row leads the key, so a running maximum finds it. The row of
+    # the one before it changes only where an id differs from the last seen before it.
+    low = last_seen(ops.bitwise_and(both, HALF))
+    high = last_seen(ops.right_shift(both, HALF_BITS))
+    last, label = ops.right_shift(low, HALF_BITS), _joined(low, high)
     before = _shifted(last, 1)
-    differs = ops.not_equal(ops.bitwise_and(before, LABELS), both)
+    differs = ops.not_equal(_shifted(label, 1), both)
     change = ops.logical_and(ops.logical_and(present, differs), before >= 0)
     last_other = running_maximum(ops.where(change, before, -1), reach)
 
-    def keys(seen):
-        away = row - ops.right_shift(seen, LABEL_BITS)
-        label = ops.bitwise_and(seen, LABELS)
+    def squared(seen):
+        away = row - seen
         missing = ops.logical_or(seen < 0, away > reach)
-        return ops.where(missing, FAR, ops.square(away) * ONE + label)
+        return ops.where(missing, NOTHING, ops.square(away))
 
-    last, last_other = keys(last), keys(last_other)
-    above, other_above = last[:width], last_other[:width]
-    below, other_below = ops.flip(last[width:], -1), ops.flip(last_other[width:], -1)
-    same = ops.equal(ops.bitwise_and(above, LABELS), ops.bitwise_and(below, LABELS))
-    later = ops.where(same, FAR, ops.maximum(above, below))
+    last, last_other = squared(last), squared(last_other)
+    above, other_above, label_above = last[:width], last_other[:width], label[:width]
+    below, other_below, label_below = (
+        ops.flip(x[width:], -1) for x in (last, last_other, label)
+    )
+    same = ops.equal(label_above, label_below)
+    later = ops.where(same, NOTHING, ops.maximum(above, below))
     second = ops.minimum(later, ops.minimum(other_above, other_below))
-    return ops.minimum(above, below), second
+    label = ops.where(below < above, label_below, label_above)
+    return ops.minimum(above, below), second, label
 
 
 def running_maximum(x: Tensor, reach: int) -> Tensor:
@@ -117,5 +144,5 @@ def running_maximum(x: Tensor, reach: int) -> Tensor:
     return x
 
 
-def _shifted(x: Tensor, by: int) -> Tensor:
-    return ops.pad(x[..., :-by], [[0, 0], [0, 0], [by, 0]], constant_values=-1)
+def _shifted(x: Tensor, by: int, fill: int = -1) -> Tensor:
+    return ops.pad(x[..., :-by], [[0, 0], [0, 0], [by, 0]], constant_values=fill)

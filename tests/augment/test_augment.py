@@ -346,7 +346,7 @@ def test_mixing_chooses_whole_pixels_of_the_batch(name):
     assert np.array_equal(ids, label[seen, rows, columns])
     assert np.array_equal(got[..., 1].astype(int), ids)
     step = (np.arange(batch)[:, None, None] - seen) % batch
-    assert np.array_equal(instance, seen + 1 + 65536 * step)
+    assert np.array_equal(instance, seen + 1 + 2**28 * step)
     assert set(np.unique(step)) == ({0, 1, 2, 3} if name == "mosaic" else {0, 1})
     if name == "classmix":
         pasted = step == 1
@@ -355,3 +355,19 @@ def test_mixing_chooses_whole_pixels_of_the_batch(name):
             mask = np.roll(label, 1, 0)[i]
             for c in range(4):
                 assert len(np.unique(pasted[i][mask == c])) <= 1
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_instances_keep_their_borders_when_they_are_mixed(batch):
+    """Each object is known by its sample and its id, however often it was pasted."""
+    size, grid = (32, 40), np.arange(32)[:, None] // 8 * 5 + np.arange(40) // 8
+    instance = np.stack([np.where(grid % 2, grid + 1, 0)] * batch).astype("int32")
+    owner = np.arange(batch)[:, None, None] + np.zeros_like(instance)
+    image = np.stack([owner * 20] * 3, -1).astype("float32")
+    policy = Policy(cutmix=1.0, classmix=1.0, mosaic=1.0)
+    label = (instance > 0).astype("uint8")
+    got, _, mixed = apply(image, label, draw(batch, 3), policy, size, instance=instance)
+    names = np.where(mixed > 0, (got[..., 0] / 20).round() * 100 + mixed % 2**28, 0)
+    for renamed, name in zip(mixed, names, strict=True):  # one to one
+        pairs = {(int(a), int(b)) for a, b in zip(renamed.flat, name.flat, strict=True)}
+        assert len(pairs) == len(np.unique(renamed)) == len(np.unique(name))

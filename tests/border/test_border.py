@@ -143,10 +143,14 @@ def test_class_weights_are_added():
 
 @few
 @given(
-    seed=seeds, shape=shapes, count=st.integers(0, 200), background_only=st.booleans()
+    seed=seeds,
+    shape=shapes,
+    count=st.integers(0, 200),
+    background_only=st.booleans(),
+    names=st.sampled_from([1, 65536, 10_000_019]),  # what ids are multiples of
 )
-def test_weights_equal_scipy(seed, shape, count, background_only):
-    instance = cells(seed, *shape, count)
+def test_weights_equal_scipy(seed, shape, count, background_only, names):
+    instance = cells(seed, *shape, count) * names - (names > 1)
     want = scipy_weights(instance, background_only=background_only)
     got = weights(instance, background_only=background_only)
     np.testing.assert_allclose(got, want, atol=1e-3)
@@ -171,10 +175,14 @@ def test_other_heights_and_widths_of_the_ridge(w0, sigma):
 def test_names_order_and_orientation_do_not_matter(seed):
     instance = cells(seed, 33, 33, 12)
     plain = weights(instance)
-    numbers = np.random.default_rng(seed).permutation(65535)[:13] + 1
-    numbers[0] = 0
-    renamed = numbers.astype(np.uint16)[instance]
+    numbers = np.random.default_rng(seed).choice(2**31 - 1, 13, replace=False) + 1
+    numbers[:2] = -numbers[0], 2**31 - 1
+    # these share the lower and the upper 16 bits with others
+    numbers[2:6] = 1, 65537, 131073, 131074
+    renamed = numbers.astype(np.int32)[instance]
     np.testing.assert_allclose(weights(renamed), plain, atol=1e-6)
+    small = np.arange(13, dtype=np.uint16)[instance]
+    np.testing.assert_allclose(weights(small), plain, atol=1e-6)
     np.testing.assert_allclose(weights(instance.T), plain.T, atol=1e-6)
     np.testing.assert_allclose(weights(instance[:, ::-1]), plain[:, ::-1], atol=1e-6)
     pair = np.stack([instance[::-1], instance])
