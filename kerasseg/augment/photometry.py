@@ -28,14 +28,15 @@ _TO_YIQ = np.array(
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
 _LUMA = (_FROM_YIQ @ np.diag([1, 0, 0]) @ _TO_YIQ).T.astype("float32")
 _CHROMA = (_FROM_YIQ @ np.diag([0, 1, 1]) @ _TO_YIQ).T.astype("float32")
-_TURNED = (_FROM_YIQ @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _TO_YIQ).T.astype("float32")
+_TURNED = (_FROM_YIQ @ [[0, 0, 0], [0, 0, 1], [0, -1, 0]] @ _TO_YIQ).T.astype("float32")
 
 
 def colour(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """Brightness, contrast, saturation, hue and colour cast in one matrix product.
 
-    A colour is luma + chroma (YIQ): saturation stretches chroma, hue turns it,
-    contrast stretches both around the image's mean, brightness and cast multiply.
+    A colour is luma + chroma (YIQ): saturation stretches chroma, hue turns it (red
+    towards yellow, as a rising hue of HSV does), contrast stretches both around the
+    image's mean, brightness and cast multiply.
     """
     share = {
         name: per_sample(around(single(numbers, name), getattr(policy, name)))

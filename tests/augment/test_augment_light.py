@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
+from PIL import Image
 from scipy import ndimage, special
 from test_augment import LIGHT, TRANSFORMS, apply, blocks, draw, put
 
@@ -111,8 +112,8 @@ def test_colour_is_the_chain_of_its_parts():
         blue = x @ [0.5959, -0.2746, -0.3213]
         violet = x @ [0.2115, -0.5227, 0.3112]
         angle, stretch = np.radians(30 * u["hue"]), 1 + 0.5 * u["saturation"]
-        turned = (np.cos(angle) * blue - np.sin(angle) * violet) * stretch
-        other = (np.sin(angle) * blue + np.cos(angle) * violet) * stretch
+        turned = (np.cos(angle) * blue + np.sin(angle) * violet) * stretch
+        other = (np.cos(angle) * violet - np.sin(angle) * blue) * stretch
         to_yiq = [
             [0.299, 0.587, 0.114],
             [0.5959, -0.2746, -0.3213],
@@ -132,6 +133,24 @@ def test_hue_and_saturation_keep_luma_and_grey():
     assert np.abs(out - image).max() > 1
     grey = np.repeat(image[..., :1], 3, -1)
     np.testing.assert_allclose(lit(grey, saturation=0.5, hue=30.0), grey, atol=0.05)
+
+
+def test_hue_turns_as_in_pil_and_torchvision():
+    """Pillow's HSV, whose hue torchvision's adjust_hue raises; 256 steps are a turn."""
+    colours = [[160, 96, 96], [96, 160, 96], [96, 96, 160], [150, 140, 90]]
+    image = np.broadcast_to(np.reshape(colours, (4, 1, 1, 3)), (4, *SIZE, 3))
+    numbers = draw(4)
+    drawn = 2 * random_parameters.single(numbers, "hue") - 1
+    for most in (20.0, 60.0):
+        out = lit(image.astype("float32"), numbers, hue=most)[:, 0, 0]
+        for colour, got, u in zip(colours, out, drawn, strict=True):
+            hsv = np.array(Image.new("RGB", (1, 1), tuple(colour)).convert("HSV"))
+            hsv[..., 0] += np.uint8(round(most * float(u) * 256 / 360) % 256)
+            want = np.array(Image.fromarray(hsv, "HSV").convert("RGB"))[0, 0]
+            if abs(u) > 0.2:  # the circle of YIQ is not quite that of HSV
+                step, right = got - colour, want - np.array(colour, float)
+                aligned = step @ right / np.linalg.norm(step) / np.linalg.norm(right)
+                assert aligned > 0.8
 
 
 def test_gamma_bends_and_keeps_the_ends():
