@@ -1,0 +1,87 @@
+"""Every network of MODELS on a GPU as on the CPU: LiteRT's accelerator, WebGPU.
+
+A real GPU where LiteRT finds one, else the SwiftShader that Chromium brings (apt-get
+install chromium), which computes as a GPU does on the processor.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from handmade_litert import run
+from networks import CLASSES, SMALL, network
+
+from kerasseg.export.litert import accelerators, conversion, edits, flatbuffer, gpu
+from kerasseg.models import MODELS
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = Path("/usr/lib/chromium")
+
+
+@pytest.fixture(autouse=True)
+def accelerator(monkeypatch):
+    if "VK_ICD_FILENAMES" not in os.environ and CHROMIUM.is_dir():
+        monkeypatch.setenv("VK_ICD_FILENAMES", f"{CHROMIUM}/vk_swiftshader_icd.json")
+        monkeypatch.setenv("LD_LIBRARY_PATH", str(CHROMIUM))
+
+
+def made(model, kind, images, exclusive=True):
+    """Output -> the bytes of the file that an export writes for it."""
+    data = conversion.convert(model, kind, images, exclusive=exclusive)
+    names = ("class_map", "probabilities")
+    return {n: edits.for_accelerators(flatbuffer.split(data, [n])) for n in names}
+
+
+def both(file, images, output):
+    """What the CPU and the GPU give; skips where there is no GPU."""
+    done = gpu.run(file, images)
+    if not done.adapter:
+        pytest.skip("LiteRT finds no GPU here, and there is no SwiftShader of Chromium")
+    assert (done.fault, done.delegated) == ("", done.operators)
+    expected = np.concatenate([run(file, image[None], output) for image in images])
+    return expected, done.result
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_gpu_gives_what_the_cpu_gives(name, kind):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, *SMALL[name][0]), np.uint8)
+    files = made(network(name), kind, images)
+    expected, found = both(files["class_map"], images, "class_map")
+    assert found.max() < CLASSES
+    assert accelerators.missing(files["class_map"])[accelerators.LITERT_GPU] == []
+    if kind != "int8":
+        assert (found == expected).mean() >= 0.999
+        return
+    # int8 rounds: another class only where two are as good as equal.
+    scores, on_gpu = both(files["probabilities"], images, "probabilities")
+    best = np.sort(scores, axis=-1)
+    margin = best[..., -1] - best[..., -2]
+    assert np.abs(scores - on_gpu).mean() < 0.01
+    assert margin[found != expected].max(initial=0) < 0.1
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "int8"])
+def test_classes_that_overlap(kind):
+    images = np.random.default_rng(0).integers(0, 256, (4, *tiny.SIZE, 3), np.uint8)
+    files = made(tiny.network(), kind, images, exclusive=False)
+    expected, found = both(files["class_map"], images, "class_map")
+    assert found.shape == (4, *tiny.SIZE, 3)
+    assert (found == expected).mean() >= (0.98 if kind == "int8" else 0.999)
+
+
+def test_the_edits_are_needed_and_the_faults_are_seen():
+    """Logits below zero: without the edit the GPU names the fourth of three classes.
+    It goes when LiteRT mends its ARG_MAX."""
+    model = tiny.convolution()
+    model.get_layer("logits").bias.assign([-90.0, -91.0, -92.0])
+    images = np.random.default_rng(0).integers(0, 256, (2, *tiny.SIZE, 3), np.uint8)
+    plain = flatbuffer.split(conversion.convert(model), ["class_map"])
+    _, found = both(plain, images, "class_map")
+    assert (found == 3).all()
+    expected, found = both(edits.for_accelerators(plain), images, "class_map")
+    np.testing.assert_array_equal(found, expected)
