@@ -43,8 +43,8 @@ def model_garden(ids=IDS):
     }
 
 
-def write(file, *examples):
-    with tf.io.TFRecordWriter(str(file)) as writer:
+def write(file, *examples, compression=""):
+    with tf.io.TFRecordWriter(str(file), compression) as writer:
         for values in examples:
             writer.write(tf_example(values).SerializeToString())
 
@@ -83,6 +83,37 @@ def test_other_ignored_id(tmp_path):
     label = splits["train"][0].label
     np.testing.assert_array_equal(label, np.where(IDS == 0, 255, IDS))
     assert label.dtype == np.uint8
+
+
+def test_labels_of_a_palette_are_its_indices(tmp_path):
+    """PASCAL VOC's own colours: index 1 is dark red, gray level 38."""
+    opened = io.BytesIO()
+    picture = Image.fromarray(IDS)
+    picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0] + [0] * 756 + [224, 224, 192])
+    picture.save(opened, "PNG")
+    file = tmp_path / "train-00000-of-00001.tfrecord"
+    write(file, deeplab("a") | {LABEL: opened.getvalue()})
+    _, splits = load("deeplab_records", tmp_path)
+    np.testing.assert_array_equal(splits["train"][0].label, IDS)
+    colours = encoded(np.dstack([IDS] * 3), "PNG")
+    write(file, deeplab("a") | {LABEL: colours})
+    refuses("record 0: its label holds colours", "deeplab_records", tmp_path)
+
+
+def test_compressed_shards(tmp_path):
+    names = "train-00000-of-00003", "train-00001-of-00003", "train-00002-of-00003"
+    for name, kind in zip(names, ("GZIP", "", "ZLIB"), strict=True):
+        examples = [deeplab(f"{kind}{i}") for i in range(3)]
+        write(tmp_path / name, *examples, compression=kind)
+    _, splits = load("deeplab_records", tmp_path)
+    assert sorted(sample.id for sample in splits["train"]) == sorted(
+        f"{kind}{i}" for kind in ("GZIP", "", "ZLIB") for i in range(3)
+    )
+    for name in names[0], names[2]:
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+        refuses(f"{name} is cut, or no TFRecord", "deeplab_records", tmp_path)
+        (tmp_path / name).write_bytes(whole)
 
 
 def test_entries_are_read_in_any_order(tmp_path):
