@@ -111,6 +111,8 @@ def _litert(asked: argparse.Namespace) -> maps.Network:
     model = litert.Model(asked.litert, asked.threads)
     size = model.height, model.width
     overlap = _overlap(asked, size)
+    if overlap or asked.flip or asked.probabilities:
+        model.require("probabilities")
 
     def segment(image, each=None):
         return model.segment(image, overlap, asked.flip, each)

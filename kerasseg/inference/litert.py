@@ -215,7 +215,8 @@ class Model:
             found = np.exp(found - found.max(-1, keepdims=True))
             yield found / found.sum(-1, keepdims=True)
 
-    def _run(self, name: str, image: np.ndarray) -> np.ndarray:
+    def require(self, name: str) -> None:
+        """Raises UserError unless the file has this signature."""
         if name not in self._runners:
             raise UserError(
                 f"{self.path} has the signatures {', '.join(self.signatures)}, not "
@@ -223,6 +224,9 @@ class Model:
                 f"{self.path.stem}_probabilities.tflite, or another of the files that "
                 "kerasseg.export wrote."
             )
+
+    def _run(self, name: str, image: np.ndarray) -> np.ndarray:
+        self.require(name)
         image = checked(image, self.image_format).astype(self._kind, copy=False)
         # The first run plans and reports to stderr.
         with contextlib.nullcontext() if name in self._ran else silenced():
