@@ -119,6 +119,17 @@ class Taxonomy:
             raise TypeError(f"'exclusive' must be true or false, got {exclusive!r}")
         return cls(names, colours, exclusive)
 
+    def counted(self) -> str:
+        """How many classes there are, in words; of one that overlaps nothing too.
+
+        >>> Taxonomy(("nucleus",), ((9, 9, 9),), exclusive=False).counted()
+        '1 class, asked for itself'
+        """
+        if self.num_classes == 1:
+            return "1 class" + ("" if self.exclusive else ", asked for itself")
+        overlap = "" if self.exclusive else " that overlap"
+        return f"{self.num_classes} classes{overlap}"
+
     def to_json(self) -> dict:
         """Names, colours and the ignore id as lists and numbers.
 

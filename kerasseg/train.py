@@ -132,10 +132,9 @@ def _summary(
 ) -> str:
     (height, width), crop = data.size, data.crop
     epochs, parameters = settings.fit.epochs, networks.judge.network.count_params()
-    overlap = "" if data.taxonomy.exclusive else " that overlap"
     text = (
         f"{settings.model.name}: {parameters:,} parameters, "
-        f"{data.taxonomy.num_classes} classes{overlap}; {data.split.samples} images of "
+        f"{data.taxonomy.counted()}; {data.split.samples} images of "
         f"{height}x{width}, crops {crop[0]}x{crop[1]}; "
         f"{epochs} epochs of {data.steps} steps\n"
         f"Images of {data.image_format}: "

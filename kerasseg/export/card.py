@@ -55,8 +55,7 @@ def write(
     name = run.resolve().name
     lead = (
         f"Semantic segmentation of {height}x{width} images into "
-        f"{taxonomy.num_classes} classes{'' if taxonomy.exclusive else ' that overlap'}"
-        f". {_verdict(rows)}"
+        f"{taxonomy.counted()}. {_verdict(rows)}"
     )
     atomic.write_text(folder / "card.md", _markdown(name, lead, parts))
     body = f'<header>\n<h1>{html.text(name)}</h1>\n<p class="lead">{html.text(lead)}'

@@ -106,10 +106,7 @@ def _lines(values: Any) -> list[str]:
 def summary(description: Description) -> str:
     """Lines for the terminal: samples, sizes and files of each split, and what was
     left out."""
-    classes = description.taxonomy.num_classes
-    overlap = "" if description.taxonomy.exclusive else " that overlap"
-    noun = "class" if classes == 1 else "classes"
-    lines = [f"{description.path}: {classes} {noun}{overlap}"]
+    lines = [f"{description.path}: {description.taxonomy.counted()}"]
     source = description.statistics_of
     if source and source != TRAIN:
         lines.append(
