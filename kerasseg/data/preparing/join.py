@@ -44,16 +44,16 @@ def join(sources: list[tuple[str, Source]]) -> Source:
     if len(sources) == 1:
         return taxonomy, splits
     for name, (other, _) in sources[1:]:
-        if other.names != taxonomy.names:
-            raise UserError(
-                f"{name} has other classes than {first} ({other.num_classes} and "
-                f"{taxonomy.num_classes}). Add --taxonomy road, or write them to two "
-                "folders."
-            )
         if other.exclusive != taxonomy.exclusive:
             raise UserError(
                 f"Classes of one of {first} and {name} overlap, those of the other "
                 "exclude each other. Prepare both alike, or write two folders."
+            )
+        if other.names != taxonomy.names:
+            road = "Add --taxonomy road, or write" if taxonomy.exclusive else "Write"
+            raise UserError(
+                f"{name} has other classes than {first} ({other.num_classes} and "
+                f"{taxonomy.num_classes}). {road} them to two folders."
             )
     sources = _of_one_kind(sources)
     times, seen = Counter(name for name, _ in sources), Counter()

@@ -48,3 +48,16 @@ def test_gray_beside_rgb_becomes_rgb_and_says_so():
     assert (gray.image == gray.image[..., :1]).all()
     assert gray.encoded == b"png" and gray.encoded.pixels is gray.image
     assert "gray images became RGB" in splits["train"].source["a"]["gray"]["line"]
+
+
+def test_classes_that_overlap_join_only_their_like():
+    _, splits = source(RGB)
+    apart = Taxonomy.named(["a", "b"])
+    overlap = Taxonomy(apart.names, apart.colours, exclusive=False)
+    other = Taxonomy(("c",), ((1, 2, 3),), exclusive=False)
+    assert join([("x", (overlap, splits)), ("y", (overlap, splits))])[0] == overlap
+    for one in apart, TAXONOMY:  # by the same names and by others
+        with pytest.raises(ValueError, match=r"x and y overlap.*exclude each other"):
+            join([("x", (one, splits)), ("y", (overlap, splits))])
+    with pytest.raises(ValueError, match=r"2\)\. Write them to two folders"):
+        join([("x", (overlap, splits)), ("y", (other, splits))])
