@@ -76,9 +76,15 @@ class Graph:
         return flatbuffer.pack(self.model)
 
 
-def run(data, image, signature="class_map"):
-    """What the interpreter of the CPU makes of a file."""
-    from ai_edge_litert.interpreter import Interpreter
+def run(data, image, signature="class_map", plain=False):
+    """What the interpreter of the CPU makes of a file; plain: without XNNPACK."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(model_content=data, num_threads=1)
+    interpreter = Interpreter(
+        model_content=data,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        if plain
+        else OpResolverType.AUTO,
+    )
     return interpreter.get_signature_runner(signature)(image=image)[signature]

@@ -41,7 +41,10 @@ def both(file, images, output):
     if not done.adapter:
         pytest.skip("LiteRT finds no GPU here, and there is no SwiftShader of Chromium")
     assert (done.fault, done.delegated) == ("", done.operators)
-    expected = np.concatenate([run(file, image[None], output) for image in images])
+    # Plain: XNNPACK of ai-edge-litert 2.3.0 ends the process (double free) on the small
+    # ladder_efficientnet_lite0 in int8.
+    expected = [run(file, image[None], output, plain=True) for image in images]
+    expected = np.concatenate(expected)
     return expected, done.result
 
 
