@@ -93,7 +93,7 @@ def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
         "Artefact",
         "mIoU",
         "Lost points",
-        "Same class",
+        "Same answers",
         "Worst image",
         "Limit",
         "",
@@ -112,8 +112,9 @@ def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
         name = row["name"] if row is not rows[0] else "Keras network"
         cells.append([name, f"{row['miou']:.4f}", lost, same, worst, rule, verdict])
     note = (
-        "Each file was run on every image of the split. Same class: pixels on which it "
-        "names the class that the Keras network names; worst image: where fewest."
+        "Each file was run on every image of the split. Same answers: share of pixels "
+        "for which it says the same as the Keras network, where classes overlap for "
+        "each class; worst image: where fewest."
     )
     yield "table", note, titles, cells
     per_class = [

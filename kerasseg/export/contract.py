@@ -87,19 +87,21 @@ def parts(
         yield (
             "text",
             f"{known['gpu']['file']} takes float32 images of the same numbers, gives "
-            f"probabilities float32 (1, {height}, {width}, {len(names)}); the caller "
-            "takes the largest. It has no cast and no ARG_MAX, for the classic GPU "
-            "delegate.",
+            f"probabilities float32 (1, {height}, {width}, {len(names)}); "
+            f"{_of_caller(taxonomy, '0.5')}. It has no cast and no "
+            "ARG_MAX, for the classic GPU delegate.",
         )
     if "edgetpu" in known:
         yield (
             "text",
             f"{known['edgetpu']['file']} takes uint8 images and gives int8 logits at "
-            "the network's stride; the caller enlarges them, bilinear, and takes the "
-            "largest. Compile it with edgetpu_compiler; we have not.",
+            "the network's stride; the caller enlarges them, bilinear; "
+            f"{_of_caller(taxonomy, '0')}. Compile it with edgetpu_compiler; we have "
+            "not.",
         )
     ids = ", ".join(f"{i} {name}" for i, name in enumerate(names))
-    yield "text", f"Class ids: {ids}."
+    what = "Class ids" if taxonomy.exclusive else "Planes of the class map"
+    yield "text", f"{what}: {ids}."
     # Best for devices first; MediaPipe has a program of its own.
     order = ("int8", "float32", "float16")
     best = next((name for name in order if name in known), None)
@@ -121,7 +123,10 @@ def _answers(height: int, width: int, taxonomy: Taxonomy) -> str:
             f"class_map: uint8 (1, {height}, {width}, {count}), for each class 1 where "
             "it is, else 0: classes overlap"
         )
-        sums = "a sigmoid each, the class is there above 0.5"
+        sums = (
+            "a sigmoid each, the class is there above 0.5 (of MediaPipe take the "
+            "confidence masks: its category mask names one class a pixel)"
+        )
     return (
         f"Signature {given}. In files named _probabilities, and as a second signature "
         "where there are two (--signatures both), probabilities: float32 "
@@ -176,6 +181,13 @@ def _bands(height: int, width: int, image_format: ImageFormat) -> Parts:
             for (number, name), b in zip(bands, image_format.statistics, strict=True)
         ],
     )
+
+
+def _of_caller(taxonomy: Taxonomy, least: str) -> str:
+    """What is left to do with scores."""
+    if taxonomy.exclusive:
+        return "the caller takes the largest"
+    return f"a class is there above {least}, which the caller compares"
 
 
 def _and_taxonomy(image_format: ImageFormat) -> str:

@@ -57,10 +57,9 @@ def parts(
         cells.append([row["file"], *verdicts.values(), same])
     yield (
         "table",
-        "Same class: share of pixels on which the file names the network's class, on "
-        "this machine's processor. MediaPipe and OpenCV refuse files with two "
-        "signatures; MediaPipe asks for probabilities.",
-        ["File", *READERS, "Same class"],
+        "Same answers: as above, on this machine's processor. MediaPipe and OpenCV "
+        "refuse files with two signatures; MediaPipe asks for probabilities.",
+        ["File", *READERS, "Same answers"],
         cells,
     )
     if lacking:

@@ -73,7 +73,7 @@ await loadLiteRt('/wasm/');  // the folder wasm/ of the package
 const model = await loadAndCompile('/{file}', {{accelerator: 'wasm'}});
 const image = new Tensor({pixels}, [1, {height}, {width}, {channels}]);  {js}
 const [output] = await model.run(image);
-const classes = output.toTypedArray();  // {height} * {width}{times} ids
+const classes = output.toTypedArray();  // {height} * {width}{times} numbers
 """
 
 NARROW: dict[str, str | int] = {
