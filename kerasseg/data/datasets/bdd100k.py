@@ -1,5 +1,5 @@
-"""BDD100K: 8,000 frames of as many drives with 19 classes; 80,000 with drivable area
-and lane markings.
+"""BDD100K: 8,000 frames of as many drives with 19 classes, or objects; 80,000 with
+drivable area and lane markings.
 
 Yu et al. 2020. Semantic class ids and colours are those of Cityscapes; those of areas
 and lanes are in bdd100k/label/label.py of github.com/bdd100k/bdd100k.
@@ -7,6 +7,7 @@ and lanes are in bdd100k/label/label.py of github.com/bdd100k/bdd100k.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.datasets import bdd100k_bitmasks as bitmasks
 from kerasseg.data.datasets.cityscapes_labels import TAXONOMY, TRAIN_IDS
 from kerasseg.data.datasets.frames import Frame, classes_of, samples_of, visible
 from kerasseg.data.reading.masks.label_maps import lookup_table
@@ -67,11 +69,15 @@ AREAS = (
     ("images/100k/{}", "drivable_maps/labels/{}", "_drivable_id.png"),
 )
 LANES = (("images/100k/{}", "labels/lane/masks/{}", ".png"),)
+OBJECTS = (("images/10k/{}", "labels/ins_seg/bitmasks/{}", ".png"),)
+PANOPTIC = (("images/10k/{}", "labels/pan_seg/bitmasks/{}", ".png"),)
 SAME = lookup_table({0: 0, 1: 1, 2: 2}, ignored=(IGNORE,))
 OF_2018 = lookup_table({0: 2, 1: 0, 2: 1}, ignored=(IGNORE,))  # 0 was the background
 NAMED = Taxonomy.named
 KINDS = {
     "semantic": (TAXONOMY, SEMANTIC, (TRAIN_IDS, TRAIN_IDS), "sem_seg"),
+    "instances": (bitmasks.INSTANCES, OBJECTS, (bitmasks.OF_INSTANCES,), "ins_seg"),
+    "panoptic": (bitmasks.PANOPTIC, PANOPTIC, (bitmasks.OF_PANOPTIC,), "pan_seg"),
     "drivable": (DRIVABLE, AREAS, (SAME, OF_2018), "drivable"),
     "lanes": (CATEGORIES, LANES, (_lanes(0, 3),), "lane"),
     "lane-directions": (
@@ -95,7 +101,13 @@ def load(
     /,
     *,
     labels: Literal[
-        "semantic", "drivable", "lanes", "lane-directions", "lane-styles"
+        "semantic",
+        "instances",
+        "panoptic",
+        "drivable",
+        "lanes",
+        "lane-directions",
+        "lane-styles",
     ] = "semantic",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """BDD100K: images/10k/train/*.jpg with labels/sem_seg/masks/train/*.png, and val.
@@ -105,11 +117,15 @@ def load(
     (or drivable_maps/labels/train/*_drivable_id.png of 2018), labels/lane/masks/train/.
     The test split has no labels and is left out.
 
+    instances (labels/ins_seg/bitmasks/) has 8 classes of objects and background,
+    panoptic (labels/pan_seg/bitmasks/) 40 classes; both keep the objects. Regions to
+    ignore are ignored, crowds have their class and are no object.
+
     drivable has 3 classes, lanes 8 kinds of lines (bits 0 to 2 of its masks),
     lane-directions and lane-styles two each (bits 5 and 4); what is no lane (bit 3) is
     the last class, background.
 
-    Lanes were tried on the four real masks of bdd100k's own tests, the rest on
+    Lanes and bitmasks were tried on the masks of bdd100k's own tests, the rest on
     miniatures of this layout only.
 
     Args:
@@ -131,14 +147,18 @@ def load(
                     continue
                 frames = [Frame(f.stem, f, folder / (f.stem + end)) for f in files]
                 said = ""
-                if labels != "semantic":  # not all of the 100,000 images have them
+                if labels != "semantic":  # not all images have them
                     there = [frame for frame in frames if frame.label.is_file()]
                     lone = len(frames) - len(there)
                     said = f"{split}: {lone} images have no mask and are left out."
                     frames, said = there, said if lone else ""
-                read = partial(classes_of, known=table)
+                read, objects = partial(classes_of, known=table), None
+                if first_thing := bitmasks.THINGS.get(labels):
+                    frames = [replace(frame, instances=frame.label) for frame in frames]
+                    read = partial(bitmasks.classes_of, known=table)
+                    objects = partial(bitmasks.objects_of, first_thing=first_thing)
                 if frames:
-                    splits[split] = samples_of(frames, read, left_out=said)
+                    splits[split] = samples_of(frames, read, objects, left_out=said)
     if not splits:
         raise _nothing(src, labels, kind)
     return taxonomy, splits
@@ -150,9 +170,10 @@ def _nothing(src: Path, labels: str, kind: str) -> UserError:
             file = root / "labels" / kind / other
             if file.is_dir():
                 mode = "lane_mark" if kind == "lane" else kind
+                masks = KINDS[labels][1][0][1].format("")
                 return UserError(
                     f"{file} holds {other} only, which are not read. Unpack the masks, "
-                    f"labels/{kind}/masks/, or draw them with: python -m "
+                    f"{masks}, or draw them with: python -m "
                     f"bdd100k.label.to_mask -m {mode} (pip install bdd100k)."
                 )
     images, masks, end = KINDS[labels][1][0]

@@ -31,6 +31,31 @@ def test_bdd100k_of_2018(tmp_path):
     np.testing.assert_array_equal(splits["train"][0].label, IDS)
 
 
+def test_bdd100k_bitmasks(tmp_path):
+    """Pixels as bdd100k.label.to_mask writes them: R category, G truncated << 3 +
+    occluded << 2 + crowd << 1 + ignored, 256 B + A object."""
+    stored = [[0, 0, 0, 0], [3, 4, 0, 1], [3, 8, 1, 44], [1, 2, 0, 3], [2, 1, 0, 4]]
+    stored = np.array([stored, [[3, 0, 0, 1]] * 5], np.uint8)
+    for kind in "ins_seg", "pan_seg":
+        save(tmp_path / f"labels/{kind}/bitmasks/val/a.png", stored)
+    for name in "ab":
+        save(tmp_path / f"images/10k/val/{name}.jpg", picture(0, (2, 5)))
+    taxonomy, splits = load("bdd100k", tmp_path, labels="instances")
+    (sample,) = splits["val"]
+    assert taxonomy.names[3] == "car"
+    np.testing.assert_array_equal(sample.label, [[0, 3, 3, 1, 255], [3] * 5])
+    np.testing.assert_array_equal(sample.instance, [[0, 1, 2, 0, 0], [1] * 5])
+    stored[0, 1:3, 0] = 35
+    save(tmp_path / "labels/pan_seg/bitmasks/val/a.png", stored)
+    taxonomy, splits = load("bdd100k", tmp_path, labels="panoptic")
+    (sample,) = splits["val"]
+    assert taxonomy.names[34] == "car" and taxonomy.names[2] == "ground"
+    np.testing.assert_array_equal(sample.label, [[255, 34, 34, 0, 255], [2] * 5])
+    np.testing.assert_array_equal(sample.instance, [[0, 1, 2, 0, 0], [0] * 5])
+    save(tmp_path / "labels/ins_seg/bitmasks/val/a.png", picture(0, (2, 5)))
+    refuses("a.png is no bitmask", "bdd100k", tmp_path, labels="instances")
+
+
 def test_bdd100k_faults(tmp_path):
     refuses("neither images/10k", "bdd100k", tmp_path)
     for name in "ab":
