@@ -14,12 +14,13 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerasseg import UserError
+from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode
 from kerasseg.models.pieces import first_layers
 from kerasseg.taxonomy import Tensor
 
 PADDINGS = ("same", "valid", "reflect")
+UPS = ("transposed", "bilinear")
 
 
 def unet(
@@ -30,6 +31,8 @@ def unet(
     dropout: float = 0.5,
     batch_norm: bool = False,
     batch_norm_momentum: float = 0.9,
+    up_batch_norm: bool = True,
+    up: str = "transposed",
     padding: str = "same",
     stem: int = 1,
     encoder: str = "none",
@@ -44,6 +47,11 @@ def unet(
         depth: how many times the size is halved.
         dropout: rate at the end of the contracting path (its last two levels).
         batch_norm: convolution without bias, batch normalisation, ReLU: trains faster.
+        up_batch_norm: False leaves the up-convolutions of a network with `batch_norm`
+            as they are in most Torch code: a bias, no normalisation, no ReLU.
+        up: "transposed": 2x2 up-convolutions, as in the paper. "bilinear":
+            interpolation, and half as many filters behind each level and in the deepest
+            one, as milesial/Pytorch-UNet has it. Not of volumes.
         padding: of the 3x3 convolutions. "same": zeros. "reflect": the mirrored border.
             "valid": none, as in the paper: the logits are smaller than the image (572
             -> 388, margin 92) and every one of them has seen only real pixels.
@@ -66,12 +74,17 @@ def unet(
             f'stem={stem} works with padding="same" and encoder="none" only, got '
             f"{padding!r} and {encoder!r}."
         )
+    if up not in UPS or (up == "bilinear" and len(input_shape) == 4):
+        raise UserError(
+            f"up must be one of {UPS}, of volumes 'transposed', got {up!r} for images "
+            f"{input_shape}."
+        )
     _check_size(input_shape[:-1], depth, padding, stem)
     norm: dict[str, Any] = {"batch_norm": batch_norm, "momentum": batch_norm_momentum}
 
-    def block(x: Tensor, filters: int) -> Tensor:
-        for _ in range(2):
-            x = _conv(x, filters, 3, padding, **norm)
+    def block(x: Tensor, filters: int, out: int = 0) -> Tensor:
+        for width in (filters, out or filters):
+            x = _conv(x, width, 3, padding, **norm)
         return x
 
     image = keras.Input(input_shape, name="image")
@@ -79,7 +92,10 @@ def unet(
         x = first_layers.scaled(image, 1 / 127.5, -1)
         if stem > 1:
             x = _conv(x, filters, 2 * stem, padding, **norm, stride=stem)
-        x, skips = _contract(x, block, filters, depth, dropout)
+        widths = [filters * 2**level for level in range(depth + 1)]
+        if up == "bilinear":
+            widths[depth] //= 2
+        x, skips = _contract(x, block, widths, dropout)
     else:
         maps = _encoder_maps(
             encoder, image, depth, padding, weights, batch_norm_momentum
@@ -88,10 +104,14 @@ def unet(
         x = layers.Dropout(dropout)(x)
 
     for level in reversed(range(depth)):
-        x = _up(x, filters * 2**level, **norm)
+        width = filters * 2**level
+        if up == "bilinear":
+            x = upsampling.bilinear(x, [2 * length for length in x.shape[1:-1]])
+        else:
+            x = _up(x, width, **norm, plain=batch_norm and not up_batch_norm)
         if skips[level] is not None:  # an encoder has no map at full size
             x = layers.Concatenate()([x, _centre(skips[level], x.shape[1:-1])])
-        x = block(x, filters * 2**level)
+        x = block(x, width, width // 2 if up == "bilinear" and level else width)
     head = _of_rank("Conv{}D" if stem == 1 else "Conv{}DTranspose", x)
     logits = head(
         num_classes,
@@ -105,12 +125,12 @@ def unet(
 
 
 def _contract(
-    x: Tensor, block: Any, filters: int, depth: int, dropout: float
+    x: Tensor, block: Any, widths: list[int], dropout: float
 ) -> tuple[Tensor, list[Tensor]]:
     """The contracting path: its deepest map, and the skips from the top down."""
-    skips = []
-    for level in range(depth + 1):
-        x = block(x, filters * 2**level)
+    skips, depth = [], len(widths) - 1
+    for level, width in enumerate(widths):
+        x = block(x, width)
         if level >= depth - 1:
             x = layers.Dropout(dropout)(x)
         if level < depth:
@@ -142,11 +162,16 @@ def _conv(
     return _activate(x, batch_norm, momentum)
 
 
-def _up(x: Tensor, filters: int, batch_norm: bool, momentum: float) -> Tensor:
-    """2x2 up-convolution: no overlap, so no checkerboard."""
+def _up(
+    x: Tensor, filters: int, batch_norm: bool, momentum: float, plain: bool
+) -> Tensor:
+    """2x2 up-convolution: no overlap, so no checkerboard. plain: it alone."""
+    bias = plain or not batch_norm
     x = _of_rank("Conv{}DTranspose", x)(
-        filters, 2, strides=2, use_bias=not batch_norm, kernel_initializer=_he()
+        filters, 2, strides=2, use_bias=bias, kernel_initializer=_he()
     )(x)
+    if plain:
+        return x
     return _activate(x, batch_norm, momentum)
 
 

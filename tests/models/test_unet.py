@@ -23,6 +23,41 @@ def test_parameters_of_the_paper(name, channels, count):
     assert model.count_params() == count
 
 
+@pytest.mark.parametrize(
+    "channels, classes, up, count",
+    [
+        (3, 2, "transposed", 31_037_698),
+        (3, 2, "bilinear", 17_263_042),
+        (3, 1, "bilinear", 17_262_977),
+    ],
+)
+def test_parameters_of_pytorch_unet(channels, classes, up, count):
+    """What milesial/Pytorch-UNet's parameters() count to (architectures.md 3.4)."""
+    options = {"batch_norm": True, "up_batch_norm": False, "up": up}
+    model = without_weights("unet", classes, (64, 64, channels), **options)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == count
+
+
+def test_ways_up():
+    for shape, padding in ((32, 48, 3), "same"), ((44, 44, 3), "valid"):
+        model = unet(
+            2,
+            shape,
+            filters=4,
+            depth=2,
+            up="bilinear",
+            padding=padding,
+            batch_norm=True,
+        )
+        size = model.output_shape[1:3]
+        assert size == ((32, 48) if padding == "same" else (4, 4))
+        assert call(model, random_images(1, *shape)).shape == (1, *size, 2)
+    with pytest.raises(ValueError, match="of volumes 'transposed', got 'bilinear'"):
+        unet(2, (8, 8, 8, 1), filters=2, depth=1, up="bilinear")
+    with pytest.raises(ValueError, match="up must be one of"):
+        unet(2, (8, 8, 1), filters=2, depth=1, up="nearest")
+
+
 def test_valid_sizes_of_the_paper():
     """Figure 1: 572 -> 388; the smallest that works is 188 -> 4."""
     for size, out in ((572, 388), (188, 4), (204, 20)):
