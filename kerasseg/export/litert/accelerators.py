@@ -109,6 +109,8 @@ def _listed(operation: Operation, known: dict[str, int]) -> str:
 def _litert_gpu(operation: Operation) -> str:
     """Of ai-edge-litert 2.3.0 and LiteRT.js 2.5.3: see docs/devices.md."""
     name, inputs = operation.name, operation.inputs
+    if max(len(one.shape) for one in (*inputs, *operation.outputs) if one) > 4:
+        return f"{name} of more than four dimensions"
     if name == "TRANSPOSE_CONV" and operation.version > 3:
         return f"TRANSPOSE_CONV of version {operation.version}, at most 3"
     if name == "ARG_MAX" and inputs[0].shape[-1] % 4:
