@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TypeVar
 
+Number = TypeVar("Number", int, float)
 MOST_THREADS = 256
 """A process that asks for many more ends without a word."""
 
@@ -154,28 +157,29 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _opacity(word: str) -> float:
-    value = float(word)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 1, is {word}")
-    return value
+    return _number(float, word, 0, 1)
 
 
 def _side(word: str) -> int:
-    value = int(word)
-    if not 1 <= value <= 1 << 15:
-        raise argparse.ArgumentTypeError(f"must be from 1 to 32768, is {word}")
-    return value
+    return _number(int, word, 1, 1 << 15)
 
 
 def _threads(word: str) -> int:
-    value = int(word)
-    if not 0 <= value <= MOST_THREADS:
-        raise argparse.ArgumentTypeError(f"must be 0 to {MOST_THREADS}, is {word}")
-    return value
+    return _number(int, word, 0, MOST_THREADS)
 
 
 def _count(word: str) -> int:
-    value = int(word)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, is {word}")
+    return _number(int, word, 0, sys.maxsize)
+
+
+def _number(kind: type[Number], word: str, least: int, most: int) -> Number:
+    limits = "0 or more" if most == sys.maxsize else f"{least} to {most}"
+    try:
+        value = kind(word)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        told = f"must be {what}, {limits}, is {word!r}"
+        raise argparse.ArgumentTypeError(told) from None
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"must be {limits}, is {word}")
     return value

@@ -190,7 +190,7 @@ def segmenter(
         return stacked(map(ids, strips.of(logits, size)), len(image))
 
     def careful(image, each):
-        options = network, image, overlap, flip, image_format, exclusive
+        options = image, network_size(network), overlap, flip, exclusive
 
         def ids(strip):
             if each:
@@ -200,9 +200,9 @@ def segmenter(
         if crf:
             from kerasseg.crf import dense_crf
 
-            found = probabilities(*options)
+            found = stacked(_strips(logits_of, *options), len(image))
             return ids(dense_crf(found, image, image_format=image_format))
-        return stacked(map(ids, _strips(*options)), len(image))
+        return stacked(map(ids, _strips(logits_of, *options)), len(image))
 
     def segment(image, each=None):
         image = checked(image, image_format)
@@ -224,31 +224,34 @@ def probabilities(
     Raises UserError for an image of other bands or type.
     """
     image = checked(image, image_format)
-    found = _strips(network, image, overlap, flip, image_format, exclusive)
+
+    def logits_of(image):
+        return _logits_of_any(network, image[None], image_format)
+
+    found = _strips(logits_of, image, network_size(network), overlap, flip, exclusive)
     return stacked(found, len(image))
 
 
 def _strips(
-    network: Any,
+    logits_of: Callable[[np.ndarray], Tensor],
     image: np.ndarray,
+    size: tuple[int, int],
     overlap: int,
     flip: bool,
-    image_format: ImageFormat,
     exclusive: bool,
 ) -> Iterator[np.ndarray]:
-    """Probabilities (rows, W, classes) from the top of an image to its bottom."""
-    size = network_size(network)
-    larger = any(have > want for have, want in zip(image.shape, size, strict=False))
+    """Probabilities (rows, W, classes) from the top of an image to its bottom.
 
-    def run(tile):
-        return network(tf.cast(tile, tf.float32), training=False)
+    logits_of: (H, W, C) of any size -> (1, h, w, classes); size: of its network. A
+    graph takes a quarter of the time of layers called one by one, and less memory.
+    """
+    larger = any(have > want for have, want in zip(image.shape, size, strict=False))
 
     def one(image):
         if overlap and larger:
-            found = tiles.strips(run, image, size, overlap)
+            found = tiles.strips(lambda tile: logits_of(tile[0]), image, size, overlap)
         else:
-            small = shrunk(image, size)[None]
-            logits = _logits_of_any(network, small, image_format)
+            logits = logits_of(shrunk(image, size))
             found = (strip[0] for strip in strips.of(logits, image.shape[:2]))
         return (probabilities_of(scores, exclusive).numpy() for scores in found)
 

@@ -26,6 +26,8 @@ from kerasseg.inference.video.sources import Stream
 NOT_WALKED = {"@eaDir", "__MACOSX"}
 """Folders that network drives and archives of Macs add, with copies of pictures."""
 
+NO_FILE = "is a pipe or a device, and no file"
+
 Source: TypeAlias = Path | Page | Stream | int
 """A picture or video file, a page of a picture file, a stream, or the number of a
 camera."""
@@ -90,6 +92,8 @@ def inputs_of(words: Iterable[str], out: Path, recursive: bool = True) -> Found:
             _walk(path, out, recursive, found)
             if before == len(found.sources) + len(found.left_out):
                 raise UserError(_nothing_in(path, found))
+        elif path.exists() and not path.is_file():
+            raise UserError(f"{path} {NO_FILE}. Save what it gives, and name that.")
         elif not path.is_file():
             raise UserError(
                 f"{path} does not exist. Expected a picture, folder, video, the number "
@@ -208,7 +212,8 @@ def _sort_in(file: Path, place: Path, found: Found) -> None:
     """Adds a file of a folder."""
     if not file.is_file():
         if signatures.suffix_of(file.name) in SUFFIXES or is_video(file):
-            found.left_out.append((file, "is a link to a file that is not there"))
+            gone = "is a link to a file that is not there"
+            found.left_out.append((file, NO_FILE if file.exists() else gone))
         else:
             found.others.append(file)
         return

@@ -7,10 +7,13 @@ nothing needs to be summed, and the memory does not grow with the map.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeGuard
+from zlib import crc32
 
 import numpy as np
 
@@ -122,9 +125,8 @@ def predict(
     with (
         gdal(source, _cache_mb(one, size[0])) as rasterio,
         atomic.replacing(target) as aside,
-        _created(rasterio, aside, one, network.taxonomy) as out,
+        _rows(rasterio, aside, one, network.taxonomy) as result,
     ):
-        result = _Rows(out, one, network.taxonomy)
         for top, first, last in rows:
             strip = np.zeros((last - first, one.width, *result.planes), result.kind)
             look = []
@@ -208,6 +210,7 @@ class _Rows:
         self.block = out.block_shapes[0][0]
         self.waiting = np.zeros((0, one.width, *self.planes), self.kind)
         self.written = 0
+        self.sums: list[tuple[tuple[tuple[int, int], tuple[int, int]], int]] = []
 
     def add(self, strip: np.ndarray) -> None:
         """Takes the next rows (h, W), or where classes overlap (h, W, C)."""
@@ -218,11 +221,28 @@ class _Rows:
         if count:
             rows = (self.written, self.written + count), (0, self.width)
             now = self.waiting[:count]
-            if self.planes:
-                self.out.write(np.moveaxis(now, -1, 0), window=rows)
-            else:
-                self.out.write(now, 1, window=rows)
+            bands = np.moveaxis(now, -1, 0) if self.planes else now[None]
+            self.out.write(bands, window=rows)
+            self.sums.append((rows, crc32(np.ascontiguousarray(bands).data)))
             self.waiting, self.written = self.waiting[count:], self.written + count
+
+    def check(self, data: Any) -> None:
+        """Raises OSError where the file does not hold what was written: GDAL does not
+        always tell of a full disk."""
+        for rows, written in self.sums:
+            if crc32(data.read(window=rows)) != written:
+                raise OSError("it does not hold what was written. Is the disk full?")
+
+
+@contextlib.contextmanager
+def _rows(
+    rasterio: Any, file: Path, one: Raster, taxonomy: Taxonomy
+) -> Iterator[_Rows]:
+    with _created(rasterio, file, one, taxonomy) as out:
+        rows = _Rows(out, one, taxonomy)
+        yield rows
+    with rasterio.open(file) as data:
+        rows.check(data)
 
 
 def _created(rasterio: Any, file: Path, one: Raster, taxonomy: Taxonomy) -> Any:

@@ -7,6 +7,7 @@ that go on from band to band.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -75,7 +76,8 @@ def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> st
 
     sieve: areas of fewer pixels join their largest neighbour first; 0 for none.
 
-    Raises MissingPackage without rasterio, pyogrio and shapely.
+    Raises UserError where they cannot be written, as on a full disk, and MissingPackage
+    without rasterio, pyogrio and shapely.
     """
     pyogrio, shapely = require("pyogrio.raw", file), require("shapely", file)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -104,23 +106,42 @@ def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> st
             ids = np.array([class_id for class_id, _ in some], np.int32)
             names = [taxonomy.names[class_id] for class_id in ids]
             polygons = np.array([polygon for _, polygon in some], object)
-            pyogrio.write(
-                aside,
-                shapely.to_wkb(shapely.transform(polygons, placed)),
-                [ids, np.array(names, object)],
-                ["class_id", "class"],
-                geometry_type="Polygon",
-                driver=DRIVERS[file.suffix.lower()],
-                crs=crs,
-                encoding="UTF-8",
-                append=bool(count),
-                layer=file.stem,
-            )
+            with _told(file):
+                pyogrio.write(
+                    aside,
+                    shapely.to_wkb(shapely.transform(polygons, placed)),
+                    [ids, np.array(names, object)],
+                    ["class_id", "class"],
+                    geometry_type="Polygon",
+                    driver=DRIVERS[file.suffix.lower()],
+                    crs=crs,
+                    encoding="UTF-8",
+                    append=bool(count),
+                    layer=file.stem,
+                )
             count += len(some)
+        with _told(file):  # GDAL does not always tell of a full disk
+            read_info = require("pyogrio", file).read_info
+            held = read_info(aside, force_feature_count=True)["features"]
+            if held != count:
+                raise RuntimeError(f"it holds {held} of {count} polygons")
         for part in Path(folder).iterdir():
             part.replace(file.parent / part.name)
     sieved = f"areas below {sieve} pixels joined to others (--sieve)"
     return f"{count} polygons in {file}" + (f", {sieved}" if sieve > 1 else "")
+
+
+@contextlib.contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Errors of pyogrio, which are RuntimeErrors, in one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{file} cannot be written ({reason}). Is the disk full? The class map is "
+            "written; make room and predict it again."
+        ) from error
 
 
 def _of_planes(rasterio: Any, data: Any, sieve: int) -> Iterator[Outline]:

@@ -1,5 +1,6 @@
 """What a command line names: folders, pictures of every kind, names, results."""
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from kerasseg import UserError
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference import inputs
 from kerasseg.inference.network_input import network_input
@@ -86,6 +88,18 @@ def test_results_of_earlier_calls_are_no_inputs(tmp_path):
         assert said.startswith("3 results of an earlier call, not read: ")
     with pytest.raises(ValueError, match=r"a_label\.png: made by predict"):
         inputs.inputs_of([str(tmp_path / "a_label.png")], tmp_path)
+
+
+def test_pipes_and_devices_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "chart.py").write_text("draw('<svg/>')")
+    (tmp_path / "chart").write_text("<?xml version='1.0'?> <svg/>")
+    with pytest.raises(UserError, match=r"pipe\.png is a pipe or a device, and no"):
+        inputs.inputs_of([str(tmp_path / "pipe.png")], tmp_path / "out")
+    found = inputs.inputs_of([str(tmp_path)], tmp_path / "out")
+    left_out = {file.name: why for file, why in found.left_out}
+    assert left_out.pop("pipe.png") == inputs.NO_FILE
+    assert left_out.keys() == {"chart"}
 
 
 def test_circles_of_links_end(tmp_path):

@@ -34,15 +34,17 @@ class Made:
     def __init__(self, folder: Path) -> None:
         self._folder, self._list = folder, folder / LIST
         self._lines, whole = _lines(self._list)
-        self._known = {(name, digest) for name, digest, _ in self._lines}
+        self._known: dict[str, set[str]] = {}  # name -> digests
+        for name, digest, _ in self._lines:
+            self._known.setdefault(name, set()).add(digest)
         self._torn = not whole
 
     def made(self, file: Path) -> bool:
         """Whether a file is one that predict made, and unchanged."""
-        name = self._name(file)
-        if not any(name == known for known, _ in self._known):
+        known = self._known.get(self._name(file))
+        if not known:
             return False
-        return file.is_dir() or (name, digest_of(file)) in self._known
+        return file.is_dir() or (file.is_file() and digest_of(file) in known)
 
     def refuse_others(self, files: Iterable[Path]) -> None:
         """Raises UserError where a file is there that predict did not make."""
@@ -57,29 +59,39 @@ class Made:
 
     @contextlib.contextmanager
     def replacing(self, file: Path, source: object) -> Iterator[Path]:
-        """`atomic.replacing` of a result, which is in the list before it is there.
+        """`listing`, where all that can go wrong in the block is writing.
 
         Raises CannotWrite where the disk is full or the folder cannot be written to.
         """
         try:
-            with atomic.replacing(file) as aside:
+            with self.listing(file, source) as aside:
                 yield aside
-                self._add(file, digest_of(aside), source)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise CannotWrite(
-                f"{file} cannot be written: {reason}. What is there is whole. Make "
-                "room, or choose another folder with --out."
-            ) from error
+            raise _cannot_write(file, error) from error
+
+    @contextlib.contextmanager
+    def listing(self, file: Path, source: object) -> Iterator[Path]:
+        """`atomic.replacing` of a file or folder, which is in the list before it is
+        there.
+
+        Raises CannotWrite where the list cannot be written.
+        """
+        with atomic.replacing(file) as aside:
+            yield aside
+            self.add(file, source, aside)
 
     def write(self, file: Path, data: bytes, source: object) -> None:
         """Writes a result, whole or not at all; see `replacing`."""
         with self.replacing(file, source) as aside:
             aside.write_bytes(data)
 
-    def add(self, file: Path, source: object) -> None:
-        """Puts a file or folder into the list that somebody else wrote."""
-        self._add(file, "" if file.is_dir() else digest_of(file), source)
+    def add(self, file: Path, source: object, now: Path | None = None) -> None:
+        """Puts a file or folder into the list. now: where it lies now."""
+        now = now or file
+        try:
+            self._add(file, "" if now.is_dir() else digest_of(now), source)
+        except OSError as error:
+            raise _cannot_write(self._list, error) from error
 
     def _add(self, file: Path, digest: str, source: object) -> None:
         line = self._name(file), digest, str(source)
@@ -91,7 +103,7 @@ class Made:
             opened.write("\n" * self._torn + json.dumps(values) + "\n")
         self._torn = False
         self._lines.add(line)
-        self._known.add(line[:2])
+        self._known.setdefault(line[0], set()).add(digest)
 
     def _name(self, file: Path) -> str:
         return Path(
@@ -127,6 +139,13 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+def _cannot_write(file: Path, error: OSError) -> CannotWrite:
+    return CannotWrite(
+        f"{file} cannot be written: {error.strerror or error}. What is there is whole. "
+        "Make room, or choose another folder with --out."
+    )
+
+
 def _is_there(file: Path) -> bool:
     return os.path.lexists(file)
 
@@ -137,9 +156,14 @@ def _lines(file: Path) -> tuple[set[tuple[str, str, str]], bool]:
     A call that was killed may leave a line that is cut.
     """
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
         return set(), True
+    except NotADirectoryError:
+        raise UserError(
+            f"{file.parent} is no folder, but a file or below one. Choose a folder "
+            "with --out."
+        ) from None
     lines = set()
     for number, line in enumerate(text.splitlines()):
         try:

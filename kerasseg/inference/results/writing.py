@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,15 +122,14 @@ class Results:
             )
         asked, network = self._asked, self._network
         options = overlays.Options(asked.alpha, asked.frames, asked.show, asked.labels)
-        try:
-            overlays.write_overlay(
-                source, target, network.segment, network.taxonomy, options
-            )
-        finally:
-            for ending in overlays.OVERLAY, overlays.LABELS:
-                file = self._beside(target, ending)
-                if file.exists():
-                    self._made.add(file, source)
+        overlays.write_overlay(
+            source,
+            target,
+            network.segment,
+            network.taxonomy,
+            options,
+            functools.partial(self._made.listing, source=source),
+        )
 
     def _refuse(self, source: object, kind: str, *flags: str) -> None:
         for flag in flags:

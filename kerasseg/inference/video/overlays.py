@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +48,15 @@ def write_overlay(
     segment: Callable[[np.ndarray], np.ndarray],
     taxonomy: Taxonomy,
     options: Options | None = None,
+    replacing: Callable[[Path], AbstractContextManager[Path]] = atomic.replacing,
 ) -> None:
     """Segments frame by frame until the end, q in the window, or Ctrl-C, and writes
     the overlays as TARGET_overlay.mp4, with the sound of the source; the class maps
     into TARGET_labels if asked for.
 
     source: a video file, a stream, or the number of a camera. segment: function: uint8
-    RGB (H, W, 3) -> ids (H, W), or where classes overlap 0 and 1 (H, W, C).
+    RGB (H, W, 3) -> ids (H, W), or where classes overlap 0 and 1 (H, W, C). replacing:
+    how files and folders appear whole.
 
     Raises UserError where no frame can be read, and Incomplete, after what was read is
     written, where the source breaks off. Raises OSError where the disk is full; then
@@ -73,10 +76,10 @@ def write_overlay(
         stack.callback(reader.close)
         kept: labels.Labels | None = None
         if options.labels:
-            aside = stack.enter_context(atomic.replacing(folder))
+            aside = stack.enter_context(replacing(folder))
             kept = labels.Labels(aside, taxonomy)
             stack.callback(kept.close)
-        aside = stack.enter_context(atomic.replacing(target))
+        aside = stack.enter_context(replacing(target))
         drawing = _Drawing(segment, taxonomy, options, target.stem)
         progress = Progress(target.name, options.frames or reader.head.frames)
         done = _write(reader, aside, drawing, options.frames, kept, progress)

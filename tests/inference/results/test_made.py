@@ -86,6 +86,39 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.png", LIST]
 
 
+def test_a_video_is_in_the_list_before_it_is_there(tmp_path, monkeypatch):
+    made = Made(tmp_path)
+    with made.listing(tmp_path / "labels", "v.mp4") as aside:
+        aside.mkdir()
+        assert not Made(tmp_path).made(tmp_path / "labels")
+    assert Made(tmp_path).made(tmp_path / "labels")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(made, "_add", full)
+    with (
+        pytest.raises(CannotWrite, match=rf"{LIST} cannot be written: No space left"),
+        made.listing(tmp_path / "v.mp4", "v.mp4") as aside,
+    ):
+        aside.write_bytes(b"1")
+    assert {file.name for file in tmp_path.iterdir()} == {"labels", LIST}
+
+
+def test_a_list_that_an_editor_of_windows_saved(tmp_path):
+    Made(tmp_path).write(tmp_path / "a.png", b"1", "a")
+    lines = (tmp_path / LIST).read_bytes().replace(b"\n", b"\r\n")
+    (tmp_path / LIST).write_bytes(b"\xef\xbb\xbf" + lines)
+    assert Made(tmp_path).made(tmp_path / "a.png")
+
+
+def test_results_below_a_file(tmp_path):
+    (tmp_path / "a.png").touch()
+    for out in "a.png", "a.png/x":
+        with pytest.raises(UserError, match="is no folder, but a file or below one"):
+            Made(tmp_path / out)
+
+
 def test_files_that_others_wrote(tmp_path):
     atomic.write_text(tmp_path / "film_overlay.mp4", "film")
     (tmp_path / "film_labels").mkdir()

@@ -160,7 +160,11 @@ def test_a_full_disk_ends_it_in_one_line(run, monkeypatch):
 
 def test_flags_out_of_bounds(run, capsys):
     picture("in/a.png")
-    with pytest.raises(SystemExit) as left:
-        run("--threads", "100000")
-    assert left.value.code == 2
-    assert "must be 0 to 256, is 100000" in capsys.readouterr().err
+    for word, told in {
+        "100000": "must be 0 to 256, is 100000",
+        "two": "must be a whole number, 0 to 256, is 'two'",
+    }.items():
+        with pytest.raises(SystemExit) as left:
+            run("--threads", word)
+        assert left.value.code == 2
+        assert told in capsys.readouterr().err

@@ -52,7 +52,10 @@ OTHERS = {
     "SVG": ("Export it as PNG", (".svg",)),
     "icon": ("Convert it to PNG", (".ico", ".icns")),
     "TGA": ("Convert it to PNG", (".tga",)),
-    "video": ("Extract its frames, or name it to predict itself", (".mp4", ".mov")),
+    "video": (
+        "Extract its frames; predict takes it by a name with a video's ending, .mp4",
+        (".mp4", ".mov"),
+    ),
     "Git LFS pointer": ("Fetch the file itself: git lfs pull", ()),
 }
 """Kinds that are known and not read -> what to do, and the endings of their names."""
@@ -87,7 +90,8 @@ def kind_of(head: bytes) -> str:
     start = _inflated(head) if head[:2] == b"\x1f\x8b" else head
     if start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] in (b"n+2\0", b"ni2\0"):
         return "NIfTI"
-    if b"<svg" in head[:1024].lower():
+    text = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<svg", b"<?xml", b"<!")) and b"<svg" in text:
         return "SVG"
     return ""
 
