@@ -7,7 +7,6 @@ import cv2
 import keras
 import numpy as np
 import pytest
-import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,15 +22,15 @@ TAXONOMY = Taxonomy.named(["road", "sky", "tree"])
 
 
 @pytest.fixture(scope="module")
-def network():
-    return tiny.network()
+def network(tiny_network):
+    return tiny_network
 
 
 @pytest.fixture(scope="module")
-def file(network, tmp_path_factory):
+def file(tiny_litert, tmp_path_factory):
     path = tmp_path_factory.mktemp("lite") / "model.tflite"
     both = conversion.SIGNATURES
-    return conversion.write(network, path, taxonomy=TAXONOMY, signatures=both)
+    return conversion.finish(tiny_litert, path, "street", TAXONOMY, both)
 
 
 sizes = st.tuples(*[st.integers(1, 90)] * 4)
@@ -71,10 +70,9 @@ def test_it_segments_as_the_network_does(file, network, rng):
     assert model.segment(rng.integers(0, 256, (70, 51, 3), np.uint8)).shape == (70, 51)
 
 
-def test_only_scores_also_give_a_class_map(network, file, tmp_path, rng):
-    data = conversion.convert(network)
+def test_only_scores_also_give_a_class_map(tiny_litert, file, tmp_path, rng):
     path = conversion.finish(
-        data, tmp_path / "scores.tflite", "n", TAXONOMY, ["probabilities"]
+        tiny_litert, tmp_path / "scores.tflite", "n", TAXONOMY, ["probabilities"]
     )
     image = rng.integers(0, 256, (32, 48, 3), np.uint8)
     scores = litert.Model(path, threads=1)
@@ -111,13 +109,13 @@ def test_overlapping_classes(file, rng, monkeypatch, overlap, flip):
     np.testing.assert_array_equal(found, image // 255)
 
 
-def test_what_is_no_model_is_refused(tmp_path, network):
+def test_what_is_no_model_is_refused(tmp_path, tiny_litert):
     with pytest.raises(ValueError, match="does not exist"):
         litert.Model(tmp_path / "none.tflite")
     (tmp_path / "bad.tflite").write_bytes(b"not a model")
     with pytest.raises(ValueError, match="is not a LiteRT file"):
         litert.Model(tmp_path / "bad.tflite")
-    bare = conversion.write(network, tmp_path / "bare.tflite")
+    bare = conversion.finish(tiny_litert, tmp_path / "bare.tflite", "street")
     with pytest.raises(ValueError, match=r"no taxonomy\.json"):
         _ = litert.Model(bare).taxonomy
 
