@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 from tiny import SIZE, TAXONOMY
@@ -139,7 +140,8 @@ def test_a_flex_operator_is_refused_by_layer(layer, hint, capfd):
     assert "tf." not in capfd.readouterr().err
 
 
-def test_layers_can_stay_float(network, images):
+def test_layers_can_stay_float(images):
+    network = tiny.convolution()
     kept = conversion.convert(network, "int8", images, keep_float=["logits"])
     count = flatbuffer.operators(kept)
     assert count["DEQUANTIZE"] > 0
@@ -153,7 +155,7 @@ def test_layers_can_stay_float(network, images):
     }
     assert 0 in types
     with pytest.raises(ValueError, match="no layer 'nothing' to keep in float"):
-        conversion.convert(network, "int8", images, keep_float=["nothing"])
+        layer_errors.partly_quantised(network, None, ["nothing"])
 
 
 def test_the_layer_that_loses_most_is_named(images):
