@@ -28,6 +28,7 @@ from kerasseg.files import atomic
 from kerasseg.fit import from_settings
 from kerasseg.fit.devices import Devices
 from kerasseg.image_format import ImageFormat
+from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import keras
@@ -87,7 +88,7 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     size = network_size(network)
     val = pipeline.batches(records, data.val, batch_size=data.batch, size=size)
     images = calibration_images(records, data.train, size, asked.calibration)
-    before = _scores(network, images, val, image_format)
+    before = _scores(network, images, val, image_format, runs.taxonomy(run))
     print(_line(run, before, before[0]["miou"]))
 
     # ---- Fine-tune the copy that computes as int8 will -----------------------------
@@ -222,7 +223,9 @@ def _best(judge: Trainer, val, network: Any) -> Any:
     return Best()
 
 
-def _scores(network: keras.Model, images, val, image_format: ImageFormat) -> list[dict]:
+def _scores(
+    network: keras.Model, images, val, image_format: ImageFormat, taxonomy: Taxonomy
+) -> list[dict]:
     """The gate's rows of a network and of its int8 file."""
     from kerasseg.export import gate
     from kerasseg.export.litert import conversion
@@ -233,9 +236,16 @@ def _scores(network: keras.Model, images, val, image_format: ImageFormat) -> lis
             Path(folder, "int8.tflite"),
             "int8",
             images,
+            taxonomy=taxonomy,
             image_format=image_format,
         )
-        return gate.check(network, {"int8": file}, val, image_format=image_format)
+        return gate.check(
+            network,
+            {"int8": file},
+            val,
+            image_format=image_format,
+            exclusive=taxonomy.exclusive,
+        )
 
 
 def _line(run: Path, rows: list[dict], reference: float) -> str:
