@@ -1,5 +1,7 @@
 """The DenseNet encoder against keras.applications with the same weights."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -47,11 +49,18 @@ def test_every_map_equals_keras_applications(reference, weight_file):
     for (stride, map_), other in zip(found.items(), expected, strict=True):
         np.testing.assert_allclose(map_, other, atol=1e-4, err_msg=str(stride))
 
-    # Dilation instead of two strides: every fourth pixel is the plain map.
-    model = maps(weights="none", output_stride=8)
+
+@pytest.mark.parametrize("output_stride, step", [(16, 2), (8, 4)])
+def test_dilation_instead_of_strides_sees_the_same_more_densely(output_stride, step):
+    """Every second or fourth pixel is the plain map; of fewer layers a block."""
+    image = keras.Input((64, 96, 3), name="image")
+    few = partial(densenet.densenet, 121, (2, 1, 2, 1), weights="none")
+    plain = randomize_statistics(keras.Model(image, few(image)[32]))
+    model = keras.Model(image, few(image, output_stride)[32])
     model.set_weights(plain.get_weights())
-    dense = call(model, image)[32]
-    np.testing.assert_allclose(dense[:, ::4, ::4], expected[-1], atol=1e-4)
+    pixels = random_images(1, 64, 96, 3)
+    dense = call(model, pixels)[:, ::step, ::step]
+    np.testing.assert_allclose(dense, call(plain, pixels), atol=1e-4)
 
 
 PARAMETERS = {
