@@ -16,6 +16,8 @@ Kernel = Callable[[Tensor], Tensor]
 
 EXACT_LIMIT = 16384
 """Pixels up to which all pairs fit into memory: 16384**2 float32 are 1 GiB."""
+MOST_BYTES = 8 << 30
+"""What a CRF may need: all of it is in memory at once."""
 
 
 def dense_crf(
@@ -98,6 +100,19 @@ def dense_crf(
         messages = sum(weight * kernel(found) for weight, kernel in kernels)
         found = ops.softmax(unary + messages, axis=-1)
     return ops.convert_to_numpy(ops.reshape(found, shape))
+
+
+def check_memory(height: int, width: int, classes: int) -> None:
+    """Raises UserError for a CRF that needs more than `MOST_BYTES`; measured: 1010
+    bytes for each pixel, and 28 more for each of its classes."""
+    needed = height * width * (1010 + 28 * classes)
+    if needed > MOST_BYTES:
+        most = MOST_BYTES // (1010 + 28 * classes)
+        raise UserError(
+            f"A CRF of {height} x {width} pixels and {classes} classes needs about "
+            f"{needed / 2**30:.0f} GiB; it takes up to {most:,} pixels, "
+            f"{MOST_BYTES >> 30} GiB. Shrink the picture, or leave the CRF out."
+        )
 
 
 def _symmetric(kernel: Kernel, points: int) -> Kernel:
@@ -285,6 +300,7 @@ def _check(
             f"Expected probabilities (H, W, C) and an image (H, W, {bands}), got "
             f"{shape} and {image}."
         )
+    check_memory(*shape)
     if exact and shape[0] * shape[1] > EXACT_LIMIT:
         raise UserError(
             f"exact=True compares all pairs of {shape[0] * shape[1]} pixels; it takes "

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasseg import crf
+from kerasseg import UserError, crf
 from kerasseg.image_format import GRAY, BandStatistics, ImageFormat
 
 pytestmark = pytest.mark.agnostic
@@ -143,6 +143,12 @@ def test_lattice_reproduces_each_point(rng):
 def test_errors_say_what_to_do(probabilities, image, options, message):
     with pytest.raises(ValueError, match=message):
         crf.dense_crf(np.full(probabilities, 0.5), np.zeros(image), **options)
+
+
+def test_more_than_fits_into_memory_is_refused_before():
+    crf.check_memory(2000, 3000, 11)
+    with pytest.raises(UserError, match=r"3000 x 4000 pixels and 150 .* up to 1,6"):
+        crf.check_memory(3000, 4000, 150)
 
 
 def test_too_fine_a_lattice_is_refused(rng):

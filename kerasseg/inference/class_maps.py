@@ -198,8 +198,9 @@ def segmenter(
             return ids_of(strip, exclusive)
 
         if crf:
-            from kerasseg.crf import dense_crf
+            from kerasseg.crf import check_memory, dense_crf
 
+            check_memory(*image.shape[:2], network.output_shape[-1])
             found = stacked(_strips(logits_of, *options), len(image))
             return ids(dense_crf(found, image, image_format=image_format))
         return stacked(map(ids, _strips(logits_of, *options)), len(image))
