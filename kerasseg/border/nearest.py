@@ -2,10 +2,13 @@
 
 Distances are integers here: a key d² * ONE + half holds a squared distance and one half
 of the bits of the id at that distance, so the minimum of two keys keeps that of the
-nearer id. Two keys carry both halves: ids are names, and any int32 above 0 is one.
+nearer id. Two keys carry both halves: ids are names, and any int32 above 0 is one. The
+keys of the upper halves are left out where all ids have 16 bits, as in most images.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from keras import ops
 
@@ -48,14 +51,16 @@ def two_nearest(ids: Tensor, near: int, far: int) -> tuple[Tensor, Tensor]:
     column, hence from every pixel of any row that looks at this column; it can then
     be left out of that pixel's two smallest distances without changing their values.
     """
-    first, second, label = _nearest_in_column(ops.transpose(ids, (2, 0, 1)), far)
+    wide = ops.any(ids > HALF)
+    columns = ops.transpose(ids, (2, 0, 1))
+    first, second, label = _nearest_in_column(columns, far, wide)
     width = first.shape[0]
 
     def sideways(x, fill):
         padded = ops.pad(x, [[far, far], [0, 0], [0, 0]], constant_values=fill)
         return lambda k: padded[far + k : far + k + width]
 
-    def smallest(first, half):
+    def smallest(half):
         """The smallest key d² * ONE + half around each pixel."""
         key = first * ONE + half
         keys = sideways(key, FAR)
@@ -68,10 +73,9 @@ def two_nearest(ids: Tensor, near: int, far: int) -> tuple[Tensor, Tensor]:
         # Where two ids are equally near, the halves may be of both. That does no harm:
         # the distance to the second nearest is then that to the nearest, and leaving
         # out any one id, or none, finds it.
-        low = smallest(first, ops.bitwise_and(label, HALF))
-        high = smallest(first, ops.right_shift(label, HALF_BITS))
+        low = smallest(ops.bitwise_and(label, HALF))
         nearest = ops.right_shift(low, HALF_BITS)
-        nearest_label = _joined(low, high)
+        nearest_label = _names(low, smallest, label, wide)
 
     labels = sideways(label, 0)
     firsts, seconds = sideways(first, NOTHING), sideways(second, NOTHING)
@@ -87,18 +91,27 @@ def two_nearest(ids: Tensor, near: int, far: int) -> tuple[Tensor, Tensor]:
     return ops.transpose(nearest, (1, 2, 0)), ops.transpose(runner_up, (1, 2, 0))
 
 
-def _joined(low: Tensor, high: Tensor) -> Tensor:
-    """The ids of two keys."""
-    high = ops.left_shift(ops.bitwise_and(high, HALF), HALF_BITS)
-    return ops.bitwise_or(high, ops.bitwise_and(low, HALF))
+def _names(
+    low: Tensor, keys: Callable[[Tensor], Tensor], ids: Tensor, wide: Tensor
+) -> Tensor:
+    """The ids of `low`, the keys of lower halves; `keys` gives those of upper halves,
+    and is called where ids have them."""
+
+    def joined() -> Tensor:
+        high = ops.bitwise_and(keys(ops.right_shift(ids, HALF_BITS)), HALF)
+        return ops.left_shift(high, HALF_BITS) + ops.bitwise_and(low, HALF)
+
+    return ops.cond(wide, joined, lambda: ops.bitwise_and(low, HALF))
 
 
-def _nearest_in_column(ids: Tensor, reach: int) -> tuple[Tensor, Tensor, Tensor]:
+def _nearest_in_column(
+    ids: Tensor, reach: int, wide: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """The two nearest different ids along the last axis.
 
-    (W, B, H) ids -> three (W, B, H) int32: both squared distances, NOTHING where there
-    is none within reach, and the nearest id. W stands in front because slices along the
-    first axis cost no copy.
+    (W, B, H) ids, and whether any has more than 16 bits -> three (W, B, H) int32: both
+    squared distances, NOTHING where there is none within reach, and the nearest id.
+    W stands in front because slices along the first axis cost no copy.
     """
     width, _, height = ids.shape
     row = ops.arange(height, dtype="int32")
@@ -111,8 +124,8 @@ def _nearest_in_column(ids: Tensor, reach: int) -> tuple[Tensor, Tensor, Tensor]
     # The last id seen: the row leads the key, so a running maximum finds it. The row of
     # the one before it changes only where an id differs from the last seen before it.
     low = last_seen(ops.bitwise_and(both, HALF))
-    high = last_seen(ops.right_shift(both, HALF_BITS))
-    last, label = ops.right_shift(low, HALF_BITS), _joined(low, high)
+    label = _names(low, last_seen, both, wide)
+    last = ops.right_shift(low, HALF_BITS)
     before = _shifted(last, 1)
     differs = ops.not_equal(_shifted(label, 1), both)
     change = ops.logical_and(ops.logical_and(present, differs), before >= 0)

