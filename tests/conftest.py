@@ -7,8 +7,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import shutil
 
+import hypothesis
 import numpy as np
 import pytest
+
+# A machine that is busy beside the tests is not what they look for.
+hypothesis.settings.register_profile("kerasseg", deadline=None)
+hypothesis.settings.load_profile("kerasseg")
 
 
 @pytest.fixture
