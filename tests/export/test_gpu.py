@@ -24,7 +24,7 @@ PARTLY = ("fcn16s", "fcn_alexnet", "residual_unet", "segnet", "segnet_basic")
 """Networks with tensors of five dimensions, which stay on the CPU; the card says so."""
 FURTHER = ("residual_unet", "deeplab_v3_resnet101", "deeplab_v3plus_resnet101")
 """Networks whose int8 file is further from float32 on the GPU than on the CPU: mean
-error of a probability 0.143, 0.044, 0.034 against 0.057, 0.008, 0.019. Not explained."""
+error of a probability 0.143, 0.044, 0.034 against 0.057, 0.008, 0.019. Why is open."""
 
 
 @pytest.fixture(autouse=True)
