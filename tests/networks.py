@@ -70,6 +70,16 @@ CHOSEN = (
     *("residual_unet", "vnet", "dilation8", "deeplab_v2_vgg16"),
 )
 """One name for each way in which networks are made, for laws that are dear to test."""
+LIKE_OTHERS = {
+    "naive": "fcn_alexnet",
+    "unet": "fcn8s",
+    "deeplab_v3_resnet50": "deeplab_v3plus_mobilenet_v2",
+    "ladder_efficientnet_lite0": "deeplab_v3plus_mobilenet_v2",
+    "fc_densenet56": "residual_unet",
+}
+"""Of CHOSEN, those that have no kind of layer that others do not have: who reads a file
+of them sees nothing new. tests/export/test_every_network.py converts all."""
+OF_ALL_KINDS = tuple(name for name in CHOSEN if name not in LIKE_OTHERS)
 OUTPUT = {"unet_valid": (4, 4), "dilation7": (2, 3)}
 """Networks whose logits are smaller than the image: height and width of the logits."""
 ADVICE = {
