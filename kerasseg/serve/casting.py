@@ -17,6 +17,8 @@ def exactly(value: np.ndarray, dtype: Any) -> np.ndarray | None:
     """The same numbers in another type, or None where it cannot hold one of them."""
     if value.dtype == dtype:
         return value
+    if value.dtype.name == "bfloat16":  # to NumPy it is no kind of float
+        value = value.astype(np.float32)
     if value.dtype.kind not in "iuf" or np.dtype(dtype).kind not in "iuf":
         return None
     with np.errstate(all="ignore"):
@@ -71,9 +73,15 @@ def from_base64(name: str, value: Any) -> bytes:
         text = value.encode("ascii").translate(_STANDARD, b" \t\r\n").rstrip(b"=")
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except (AttributeError, binascii.Error, ValueError) as error:
+        hint = " Leave out what stands before the comma." if _is_url(value) else ""
         raise invalid_argument(
-            f"Input '{name}' holds text that is not base64."
+            f"Input '{name}' holds text that is not base64.{hint}"
         ) from error
+
+
+def _is_url(value: Any) -> bool:
+    """Whether it is what a browser's toDataURL gives: data:image/png;base64,..."""
+    return isinstance(value, str) and value.startswith("data:")
 
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from kerasseg.serve import casting
 from kerasseg.serve.errors import ServingError, invalid_argument
-from kerasseg.serve.model import DEFAULT, SERVE_BYTES, Model, Spec
+from kerasseg.serve.model import DEFAULT, SERVE_BYTES, Model
 
 BYTES = "_bytes"
 """Ending of the names of binary outputs, which are {"b64": ...} in JSON."""
@@ -106,7 +106,7 @@ def _parsed(body: bytes, model: Model) -> Request:
     outputs = request.get("output_filter") or []
     if not isinstance(outputs, list) or not all(isinstance(n, str) for n in outputs):
         raise invalid_argument("output_filter must be a list of names of outputs.")
-    inputs = {n: _array(n, one, expected.get(n), model) for n, one in given.items()}
+    inputs = {n: _array(signature, n, one, model) for n, one in given.items()}
     return Request(signature, inputs, tuple(outputs), in_rows)
 
 
@@ -160,18 +160,24 @@ def _only(expected) -> str:
     return next(iter(expected))
 
 
-def _array(name: str, value, spec: Spec | None, model: Model) -> np.ndarray:
+def _array(signature: str, name: str, value, model: Model) -> np.ndarray:
+    spec = model.inputs(signature).get(name)
     if spec is None:
-        raise invalid_argument(f"The signature has no input '{name}'.")
+        raise invalid_argument(
+            f"The signature '{signature}' has no input '{name}'. It takes "
+            f"{', '.join(sorted(model.inputs(signature)))}."
+        )
     if spec.dtype == tf.string:
         if not isinstance(value, list):
-            raise invalid_argument(f"Input '{name}' must be a list of strings.")
+            hint = " Put the one into a list." if _holds_bytes(value) else ""
+            raise invalid_argument(f"Input '{name}' must be a list of strings.{hint}")
         out = np.empty(len(value), object)
         out[:] = [_bytes(name, one) for one in value]
         return out
     if _holds_bytes(value):
         raise invalid_argument(
-            f"Input '{name}' is pixels, an array of numbers. {model.bytes_hint()}"
+            f"Input '{name}' is pixels, an array of numbers. "
+            f"{model.bytes_hint(signature)}"
         )
     return casting.of_json(name, value, spec.dtype.as_numpy_dtype)
 

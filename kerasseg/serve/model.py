@@ -135,13 +135,13 @@ class Model:
         raise invalid_argument(
             f"Input '{name}' of signature '{signature}' is {spec.dtype.name} "
             f"{_sizes(spec.shape)}; got {_dtype(value)} {_sizes(value.shape)}."
-            f"{self._hint(spec, value)}"
+            f"{self._hint(signature, spec, value)}"
         )
 
-    def _hint(self, spec: Spec, value: np.ndarray) -> str:
+    def _hint(self, signature: str, spec: Spec, value: np.ndarray) -> str:
         """What to do about a value that does not fit, or ""."""
         if value.dtype == object and spec.dtype != tf.string:
-            return f" {self.bytes_hint()}"
+            return f" {self.bytes_hint(signature)}"
         if spec.dtype != tf.string and value.ndim + 1 == len(spec.shape):
             return " Pixels come in batches: put the image into a list."
         if value.dtype.kind == "f" and tf.TensorShape(spec.shape).is_compatible_with(
@@ -150,10 +150,12 @@ class Model:
             return f" Not all of these numbers are {spec.dtype.name}: convert them."
         return ""
 
-    def bytes_hint(self) -> str:
-        """Where encoded pictures are to be sent."""
+    def bytes_hint(self, asked: str = "") -> str:
+        """Where encoded pictures are to be sent, in place of the signature `asked`."""
         if self.takes_bytes:
-            return f'Encoded pictures go to "signature_name": "{SERVE_BYTES}".'
+            twin = f"serve_{asked}"  # serve_probabilities for probabilities
+            name = twin if twin in self.signatures else SERVE_BYTES
+            return f'Encoded pictures go to "signature_name": "{name}".'
         return "This network takes pixels only, no encoded pictures."
 
     def run(

@@ -3,6 +3,7 @@
 import base64
 
 import jpeg_png
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +40,12 @@ def test_text_and_bool_are_no_numbers():
         assert casting.exactly(value, np.float32) is None
 
 
+def test_bfloat16_is_a_number():
+    value = np.array([0, 1.5, 255]).astype(ml_dtypes.bfloat16)
+    assert casting.exactly(value, np.float32).tolist() == [0, 1.5, 255]
+    assert casting.exactly(value, np.uint8) is None  # 1.5
+
+
 @given(st.binary(max_size=300), st.booleans(), st.booleans(), st.integers(1, 80))
 def test_base64_of_any_kind(data, url_safe, padded, width):
     text = (base64.urlsafe_b64encode if url_safe else base64.b64encode)(data).decode()
@@ -53,6 +60,11 @@ def test_base64_of_any_kind(data, url_safe, padded, width):
 def test_what_is_not_base64_is_refused(text):
     with pytest.raises(ServingError, match=r"'image' holds text that is not base64"):
         casting.from_base64("image", text)
+
+
+def test_what_browsers_put_before_base64_is_named():
+    with pytest.raises(ServingError, match="before the comma"):
+        casting.from_base64("image", "data:image/png;base64,AAAA")
 
 
 @given(st.binary(max_size=200), st.sampled_from([casting.PNG, casting.JPEG, b""]))

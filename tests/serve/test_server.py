@@ -251,7 +251,8 @@ def test_rest_answers_pages_of_the_origin_that_is_allowed(server):
         ({"instances": [{"b64": "!"}], "signature_name": "serve_bytes"}, "not base64"),
         ({"instances": [5], "signature_name": "serve_bytes"}, "takes strings or"),
         ({"instances": [[[[300] * 3]]], "signature_name": "network_size"}, "uint8"),
-        ({"inputs": {"else": 1}}, "no input 'else'"),
+        ({"inputs": {"else": 1}}, "no input 'else'. It takes image."),
+        ({"inputs": b64(PICTURES[1])}, "Put the one into a list"),
         ({"instances": [[[1, 2, 3]]]}, "put the image into a list"),
         ({"instances": [[[[1e300] * 3]]]}, "too large for float32"),
         ({"instances": [1], "output_filter": 5}, "a list of names"),
@@ -259,6 +260,10 @@ def test_rest_answers_pages_of_the_origin_that_is_allowed(server):
         (
             {"instances": [b64(b"x")], "signature_name": "serving_default"},
             'pixels, an array of numbers. Encoded pictures go to "signature_name"',
+        ),
+        (
+            {"instances": [b64(b"x")], "signature_name": "probabilities"},
+            'go to "signature_name": "serve_probabilities"',
         ),
         (
             {"instances": [b64(b"x")] * 9},

@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import command, counted
+from kerasseg.console import command, counted, start_tensorflow
 from kerasseg.serve.client import Client, GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
 
@@ -112,8 +112,10 @@ def _client(asked: Ask) -> Client:
             "Expected an address such as http://127.0.0.1:8501/v1/models/NAME, or "
             f"127.0.0.1:8500 and --model NAME; got {asked.address}."
         )
-    kind = RestClient if whole["place"].startswith("http") else GrpcClient
-    return kind(whole["place"], model, options)
+    if whole["place"].startswith("http"):
+        return RestClient(whole["place"], model, options)
+    start_tensorflow()  # its protos import it, which logs
+    return GrpcClient(whole["place"], model, options)
 
 
 def _label(name: Path, of: str = "") -> Path:
