@@ -209,9 +209,7 @@ def overlapping(path, network, **ways):
     return tf.saved_model.load(str(signatures.write(network, path, classes, **ways)))
 
 
-@pytest.mark.parametrize(
-    "flip", [False, pytest.param(True, marks=pytest.mark.processes)]
-)
+@pytest.mark.parametrize("flip", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_where_classes_overlap_each_has_its_own_answer(tmp_path, flip):
     """The network's logits are its pixels: above 0 there is the class."""
     served = overlapping(tmp_path / "1", centred(), flip=flip).signatures
