@@ -17,8 +17,9 @@ COMMANDS = {
     "finetune_int8": "fine-tune a run's network to lose less in int8, into a new run",
     "demo": "run a LiteRT file in your browser, on pictures or the camera",
     "serve": "serve a run as TensorFlow Serving does, on this machine: REST and gRPC",
+    "serve.client": "have a server segment pictures, by REST or gRPC",
 }
-PACKAGES = ("demo", "doctor", "export", "models", "serve")
+PACKAGES = ("demo", "doctor", "export", "models", "serve", "serve.client")
 """Commands that are packages: their `main` stands in NAME/__main__.py."""
 ALIASES = {"rebalance": "adjust"}
 """Other names of commands."""

@@ -43,8 +43,9 @@ class Model:
     def __init__(self, path: str | Path, threads: int = 0):
         path = Path(path)
         if not path.is_file():
+            there = "is a folder" if path.is_dir() else "does not exist"
             raise UserError(
-                f"{path} does not exist. Expected a .tflite file made by python -m "
+                f"{path} {there}. Expected a .tflite file made by python -m "
                 "kerasseg.export."
             )
         # Within the silence: the import and the first use write to stderr.

@@ -112,6 +112,8 @@ def test_overlapping_classes(file, rng, monkeypatch, overlap, flip):
 def test_what_is_no_model_is_refused(tmp_path, tiny_litert):
     with pytest.raises(ValueError, match="does not exist"):
         litert.Model(tmp_path / "none.tflite")
+    with pytest.raises(ValueError, match="is a folder"):
+        litert.Model(tmp_path)
     (tmp_path / "bad.tflite").write_bytes(b"not a model")
     with pytest.raises(ValueError, match="is not a LiteRT file"):
         litert.Model(tmp_path / "bad.tflite")
