@@ -105,16 +105,17 @@ def test_what_the_edge_tpu_cannot_do_is_refused(images):
         edge_tpu(enlarged(inner=True), images)
 
 
-def test_classes_that_overlap(images, tmp_path, tiny_network):
+def test_classes_that_overlap(images, tmp_path):
     """class_map is 0 and 1, probabilities are sigmoids, in int8 too."""
     from kerasseg.inference import litert
     from kerasseg.taxonomy import Taxonomy
 
     classes = Taxonomy(tiny.TAXONOMY.names, tiny.TAXONOMY.colours, exclusive=False)
-    logits = tiny_network(images.astype("float32"), training=False).numpy()
+    network = tiny.convolution()
+    logits = network(images.astype("float32"), training=False).numpy()
     for kind, share in (("float32", 0.9999), ("int8", 0.95)):
         file = conversion.write(
-            tiny_network,
+            network,
             tmp_path / f"{kind}.tflite",
             kind,
             images,
