@@ -14,7 +14,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from kerasseg import UserError
 from kerasseg.serve.errors import ServingError
 from kerasseg.serve.model import Model
-from kerasseg.serve.versions import Versions, Wanted
+from kerasseg.serve.versions import Versions, Wanted, give_back_memory
 
 log = logging.getLogger("kerasseg.serve")
 
@@ -101,6 +101,7 @@ class Models:
             else:
                 models[name] = Versions(name, folder, wanted)
         self._models = models
+        give_back_memory()
         log.info("%s was read again: %s", self._config, ", ".join(models))
 
 
