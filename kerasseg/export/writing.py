@@ -18,6 +18,10 @@ from kerasseg.taxonomy import Taxonomy
 if TYPE_CHECKING:
     import keras
 
+MAY_NOT_FIT = ("opencv", "gpu", "edgetpu")
+"""Artefacts that some networks have not got. They are written first: a refusal ends the
+export, and then costs least."""
+
 
 @dataclass
 class Writer:
@@ -40,10 +44,9 @@ class Writer:
 
     def write(self, wanted: dict[str, tuple[str, ...]], aside: Path) -> dict[str, Path]:
         """Artefact -> the file it was written to. wanted: of `formats.artefacts`."""
-        files = {}
-        for name, gives in wanted.items():
-            files[name] = aside / (ARTEFACTS[name].file or "saved_model")
-            self._write(name, files[name], gives)
+        files = {n: aside / (ARTEFACTS[n].file or "saved_model") for n in wanted}
+        for name in sorted(wanted, key=lambda one: one not in MAY_NOT_FIT):
+            self._write(name, files[name], wanted[name])
         return files
 
     def _write(self, name: str, file: Path, gives: tuple[str, ...]) -> None:

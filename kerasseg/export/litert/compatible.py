@@ -90,6 +90,6 @@ def _within(data: bytes, accelerator: str) -> bytes:
         raise UserError(
             f"This network does not fit the {accelerator}: {'; '.join(reasons)}. The "
             "documentation of the accelerator lists no such operator: take another "
-            "network, such as unet_small."
+            "network, such as unet_small, or leave it out of --compat."
         )
     return edited
