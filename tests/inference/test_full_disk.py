@@ -1,10 +1,11 @@
 """GDAL does not always tell of a full disk: maps and polygons are read back."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
-from geotiffs import geotiff, noise
+from geotiffs import geotiff, noise, rasterio
 
 from kerasseg import UserError
 from kerasseg.image_format import RGB
@@ -45,3 +46,19 @@ def test_polygons_that_are_not_whole(tmp_path, monkeypatch, told):
     with pytest.raises(UserError, match=r"o\.gpkg cannot be written \("):
         outlines.write(label, tmp_path / "o.gpkg", TAXONOMY)
     assert [file.name for file in tmp_path.iterdir()] == ["ids.tif"]
+
+
+def test_a_map_that_cannot_be_read_back(tmp_path, monkeypatch):
+    source = geotiff(tmp_path / "a.tif", noise(40, 40), photometric="rgb")
+    network = maps.Network(segment, (32, 32), TAXONOMY, RGB)
+    whole = rasterio.open
+
+    def cut(file, *words, **options):
+        if Path(file).name.startswith(".") and not words:
+            Path(file).write_bytes(Path(file).read_bytes()[:40])
+        return whole(file, *words, **options)
+
+    monkeypatch.setattr(rasterio, "open", cut)
+    with pytest.raises(OSError, match="does not hold what was written"):
+        maps.predict(source, tmp_path / "o.tif", network)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.tif"]

@@ -6,7 +6,9 @@ without making colours of it.
 
 from __future__ import annotations
 
+import contextlib
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,18 +66,27 @@ class Labels:
                 _write_png(one / name, label[..., place])
         else:
             _write_png(self._folder / name, label)
-        self._list.writerow((name, f"{seconds:.6f}"))
+        with _told(TIMES):
+            self._list.writerow((name, f"{seconds:.6f}"))
 
     def close(self) -> None:
-        self._times.close()
+        with _told(TIMES):
+            self._times.close()
 
 
 def _write_png(file: Path, label: np.ndarray) -> None:
     # cv2.imwrite answers a full disk with False, and a file that is cut.
     data = cv2.imencode(".png", np.ascontiguousarray(label))[1]
-    try:
+    with _told(f"Class map {file.name}"):
         file.write_bytes(data.tobytes())
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """An OSError in the block names what could not be written."""
+    try:
+        yield
     except OSError as error:
-        told = OSError(f"Class map {file.name} cannot be written ({error.strerror}).")
+        told = OSError(f"{what} cannot be written ({error.strerror}).")
         told.errno = error.errno
         raise told from error
