@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,7 +141,7 @@ def scaling_of(wanted: list[float] | None, images: ImageFormat) -> tuple[float, 
     first, last = images.limits
     if images.type == "float32":
         raise UserError("--input-range is of whole numbers; float32 is given as it is.")
-    if low >= high:
+    if not -math.inf < low < high < math.inf:
         raise UserError(f"--input-range expects LOW below HIGH, got {low} {high}.")
     scale = (high - low) / (last - first)
     return scale, low - first * scale

@@ -71,8 +71,9 @@ def test_the_range_of_pixels():
     scale, offset = foreign.scaling_of([0, 1], ImageFormat.of(("a",), "int16"))
     assert -32768 * scale + offset == pytest.approx(0)
     assert 32767 * scale + offset == pytest.approx(1)
-    with pytest.raises(UserError, match="LOW below HIGH"):
-        foreign.scaling_of([1, 0], RGB)
+    for wanted in [1, 0], [0, float("nan")], [0, float("inf")]:
+        with pytest.raises(UserError, match="LOW below HIGH"):
+            foreign.scaling_of(wanted, RGB)
     with pytest.raises(UserError, match="float32 is given as it is"):
         foreign.scaling_of([0, 1], ImageFormat.of(("a",), "float32"))
 
