@@ -114,7 +114,7 @@ def read(file: Path) -> dict[str, Listed]:
     """
     config = model_server_config_pb2.ModelServerConfig()
     try:
-        text_format.Parse(file.read_text(encoding="utf-8"), config)
+        text_format.Parse(file.read_text(encoding="utf-8-sig"), config)
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise UserError(f"{file} is not a models.config: {error}") from error
     found: dict[str, Listed] = {}
@@ -146,6 +146,11 @@ def _check(file: Path, one) -> None:
         raise UserError(
             f"{file}: each model needs a name without / and :, and a base_path; got "
             f"name '{one.name}', base_path '{one.base_path}'."
+        )
+    if "://" in one.base_path:
+        raise UserError(
+            f"{file}: base_path of model '{one.name}' must be a folder of this machine, "
+            f"is {one.base_path}. Copy or mount it."
         )
     if one.model_platform not in ("", "tensorflow"):
         raise UserError(

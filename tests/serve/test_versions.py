@@ -144,7 +144,7 @@ def test_models_labels_and_policies_of_a_file(tmp_path, clock, caplog):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         add(tmp_path / name)
     file = tmp_path / "models.config"
-    file.write_text(CONFIG)
+    file.write_text(CONFIG, encoding="utf-8-sig")  # as Notepad writes it
     models = Models.listed(file)
     models.load()
     assert models.get("street").version == 2
@@ -174,6 +174,7 @@ def test_models_labels_and_policies_of_a_file(tmp_path, clock, caplog):
         ('name: "sky"', 'name: "street"', "names the model street twice"),
         ('name: "sky"', 'name: "a/b"', "a name without /"),
         ('base_path: "sky"', "", "and a base_path"),
+        ('base_path: "sky"', 'base_path: "gs://a/b"', "a folder of this machine"),
         ('"tensorflow"', '"pytorch"', "must be tensorflow, is pytorch"),
         ('"canary" value: 2', '"canary" value: 9', "means version 9"),
         ("all {}", "specific {}", "names no version"),
