@@ -149,8 +149,8 @@ def _check(file: Path, one) -> None:
         )
     if "://" in one.base_path:
         raise UserError(
-            f"{file}: base_path of model '{one.name}' must be a folder of this machine, "
-            f"is {one.base_path}. Copy or mount it."
+            f"{file}: base_path of model '{one.name}' must be a folder of this "
+            f"machine, is {one.base_path}. Copy or mount it."
         )
     if one.model_platform not in ("", "tensorflow"):
         raise UserError(
