@@ -17,7 +17,7 @@ Kernel = Callable[[Tensor], Tensor]
 EXACT_LIMIT = 16384
 """Pixels up to which all pairs fit into memory: 16384**2 float32 are 1 GiB."""
 MOST_BYTES = 8 << 30
-"""What a CRF may need: all of it is in memory at once."""
+"""What a CRF may need, all of it at once."""
 
 
 def dense_crf(
@@ -46,16 +46,14 @@ def dense_crf(
     on VOC; the paper searched w1 3..6, sa 30..100, sb 3..6 on 100 images.
 
     The Gaussian is exact. The bilateral part is filtered on a permutohedral lattice
-    (Adams et al. 2010) and then equals pydensecrf. Against all pairs of pixels it is an
-    approximation: on a CamVid frame of 60 x 80 both choose the same class in 99.4 % of
-    the pixels, but single probabilities differ by up to 0.85.
+    (Adams et al. 2010) and then equals pydensecrf. All pairs of pixels choose the same
+    class in 99.4 % of a CamVid frame of 60 x 80, but probabilities differ by up to 0.85.
 
     Colours I of other images than RGB of 8 bits: values between a band's percentiles
     0.5 and 99.5, where 57 units are its standard deviation, as in ImageNet's pictures;
     8-bit gray keeps its levels. Squared differences are the mean over the bands times
-    three, so that a gray image equals its copy in three bands. Of more than three bands
-    their three principal components are compared: in more dimensions the lattice has no
-    two pixels in one place.
+    three. Of more than three bands the three principal components are compared: in more
+    dimensions the lattice has no two pixels in one place.
 
     Args:
         probabilities: (H, W, C), or logits with `from_logits`.
@@ -67,34 +65,31 @@ def dense_crf(
         sg: its standard deviation of positions, pixels.
         iterations: of the mean field.
         from_logits: whether logits are given.
-        exact: True computes the bilateral part over all pairs of pixels, up to 16384
-            pixels.
+        exact: whether all pairs of pixels are compared, of up to 16384 pixels.
         image_format: what the image is. Without statistics those of the image are used.
 
     Returns:
         (H, W, C) float32 probabilities.
 
     Raises:
-        UserError: when the shapes do not fit, the image is too large for `exact`, or
-            `sa` and `sb` are too small.
+        UserError: when the shapes do not fit, the image is too large, or `sa` and `sb`
+            are too small.
     """
     probabilities = ops.convert_to_tensor(probabilities, "float32")
     image = ops.convert_to_numpy(image).astype(np.float64)
     shape = tuple(probabilities.shape)
     _check(shape, image.shape, exact, image_format.channels)
-    if from_logits:
-        unary = ops.log_softmax(probabilities, axis=-1)
-    else:
-        unary = ops.log(ops.clip(probabilities, 1e-5, 1.0))
-    unary = ops.reshape(unary, (-1, shape[-1]))  # (H*W, C)
+    unary = ops.reshape(probabilities, (-1, shape[-1]))  # (H*W, C)
+    unary = (
+        ops.log_softmax(unary) if from_logits else ops.log(ops.clip(unary, 1e-5, 1.0))
+    )
     kernels: list[tuple[float, Kernel]] = []
     if w1:
         features = _features(_colours(image, image_format), sa, sb)
         bilateral = _all_pairs(features) if exact else _permutohedral(features)
         kernels.append((w1, _symmetric(bilateral, len(features))))
     if w2:
-        gaussian = _gaussian(shape[:2], sg)
-        kernels.append((w2, _symmetric(gaussian, shape[0] * shape[1])))
+        kernels.append((w2, _symmetric(_gaussian(shape[:2], sg), len(unary))))
     found = ops.softmax(unary, axis=-1)
     for _ in range(iterations):
         messages = sum(weight * kernel(found) for weight, kernel in kernels)
@@ -103,15 +98,14 @@ def dense_crf(
 
 
 def check_memory(height: int, width: int, classes: int) -> None:
-    """Raises UserError for a CRF that needs more than `MOST_BYTES`; measured: 1010
-    bytes for each pixel, and 28 more for each of its classes."""
-    needed = height * width * (1010 + 28 * classes)
-    if needed > MOST_BYTES:
-        most = MOST_BYTES // (1010 + 28 * classes)
+    """Raises UserError for more than `MOST_BYTES`: measured are 1010 a pixel, and 28
+    for each class of it."""
+    most = MOST_BYTES // (1010 + 28 * classes)
+    if height * width > most:
         raise UserError(
-            f"A CRF of {height} x {width} pixels and {classes} classes needs about "
-            f"{needed / 2**30:.0f} GiB; it takes up to {most:,} pixels, "
-            f"{MOST_BYTES >> 30} GiB. Shrink the picture, or leave the CRF out."
+            f"A CRF of {height} x {width} pixels and {classes} classes needs more than "
+            f"{MOST_BYTES >> 30} GiB: it takes up to {most:,} pixels. Shrink the "
+            "picture, or leave the CRF out."
         )
 
 
@@ -292,9 +286,7 @@ def _find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.where(keys[place] == wanted, place, len(keys)).astype(np.int32)
 
 
-def _check(
-    shape: tuple[int, ...], image: tuple[int, ...], exact: bool, bands: int
-) -> None:
+def _check(shape: tuple, image: tuple, exact: bool, bands: int) -> None:
     if len(shape) != 3 or image != (*shape[:2], bands):
         raise UserError(
             f"Expected probabilities (H, W, C) and an image (H, W, {bands}), got "
