@@ -47,7 +47,7 @@ def dense_crf(
 
     The Gaussian is exact. The bilateral part is filtered on a permutohedral lattice
     (Adams et al. 2010) and then equals pydensecrf. All pairs of pixels choose the same
-    class in 99.4 % of a CamVid frame of 60 x 80, but probabilities differ by up to 0.85.
+    class in 99.4 % of a CamVid frame of 60 x 80, with probabilities up to 0.85 apart.
 
     Colours I of other images than RGB of 8 bits: values between a band's percentiles
     0.5 and 99.5, where 57 units are its standard deviation, as in ImageNet's pictures;
