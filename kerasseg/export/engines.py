@@ -82,6 +82,7 @@ def _onnx(serve, notes: dict[str, str]) -> bytes:
             serve, input_signature=serve.input_signature, opset=OPSET
         )
     _round_up_scales(model.graph)
+    _expand_vectors(model)
     for key, value in notes.items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
@@ -103,6 +104,34 @@ def _round_up_scales(graph) -> None:
             up = np.nextafter(value, np.float32(np.inf))
             value = np.where(value == np.round(value), value, up)
             tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+
+
+def _expand_vectors(model) -> None:
+    """Makes both maps of an addition equally large, as behind the pooling of an ASPP.
+
+    OpenCV 5 adds into the convolution before, and refuses a map of another size.
+    """
+    from onnx import helper, shape_inference
+
+    sizes = {
+        one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim]
+        for one in shape_inference.infer_shapes(model).graph.value_info
+    }
+    nodes = model.graph.node
+    for at in reversed(range(len(nodes))):
+        node = nodes[at]
+        known = [sizes.get(name, [])[2:] for name in node.input]
+        if node.op_type != "Add" or not all(map(all, known)) or known[0] == known[1]:
+            continue
+        if any(len(size) != 2 for size in known):
+            continue
+        small = int(np.prod(known[0]) > np.prod(known[1]))
+        shape, grown = f"{node.output[0]}/shape", f"{node.output[0]}/expanded"
+        given = helper.make_node("Shape", [node.input[1 - small]], [shape])
+        expand = helper.make_node("Expand", [node.input[small], shape], [grown])
+        node.input[small] = grown
+        nodes.insert(at, expand)
+        nodes.insert(at, given)
 
 
 def _openvino(network, serve, notes: dict[str, str], file: Path) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -48,12 +49,20 @@ def test_batch_norm_is_folded_and_dilation_native(tmp_path):
         filters = {"filters": 4} if kind is keras.layers.Conv2D else {}
         x = kind(kernel_size=3, dilation_rate=rate, padding="same", **filters)(x)
         x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
-    network = keras.Model(image, keras.layers.Conv2D(3, 1)(x))
-    graph = onnx.load(engines.write(network, "onnx", tmp_path / "m.onnx")).graph
-    operators = [node.op_type for node in graph.node]
-    assert operators.count("Conv") == 3
+    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = keras.layers.Conv2D(4, 1)(x) + keras.layers.Conv2D(4, 1)(pooled)
+    network = keras.Model(image, keras.layers.Conv2D(3, 1)(keras.layers.ReLU()(x)))
+    file = engines.write(network, "onnx", tmp_path / "m.onnx")
+    operators = [node.op_type for node in onnx.load(file).graph.node]
+    assert operators.count("Conv") == 5
     assert "BatchNormalization" not in operators
     assert not {"SpaceToDepth", "Pad", "Slice"} & set(operators)
+    # OpenCV 5.0 refused the addition of the pooled vector.
+    picture = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), np.uint8)
+    by_opencv = cv2.dnn.readNetFromONNX(str(file))
+    by_opencv.setInput(picture)
+    expected = network(picture.astype("float32"), training=False).numpy().argmax(-1)
+    assert (by_opencv.forward() == expected).mean() > 0.999
 
 
 @pytest.mark.parametrize("name", FORMATS)
