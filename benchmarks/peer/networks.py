@@ -1,6 +1,6 @@
 """The networks of benchmarks/gpu.py in plain Torch: the same layers, the same weights.
 
-Written from the papers' tables as kerasseg's are; tests/test_gpu_benchmark.py puts the
+Written from the papers' tables as kerasseg's are; tests/benchmarks/test_gpu.py puts the
 weights of one into the other and compares the logits. Image (B, 3, H, W) of 0..255.
 """
 

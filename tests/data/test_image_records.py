@@ -144,7 +144,8 @@ def test_only_plain_rgb_opens_with_versions_of_before(tmp_path):
     [
         ({"image": None}, "is damaged"),
         ({"image": {}}, "is damaged"),
-        ({"format": 3}, "format 3, this version of kerasseg reads formats 1 and 2"),
+        ({"format": 4}, "format 4, this version of kerasseg reads formats 1, 2, 3"),
+        ({"format": 3}, "is damaged"),
         ({"source": 3}, "is damaged"),
     ],
 )
