@@ -10,9 +10,9 @@ kerasseg, fit         as `python -m kerasseg.train`: the batch is sent, augmente
                       one-hot; confusion matrix, running means of the weights, guard
 Torch, compiled       as the bare step: torch.compile, channels_last, autocast
 
-The layers are the same (tests/benchmarks/test_gpu.py compares the logits). Shares are of
-the card's own rate in a bfloat16 matrix product, measured first; a step counts as three
-times the multiply-adds of its forward pass.
+The layers are the same (tests/benchmarks/test_gpu.py compares the logits). Shares are
+of the card's own rate in a bfloat16 matrix product, measured first; a step counts as
+three times the multiply-adds of its forward pass.
 """
 
 from __future__ import annotations

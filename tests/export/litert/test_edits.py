@@ -1,5 +1,5 @@
 """Edits of LiteRT files: the interpreter of the CPU answers as before, and what GPUs do
-wrong or refuse is gone. Files made by hand; tests/export/test_files_on_a_gpu.py runs real ones."""
+wrong or refuse is gone. Files made by hand; test_files_on_a_gpu.py runs real ones."""
 
 import numpy as np
 import pytest
