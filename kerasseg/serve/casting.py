@@ -23,7 +23,9 @@ def exactly(value: np.ndarray, dtype: Any) -> np.ndarray | None:
         return None
     with np.errstate(all="ignore"):
         cast = value.astype(dtype)
-        if np.can_cast(value.dtype, dtype):
+        # NumPy calls int64 to float64 safe, which rounds from 2^53 on.
+        same_kind = value.dtype.kind == np.dtype(dtype).kind
+        if same_kind and np.can_cast(value.dtype, dtype):
             return cast
         # Compared in the type that came: in the other one they might be equal again.
         same = np.array_equal(cast.astype(value.dtype), value, value.dtype.kind == "f")

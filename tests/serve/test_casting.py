@@ -6,7 +6,7 @@ import jpeg_png
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kerasseg.serve import casting
@@ -17,6 +17,7 @@ NUMBERS = (0, 1, 255, 256, -1, 0.5, 2**24 + 1, 2**53 + 1, 2**63, 1e300, np.nan, 
 
 
 @given(st.sampled_from(NUMBERS), st.sampled_from(TYPES), st.sampled_from(TYPES))
+@example(2**53 + 1, "int64", "float64")
 def test_a_cast_keeps_every_number_or_is_none(number, of, to):
     """Python's own numbers, which are never rounded, judge."""
     with np.errstate(all="ignore"):
