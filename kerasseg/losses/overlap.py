@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from kerasseg.losses.regions import cost, reduced, reduced_over_images, regions
+from kerasseg.losses.regions import index_loss, reduced_over_images, regions
 from kerasseg.taxonomy import Tensor
 
 
@@ -73,24 +73,24 @@ def soft_dice(
     >>> float(losses.soft_dice(y_true, p, from_logits=False))
     0.238095
     """
-    overlap, predicted, true = regions(
+
+    def index(overlap, predicted, true):
+        return (2 * overlap + epsilon) / (predicted + true + epsilon)
+
+    return index_loss(
         y_true,
         y_pred,
+        index,
         squared=squared,
         from_logits=from_logits,
         per_image=per_image,
         background=background,
-        soft_labels=soft_labels,
-        exclusive=exclusive,
-    )
-    dice = (2 * overlap + epsilon) / (predicted + true + epsilon)
-    return reduced(
-        cost(dice, log),
-        true,
-        background=background,
         present_only=present_only,
         class_weights=class_weights,
+        soft_labels=soft_labels,
+        log=log,
         reduction=reduction,
+        exclusive=exclusive,
     )
 
 
@@ -175,21 +175,21 @@ def jaccard(
     Raises:
         UserError: as `soft_dice`.
     """
-    overlap, predicted, true = regions(
+
+    def index(overlap, predicted, true):
+        return (overlap + epsilon) / (predicted + true - overlap + epsilon)
+
+    return index_loss(
         y_true,
         y_pred,
+        index,
         from_logits=from_logits,
         per_image=per_image,
         background=background,
-        soft_labels=soft_labels,
-        exclusive=exclusive,
-    )
-    index = (overlap + epsilon) / (predicted + true - overlap + epsilon)
-    return reduced(
-        cost(index, log),
-        true,
-        background=background,
         present_only=present_only,
         class_weights=class_weights,
+        soft_labels=soft_labels,
+        log=log,
         reduction=reduction,
+        exclusive=exclusive,
     )

@@ -1,8 +1,9 @@
-"""What losses on regions share: soft sizes of regions, and the mean over classes."""
+"""What losses on regions share: soft sizes of regions, an index of them for each class,
+and the mean over classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from keras import ops
 
@@ -65,19 +66,53 @@ def _region(x: Tensor, per_image: bool, background: bool) -> Tensor:
     return x[:, 1:]
 
 
-def cost(index: Tensor, log: bool) -> Tensor:
-    """1 - index, or -log(index), at most 16.1; index is 1 where the regions agree."""
-    return -ops.log(ops.maximum(index, 1e-7)) if log else 1 - index
-
-
-def reduced(
-    loss: Tensor,
-    true: Tensor,
+def index_loss(
+    y_true: Tensor,
+    y_pred: Tensor | Prediction,
+    index: Callable[[Tensor, Tensor, Tensor], Tensor],
     *,
+    focus: Callable[[Tensor], Tensor] | None = None,
     background: bool = True,
     present_only: bool = False,
     class_weights: Sequence[float] | None = None,
+    log: bool = False,
     reduction: str = "mean",
+    **options: bool,
+) -> Tensor:
+    """The loss 1 - index, or -log(index), of every class of every image, reduced.
+
+    Args:
+        y_true, y_pred: as in `kerasseg.losses.soft_dice`.
+        index: of the sizes of overlap, predicted and true region, each (B, C): 1 where
+            the regions agree, 0 where they have nothing in common.
+        focus: what is done to the losses (B, C) before they are reduced.
+        background, present_only, class_weights, log, reduction: as in `soft_dice`.
+        options: further ones of `regions`.
+
+    Raises:
+        UserError: as `soft_dice`.
+    """
+    overlap, predicted, true = regions(y_true, y_pred, background=background, **options)
+    found = index(overlap, predicted, true)
+    # At most 16.1.
+    loss = -ops.log(ops.maximum(found, 1e-7)) if log else 1 - found
+    return _reduced(
+        focus(loss) if focus else loss,
+        true,
+        background,
+        present_only,
+        class_weights,
+        reduction,
+    )
+
+
+def _reduced(
+    loss: Tensor,
+    true: Tensor,
+    background: bool,
+    present_only: bool,
+    class_weights: Sequence[float] | None,
+    reduction: str,
 ) -> Tensor:
     """Weighted mean of the losses (B, C) over images and classes, or what `reduction`
     says: their sum, or they themselves, with their weights and 0 for absent classes.

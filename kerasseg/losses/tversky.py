@@ -5,11 +5,11 @@ They share their options and what they compare with `kerasseg.losses.overlap`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from keras import ops
 
-from kerasseg.losses.regions import cost, reduced, regions
+from kerasseg.losses.regions import index_loss
 from kerasseg.taxonomy import Tensor
 
 
@@ -50,23 +50,19 @@ def tversky(
     Raises:
         UserError: as `soft_dice`.
     """
-    overlap, predicted, true = regions(
+    return index_loss(
         y_true,
         y_pred,
+        _index(alpha, beta, epsilon),
         from_logits=from_logits,
         per_image=per_image,
         background=background,
-        soft_labels=soft_labels,
-        exclusive=exclusive,
-    )
-    index = _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
-    return reduced(
-        cost(index, log),
-        true,
-        background=background,
         present_only=present_only,
         class_weights=class_weights,
+        soft_labels=soft_labels,
+        log=log,
         reduction=reduction,
+        exclusive=exclusive,
     )
 
 
@@ -109,37 +105,34 @@ def focal_tversky(
     Raises:
         UserError: as `soft_dice`.
     """
-    overlap, predicted, true = regions(
+
+    def focus(loss):
+        # A power below 1 has an infinite slope at 0, where nothing is left to learn.
+        tiny = 1e-7
+        return ops.where(loss > tiny, ops.maximum(loss, tiny) ** (1 / gamma), 0.0)
+
+    return index_loss(
         y_true,
         y_pred,
+        _index(alpha, beta, epsilon),
+        focus=focus,
         from_logits=from_logits,
         per_image=per_image,
         background=background,
-        soft_labels=soft_labels,
-        exclusive=exclusive,
-    )
-    index = _tversky_index(overlap, predicted, true, alpha, beta, epsilon)
-    loss = cost(index, log)
-    # A power below 1 has an infinite slope at 0, where nothing is left to learn.
-    tiny = 1e-7
-    powered = ops.maximum(loss, tiny) ** (1 / gamma)
-    return reduced(
-        ops.where(loss > tiny, powered, 0.0),
-        true,
-        background=background,
         present_only=present_only,
         class_weights=class_weights,
+        soft_labels=soft_labels,
+        log=log,
         reduction=reduction,
+        exclusive=exclusive,
     )
 
 
-def _tversky_index(
-    overlap: Tensor,
-    predicted: Tensor,
-    true: Tensor,
-    alpha: float,
-    beta: float,
-    epsilon: float,
-) -> Tensor:
-    wrong = alpha * (predicted - overlap) + beta * (true - overlap)
-    return (overlap + epsilon) / (overlap + wrong + epsilon)
+def _index(
+    alpha: float, beta: float, epsilon: float
+) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    def index(overlap, predicted, true):
+        wrong = alpha * (predicted - overlap) + beta * (true - overlap)
+        return (overlap + epsilon) / (overlap + wrong + epsilon)
+
+    return index
