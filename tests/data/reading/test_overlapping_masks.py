@@ -197,3 +197,26 @@ def test_regions_of_exclusive_ids(tmp_path):
     ):
         with pytest.raises(UserError, match=says):
             choose(*source, wrong)
+
+
+def test_a_background_over_a_class_is_left_out_alone(tmp_path):
+    good = layers(tmp_path / "a", lung=LUNG, background=~LUNG)
+    bad = layers(tmp_path / "b", lung=LUNG, background=LUNG | HEART)
+    flags = MaskFlags(per_class="folders")
+    with pytest.raises(UserError, match="'lung' and 'background' overlap in 252"):
+        rule_for([good, bad], flags)
+    left_out = []
+    rule = rule_for([good, bad], flags, left_out=left_out)
+    assert rule.taxonomy.names == ("background", "lung")
+    ((file, why),) = left_out
+    assert file == bad and "overlap in 252 pixels" in why
+
+
+def test_layers_of_several_sizes_are_left_out_alone(tmp_path):
+    good = layers(tmp_path / "a", lung=LUNG, heart=HEART)
+    bad = layers(tmp_path / "b", lung=LUNG, heart=HEART[:9])
+    left_out = []
+    rule = rule_for([good, bad], MaskFlags(per_class="folders"), left_out=left_out)
+    assert not rule.taxonomy.exclusive
+    ((file, why),) = left_out
+    assert file == bad and "has another size than the first" in why

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +16,7 @@ from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, layers_of
 from kerasseg.data.reading.masks.mask_survey import Look, Seen, counted, totals
 from kerasseg.data.reading.masks.overlap import (
     Crossing,
-    Plane,
-    crossing,
+    LayerSurvey,
     refuse_doubt,
     refuse_no_background,
     without_background,
@@ -70,7 +69,8 @@ def layers_rule(
     order = sorted(names) if separate else names
     taxonomy, classes = _taxonomy(order, legend, separate)
     found = _foreground(sorted(values - {*flags.ignore}), files)
-    usable, met = _overlapping(usable, flags, found, left_out)
+    seen = _survey(usable, flags, found)
+    met = seen.crossing([name for name in order if name.casefold() in BACKGROUNDS])
     overlap = flags.overlap or (met is not None and not flags.exclusive)
     if met:
         one, other = (taxonomy.names[classes[name]] for name in met.names)
@@ -95,47 +95,35 @@ def layers_rule(
     if overlap:
         notes = tuple(f"Layer '{name}' is no class: all 0 says it." for name in left)
         return replace(rule, notes=(*notes, *_missing(usable, order)))
-    used: set[int] = set()
-    for file in usable:
-        used |= counted(label_of(file, rule)).keys()
+    if rule.crossing == "refuse":  # a background may lie over a class
+        for file in dict.fromkeys(f for files in seen.files.values() for f in files):
+            try:
+                label_of(file, rule)
+            except UserError as error:
+                if left_out is None:
+                    raise
+                left_out.append((file, str(error)))
+    used = {classes[name] for name, pixels in seen.sizes.items() if pixels}
+    if seen.bare and 0 not in classes.values():
+        used.add(0)
     table = ClassTable(taxonomy, {})
-    require_classes(sorted(used - {taxonomy.ignore}), table, False, "Masks of layers")
+    require_classes(sorted(used), table, False, "Masks of layers")
     return rule
 
 
-def _overlapping(
-    files: Sequence[MaskFile],
-    flags: MaskFlags,
-    found: Foreground,
-    left_out: list[tuple[MaskFile, str]] | None,
-) -> tuple[list[MaskFile], Crossing | None]:
-    """The files whose layers are of one size, and how layers overlap in them."""
-    good: list[MaskFile] = []
-
-    def planes() -> Iterator[tuple[MaskFile, list[Plane]]]:
-        for file in files:
-            layers = layers_of(file, flags.per_class)
-            other = [n for n, p in layers if p.shape != layers[0][1].shape]
-            if other:
-                error = UserError(
-                    f"{file}: the layer '{other[0]}' has another size than the first. "
-                    "Export the layers again."
-                )
-                if left_out is None:
-                    raise error
-                left_out.append((file, str(error)))
-                continue
-            good.append(file)
-            yield (
-                file,
-                [
-                    (n, (p > found.above) & ~np.isin(p, flags.ignore))
-                    for n, p in layers
-                    if n.casefold() not in BACKGROUNDS
-                ],
-            )
-
-    return good, crossing(planes())
+def _survey(
+    files: Sequence[MaskFile], flags: MaskFlags, found: Foreground
+) -> LayerSurvey:
+    seen = LayerSurvey()
+    for file in files:
+        layers = layers_of(file, flags.per_class)
+        ignored = [np.isin(pixels, flags.ignore) for _, pixels in layers]
+        planes = [
+            (name, (pixels > found.above) & ~void)
+            for (name, pixels), void in zip(layers, ignored, strict=True)
+        ]
+        seen.add(file, planes, np.any(ignored, axis=0))
+    return seen
 
 
 def _met(found: Crossing | None, overlap: bool) -> str:

@@ -105,7 +105,6 @@ def label_of(file: MaskFile, rule: Rule) -> np.ndarray:
             rule.taxonomy.num_classes,
             rule.foreground.above,
             rule.ignored,
-            file,
         )
     if isinstance(file, Layers):
         raise UserError(f"{file} is one layer of several. Say --per-class.")

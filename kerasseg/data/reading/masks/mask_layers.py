@@ -43,8 +43,22 @@ def layers_of(file: MaskFile, per_class: PerClass) -> list[tuple[str, np.ndarray
 
     Layers of one file are called "1", "2", ... in their order.
 
-    Raises UserError that names the file where it cannot be read, or has one layer only.
+    Raises UserError that names the file where it cannot be read, has one layer only, or
+    layers of several sizes.
     """
+    layers = _layers(file, per_class)
+    if not layers:
+        raise UserError(f"{file}: there is no layer. Add one, or remove the image.")
+    for name, pixels in layers:
+        if pixels.shape != layers[0][1].shape:
+            raise UserError(
+                f"{file}: the layer '{name}' has another size than the first. Export "
+                "the layers again."
+            )
+    return layers
+
+
+def _layers(file: MaskFile, per_class: PerClass) -> list[tuple[str, np.ndarray]]:
     if isinstance(file, Layers):
         return [(name, _gray(stored(one))) for name, one in file.files]
     found = stored(file)

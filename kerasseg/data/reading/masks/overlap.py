@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.reading.masks.mask_layers import MaskFile
+from kerasseg.data.reading.masks.two_values import BACKGROUNDS
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 NO_CLASS = -1
@@ -18,8 +21,8 @@ REAL = 0.5
 """Share of the smaller class from which on a thin overlap is no oversight either."""
 THICK = 5
 """Side, in pixels, of a square that an overlap holds if it is more than a border."""
-BACKGROUNDS = ("background", "_background_", "bg", "class_0", "")
-"""Names of class 0 that say that it is the background."""
+NO_NAMES = (*BACKGROUNDS, "class_0", "")
+"""Names of class 0 with which it may be the background."""
 Plane = tuple[str, np.ndarray]
 """The name of a layer, and where it is: (H, W) bool."""
 
@@ -41,42 +44,58 @@ class Crossing:
         return self.thick or self.share >= REAL
 
 
-def crossing(files: Iterable[tuple[object, Sequence[Plane]]]) -> Crossing | None:
-    """The two layers of a data set that overlap most; None where none do.
+class LayerSurvey:
+    """What the layers of a data set hold, and where they overlap.
 
-    files: each mask and its layers, all of one size.
+    sizes: pixels of each layer. bare: whether some pixel is in none. files: the masks
+    in which two layers overlap, by the names of the two.
     """
-    shared: dict[tuple[str, str], int] = {}
-    first: dict[tuple[str, str], str] = {}
-    thick: set[tuple[str, str]] = set()
-    sizes: dict[str, int] = {}
-    for file, planes in files:
-        times = np.zeros(planes[0][1].shape if planes else (0, 0), np.uint16)
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, int] = {}
+        self.bare = False
+        self.files: dict[tuple[str, str], list[MaskFile]] = {}
+        self._shared: dict[tuple[str, str], int] = {}
+        self._thick: set[tuple[str, str]] = set()
+
+    def add(self, file: MaskFile, planes: Sequence[Plane], void: np.ndarray) -> None:
+        """Counts a mask. void: (H, W) bool, pixels that are ignored in some layer."""
+        times = np.zeros(void.shape, np.uint16)
         for name, inside in planes:
-            sizes[name] = sizes.get(name, 0) + int(np.count_nonzero(inside))
+            self.sizes[name] = self.sizes.get(name, 0) + int(np.count_nonzero(inside))
             times += inside
-        if not times.size or times.max() < 2:
-            continue
+        self.bare |= bool(((times == 0) & ~void).any())
+        if times.max(initial=0) < 2:
+            return
         crossed = [plane for plane in planes if (times[plane[1]] > 1).any()]
-        for i, (name, inside) in enumerate(crossed):
-            for other, where in crossed[i + 1 :]:
-                both = inside & where
-                count = int(np.count_nonzero(both))
-                if not count:
-                    continue
-                pair = (name, other) if name < other else (other, name)
-                shared[pair] = shared.get(pair, 0) + count
-                first.setdefault(pair, str(file))
-                if pair not in thick and _is_thick(both):
-                    thick.add(pair)
-    if not shared:
-        return None
+        for (name, inside), (other, where) in combinations(crossed, 2):
+            both = inside & where
+            count = int(np.count_nonzero(both))
+            if not count:
+                continue
+            pair = (name, other) if name < other else (other, name)
+            self._shared[pair] = self._shared.get(pair, 0) + count
+            self.files.setdefault(pair, []).append(file)
+            if pair not in self._thick and _is_thick(both):
+                self._thick.add(pair)
 
-    def share(pair: tuple[str, str]) -> float:
-        return shared[pair] / max(1, min(sizes[name] for name in pair))
+    def crossing(self, but: Collection[str] = ()) -> Crossing | None:
+        """The two layers that overlap most, of all `but` those; None where none do."""
+        pairs = [pair for pair in self._shared if not set(pair) & set(but)]
+        if not pairs:
+            return None
 
-    most = max(shared, key=lambda pair: (pair in thick, share(pair)))
-    return Crossing(first[most], most, shared[most], share(most), most in thick)
+        def share(pair: tuple[str, str]) -> float:
+            return self._shared[pair] / max(1, min(self.sizes[name] for name in pair))
+
+        most = max(pairs, key=lambda pair: (pair in self._thick, share(pair)))
+        return Crossing(
+            str(self.files[most][0]),
+            most,
+            self._shared[most],
+            share(most),
+            most in self._thick,
+        )
 
 
 def _is_thick(mask: np.ndarray) -> bool:
@@ -117,7 +136,7 @@ def without_background(
 def refuse_no_background(taxonomy: Taxonomy) -> None:
     """Raises UserError where class 0 is not called a background."""
     first = taxonomy.names[0]
-    if first.casefold() not in BACKGROUNDS:
+    if first.casefold() not in NO_NAMES:
         raise UserError(
             f"--overlap asks each class of every pixel, and '{first}' is class 0, "
             "where the background is expected. Call it background in the legend if it "
@@ -139,24 +158,17 @@ def planes_of_layers(
     count: int,
     above: float,
     ignored: Sequence[int],
-    file: object,
 ) -> np.ndarray:
     """uint8 (H, W, K) of layers of gray levels; 0 of a class that has no layer.
+
+    layers: as `mask_layers.layers_of` gives them.
 
     class_of: the plane of each layer, or `NO_CLASS`. above: levels above are the class.
     ignored: levels that are ignored for their class; so is 255 in a layer of 0, 1, 255.
 
-    Raises UserError where layers differ in size, or there is none.
     """
-    out = np.zeros((0, 0, count), np.uint8)
+    out = np.zeros((*layers[0][1].shape, count), np.uint8)
     for name, pixels in layers:
-        if not out.size:
-            out = np.zeros((*pixels.shape, count), np.uint8)
-        if pixels.shape != out.shape[:2]:
-            raise UserError(
-                f"{file}: the layer '{name}' has another size than the first. Export "
-                "the layers again."
-            )
         if class_of[name] == NO_CLASS:
             continue
         plane = out[..., class_of[name]]
@@ -165,8 +177,6 @@ def planes_of_layers(
         if above < 1 and set(np.unique(pixels)) == {0, 1, IGNORE}:
             void |= pixels == IGNORE
         plane[void] = IGNORE
-    if not out.size:
-        raise UserError(f"{file}: there is no layer. Add one, or remove the image.")
     return out
 
 
@@ -184,20 +194,15 @@ def ids_of_layers(
 
     crossing: what a pixel of two layers is. Otherwise as `planes_of_layers`.
 
-    Raises UserError where layers differ in size or, with "refuse", overlap.
+    Raises UserError where layers overlap, with "refuse".
     """
-    label = taken = np.zeros((0, 0), taxonomy.label_type)
-    void = np.zeros((0, 0), bool)
+    size = layers[0][1].shape
+    label, taken, void = (
+        np.zeros(size, taxonomy.label_type),
+        *np.zeros((2, *size), bool),
+    )
     for name, pixels in layers:
         class_id, inside = class_of[name], pixels > above
-        if not label.size:
-            label = np.zeros(inside.shape, label.dtype)
-            taken, void = np.zeros((2, *inside.shape), bool)
-        if inside.shape != label.shape:
-            raise UserError(
-                f"{file}: the layer '{name}' has another size than the first. Export "
-                "the layers again."
-            )
         if crossing == "ignore":
             void |= inside & taken
         elif (inside & taken).any():
@@ -211,8 +216,6 @@ def ids_of_layers(
         label[inside] = class_id
         taken |= inside
         void |= np.isin(pixels, ignored)
-    if not label.size:
-        raise UserError(f"{file}: there is no layer. Add one, or remove the image.")
     if 0 in class_of.values():
         void |= ~taken
     label[void] = taxonomy.ignore
