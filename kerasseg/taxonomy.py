@@ -157,9 +157,9 @@ class Taxonomy:
         return ignore_of(self.num_classes)
 
     @property
-    def planes(self) -> int:
-        """The last axis of labels: C where classes overlap, else there is none: 0."""
-        return 0 if self.exclusive else self.num_classes
+    def planes(self) -> tuple[int, ...]:
+        """What labels have behind (H, W): (C,) where classes overlap, else ()."""
+        return () if self.exclusive else (self.num_classes,)
 
     @property
     def label_type(self) -> type[np.uint8] | type[np.uint16]:

@@ -160,8 +160,6 @@ def _decode(
     """Function (running number, serialised example) -> the sample as a dict of tensors,
     see `batches`. stored: whether the records hold instances."""
 
-    planes = () if taxonomy.exclusive else (taxonomy.num_classes,)
-
     def decode(number, serialised):
         sample = _records.parse(
             serialised,
@@ -175,7 +173,7 @@ def _decode(
             image, label = resize_image(image, size), resize_label(label, size)
         batch = {
             "image": tf.ensure_shape(image, (*size, image_format.channels)),
-            "label": tf.ensure_shape(label, (*size, *planes)),
+            "label": tf.ensure_shape(label, (*size, *taxonomy.planes)),
         }
         if instances:
             if stored:

@@ -46,9 +46,7 @@ class MaskFormat:
     @property
     def planes(self) -> tuple[int, ...]:
         """(K,) where classes overlap, else ()."""
-        if self.classes is None or self.classes.exclusive:
-            return ()
-        return (self.classes.num_classes,)
+        return self.classes.planes if self.classes else ()
 
     @property
     def ignore(self) -> int:

@@ -129,7 +129,7 @@ def _files(
 
 def _numbers(record: Record, name: str, taxonomy: Taxonomy) -> Stored:
     """The label of a record that holds it as numbers."""
-    shape = (*record.size, taxonomy.planes) if taxonomy.planes else record.size
+    shape = *record.size, *taxonomy.planes
     return Stored(_unpacked(record.label, taxonomy.label_type, shape, f"mask {name}"))
 
 

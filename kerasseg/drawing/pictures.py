@@ -215,12 +215,12 @@ def png(picture: ArrayLike) -> bytes:
 def _checked(label: ArrayLike, taxonomy: Taxonomy) -> np.ndarray:
     label, ignore, planes = np.asarray(label), taxonomy.ignore, taxonomy.planes
     most = 2 if planes else taxonomy.num_classes
-    fits = label.shape[2:] == ((planes,) if planes else ()) and label.ndim > 1
+    fits = label.shape[2:] == planes and label.ndim > 1
     if not fits or not _only_ids(label, most, ignore):
         known = (label == ignore) | ((label >= 0) & (label < most))
         what = f"id {label[~known][0]}" if fits else f"shape {label.shape}"
         wanted = (
-            f"(H, W, {planes}) of 0, 1" if planes else f"(H, W) of ids 0..{most - 1}"
+            f"(H, W, {planes[0]}) of 0, 1" if planes else f"(H, W) of ids 0..{most - 1}"
         )
         raise UserError(
             f"Expected a label {wanted} and {ignore} (ignored), got {what}. Check that "

@@ -8,6 +8,7 @@ nothing needs to be summed, and the memory does not grow with the map.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -204,7 +205,7 @@ class _Rows:
 
     def __init__(self, out: Any, one: Raster, taxonomy: Taxonomy) -> None:
         self.kind = taxonomy.label_type
-        self.planes = () if taxonomy.exclusive else (taxonomy.num_classes,)
+        self.planes = taxonomy.planes
         self.ignored = self.kind(taxonomy.ignore)
         self.out, self.height, self.width = out, one.height, one.width
         self.block = out.block_shapes[0][0]
@@ -264,7 +265,7 @@ def _created(rasterio: Any, file: Path, one: Raster, taxonomy: Taxonomy) -> Any:
         driver="GTiff",
         height=one.height,
         width=one.width,
-        count=taxonomy.planes or 1,
+        count=math.prod(taxonomy.planes),
         dtype=np.dtype(taxonomy.label_type).name,
         nodata=taxonomy.ignore,
         tiled=True,

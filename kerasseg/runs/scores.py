@@ -193,7 +193,7 @@ def _sheet(samples, taxonomy, image_format) -> np.ndarray:
         )
         titles.append(list(caption))
     sheet = pictures.contact_sheet(rows, titles, 1600)
-    shape = (-1, taxonomy.planes) if taxonomy.planes else (-1,)
+    shape = -1, *taxonomy.planes
     label = np.concatenate([sample[3].reshape(shape) for sample in samples])[None]
     return pictures.with_legend(sheet, taxonomy, label)
 

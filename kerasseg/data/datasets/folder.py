@@ -201,8 +201,8 @@ def _read(
         label = fit(label_of(mask, rule), size, images.mask_fit, rule.taxonomy.ignore)
         refuse_other_size(mask, label.shape[:2], entry.image, size)
     else:
-        planes = () if rule.taxonomy.exclusive else (rule.taxonomy.num_classes,)
-        label = np.full((*size, *planes), background, rule.taxonomy.label_type)
+        shape = *size, *rule.taxonomy.planes
+        label = np.full(shape, background, rule.taxonomy.label_type)
     return Sample(
         entry.id,
         pixels,

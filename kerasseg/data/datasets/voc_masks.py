@@ -151,8 +151,8 @@ def _id(entry: VocEntry) -> str:
 def _read(entry: VocEntry, rule: Rule, image_format: ImageFormat) -> Sample:
     pixels, valid, encoded = sample_image(entry.image, image_format)
     size = pixels.shape[:2]
-    planes = () if rule.taxonomy.exclusive else (rule.taxonomy.num_classes,)
-    label, instance = np.zeros((*size, *planes), rule.taxonomy.label_type), None
+    taxonomy, instance = rule.taxonomy, None
+    label = np.zeros((*size, *taxonomy.planes), taxonomy.label_type)
     if entry.mask:
         label = label_of(entry.mask, rule)
         _check(entry.mask, label.shape[:2], entry.image, size)

@@ -44,12 +44,13 @@ def check(
         raise wrong(reason)
     size = image.shape[:2]
     kind, planes = np.dtype(taxonomy.label_type), taxonomy.planes
-    if planes and (label.dtype != kind or label.ndim != 3 or label.shape[2] != planes):
+    fits = label.dtype == kind and label.ndim == 2 + len(planes)
+    if planes and not (fits and label.shape[2:] == planes):
         raise wrong(
-            f"label must be uint8 (H, W, {planes}) of 0, 1 and 255 = ignore, for the "
-            f"classes of this set overlap; it is {_type_of(label)}."
+            f"label must be uint8 (H, W, {planes[0]}) of 0, 1 and 255 = ignore, for "
+            f"the classes of this set overlap; it is {_type_of(label)}."
         )
-    if not planes and (label.dtype != kind or label.ndim != 2):
+    if not fits:
         raise wrong(f"label must be {kind} (H, W) class ids, is {_type_of(label)}.")
     if label.shape[:2] != size:
         raise wrong(

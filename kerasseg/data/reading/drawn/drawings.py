@@ -131,7 +131,6 @@ def _opened(drawing: Drawing, image_format: ImageFormat, taxonomy: Taxonomy) -> 
     """
     pixels, valid, encoded = sample_image(drawing.image, image_format)
     size = pixels.shape[:2]
-    planes = () if taxonomy.exclusive else (taxonomy.num_classes,)
     if drawing.size not in ((0, 0), size):
         raise UserError(
             f"{drawing.image} has {size} pixels (height, width), {drawing.source} says "
@@ -140,7 +139,7 @@ def _opened(drawing: Drawing, image_format: ImageFormat, taxonomy: Taxonomy) -> 
     return Sample(
         drawing.id,
         pixels,
-        np.zeros(size + planes, taxonomy.label_type),
+        np.zeros((*size, *taxonomy.planes), taxonomy.label_type),
         encoded=encoded,
         valid=valid,
     )
