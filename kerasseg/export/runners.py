@@ -14,7 +14,8 @@ import numpy as np
 from kerasseg.console import silenced
 from kerasseg.export.formats import FLOATS_IN
 from kerasseg.inference import litert
-from kerasseg.taxonomy import Taxonomy, label_type
+from kerasseg.inference.answers import ids_of
+from kerasseg.taxonomy import Taxonomy
 
 Run = Callable[[np.ndarray], np.ndarray]
 """A function from pixels to class ids."""
@@ -126,11 +127,7 @@ def _exclusive(taxonomy: str | bytes) -> bool:
 
 def _ids(found: np.ndarray, exclusive: bool, least: float = 0.5) -> np.ndarray:
     """Class maps as they are; scores (h, w, K) as ids, see `litert.Model.class_map`."""
-    if found.dtype.kind != "f":
-        return found
-    if not exclusive:
-        return (found > least).astype(np.uint8)
-    return found.argmax(-1).astype(label_type(found.shape[-1]))
+    return ids_of(found, exclusive, least) if found.dtype.kind == "f" else found
 
 
 def _saved_model(file: Path) -> Run:

@@ -16,6 +16,7 @@ from kerasseg.files import atomic
 from kerasseg.fit import replicas
 from kerasseg.frameworks.private_hooks import moving_averages
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.inference.answers import ids_of
 from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
 
@@ -143,8 +144,7 @@ def preview(
 
     def sheet():
         logits = np.asarray(network(images.astype("float32"), training=False))
-        exclusive = taxonomy.exclusive
-        predicted = logits.argmax(-1) if exclusive else (logits > 0).astype(np.uint8)
+        predicted = ids_of(logits, taxonomy.exclusive, least=0.0)
         rows = [
             [
                 image,

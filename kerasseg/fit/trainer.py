@@ -15,7 +15,7 @@ from kerasseg.fit.augmentation import augmentation
 from kerasseg.fit.last_batch import LastBatch
 from kerasseg.fit.rematerialise import rematerialised
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import IGNORE, Tensor, ignore_of, target
+from kerasseg.taxonomy import Tensor, ignore_of, target
 
 
 class Trainer(keras.Model):
@@ -61,7 +61,7 @@ class Trainer(keras.Model):
         self.objective = loss
         self.num_classes = network.output_shape[-1]
         self.exclusive = exclusive
-        ignore = ignore_of(self.num_classes) if exclusive else IGNORE
+        ignore = ignore_of(self.num_classes)
         self.augment = augmentation(policy, crop, image_format, ignore)
         self.borders = borders
         self.parts = parts

@@ -21,12 +21,15 @@ class Segment(Protocol):
     def __call__(self, image: np.ndarray, each: Each | None = None) -> np.ndarray: ...
 
 
-def ids_of(probabilities: np.ndarray, exclusive: bool = True) -> np.ndarray:
-    """Probabilities (..., C) -> class ids (...) of `label_type`; where classes overlap
-    uint8 (..., C), 1 where a class is more likely than not, else 0."""
+def ids_of(
+    scores: np.ndarray, exclusive: bool = True, least: float = 0.5
+) -> np.ndarray:
+    """Scores (..., C) -> class ids (...) of `label_type`; where classes overlap uint8
+    (..., C), 1 where a score is above `least`, else 0: 0.5 of probabilities, 0 of
+    logits."""
     if not exclusive:
-        return (probabilities > 0.5).astype(np.uint8)
-    return probabilities.argmax(-1).astype(label_type(probabilities.shape[-1]))
+        return (scores > least).astype(np.uint8)
+    return scores.argmax(-1).astype(label_type(scores.shape[-1]))
 
 
 def stacked(strips: Iterable[np.ndarray], height: int) -> np.ndarray:
