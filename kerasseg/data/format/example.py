@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -149,14 +150,11 @@ def _decode_raw(
     """The reshape is what finds bytes that are too few, or of another number of bands;
     the name of the type what it cannot."""
     size = example["image/height"], example["image/width"]
-    same = tf.debugging.Assert(
-        example["image/type"] == image_format.type,
-        [f"its image is not of {image_format.type}, but of", example["image/type"]],
-    )
-    with tf.control_dependencies([] if same is None else [same]):
+    type = image_format.type
+    with _required("image/type", example, type, f"its image is not of {type}"):
         shape = (*size, image_format.channels)
         decoded = {
-            "image": _numbers(example[IMAGE], image_format.type, shape),
+            "image": _numbers(example[IMAGE], type, shape),
             "label": _planes(example, planes)
             if planes
             else _numbers(example[LABEL], ids, size),
@@ -168,13 +166,20 @@ def _decode_raw(
 
 def _planes(example: dict, planes: int) -> tf.Tensor:
     """The label of classes that overlap, uint8 (H, W, K)."""
-    same = tf.debugging.Assert(
-        example[PLANES] == planes,
-        [f"its label is not of {planes} classes that overlap, but of", example[PLANES]],
-    )
     shape = example["image/height"], example["image/width"], planes
-    with tf.control_dependencies([] if same is None else [same]):
+    words = f"its label is not of {planes} classes that overlap"
+    with _required(PLANES, example, planes, words):
         return _numbers(example[LABEL], "uint8", shape)
+
+
+def _required(
+    key: str, example: dict, value: Any, words: str
+) -> AbstractContextManager:
+    """What is computed inside fails, with these words, where a feature differs."""
+    same = tf.debugging.Assert(
+        example[key] == value, [f"{words}, but of", example[key]]
+    )
+    return tf.control_dependencies([] if same is None else [same])
 
 
 def _numbers(packed: tf.Tensor, type: Any, shape: tuple) -> tf.Tensor:

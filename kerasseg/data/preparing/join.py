@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.reading.masks.overlap import planes_of_ids
 from kerasseg.data.sample import Decoded, Sample, Samples, refuse_mixed
 from kerasseg.image_format import GRAY, RGB
-from kerasseg.taxonomy import IGNORE, Taxonomy, ignore_in
+from kerasseg.taxonomy import IGNORE, Taxonomy
 
 Source = tuple[Taxonomy, dict[str, Samples]]
 """What an adapter gives: the classes, and the samples of each split."""
@@ -148,9 +149,7 @@ def _read_combined(
     if label.ndim == 3:
         planes = np.stack([_union(label[..., list(part)]) for part in parts], -1)
         return replace(sample, label=planes)
-    planes = np.stack([np.isin(label, part) for part in parts], -1).astype(np.uint8)
-    planes[label == ignore_in(label)] = IGNORE
-    return replace(sample, label=planes, instance=None)
+    return replace(sample, label=planes_of_ids(label, parts), instance=None)
 
 
 def _union(planes: np.ndarray) -> np.ndarray:

@@ -124,7 +124,7 @@ def label_of_stored(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:
     background = ((0, 0, 0), *rule.taxonomy.colours)
     ids = Taxonomy(("background", *rule.taxonomy.names), background)
     label = _ids_of_stored(found, file, replace(rule, taxonomy=ids))
-    return planes_of_ids(label, rule.taxonomy, ids.ignore)
+    return planes_of_ids(label, [[i] for i in range(1, ids.num_classes)])
 
 
 def _planes_of_bits(found: Stored, file: File | Page, rule: Rule) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.masks.mask_layers import MaskFile
 from kerasseg.data.reading.masks.two_values import BACKGROUNDS
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.taxonomy import IGNORE, Taxonomy, ignore_in
 
 NO_CLASS = -1
 """As the class of a layer: it is the background, which no class that overlaps needs."""
@@ -144,11 +144,10 @@ def refuse_no_background(taxonomy: Taxonomy) -> None:
         )
 
 
-def planes_of_ids(label: np.ndarray, taxonomy: Taxonomy, ignore: int) -> np.ndarray:
-    """(H, W) ids, 0 = background -> uint8 (H, W, K), K the other classes."""
-    classes = np.arange(1, taxonomy.num_classes + 1)
-    planes = (label[..., None] == classes).astype(np.uint8)
-    planes[label == ignore] = IGNORE
+def planes_of_ids(label: np.ndarray, parts: Sequence[Sequence[int]]) -> np.ndarray:
+    """(H, W) ids -> uint8 (H, W, K). parts: the ids that each class is made of."""
+    planes = np.stack([np.isin(label, part) for part in parts], -1).astype(np.uint8)
+    planes[label == ignore_in(label)] = IGNORE
     return planes
 
 
