@@ -14,12 +14,12 @@ from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.masks.mask_decoders import Stored
 from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile
 from kerasseg.data.reading.pictures.picture import Picture, Source
+from kerasseg.data.writing.check import counts_of_planes
 from kerasseg.doctor import edge_agreement, fingerprint, images
 from kerasseg.doctor.images import BandFacts, ImageSet, OtherFormatError, Shot
 from kerasseg.doctor.interpolation import in_between
 from kerasseg.doctor.mask_ids import Mask, MaskFormat, one_number, understood
 from kerasseg.image_format import ImageFormat
-from kerasseg.taxonomy import IGNORE
 
 
 class Files(NamedTuple):
@@ -151,7 +151,7 @@ def facts_of(
     if shot.valid is not None and ids.shape[:2] == size:
         learned = ids.copy()
         learned[~shot.valid] = masks.ignore
-    used, counts = _counted(learned) if ids.ndim == 2 else _counted_planes(learned)
+    used, counts = _counted(learned)
     between, kinds = in_between(ids) if ids.ndim == 2 else (0.0, 0)
     sums, margin, turn = None, float("nan"), ""
     if ids.shape[:2] == size:
@@ -206,23 +206,16 @@ def _size(shot: Shot) -> tuple[int, int]:
 
 
 def _counted(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if ids.ndim == 3:
+        counts = counts_of_planes(ids)
+        used = np.flatnonzero(counts)
+        return used.astype(np.int32), counts[used]
     if ids.min() >= -1 and ids.max() < 1024:  # many times faster than sorting
         counts = np.bincount(ids.ravel() + 1)
         used = np.flatnonzero(counts)
         return (used - 1).astype(np.int32), counts[used]
     used, counts = np.unique(ids, return_counts=True)
     return used[:1024], counts[:1024]
-
-
-def _counted_planes(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Classes that occur, `IGNORE` for what is ignored for all, and their pixels."""
-    counts = np.count_nonzero(planes == 1, axis=(0, 1))
-    ignored = int(np.count_nonzero((planes == IGNORE).all(-1)))
-    used = np.flatnonzero(counts)
-    counts = counts[used]
-    if ignored:
-        used, counts = np.append(used, IGNORE), np.append(counts, ignored)
-    return used.astype(np.int32), counts.astype(np.int64)
 
 
 def _colours(pixels: np.ndarray) -> int:

@@ -114,8 +114,7 @@ def of_folder(
     understood = _understood(files, masks, known)
     if pairs.negatives == "background" and understood.rule is not None:
         try:
-            exclusive = understood.rule.taxonomy.exclusive
-            background = background_of(understood.rule) if exclusive else 0
+            background = background_of(understood.rule)
             understood = replace(understood, background=background)
         except UserError as reason:
             findings.append(_refused("pairs", reason))

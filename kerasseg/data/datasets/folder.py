@@ -91,9 +91,7 @@ def load(
     left_out: LeftOut = []
     files = [mask_of(entry, masks.per_class) for entry in with_mask]
     rule = rule_for(files, masks, known, left_out if skip else None)
-    background = None
-    if pairs.negatives == "background":
-        background = background_of(rule) if rule.taxonomy.exclusive else 0
+    background = background_of(rule) if pairs.negatives == "background" else None
     if "train" in splits and "val" not in splits:
         splits |= divided(splits["train"], val_share, found.notes)
     elif "val" in splits and val_share not in (0, USUAL_SHARE):
@@ -166,10 +164,12 @@ def _format(
 
 
 def background_of(rule: Rule) -> int:
-    """The class of images that show nothing.
+    """The class of images that show nothing; 0 where classes overlap, for none.
 
     Raises UserError where no class is called background.
     """
+    if not rule.taxonomy.exclusive:
+        return 0
     folded = [name.casefold() for name in rule.taxonomy.names]
     for name in ("background", "_background_", "class_0", "bg"):
         if name in folded:

@@ -87,13 +87,18 @@ def _pixels_of_ids(label: np.ndarray, taxonomy: Taxonomy) -> tuple[np.ndarray, s
     )
 
 
-def _pixels_of_planes(label: np.ndarray) -> tuple[np.ndarray, str]:
-    """Pixels of each class, at 255 those ignored for all, and what is wrong."""
-    present, ignored = label == 1, label == IGNORE
+def counts_of_planes(label: np.ndarray) -> np.ndarray:
+    """int64 (256,): pixels of each class of (H, W, K), at 255 those ignored for all."""
     counts = np.zeros(IGNORE + 1, np.int64)
-    counts[: label.shape[2]] = np.count_nonzero(present, axis=(0, 1))
-    counts[IGNORE] = np.count_nonzero(ignored.all(axis=-1))
-    other = label[~(present | ignored | (label == 0))]
+    counts[: label.shape[2]] = np.count_nonzero(label == 1, axis=(0, 1))
+    counts[IGNORE] = np.count_nonzero((label == IGNORE).all(axis=-1))
+    return counts
+
+
+def _pixels_of_planes(label: np.ndarray) -> tuple[np.ndarray, str]:
+    """Pixels of each class, and what is wrong with them."""
+    counts = counts_of_planes(label)
+    other = label[(label > 1) & (label != IGNORE)]
     if not other.size:
         return counts, ""
     return counts, (
