@@ -105,6 +105,7 @@ def test_recomputing_changes_no_step_of_a_quantised_network(monkeypatch):
     monkeypatch.setattr(
         rematerialise, "cuts", lambda sizes, _: list(range(len(sizes) + 1))
     )
+    keras.utils.set_random_seed(0)
     image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(image)
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
@@ -115,20 +116,27 @@ def test_recomputing_changes_no_step_of_a_quantised_network(monkeypatch):
         "label": rng.integers(0, 2, (2, 8, 8)).astype("uint8"),
         "numbers": np.zeros((2, augment.NUMBERS), "float32"),
     }
-    weights = []
+    # One step of SGD, whose change is the gradient. Threads sum gradients in any order;
+    # in a second step that may turn the rounding of an int8 number the other way.
+    fit = config.Fit(optimizer="sgd", schedule="constant", weight_decay=0.0, ema=0.0)
+    changes = []
     for remat in (False, True):
-        fit = config.Fit(schedule="constant", ema=0.0, remat=remat)
-        settings = config.Config(fit=fit, augment=augment.POLICIES["none"])
+        settings = config.Config(
+            fit=dataclasses.replace(fit, remat=remat), augment=augment.POLICIES["none"]
+        )
         loss, used = losses.total({"cross_entropy": 1}), Devices(gpu=False)
         trainer = from_settings.trainer_of(
             settings, lambda: quantised(network), loss, (8, 8), 2, used
         )
-        for _ in range(2):
-            trainer.train_on_batch(batch)
-        weights.append(trainer.network.get_weights())
+        before = trainer.network.get_weights()
+        trainer.train_on_batch(batch)
+        after = trainer.network.get_weights()
+        changes.append([new - old for old, new in zip(before, after, strict=True)])
     assert len(rematerialise._pieces(quantised(network))) > 5
-    for kept, recomputed in zip(*weights, strict=True):
-        np.testing.assert_allclose(recomputed, kept, atol=1e-6)
+    assert sum(np.any(change) for change in changes[0]) >= 6
+    for kept, recomputed in zip(*changes, strict=True):
+        error = 1e-4 * np.abs(kept).max(initial=0)
+        np.testing.assert_allclose(recomputed, kept, rtol=0, atol=error)
 
 
 def test_several_devices_are_refused(run, tmp_path, capsys):
