@@ -186,7 +186,7 @@ def test_somebody_who_says_nothing(tmp_path, impatient):
             begun = time.monotonic()
             with pytest.raises(ValueError, match="does not answer"):
                 overlaid(f"{protocol}://127.0.0.1:{port}/a", tmp_path)
-            assert time.monotonic() - begun < 6
+            assert time.monotonic() - begun < 30
 
 
 class Rtsp(threading.Thread):
