@@ -105,8 +105,7 @@ def adjust(run: Path, records: str = "") -> Path:
     found: dict[str, Any] = {"bias": dict(zip(names, map(float, bias), strict=True))}
     found |= {"halves_before": before, "halves_crossed": crossed}
     atomic.write_json(out / FILE, found)
-    with atomic.replacing(out / "network.keras") as aside:
-        network.save(aside)
+    runs.save(network, out / "network.keras")
 
     result = evaluate(out, data.records, data.val, out, data.batch)
     print(table(result, names))

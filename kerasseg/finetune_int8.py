@@ -96,8 +96,7 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     out = runs.derive(run, "int8", settings)
     ranges = _train(network, image_format, tuned, asked.epochs, val, out, used)
     atomic.write_json(out / FILE, ranges)
-    with atomic.replacing(out / "network.keras") as aside:
-        network.save(aside)
+    runs.save(network, out / "network.keras")
 
     # ---- Judge, export, report -----------------------------------------------------
     from kerasseg.runs import report, scores

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from kerasseg.fit.trainer import Trainer
 
 
+RESTART = "--restart"
+"""The flag that begins a stopped run anew, for instance over other records."""
+
+
 @dataclass(frozen=True)
 class Networks:
     """The network that trains on crops, and its twin that is judged on whole images."""
@@ -37,19 +41,22 @@ class Networks:
 
 @command
 def main(argv: list[str]) -> None:
-    settings = config.parse(argv)
+    restart = RESTART in argv
+    settings = config.parse([word for word in argv if word != RESTART])
     config.check(settings)
     if not is_first_process():
         train(settings, None)
         return
-    name = settings.name or "synthetic"
-    run, resumes = runs.open_run(settings.out, name, config.to_toml(settings))
+    name, text = settings.name or "synthetic", config.to_toml(settings)
+    run, resumes = runs.open_run(settings.out, name, text, restart)
     print(f"{'Resuming' if resumes else 'Run'} {run}")
     try:
         train(settings, run)
-    except (ValueError, OSError):
+    except BaseException:
         runs.discard(run)  # a wrong setting leaves no run behind
         raise
+    finally:
+        runs.unlock(run)
 
 
 def train(settings: config.Config, run: Path | None) -> None:
@@ -75,7 +82,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     if used.writes:
         print(f"Trained in {_clock(began)}; scoring the best network")
         finish(run, data.records, settings)
-        _state(run).unlink(missing_ok=True)
+        (run / runs.STATE).unlink(missing_ok=True)
         print(
             f"Done in {_clock(began)}. See {run / 'report.html'}\n"
             f"Next: python -m kerasseg.predict PICTURES --run {run}"
@@ -117,14 +124,10 @@ def _resume(run: Path, trainer: Trainer, used: Devices) -> int:
     """Puts the trainer where the run was stopped; the number of steps it has made."""
     from kerasseg.fit import checkpoint
 
-    if _state(run).exists():
-        checkpoint.load(trainer, _state(run))
+    if (run / runs.STATE).exists():
+        checkpoint.load(trainer, run / runs.STATE)
     steps, _ = trainer.optimizer.calls()
     return used.require_same_step(steps, f"--out ({run})")
-
-
-def _state(run: Path) -> Path:
-    return run / "state.weights.h5"
 
 
 def _summary(
@@ -158,7 +161,6 @@ def _hooks(
 
     from kerasseg.data import pipeline
     from kerasseg.fit import callbacks, checkpoint, health, not_finite
-    from kerasseg.runs.log import read_log
 
     read, fit, judge = settings.data, settings.fit, networks.judge
     val = pipeline.batches(
@@ -168,24 +170,37 @@ def _hooks(
         size=read.size,
         threads=read.threads,
     )
-    first = done // data.steps
-    scored = [float(row["val_miou"]) for row in read_log(run / "log.csv")]
+    first, state = done // data.steps, run / runs.STATE
     names, pixels = data.taxonomy.names, read.batch * math.prod(data.crop)
-    best, log = max(scored[:first], default=-1.0), run / "log.csv"
     samples = from_settings.sample_ids_of(settings, data.records)
-    hooks: list = [not_finite.StopAtNotFinite(_state(run), samples)]
+    hooks: list = [not_finite.StopAtNotFinite(state, samples)]
     if used.writes:
         picture = callbacks.preview(  # reads a batch
             judge.network, val, data.taxonomy, image_format=data.image_format
         )
+        best = _best(run, data.notes, first)
+        validation = callbacks.Validation(judge, val, run / "network.keras", best)
+
+        def notes():
+            return {"records": data.noted, "best": validation.best}
+
         hooks += [
-            callbacks.Validation(judge, val, run / "network.keras", best),
-            checkpoint.SaveCheckpoint(_state(run), fit.save_every),
+            validation,
             health.Health(run / "health.json", names, judge, pixels, fit.ema, first),
-            callbacks.Log(log, run / "tensorboard", first, picture),
+            callbacks.Log(run / "log.csv", run / "tensorboard", first, picture),
+            checkpoint.SaveCheckpoint(state, fit.save_every, data.steps, notes),
         ]
     jax = keras.backend.backend() == "jax"
     return [callbacks.WithJax(hooks)] if jax else hooks
+
+
+def _best(run: Path, notes: dict, first: int) -> float:
+    """The best score so far; -1 before the first. Earlier versions noted none."""
+    from kerasseg.runs.log import read_log
+
+    rows = read_log(run / "log.csv")[:first]
+    logged = max((float(row["val_miou"]) for row in rows), default=-1.0)
+    return float(notes.get("best", logged))
 
 
 def _fit(
@@ -236,20 +251,32 @@ def finish(run: Path, records: str | Path, settings: config.Config) -> None:
     import keras
 
     from kerasseg.runs import report, score_table, scores
+    from kerasseg.runs.acts import Acts
 
     split, batch = settings.data.val, settings.data.batch
-    if keras.backend.backend() == "tensorflow":
-        from kerasseg.export.run import export
+    here = keras.backend.backend() == "tensorflow"
 
-        result = scores.evaluate(run, records, split, run, batch)
-        print(score_table.table(result, runs.taxonomy(run).names))
-        if settings.export:
+    def score():
+        if here:
+            result = scores.evaluate(run, records, split, run, batch)
+            print(score_table.table(result, runs.taxonomy(run).names))
+        else:
+            _run("evaluate", str(run), "--batch", str(batch))
+
+    def export():
+        if here:
+            from kerasseg.export.run import export
+
             export(run, records, split)
-    else:
-        _run("evaluate", str(run), "--batch", str(batch))
-        if settings.export:
+        else:
             _run("export", str(run), "--formats", "saved_model", "float32")
-    report.write(run)
+
+    acts = Acts(run / "done.json")
+    acts.once("scored", score)
+    if settings.export:
+        acts.once("exported", export)
+    acts.once("reported", lambda: report.write(run))
+    acts.forget()
 
 
 def _run(name: str, *words: str) -> None:

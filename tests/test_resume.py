@@ -3,7 +3,10 @@
 tests/fit/test_state.py shows the same of a training in one process.
 """
 
+import errno
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 import walk
 
-from kerasseg import runs
+from kerasseg import runs, train
 from kerasseg.fit import health
 from kerasseg.runs.log import read_log
 
@@ -65,3 +68,47 @@ def test_killed_and_gone_on_is_never_killed_bit_for_bit(shared_records, tmp_path
     assert [row["val_iou"] for row in healthy[0]] == [
         row["val_iou"] for row in healthy[1]
     ]
+
+
+@pytest.mark.processes
+def test_what_comes_after_the_training_is_resumed_too(
+    shared_records, tmp_path, monkeypatch, capsys
+):
+    """The disk is full while the network is exported: nothing is trained, or scored,
+    again. Then the records change under a run that was stopped."""
+    own = shutil.copytree(shared_records, tmp_path / "records")
+    flags = walk.flags(own, tmp_path / "runs", fit__epochs=1)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kerasseg.export.run.export", full)
+        with pytest.raises(SystemExit) as left:
+            train.main(flags)
+    assert left.value.code == 2
+    assert "error: [Errno 28] No space left on device" in capsys.readouterr().err
+    (folder,) = (tmp_path / "runs").iterdir()
+    scored = (folder / "metrics.json").read_bytes()
+    weights = (folder / "network.keras").read_bytes()
+
+    described = json.loads((own / "dataset.json").read_text())
+    described["splits"]["val"]["shards"][0]["sha256"] = "0" * 64
+    good = (own / "dataset.json").read_text()
+    (own / "dataset.json").write_text(json.dumps(described))
+    with pytest.raises(SystemExit):
+        train.main(flags)
+    assert "not those that run" in capsys.readouterr().err
+    (own / "dataset.json").write_text(good)
+
+    monkeypatch.setattr("kerasseg.runs.scores.evaluate", full)  # not again
+    train.main(flags)
+    said = capsys.readouterr().out
+    assert "Resuming" in said
+    assert "Before the run was stopped: scored" in said
+    assert (folder / "export" / "model.tflite").is_file()
+    assert (folder / "report.html").is_file()
+    assert (folder / "metrics.json").read_bytes() == scored
+    assert (folder / "network.keras").read_bytes() == weights
+    assert not {"done.json", runs.STATE} & {file.name for file in folder.iterdir()}
+    assert runs.is_finished(folder)

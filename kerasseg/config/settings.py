@@ -116,7 +116,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Config:
-    """Train a segmentation network, score it, export it."""
+    """Train a segmentation network, score it, export it.
+
+    A training that was stopped goes on with the same command. --restart begins it anew,
+    for instance over other records.
+    """
 
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)

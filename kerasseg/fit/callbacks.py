@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasseg import runs
 from kerasseg.drawing import bands, pictures
 from kerasseg.files import atomic
 from kerasseg.fit import replicas
@@ -73,8 +74,7 @@ class Validation(keras.callbacks.Callback):
         logs |= {f"val_{name}": value for name, value in scores.items()}
         if scores["miou"] > self.best:
             self.best = scores["miou"]
-            with atomic.replacing(self.path) as aside:
-                self.judge.network.save(aside)
+            runs.save(self.judge.network, self.path)
 
 
 class Log(keras.callbacks.Callback):

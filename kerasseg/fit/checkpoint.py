@@ -9,11 +9,14 @@ loaded: a training can go on with another number of devices.
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -22,6 +25,7 @@ from kerasseg import UserError, runs
 from kerasseg.files import atomic, untrusted
 from kerasseg.fit.fused_normalisation import FusedBatchNormalization, can_be_fused
 from kerasseg.fit.replicas import SynchronisedBatchNormalization, SynchronisedDropout
+from kerasseg.frameworks.private_hooks import weights_bytes
 
 GROUPS = {
     keras.layers.BatchNormalization: "batch_normalization",
@@ -36,27 +40,60 @@ LAYERS = "layers/functional/layers"
 """The group of a state that holds the layers of the Trainer's network."""
 
 
-class SaveCheckpoint(keras.callbacks.Callback):
-    """Saves the state of a Trainer every `every` steps and after each epoch."""
+NOTES = "kerasseg"
+"""Attribute of a state that holds what else a training must know to go on."""
 
-    def __init__(self, path: Path, every: int):
+
+class SaveCheckpoint(keras.callbacks.Callback):
+    """Saves the state of a Trainer every `every` steps and after each epoch.
+
+    Place it last: an epoch is over when its scores and its row of the log are written.
+    steps: those of an epoch. notes: function () -> what is saved beside the state.
+    """
+
+    def __init__(
+        self, path: Path, every: int, steps: int, notes: Callable[[], dict[str, Any]]
+    ):
         super().__init__()
-        self.path, self.every = path, every
+        self.path, self.every, self.steps, self.notes = path, every, steps, notes
 
     def on_train_batch_end(self, batch, logs=None):
-        steps, _ = self.model.optimizer.calls()
-        if steps % self.every == 0:
-            save(self.model, self.path)
+        made, _ = self.model.optimizer.calls()
+        if made % self.every == 0 and made % self.steps:
+            save(self.model, self.path, self.notes())
 
     def on_epoch_end(self, epoch, logs=None):
-        save(self.model, self.path)
+        save(self.model, self.path, self.notes())
 
 
-def save(trainer: keras.Model, path: Path) -> None:
-    """Writes the state of a built Trainer to a file .weights.h5."""
-    with atomic.replacing(path) as aside:
-        trainer.save_weights(aside)
-        _rename(aside, _groups(trainer.network, type), _groups(trainer.network, _stock))
+def save(trainer: keras.Model, path: Path, notes: dict[str, Any] | None = None) -> None:
+    """Writes the state of a built Trainer to a file .weights.h5, whole or not at all.
+
+    notes: values that JSON knows, for `notes_of`.
+
+    It is made in memory first: HDF5 that meets a full disk ends the process.
+    """
+    file = weights_bytes(trainer)
+    _rename(file, _groups(trainer.network, type), _groups(trainer.network, _stock))
+    with h5py.File(file, "r+") as opened:
+        opened.attrs[NOTES] = json.dumps(notes or {})
+    atomic.write_bytes(path, file.getvalue())
+
+
+def notes_of(path: Path) -> dict[str, Any]:
+    """What was saved beside a state; {} where nothing was, as earlier versions did.
+
+    Raises UserError when the file is damaged.
+    """
+    untrusted.check_weights(path)
+    try:
+        with h5py.File(path) as opened:
+            found = json.loads(opened.attrs.get(NOTES, "{}"))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}). Begin the run anew with --restart."
+        ) from error
+    return found if isinstance(found, dict) else {}
 
 
 def load(trainer: keras.Model, path: Path) -> None:
@@ -115,7 +152,7 @@ def _stored(path: Path, known: list[list[str]]) -> list[str]:
     return max(known, key=lambda groups: len(there.intersection(groups)))
 
 
-def _rename(path: Path, old: list[str], new: list[str]) -> None:
+def _rename(path: Path | io.BytesIO, old: list[str], new: list[str]) -> None:
     if old == new:
         return
     with h5py.File(path, "r+") as file:

@@ -19,12 +19,15 @@ def write(records: Path, seed: int) -> None:
     nothing where the folder holds records already."""
     from kerasseg.data import records as shards
     from kerasseg.data.synthetic import TAXONOMY, scene
+    from kerasseg.data.writing.worker import end_with_parent
 
     if (records / "dataset.json").exists():
         return
     print(f"Drawing synthetic road scenes into {records}")
     # spawn: a forked TensorFlow hangs.
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        mp_context=get_context("spawn"), initializer=end_with_parent
+    ) as pool:
         draw = functools.partial(scene, seed, **SIZE)
         splits: dict[str, Any] = {
             "train": pool.map(draw, range(TRAIN), chunksize=16),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerasseg import config, runs
-from kerasseg.fit import default_records, from_settings, trainable
+from kerasseg.fit import default_records, from_settings, same_records, trainable
 from kerasseg.fit.devices import Devices
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
@@ -32,6 +32,10 @@ class TrainingData:
     """Steps of an epoch."""
     image_format: ImageFormat
     """Bands, type and statistics of the images."""
+    noted: dict[str, str]
+    """What must not change while the training is stopped (`same_records`)."""
+    notes: dict[str, Any]
+    """What was saved beside the state of a training that goes on; {} of a new one."""
 
 
 def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
@@ -39,6 +43,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     from kerasseg import augment
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
+    from kerasseg.fit import checkpoint
 
     data = settings.data
     records = data.records or run / "records"
@@ -46,6 +51,11 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
         default_records.write(run / "records", settings.seed)
     used.wait("records")
     described = shards.describe(records)
+    noted = same_records.noted(described, (data.train, data.val))
+    notes: dict[str, Any] = {}
+    if (run / runs.STATE).exists():
+        notes = checkpoint.notes_of(run / runs.STATE)
+        same_records.require(notes.get("records", {}), noted, records, run)
     for split in (data.train, data.val):
         shards.shard_paths(records, split)
     images = described.image_format
@@ -62,4 +72,6 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     size = pipeline.size_of(described, data.train, data.size)
     crop = from_settings.crop_of(data, size)
     steps = from_settings.steps_of(data, known)
-    return TrainingData(records, described.taxonomy, known, size, crop, steps, images)
+    return TrainingData(
+        records, described.taxonomy, known, size, crop, steps, images, noted, notes
+    )

@@ -8,13 +8,14 @@ hook that is gone, and adapt this file.
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import keras
 from keras.src.backend.common import global_state
-from keras.src.saving import serialization_lib
+from keras.src.saving import saving_lib, serialization_lib
 
 # ---- Graph of a functional network ---------------------------------------------------
 
@@ -57,6 +58,29 @@ def sharing_objects() -> contextlib.AbstractContextManager[Any]:
     """In the block a layer that two networks of one configuration share is made once,
     as when a file is opened."""
     return serialization_lib.ObjectSharingScope()
+
+
+def network_bytes(network: keras.Model) -> bytes:
+    """What `network.save` would write to a .keras file."""
+    file = io.BytesIO()
+    saving_lib.save_model(network, file)
+    return file.getvalue()
+
+
+def weights_bytes(model: keras.Model) -> io.BytesIO:
+    """What `model.save_weights` would write to a file .weights.h5: weights, optimizer
+    and random states."""
+    file = io.BytesIO()
+    store = saving_lib.H5IOStore(file, mode="w")
+    saving_lib._save_state(
+        model,
+        weights_store=store,
+        assets_store=None,
+        inner_path="",
+        visited_saveables=set(),
+    )
+    store.close()
+    return file
 
 
 # ---- Optimizers ----------------------------------------------------------------------

@@ -5,7 +5,8 @@ environment.json  versions, device, command
 taxonomy.json     class names and colours
 image_format.json bands of an image, type and range of their numbers
 network.keras     the best network by validation mIoU
-state.weights.h5  where training stands, while it is not finished
+state.weights.h5  where training stands; the last act of a run removes it
+done.json         which acts after the training are done, while one is left
 health.json       what training saw: gradients, time spent waiting, dead classes
 logit_bias.json   what `adjust` added to the logits of each class, if it made the run
 int8_ranges.json  ranges for int8, if `finetune_int8` made the run
@@ -13,10 +14,12 @@ log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
 """
 
 from kerasseg.runs.folder import (
+    STATE,
     derive,
     describe,
     discard,
     environment,
+    is_finished,
     lock,
     open_run,
     unlock,
@@ -28,6 +31,7 @@ from kerasseg.runs.reading import (
     load_state,
     newest,
     require_kind,
+    save,
     settings,
     settings_for,
     taxonomy,
@@ -35,17 +39,20 @@ from kerasseg.runs.reading import (
 
 __all__ = [
     "SHIPPED",
+    "STATE",
     "derive",
     "describe",
     "discard",
     "environment",
     "image_format",
+    "is_finished",
     "load",
     "load_state",
     "lock",
     "newest",
     "open_run",
     "require_kind",
+    "save",
     "settings",
     "settings_for",
     "taxonomy",

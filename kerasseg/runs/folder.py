@@ -24,26 +24,64 @@ if TYPE_CHECKING:
     from kerasseg.config import Config
 
 
-def open_run(out: str | Path, name: str, config: str) -> tuple[Path, bool]:
+STATE = "state.weights.h5"
+"""Where a training stands. The last act of a run removes it."""
+
+
+def is_finished(run: Path) -> bool:
+    """Whether all is done that a run consists of: training, scores, export, report."""
+    return (run / "metrics.json").exists() and not (run / STATE).exists()
+
+
+def open_run(
+    out: str | Path, name: str, config: str, restart: bool = False
+) -> tuple[Path, bool]:
     """The folder OUT/NAME-N for a configuration (TOML text), and whether it resumes.
 
-    The newest run of that name resumes if it is unfinished, has the same settings, and
-    nobody is training in it; else the next number starts. The number of devices may
-    differ: it does not change the result.
+    The newest unfinished run of that name and with the same settings, in which nobody
+    is training, resumes; else the next number starts. The number of devices may differ:
+    it does not change the result.
+
+    restart: empty that run, so that it begins anew.
     """
     out = Path(out)
-    numbers = sorted(_numbers(out, name))
-    if numbers:
-        newest = out / f"{name}-{numbers[-1]}"
-        unfinished = not (newest / "metrics.json").exists()
-        if unfinished and _repeats(newest, config) and lock(newest):
-            return newest, True
-    folder = out / f"{name}-{numbers[-1] + 1 if numbers else 1}"
-    folder.mkdir(parents=True)
-    lock(folder)
+    numbers = sorted(_numbers(out, name), reverse=True)
+    for number in numbers:
+        folder = out / f"{name}-{number}"
+        if not is_finished(folder) and _repeats(folder, config) and lock(folder):
+            atomic.remove_leftovers(folder)
+            if not restart:
+                return folder, True
+            _empty(folder)
+            break
+    else:
+        folder = _next(out, name, max(numbers, default=0) + 1)
     atomic.write_text(folder / "config.toml", config)
     atomic.write_json(folder / "environment.json", environment())
     return folder, False
+
+
+def _next(out: Path, name: str, number: int) -> Path:
+    """A new folder, which this process has locked."""
+    while True:
+        folder = out / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another command was started together with this one
+            number += 1
+            continue
+        lock(folder)
+        return folder
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name == ".lock":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 BEFORE_FIRST_STEP = {
@@ -125,8 +163,10 @@ def lock(folder: Path) -> bool:
 
 
 def unlock(folder: Path) -> None:
-    """Frees a run that this process locked."""
-    _LOCKS.pop(folder).release()
+    """Frees a run, if this process locked it."""
+    lock = _LOCKS.pop(folder, None)
+    if lock is not None:
+        lock.release()
 
 
 def _repeats(run: Path, config: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kerasseg import UserError
-from kerasseg.files import untrusted
+from kerasseg.files import atomic, untrusted
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.runs.network_file import network_file
 from kerasseg.taxonomy import Taxonomy
@@ -50,6 +50,16 @@ def load(path: str | Path) -> Any:
             ) from error
 
 
+def save(network: Any, file: Path) -> None:
+    """Writes a network to a .keras file, whole or not at all.
+
+    It is made in memory first: HDF5 that meets a full disk ends the process.
+    """
+    from kerasseg.frameworks.private_hooks import network_bytes
+
+    atomic.write_bytes(file, network_bytes(network))
+
+
 def load_state(trainer: Any, file: Path) -> None:
     """Restores a training from `state.weights.h5`: weights, optimizer, random state.
 
@@ -62,7 +72,7 @@ def load_state(trainer: Any, file: Path) -> None:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{file} does not fit this training ({type(error).__name__}: {reason}). "
-            "Delete it to start the run from its first step."
+            "Begin the run anew with --restart."
         ) from error
 
 

@@ -128,3 +128,34 @@ def test_a_damaged_state_is_refused_by_its_name(trainers, tmp_path):
     file.write_bytes(b"no state")
     with pytest.raises(ValueError, match=str(file)):
         checkpoint.load(trainers["cpu"], file)
+
+
+def test_an_epoch_is_saved_when_its_scores_and_log_are_written(monkeypatch, tmp_path):
+    """Not at its last step: a process killed before validation would skip it."""
+    made, saved = [0], []
+
+    class Optimizer:
+        def calls(self):
+            return made[0], made[0]
+
+    def save(model, path, notes):
+        saved.append((made[0], notes["best"]))
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    hook = checkpoint.SaveCheckpoint(tmp_path, 2, 4, lambda: {"best": made[0] / 4})
+    hook.set_model(type("Trainer", (), {"optimizer": Optimizer()})())
+    for step in range(1, 5):
+        made[0] = step
+        hook.on_train_batch_end(step - 1)
+    assert saved == [(2, 0.5)]
+    hook.on_epoch_end(0)
+    assert saved[1:] == [(4, 1.0)]
+
+
+def test_notes_come_back_with_the_state(trainers, tmp_path):
+    file = tmp_path / "state.weights.h5"
+    checkpoint.save(trainers["cpu"], file, {"best": 0.25})
+    assert checkpoint.notes_of(file) == {"best": 0.25}
+    with h5py.File(file, "r+") as opened:
+        del opened.attrs[checkpoint.NOTES]  # as earlier versions wrote it
+    assert checkpoint.notes_of(file) == {}

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import pytest
@@ -73,6 +74,47 @@ def test_a_finished_run_is_left_alone(tmp_path):
     runs.unlock(folder)
     atomic.write_json(folder / "metrics.json", {})
     assert runs.open_run(tmp_path, "a", "x = 1\n")[0].name == "a-2"
+
+
+def test_a_run_is_finished_when_its_last_act_is_done(tmp_path):
+    """Scored, then killed while it was exported: the state is still there."""
+    folder = unfinished(tmp_path, "x = 1\n")
+    atomic.write_json(folder / "metrics.json", {})
+    (folder / runs.STATE).touch()
+    assert runs.open_run(tmp_path, "a", "x = 1\n") == (folder, True)
+
+
+def test_another_training_of_that_name_does_not_hide_an_unfinished_one(tmp_path):
+    first = unfinished(tmp_path, "seed = 1\n")
+    unfinished(tmp_path, "seed = 2\n")
+    assert runs.open_run(tmp_path, "a", "seed = 1\n") == (first, True)
+
+
+def test_restart_empties_the_run_that_would_go_on(tmp_path):
+    other, folder = (unfinished(tmp_path, f"seed = {i}\n") for i in (2, 1))
+    for run in (other, folder):
+        (run / runs.STATE).touch()
+        (run / "records").mkdir()
+        (run / "records" / "dataset.json").touch()
+    found = runs.open_run(tmp_path, "a", "seed = 1\n", restart=True)
+    assert found == (folder, False)
+    names = {file.name for file in folder.iterdir()}
+    assert names == {".lock", "config.toml", "environment.json"}
+    assert (other / runs.STATE).exists()
+    assert runs.open_run(tmp_path, "b", "", restart=True) == (tmp_path / "b-1", False)
+
+
+def test_commands_that_start_together_get_a_folder_each(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda i: runs.open_run(tmp_path, "a", ""), range(16)))
+    assert len({folder for folder, _ in found}) == 16
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    folder = unfinished(tmp_path, "")
+    (folder / f".{2**22 + 1}.network.keras").touch()
+    runs.open_run(tmp_path, "a", "")
+    assert not list(folder.glob(".*.keras"))
 
 
 def test_only_a_run_without_a_step_is_discarded(tmp_path):

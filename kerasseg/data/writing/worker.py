@@ -26,7 +26,7 @@ def start(source: bytes, folder: str, done: Synchronized, stop: Event) -> None:
     source: a pickled `Source`; folder: where shards go; done: counter of entries that
     all processes share; stop: the event that ends them.
     """
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops all
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
@@ -50,9 +50,14 @@ def write(job: Job) -> None:
     write_shard(job=job, **_CONTEXT)
 
 
-def _end_with_parent() -> None:
-    """Without this, the process would wait forever after its parent was killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def end_with_parent() -> None:
+    """Ends this process with its parent, also where that is killed: without this it
+    would wait for work forever."""
+
+    def wait() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
