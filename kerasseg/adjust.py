@@ -27,6 +27,7 @@ import tyro
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
+from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
 from kerasseg.runs import report
 from kerasseg.runs.score_table import table
@@ -61,7 +62,10 @@ class Adjust:
 @command
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Adjust, args=argv, prog="python -m kerasseg.adjust")
-    adjust(Path(asked.run) if asked.run else runs.newest(), asked.records)
+    run = Path(asked.run) if asked.run else runs.newest()
+    records = runs.settings_for(run, asked.records).data.records
+    with naming_damage(records):
+        adjust(run, asked.records)
 
 
 def adjust(run: Path, records: str = "") -> Path:

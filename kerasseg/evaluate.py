@@ -9,6 +9,7 @@ import tyro
 
 from kerasseg import runs
 from kerasseg.console import command
+from kerasseg.data.damage import naming_damage
 from kerasseg.runs.score_table import table
 from kerasseg.runs.scores import evaluate
 
@@ -47,17 +48,18 @@ def main(argv: list[str]) -> None:
     ways = [name for name in ("flip", "crf") if getattr(asked, name)]
     other = bool(asked.records or asked.split or ways)
     folder = run / "-".join(["evaluation", split, *ways]) if other else run
-    result = evaluate(
-        run,
-        records,
-        split,
-        folder,
-        asked.batch,
-        flip=asked.flip,
-        crf=asked.crf,
-        trimap=asked.trimap,
-        display=asked.bands,
-    )
+    with naming_damage(records):
+        result = evaluate(
+            run,
+            records,
+            split,
+            folder,
+            asked.batch,
+            flip=asked.flip,
+            crf=asked.crf,
+            trimap=asked.trimap,
+            display=asked.bands,
+        )
     print(table(result, runs.taxonomy(run).names))
     print(f"Written: {folder / 'metrics.json'}, {folder / 'pictures'}")
 

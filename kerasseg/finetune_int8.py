@@ -21,6 +21,7 @@ import tyro
 
 from kerasseg import UserError, config, runs
 from kerasseg.console import command
+from kerasseg.data.damage import naming_damage
 from kerasseg.export.calibration import of_records as calibration_images
 from kerasseg.export.formats import Limits
 from kerasseg.export.run import Export, export_run
@@ -61,7 +62,10 @@ def main(argv: list[str]) -> None:
         if value <= 0:
             raise UserError(f"--{flag} must be above 0, got {value}.")
     run = Path(asked.run) if asked.run else runs.newest()
-    if not finetune(run, asked):
+    records = runs.settings_for(run, asked.records).data.records
+    with naming_damage(records):
+        passed = finetune(run, asked)
+    if not passed:
         sys.exit(3)
 
 

@@ -14,6 +14,7 @@ import tyro
 from kerasseg import UserError
 from kerasseg.augment import NUMBERS, POLICIES
 from kerasseg.console import command, start_tensorflow
+from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
 
 
@@ -84,7 +85,8 @@ def draw(asked: Preview) -> tuple[bytes, str]:
         numbers=NUMBERS,
         seed=asked.seed,
     )
-    batch = next(iter(batches))
+    with naming_damage(asked.records):
+        batch = next(iter(batches))
     crop = asked.crop if 0 not in asked.crop else batch["image"].shape[1:3]
     images, labels = augment.apply(
         batch["image"],

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasseg import config, runs
+from kerasseg import UserError, config, runs
 from kerasseg.console import command
+from kerasseg.data.damage import naming_damage
 from kerasseg.fit import from_settings, input_range, training_data
 from kerasseg.fit.devices import Devices, is_first_process
 from kerasseg.fit.training_data import TrainingData
@@ -212,10 +213,6 @@ def _fit(
     done: int,
 ) -> None:
     """Trains from step `done` on to the end."""
-    import tensorflow as tf
-
-    from kerasseg.data import records as shards
-
     epochs = settings.fit.epochs
     while done < data.steps * epochs:
         epoch = done // data.steps
@@ -224,21 +221,16 @@ def _fit(
         last = epoch + 1 if rest < data.steps else epochs
         start = done * settings.data.batch
         stream = from_settings.stream_of(settings, data.records, start, used.share)
-        try:
-            with used.fitting():
-                trainer.fit(
-                    stream,
-                    initial_epoch=epoch,
-                    epochs=last,
-                    steps_per_epoch=rest,
-                    callbacks=hooks,
-                    shuffle=False,
-                    verbose=(1 if sys.stdout.isatty() else 2) * used.writes,
-                )
-        except tf.errors.OpError:
-            # A damaged shard or image surfaces deep inside TensorFlow: name it.
-            shards.verify(data.records)
-            raise
+        with naming_damage(data.records), used.fitting():
+            trainer.fit(
+                stream,
+                initial_epoch=epoch,
+                epochs=last,
+                steps_per_epoch=rest,
+                callbacks=hooks,
+                shuffle=False,
+                verbose=(1 if sys.stdout.isatty() else 2) * used.writes,
+            )
         done, _ = trainer.optimizer.calls()
 
 
@@ -272,9 +264,10 @@ def finish(run: Path, records: str | Path, settings: config.Config) -> None:
             _run("export", str(run), "--formats", "saved_model", "float32")
 
     acts = Acts(run / "done.json")
-    acts.once("scored", score)
-    if settings.export:
-        acts.once("exported", export)
+    with naming_damage(records):
+        acts.once("scored", score)
+        if settings.export:
+            acts.once("exported", export)
     acts.once("reported", lambda: report.write(run))
     acts.forget()
 
@@ -284,7 +277,11 @@ def _run(name: str, *words: str) -> None:
     own = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
     line = [sys.executable, "-m", f"kerasseg.{name}", *words]
     sys.stdout.flush()
-    subprocess.run(line, env=os.environ | own, check=True)
+    if subprocess.run(line, env=os.environ | own, check=False).returncode:
+        raise UserError(
+            f"python -m kerasseg.{name} failed, see above. Mend that and give the same "
+            "command again: the training is not repeated."
+        )
 
 
 def _clock(began: float) -> str:

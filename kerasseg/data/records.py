@@ -5,6 +5,7 @@ The shards of a split follow one another: each holds a stretch of its samples.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from kerasseg import UserError
+from kerasseg.data.format import tfrecord
 from kerasseg.data.format.description import (
     FILE,
     Description,
@@ -45,8 +47,8 @@ def shard_paths(path: str | Path, split: str) -> list[Path]:
 
     Those of records elsewhere (gs://...) are downloaded to the cache first.
 
-    Raises UserError if there is no such split, or a shard is missing, cut short or
-    another than `dataset.json` says.
+    Raises UserError if there is no such split, or a shard is missing, cut short, holds
+    another number of samples, or is another than `dataset.json` says.
     """
     description = describe(path)
     if remote.is_remote(path):
@@ -67,8 +69,28 @@ def shard_paths(path: str | Path, split: str) -> list[Path]:
                 f"was put in its place: its last bytes are not those in {FILE}. "
                 f"{how_to_rewrite(description)}"
             )
+        _check_count(file, shard.samples, description)
         paths.append(file)
     return paths
+
+
+@functools.cache
+def _count(file: Path, size: int, changed: int) -> int:
+    """Counted once for each state of a file: `shard_paths` is called often."""
+    return tfrecord.count(file)
+
+
+def _check_count(file: Path, samples: int, description: Description) -> None:
+    status = file.stat()
+    try:
+        found = _count(file, status.st_size, status.st_mtime_ns)
+    except UserError as error:
+        raise UserError(f"{error} {how_to_rewrite(description)}") from error
+    if found != samples:
+        raise UserError(
+            f"Shard {file} holds {found} samples, {FILE} says {samples}. "
+            f"{how_to_rewrite(description)}"
+        )
 
 
 def read(path: str | Path, split: str) -> Iterator[Sample]:

@@ -5,6 +5,7 @@ Exit code 3: a file broke a limit of the gate and was put into RUN/export/reject
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import tyro
 
 from kerasseg import runs
 from kerasseg.console import command
+from kerasseg.data.damage import naming_damage
 from kerasseg.export.run import Export, export_run
 
 
@@ -28,7 +30,8 @@ def main(argv: list[str]) -> None:
             flush=True,
         )
         asked = dataclasses.replace(asked, gate=False)
-    rows = export_run(run, data.records, asked.split or data.val, asked)
+    with naming_damage(data.records) if asked.gate else contextlib.nullcontext():
+        rows = export_run(run, data.records, asked.split or data.val, asked)
     if not all(row["passed"] for row in rows):
         sys.exit(3)
 

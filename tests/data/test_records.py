@@ -317,7 +317,12 @@ def test_verify_checks_what_is_inside(tmp_path):
     put(tmp_path / "r", [sample(i) for i in range(3)])
     file = tmp_path / "r" / "dataset.json"
     values = json.loads(file.read_text())
-    for part in values["taxonomy"]["names"], values["taxonomy"]["colours"]:
+    split = values["splits"]["train"]
+    split["ignored"] += split["pixels"][-1]
+    for part in (
+        *(values["taxonomy"][key] for key in ("names", "colours")),
+        *(split[key] for key in ("pixels", "images_with", "pixels_of_images_with")),
+    ):
         part.pop()
     file.write_text(json.dumps(values))
     with pytest.raises(ValueError, match="label holds id 2, but there are 2 classes"):

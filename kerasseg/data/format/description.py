@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError, __version__
+from kerasseg.data.format import consistency
 from kerasseg.files import remote
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
@@ -172,14 +173,17 @@ def describe(path: str | Path) -> Description:
                 f"kerasseg reads formats {', '.join(map(str, FORMATS))}. Update it, or "
                 "run python -m kerasseg.prepare again."
             )
+        taxonomy = _taxonomy(values)
+        splits = {
+            name: SplitDescription.from_json(split)
+            for name, split in values["splits"].items()
+        }
+        consistency.check(splits, taxonomy)
         return Description(
             path=path,
             name=values["name"],
-            taxonomy=_taxonomy(values),
-            splits={
-                name: SplitDescription.from_json(split)
-                for name, split in values["splits"].items()
-            },
+            taxonomy=taxonomy,
+            splits=splits,
             command=str(values.get("command", "")),
             image_format=_image_format(values),
             statistics_of=str(values.get("statistics_of", "")),
