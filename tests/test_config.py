@@ -175,9 +175,9 @@ def test_a_recipe_that_is_no_toml(tmp_path):
     ("words", "message"),
     [
         ("--fit.accumulate 3", "accumulate 3 does not divide --data.batch 4"),
-        ("--fit.accumulate 0", "--fit.accumulate must be above 0"),
+        ("--fit.accumulate 0", "--fit.accumulate must be 1 or more, got 0"),
         ("--fit.ema 1", r"--fit.ema must be in \[0, 1\)"),
-        ("--data.batch 0", "--data.batch must be above 0"),
+        ("--data.batch 0", "--data.batch must be 1 or more"),
         ("--fit.clip_norm inf", "--fit.clip_norm must be a finite .* 0 means no limit"),
         ("--fit.learning_rate nan", "--fit.learning_rate must be a finite number"),
         ("--fit.border_sigma=-inf", "--fit.border_sigma must be a finite number"),

@@ -2,51 +2,60 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
 from kerasseg import UserError
-from kerasseg.config.settings import Config, flags_of
+from kerasseg.config import bounds
+from kerasseg.config.recipe import options
+from kerasseg.config.settings import Config
 
 
 def check(config: Config) -> None:
     """Raises UserError for settings that fit their types and still make no sense."""
-    for flag, value in flags_of(dataclasses.asdict(config)):
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, float) and not math.isfinite(one):
-                hint = " 0 means no limit." if flag == "--fit.clip_norm" else ""
-                raise UserError(f"{flag} must be a finite number, got {one}.{hint}")
-            if isinstance(one, str) and not _is_writable(one):
-                raise UserError(
-                    f"{flag} must be text that can be written in UTF-8, without the "
-                    f"character NUL, got {one!a}."
-                )
-    positive = {
-        "--data.batch": config.data.batch,
-        "--fit.epochs": config.fit.epochs,
-        "--fit.learning_rate": config.fit.learning_rate,
-        "--fit.encoder_rate": config.fit.encoder_rate,
-        "--fit.save_every": config.fit.save_every,
-        "--fit.accumulate": config.fit.accumulate,
-    }
-    for flag, value in positive.items():
-        if value <= 0:
-            raise UserError(f"{flag} must be above 0, got {value}.")
+    bounds.check(config)
     normalisation(config.data.normalise)
-    if config.fit.devices < 0:
-        raise UserError(f"--fit.devices must be 0 or more, got {config.fit.devices}.")
-    if config.fit.border_weight < 0:
+    data, fit = config.data, config.fit
+    for flag, size in (("--data.size", data.size), ("--data.crop", data.crop)):
+        if 0 in size and size != (0, 0):
+            raise UserError(
+                f"{flag} must be two sides above 0, or 0 0, got {size[0]} {size[1]}."
+            )
+    if data.batch % fit.accumulate:
         raise UserError(
-            f"--fit.border_weight must be 0 or more, got {config.fit.border_weight}."
+            f"--fit.accumulate {fit.accumulate} does not divide --data.batch "
+            f"{data.batch}: the batch is split into that many equal parts."
         )
-    if not 0 <= config.fit.ema < 1:
-        raise UserError(f"--fit.ema must be in [0, 1), got {config.fit.ema}.")
-    if config.data.batch % config.fit.accumulate:
+    for flag, low, high in (
+        ("--augment.scale", *config.augment.scale),
+        ("--augment.gamma", *config.augment.gamma),
+    ):
+        if low > high:
+            raise UserError(f"{flag} must be the lower factor, then the higher.")
+    weights_of_losses(fit.loss)
+
+
+def weights_of_losses(pairs: tuple[str, ...]) -> dict[str, float]:
+    """("cross_entropy=1", "soft_dice=0.5") -> the weight of each loss.
+
+    Raises UserError for a weight that is not a number of 0 or more, for a loss named
+    twice, and where none is left.
+    """
+    weights = options(pairs, "--fit.loss")
+    if len(weights) < len(pairs):
+        raise UserError(f"--fit.loss names a loss twice: {' '.join(pairs)}.")
+    for name, weight in weights.items():
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not math.isfinite(weight) or weight < 0:
+            raise UserError(
+                f"--fit.loss: the weight of {name} must be a number of 0 or more, got "
+                f"{weight}."
+            )
+    if not any(weights.values()):
         raise UserError(
-            f"--fit.accumulate {config.fit.accumulate} does not divide --data.batch "
-            f"{config.data.batch}: the batch is split into that many equal parts."
+            "--fit.loss must have a loss of a weight above 0, such as cross_entropy=1."
         )
+    return weights
 
 
 NORMALISATIONS = ("auto", "percentile", "zscore", "range", "none")
@@ -77,9 +86,3 @@ def normalisation(words: Sequence[str]) -> tuple[str, float, float]:
             f"range 0 4095; got '{' '.join(words)}'."
         ) from None
     return name, low, high
-
-
-def _is_writable(text: str) -> bool:
-    """Whether a text can stand in a UTF-8 file and in a path: bytes that were no UTF-8
-    on the command line are lone surrogates in Python."""
-    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from kerasseg.data.format.description import SplitDescription
-    from kerasseg.taxonomy import Taxonomy
+from kerasseg.taxonomy import Taxonomy
 
 
-def check(splits: Mapping[str, SplitDescription], taxonomy: Taxonomy) -> None:
-    """Raises ValueError, which names the key, for numbers that cannot be true.
+def check(splits: Mapping[str, Any], taxonomy: Taxonomy) -> None:
+    """splits: name -> its `SplitDescription`.
+
+    Raises ValueError, which names the key, for numbers that cannot be true.
 
     A wrong number would train without a word: steps of an epoch, weights of classes and
     the place where a stopped training goes on all rest on them.
@@ -26,7 +26,7 @@ def check(splits: Mapping[str, SplitDescription], taxonomy: Taxonomy) -> None:
             raise ValueError(f"splits.{name}: {reason}")
 
 
-def _wrong(split: SplitDescription, taxonomy: Taxonomy) -> Iterator[str]:
+def _wrong(split: Any, taxonomy: Taxonomy) -> Iterator[str]:
     counts = {
         "pixels": split.pixels,
         "images_with": split.images_with,

@@ -1,0 +1,174 @@
+"""The bounds of every setting, in one table beside the settings.
+
+A new setting needs a row in BOUNDS: a Number, or a function that says what is wrong
+with a value. tests/test_bounds.py fails for a setting without one, and tries all rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from kerasseg import UserError
+from kerasseg.config.settings import Config, flags_of
+
+SIDE = 2**16
+"""Pixels. The longest side of an image, or of a crop; more is a slip."""
+MANY = 2**31 - 1
+"""What a 32-bit counter holds."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """From `least` to `most`; `above` and `below`: these two themselves are not
+    allowed. hint: a sentence that follows the message."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: bool = False
+    below: bool = False
+    hint: str = ""
+
+    def __call__(self, value: float) -> str:
+        """What is wrong with a number; "" if nothing is."""
+        if not math.isfinite(value):
+            return f"be a finite number, got {value}.{self.hint}"
+        low = value > self.least if self.above else value >= self.least
+        high = value < self.most if self.below else value <= self.most
+        if low and high:
+            return ""
+        return f"be {self._said(low)}, got {value}.{self.hint}"
+
+    def _said(self, low_enough: bool) -> str:
+        """ "in [0, 1)", or only the end that was passed, where they lie far apart."""
+        if self.most - self.least <= 10**4:
+            ends = "(["[not self.above] + ")]"[not self.below]
+            return f"in {ends[0]}{self.least:g}, {self.most:g}{ends[1]}"
+        if low_enough:
+            return f"{'below' if self.below else 'at most'} {self.most:.10g}"
+        return f"above {self.least:g}" if self.above else f"{self.least:g} or more"
+
+
+def _any_text(_: str) -> str:
+    return ""
+
+
+def _named(value: str) -> str:
+    return "" if value else "not be empty."
+
+
+def _run_name(value: str) -> str:
+    """A run lies in --out, whatever its name."""
+    paths = PurePosixPath(value), PureWindowsPath(value)
+    leaves = any(".." in path.parts or path.is_absolute() for path in paths)
+    if leaves or paths[1].drive or value.endswith(("/", "\\")):
+        return f"be a name of a folder inside --out, got '{value}'. Set --out instead."
+    return ""
+
+
+def _words(*known: str) -> Callable[[Any], str]:
+    def wrong(value: Any) -> str:
+        return "" if value in known else f"be one of {', '.join(known)}, got '{value}'."
+
+    return wrong
+
+
+SHARE = Number(0, 1)
+POSITIVE = Number(0, above=True)
+AT_LEAST_0, AT_LEAST_1 = Number(0), Number(1)
+COUNT, COUNT_OR_0 = Number(1, MANY), Number(0, MANY)
+FACTOR_SHARE = Number(0, 1, below=True)
+"""Up to this share either way: at 1 a factor becomes 0."""
+YES_OR_NO = _words(True, False)  # type: ignore[arg-type]
+
+BOUNDS: dict[str, Callable[[Any], str]] = {
+    "--data.records": _any_text,
+    "--data.train": _named,
+    "--data.val": _named,
+    "--data.size": Number(0, SIDE),
+    "--data.crop": Number(0, SIDE),
+    "--data.normalise": _any_text,  # see `limits.normalisation`
+    "--data.batch": COUNT,
+    "--data.shuffle": COUNT,
+    "--data.threads": Number(0, 4096),
+    "--data.service": _any_text,
+    "--model.name": _named,
+    "--model.options": _any_text,  # see `options`
+    "--model.start": _any_text,
+    "--augment.flip": SHARE,
+    "--augment.vertical_flip": SHARE,
+    "--augment.scale": Number(1 / 64, 64),
+    "--augment.aspect": FACTOR_SHARE,
+    "--augment.rotation": Number(0, 180),
+    "--augment.shear": Number(0, 10),
+    "--augment.translation": SHARE,
+    "--augment.perspective": FACTOR_SHARE,
+    "--augment.elastic": Number(0, SIDE),
+    "--augment.elastic_fine": Number(0, SIDE),
+    "--augment.elastic_spacing": Number(1, SIDE),
+    "--augment.fill": Number(0, 255),
+    "--augment.brightness": FACTOR_SHARE,
+    "--augment.contrast": FACTOR_SHARE,
+    "--augment.saturation": SHARE,
+    "--augment.hue": Number(0, 180),
+    "--augment.cast": FACTOR_SHARE,
+    "--augment.gamma": Number(1 / 64, 64),
+    "--augment.blur": SHARE,
+    "--augment.noise": SHARE,
+    "--augment.noise_std": Number(0, 255),
+    "--augment.jpeg": SHARE,
+    "--augment.jpeg_quality": Number(1, 100),
+    "--augment.shadow": SHARE,
+    "--augment.rain": SHARE,
+    "--augment.fog": SHARE,
+    "--augment.erasing": SHARE,
+    "--augment.band_dropout": SHARE,
+    "--augment.cutmix": SHARE,
+    "--augment.classmix": SHARE,
+    "--augment.mosaic": SHARE,
+    "--fit.epochs": Number(1, 10**6),
+    "--fit.learning_rate": Number(0, 1e6, above=True),
+    "--fit.encoder_rate": Number(0, 1e6, above=True),
+    "--fit.warmup": SHARE,
+    "--fit.weight_decay": Number(0, 1e6),
+    "--fit.clip_norm": Number(0, hint=" 0 means no limit."),
+    "--fit.loss": _any_text,  # see `limits.check`
+    "--fit.border_weight": Number(0, 1e6),
+    "--fit.border_sigma": Number(0, SIDE, above=True),
+    "--fit.ema": Number(0, 1, below=True),
+    "--fit.accumulate": COUNT,
+    "--fit.save_every": COUNT,
+    "--fit.devices": Number(0, 4096),
+    "--seed": Number(0, 2**32 - 1),
+    "--name": _run_name,
+    "--out": _named,
+}
+"""Flag -> what is wrong with a value, in words that follow "must", or ""; of a tuple,
+with each of its values. Words of a Literal and booleans need no row: their type says
+it."""
+
+
+def check(settings: Config) -> None:
+    """Raises UserError, which names the flag, for a value outside its bounds."""
+    for flag, value in flags_of(dataclasses.asdict(settings)):
+        wrong = BOUNDS.get(flag, _any_text)
+        for one in value if isinstance(value, tuple) else (value,):
+            said = _unwritable(one) or wrong(one)
+            if said:
+                raise UserError(f"{flag} must {said}")
+
+
+def _unwritable(value: Any) -> str:
+    """Of texts: bytes that were no UTF-8 on the command line are lone surrogates in
+    Python."""
+    if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
+        return (
+            "be text that can be written in UTF-8, without the character NUL, got "
+            f"{value!a}."
+        )
+    return ""
