@@ -127,7 +127,8 @@ def _count(
         for name, run in runners.items():
             ids = expected if name == "network" else run(images)
             if exclusive:
-                counted.counts[name] += metrics.count(labels, ids, classes)
+                flat = labels.ravel(), ids.ravel()
+                counted.counts[name] += metrics.count(*flat, classes)
             else:
                 counted.counts[name] += overlapping.counts(labels, ids)
             if name != "network":

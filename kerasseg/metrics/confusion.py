@@ -10,6 +10,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
+from kerasseg.metrics import targets
 from kerasseg.metrics.exact import ExactCounts, counted
 from kerasseg.taxonomy import Tensor
 
@@ -24,6 +25,8 @@ class ConfusionMatrix(ExactCounts):
     Args:
         num_classes: C.
         name: of the metric.
+        threshold: where one channel, of two classes, is cut: 0 of a logit, 0.5 of a
+            probability.
         kwargs: those of `keras.metrics.Metric`.
 
     Raises:
@@ -37,8 +40,15 @@ class ConfusionMatrix(ExactCounts):
            [1, 0]])
     """
 
-    def __init__(self, num_classes: int, name: str = "confusion", **kwargs: Any):
+    def __init__(
+        self,
+        num_classes: int,
+        name: str = "confusion",
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ):
         refuse_large(num_classes)
+        self.threshold = threshold
         # One column more: valid pixels that were predicted as no class.
         super().__init__(num_classes, (num_classes, num_classes + 1), name, **kwargs)
 
@@ -51,16 +61,20 @@ class ConfusionMatrix(ExactCounts):
         """Counts a batch.
 
         Args:
-            label: (B, ...) int ids; those outside 0..C-1 are ignored.
-            logits_or_ids: (B, ..., C) logits, or (B, ...) predicted ids.
-            sample_weight: broadcasts to the label. Pixels of weight 0 are ignored, all
+            label: (B, ...) ids, also (B, ..., 1), or a one-hot target (B, ..., C). Ids
+                outside 0..C-1, and pixels without any class, are ignored.
+            logits_or_ids: (B, ..., C) logits or probabilities, or (B, ...) predicted
+                ids as whole numbers. Of two classes also (B, ..., 1): one channel,
+                class 1 where it is above the threshold.
+            sample_weight: broadcasts to the ids. Pixels of weight 0 are ignored, all
                 others count once.
 
         Raises:
-            UserError: when the shapes do not fit together.
+            UserError: when the shapes do not fit together, or can be read in two ways.
         """
-        label = ops.cast(label, "int32")
-        ids = _ids(logits_or_ids, len(label.shape), self.num_classes)
+        label, ids = targets.ids_of(
+            label, logits_or_ids, self.num_classes, self.threshold
+        )
         valid = (label >= 0) & (label < self.num_classes)
         valid = counted(sample_weight, valid)
         self.add(_count(label, ids, valid, self.num_classes))
@@ -96,6 +110,9 @@ class ConfusionMatrix(ExactCounts):
         """int64 (3, C): hits, true and predicted pixels of each class."""
         return margins(self.matrix())
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"threshold": self.threshold}
+
 
 def count(
     label: ArrayLike, predicted: ArrayLike, num_classes: int, rejected: bool = False
@@ -103,8 +120,10 @@ def count(
     """Confusion matrix on the host: rows true, columns predicted.
 
     Args:
-        label: (...) class ids; pixels outside 0..C-1 are ignored.
-        predicted: (...) class ids.
+        label: (...) class ids, or a one-hot target (..., C). Pixels outside 0..C-1, and
+            those without any class, are ignored.
+        predicted: (...) class ids, or (..., C) logits or probabilities. All as
+            `ConfusionMatrix` takes them; flat ids (N,) are never mistaken.
         num_classes: C.
         rejected: True counts predictions outside 0..C-1 in a last column. Cityscapes
             takes them as a miss of the true class and a hit of none.
@@ -113,22 +132,18 @@ def count(
         int64 (C, C), with `rejected` (C, C + 1).
 
     Raises:
-        UserError: when the shapes differ, a valid pixel is predicted as no class
-            without `rejected`, or `num_classes` is more than `MOST_CLASSES`.
+        UserError: when the shapes do not fit together or can be read in two ways, a
+            valid pixel is predicted as no class without `rejected`, or `num_classes` is
+            more than `MOST_CLASSES`.
 
     >>> count([0, 1, 1, 255], [0, 0, 1, 1], 2)
     array([[1, 0],
            [1, 1]])
     """
     refuse_large(num_classes)
-    label, predicted = np.asarray(label), np.asarray(predicted)
-    if label.shape != predicted.shape:
-        raise UserError(
-            "Expected label and predicted ids of one shape, got "
-            f"{label.shape} and {predicted.shape}."
-        )
+    label, predicted = targets.ids_on_host(label, predicted, num_classes)
     valid = (label >= 0) & (label < num_classes)
-    true, seen = label[valid].astype(np.int64), predicted[valid].astype(np.int64)
+    true, seen = label[valid], predicted[valid]
     seen[(seen < 0) | (seen >= num_classes)] = num_classes
     cells = np.bincount(
         true * (num_classes + 1) + seen, minlength=num_classes * (num_classes + 1)
@@ -227,19 +242,6 @@ def cohen_kappa(matrix: ArrayLike) -> float:
     agreed = np.trace(counts) / total
     chance = counts.sum(0) @ counts.sum(1) / total**2
     return float((agreed - chance) / (1 - chance)) if chance < 1 else float("nan")
-
-
-def _ids(logits_or_ids: Tensor, rank: int, num_classes: int) -> Tensor:
-    """Predicted ids; the rank says whether logits or ids came."""
-    shape = tuple(logits_or_ids.shape)
-    if len(shape) == rank + 1 and shape[-1] == num_classes:
-        return ops.cast(ops.argmax(logits_or_ids, axis=-1), "int32")
-    if len(shape) == rank:
-        return ops.cast(logits_or_ids, "int32")
-    raise UserError(
-        f"For a label of rank {rank} expected logits of rank {rank + 1} with last axis "
-        f"{num_classes}, or ids of rank {rank}; got shape {shape}."
-    )
 
 
 def _count(label: Tensor, ids: Tensor, valid: Tensor, num_classes: int) -> Tensor:

@@ -26,6 +26,8 @@ class OverlapCounts(ExactCounts):
     Args:
         num_classes: C.
         name: of the metric.
+        threshold: a class is found where its answer is above: 0 of a logit, 0.5 of a
+            probability.
         kwargs: those of `keras.metrics.Metric`.
 
     Raises:
@@ -40,8 +42,15 @@ class OverlapCounts(ExactCounts):
            [1, 0, 1, 0]])
     """
 
-    def __init__(self, num_classes: int, name: str = "overlapping", **kwargs: Any):
+    def __init__(
+        self,
+        num_classes: int,
+        name: str = "overlapping",
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(num_classes, (num_classes, len(COUNTS)), name, **kwargs)
+        self.threshold = threshold
 
     def update_state(
         self,
@@ -55,7 +64,7 @@ class OverlapCounts(ExactCounts):
             label: (B, ..., C): 1 = the class is there, 0 = it is not; others are
                 ignored for this class alone.
             logits_or_planes: (B, ..., C) logits, or 1 and 0: the class is found where
-                it is above 0.
+                it is above the threshold.
             sample_weight: broadcasts to the label from the left: (B,) weighs images,
                 (B, H, W) pixels. Those of weight 0 are ignored, all others count once.
 
@@ -64,7 +73,7 @@ class OverlapCounts(ExactCounts):
         """
         _check(label, logits_or_planes, self.num_classes)
         label = ops.cast(label, "int32")
-        seen = ops.cast(logits_or_planes, "float32") > 0
+        seen = ops.cast(logits_or_planes, "float32") > self.threshold
         there = ops.equal(label, 1)
         valid = counted(sample_weight, there | ops.equal(label, 0))
         there, seen = valid & there, valid & seen
@@ -94,6 +103,9 @@ class OverlapCounts(ExactCounts):
     def margins(self) -> np.ndarray:
         """int64 (3, C): hits, true and found pixels of each class."""
         return margins(self.exact())
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"threshold": self.threshold}
 
 
 def counts(label: ArrayLike, planes: ArrayLike) -> np.ndarray:

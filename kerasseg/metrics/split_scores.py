@@ -53,12 +53,12 @@ class SplitScores:
             probabilities: (H, W, C).
             instance: (H, W) ids of true objects, if the split has objects.
         """
-        matrix = count(label, ids, self.num_classes)
+        matrix = count(label.ravel(), ids.ravel(), self.num_classes)
         self.matrix = self.matrix + matrix if self._margins else matrix
         self._margins.append(margins(matrix))
         if self.trimap_width:
             near = trimap(label, self.trimap_width, ignore_of(self.num_classes))
-            self._near_boundaries += count(near, ids, self.num_classes)
+            self._near_boundaries += count(near.ravel(), ids.ravel(), self.num_classes)
         contours = boundary_f1(label, ids, self.num_classes)
         if not np.isnan(contours).all():
             self._boundary.append(float(np.nanmean(contours)))
