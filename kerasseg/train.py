@@ -176,11 +176,17 @@ def _hooks(
     samples = from_settings.sample_ids_of(settings, data.records)
     hooks: list = [not_finite.StopAtNotFinite(state, samples)]
     if used.writes:
-        picture = callbacks.preview(  # reads a batch
-            judge.network, val, data.taxonomy, image_format=data.image_format
-        )
+        with naming_damage(data.records):  # reads a batch
+            picture = callbacks.preview(
+                judge.network, val, data.taxonomy, image_format=data.image_format
+            )
         best = _best(run, data.notes, first)
-        validation = callbacks.Validation(judge, val, run / "network.keras", best)
+        settle = from_settings.settle_of(
+            settings, data.records, judge.network, data.steps * pixels, data.size
+        )
+        validation = callbacks.Validation(
+            judge, val, run / "network.keras", best, settle
+        )
 
         def notes():
             return {"records": data.noted, "best": validation.best}

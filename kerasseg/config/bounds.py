@@ -141,6 +141,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--fit.border_weight": Number(0, 1e6),
     "--fit.border_sigma": Number(0, SIDE, above=True),
     "--fit.ema": Number(0, 1, below=True),
+    "--fit.statistics": COUNT_OR_0,
     "--fit.accumulate": COUNT,
     "--fit.save_every": COUNT,
     "--fit.devices": Number(0, 4096),

@@ -59,17 +59,28 @@ class Validation(keras.callbacks.Callback):
     """Scores the averaged weights at network size after each epoch; keeps the best.
 
     `judge` is a Trainer of the same network built for whole images; `judge.network`
-    holds the (averaged) weights afterwards. Adds val_loss, val_miou and
-    val_pixel_accuracy to the epoch's logs and saves `judge.network` to `path` whenever
-    val_miou exceeds the best so far, at first `best`.
+    holds the (averaged) weights afterwards. settle, if given, is called before they are
+    scored: a `kerasseg.fit.statistics.Settle` of judge.network. Adds val_loss,
+    val_miou and val_pixel_accuracy to the epoch's logs and saves `judge.network` to
+    `path` whenever val_miou exceeds the best so far, at first `best`.
     """
 
-    def __init__(self, judge: Any, batches: Iterable, path: Path, best: float = -1.0):
+    def __init__(
+        self,
+        judge: Any,
+        batches: Iterable,
+        path: Path,
+        best: float = -1.0,
+        settle: Callable[[], None] | None = None,
+    ):
         super().__init__()
         self.judge, self.batches, self.path, self.best = judge, batches, path, best
+        self.settle = settle
 
     def on_epoch_end(self, epoch, logs):
         self.judge.network.set_weights(averaged_weights(self.model))
+        if self.settle:
+            self.settle()
         scores = self.judge.evaluate(self.batches, verbose=0, return_dict=True)
         logs |= {f"val_{name}": value for name, value in scores.items()}
         if scores["miou"] > self.best:

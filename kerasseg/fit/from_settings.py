@@ -90,6 +90,38 @@ def stream_of(
     )
 
 
+def settle_of(
+    settings: config.Config,
+    records: str | Path,
+    network: keras.Model,
+    trained: int,
+    size: tuple[int, int],
+) -> Callable[[], None] | None:
+    """What gives a network its statistics before it is judged (--fit.statistics); None
+    where it keeps the running ones. trained: pixels that an epoch trains on. size: of
+    the images, which it sees as validation does, whole and not augmented.
+    """
+    from kerasseg.data import pipeline
+    from kerasseg.fit import statistics
+
+    count, together = statistics.batches_for(settings.fit.statistics, trained, size)
+    if not count:
+        return None
+    data = settings.data
+    batches = pipeline.batches(
+        records,
+        data.train,
+        batch_size=together,
+        size=data.size,
+        training=True,
+        seed=settings.seed,
+        shuffle=data.shuffle,
+        threads=data.threads,
+    )
+    images = batches.take(count).map(lambda batch: batch["image"])
+    return statistics.Settle(network, images)
+
+
 def sample_ids_of(
     settings: config.Config, records: str | Path
 ) -> Callable[[int], list[str]]:

@@ -108,6 +108,19 @@ class UpdateStep:
         self.update_all(grads, trainable_variables, learning_rate)
 
 
+class WarmAverage:
+    """Mixin before an optimizer class with `use_ema`: the running mean of the weights
+    spans a tenth of the steps so far until it spans what `ema_momentum` says."""
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        decay, steps = self.ema_momentum, keras.ops.cast(self.iterations, "float32")
+        self.ema_momentum = keras.ops.minimum(decay, (1 + steps) / (10 + steps))
+        try:
+            super()._update_model_variables_moving_average(trainable_variables)  # type: ignore[misc]
+        finally:
+            self.ema_momentum = decay
+
+
 class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     """Keras' own: override `apply_finite`."""
 

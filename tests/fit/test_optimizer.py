@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from kerasseg.fit.optimizer import optimizer
+from kerasseg.frameworks.private_hooks import moving_averages
 
 pytestmark = pytest.mark.agnostic
 
@@ -35,3 +36,22 @@ def test_weight_decay_follows_the_rate_of_all():
     inner.apply([keras.ops.zeros((2,))], [pretrained])
     value = keras.ops.convert_to_numpy(pretrained)
     np.testing.assert_allclose(value, 1 - 0.1 * 0.5, rtol=1e-6)
+
+
+def test_the_running_mean_is_warmed_up():
+    """By hand: the decay of step t is min(ema, (1 + t) / (10 + t)), as TensorFlow's
+    ExponentialMovingAverage with num_updates; step 0 begins at the weights."""
+    weight = keras.Variable([0.0])
+    inner = optimizer("sgd", 1.0, ema=0.25).inner_optimizer
+    inner.build([weight])
+    mean = 0.0
+    for step in range(4):
+        inner.apply([keras.ops.convert_to_tensor([-1.0])], [weight])
+        decay = min(0.25, (1 + step) / (10 + step)) if step else 0.0
+        now, found = (
+            float(keras.ops.convert_to_numpy(value)[0])
+            for value in (weight, *moving_averages(inner))
+        )
+        mean = decay * mean + (1 - decay) * now
+        assert found == pytest.approx(mean, rel=1e-6)
+    assert inner.ema_momentum == 0.25
