@@ -14,18 +14,19 @@ from kerasseg.taxonomy import IGNORE, Tensor
 def distance_transform(mask: Tensor) -> Tensor:
     """Distance of every foreground pixel to the nearest background pixel.
 
-    d(x) = min over background pixels b of |x - b|, exact while H² + W² < 2^24. Equals
-    `scipy.ndimage.distance_transform_edt` of each image.
+    d(x) = min over background pixels b of |x - b|, exact while the squared diagonal is
+    below 2^24. Equals `scipy.ndimage.distance_transform_edt` of each image or volume.
 
     Args:
-        mask: (B, H, W) bool or int, foreground = not 0. H and W must be static.
+        mask: (B, ..., W) bool or int with any number of spatial axes, foreground = not
+            0. All axes but B must be static.
 
     Returns:
-        (B, H, W) float32, pixels: 0 on the background, inf all over an image that has
+        (B, ..., W) float32, pixels: 0 on the background, inf all over an image that has
         no background.
 
     Raises:
-        UserError: when `mask` is not (B, H, W) with static H and W.
+        UserError: when `mask` has no such shape.
 
     >>> import numpy as np
     >>> from kerasseg import border
@@ -33,30 +34,56 @@ def distance_transform(mask: Tensor) -> Tensor:
     array([[[2.   , 1.   , 0.   ],
             [2.236, 1.414, 1.   ]]], dtype=float32)
     """
-    background = ops.equal(ops.transpose(id_batch(mask, "mask"), (2, 0, 1)), 0)
-    height = background.shape[-1]  # (W, B, H)
-    row = ops.arange(height, dtype="int32")
+    mask = ops.convert_to_tensor(mask)
+    rank = len(mask.shape)
+    if rank < 2 or None in mask.shape[1:]:
+        raise UserError(
+            "mask must be (B, H, W), or (B, D, H, W), with static sides, got shape "
+            f"{tuple(mask.shape)}. Add a batch axis."
+        )
+    # (W, ..., B, H): slices along the first axis cost no copy.
+    order = (*range(2, rank), 0, 1)
+    background = ops.equal(ops.transpose(ops.cast(mask, "int32"), order), 0)
+    squared = _along_last(background)
+    for axis in range(rank - 2):
+        squared = ops.swapaxes(squared, 0, axis) if axis else squared
+        squared = _along_first(squared)
+        squared = ops.swapaxes(squared, 0, axis) if axis else squared
+    distance = ops.sqrt(ops.cast(squared, "float32"))
+    distance = ops.where(squared >= FAR, math.inf, distance)
+    return ops.transpose(distance, (rank - 2, rank - 1, *range(rank - 2)))
+
+
+def _along_last(background: Tensor) -> Tensor:
+    """Squared distance to the nearest True along the last axis; FAR without one."""
+    length = background.shape[-1]
+    position = ops.arange(length, dtype="int32")
 
     def to_last_background(background):
-        last = running_maximum(ops.where(background, row, -1), height)
-        return ops.where(last < 0, FAR, ops.square(row - last))
+        last = running_maximum(ops.where(background, position, -1), length)
+        return ops.where(last < 0, FAR, ops.square(position - last))
 
     above = to_last_background(background)
     below = ops.flip(to_last_background(ops.flip(background, -1)), -1)
-    squared = ops.minimum(above, below)
+    return ops.minimum(above, below)
 
-    # d²(x) = min over k of f(x + k) + k², and k² = 1 + 3 + 5 + ...: so k steps to
-    # the neighbour, each dearer by 2, give the parabola exactly. The steps grow
-    # dearer, so the first one that changes nothing ends the walk.
+
+def _along_first(squared: Tensor) -> Tensor:
+    """min over k of squared(x + k) + k² along the first axis.
+
+    k² = 1 + 3 + 5 + ...: so k steps to the neighbour, each dearer by 2, give the
+    parabola exactly. The steps grow dearer, so the first one that changes nothing ends
+    the walk.
+    """
+    around = [[1, 1], *([[0, 0]] * (len(squared.shape) - 1))]
+
     def step(squared, price, _):
-        padded = ops.pad(squared, [[1, 1], [0, 0], [0, 0]], constant_values=FAR)
+        padded = ops.pad(squared, around, constant_values=FAR)
         nearer = ops.minimum(squared, ops.minimum(padded[:-2], padded[2:]) + price)
         return nearer, price + 2, ops.any(nearer < squared)
 
     start = (squared, ops.ones((), "int32"), ops.ones((), "bool"))
-    squared, _, _ = ops.while_loop(lambda *state: state[2], step, start)
-    distance = ops.sqrt(ops.cast(squared, "float32"))
-    return ops.transpose(ops.where(squared >= FAR, math.inf, distance), (1, 2, 0))
+    return ops.while_loop(lambda *state: state[2], step, start)[0]
 
 
 def boundary_distance(label: Tensor, limit: int = 20, ignore: int = IGNORE) -> Tensor:

@@ -158,4 +158,5 @@ def running_maximum(x: Tensor, reach: int) -> Tensor:
 
 
 def _shifted(x: Tensor, by: int, fill: int = -1) -> Tensor:
-    return ops.pad(x[..., :-by], [[0, 0], [0, 0], [by, 0]], constant_values=fill)
+    before = [[0, 0]] * (len(x.shape) - 1) + [[by, 0]]
+    return ops.pad(x[..., :-by], before, constant_values=fill)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
-import keras
 import numpy as np
 from keras import ops
 
 from kerasseg import UserError
+from kerasseg.losses.targets import target_of
 from kerasseg.taxonomy import Tensor
 
 
@@ -23,10 +24,19 @@ class Prediction:
     Args:
         logits: (B, ..., C) of any float type.
         exclusive: False where the classes overlap: the probabilities are sigmoids.
+
+    Raises:
+        UserError: of one exclusive class, whose softmax is 1 whatever its logit is.
     """
 
     def __init__(self, logits: Tensor, exclusive: bool = True):
         self.logits = ops.cast(logits, "float32")
+        if exclusive and self.shape[-1:] == (1,):
+            raise UserError(
+                f"Logits of shape {self.shape} have one class, and a softmax "
+                "over one is always 1: nothing can be learned from it. Give the "
+                "background a class, or take sigmoids with exclusive=False."
+            )
         self.exclusive = exclusive
 
     @classmethod
@@ -80,8 +90,9 @@ def target_and_prediction(
     """The target in float32, what of it is labelled, and the `Prediction`.
 
     Args:
-        y_true: (B, ..., C) target. exclusive: one-hot, all-zero where ignored. Else:
-            0 to 1, and negative where ignored for this class alone.
+        y_true: (B, ..., C) target. exclusive: one-hot, all-zero where ignored; or ids,
+            see `target_of`. Else: 0 to 1, and negative where ignored for this class
+            alone.
         y_pred: (B, ..., C) logits.
         exclusive: False where the classes overlap.
 
@@ -90,30 +101,14 @@ def target_and_prediction(
         (B, ..., 1), or (B, ..., C) where the classes overlap; the prediction.
 
     Raises:
-        UserError: unless both are (B, ..., C), or where the classes overlap and the
-            target is of an unsigned type, which cannot say what is ignored.
+        UserError: as `Prediction` and `target_of`, or where the classes overlap and
+            the target is of an unsigned type, which cannot say what is ignored.
     """
-    dtype = keras.backend.standardize_dtype(getattr(y_true, "dtype", "float32"))
-    y_true, prediction = ops.cast(y_true, "float32"), Prediction.of(y_pred, exclusive)
-    shapes = tuple(y_true.shape), prediction.shape
-    fits = len(shapes[0]) == len(shapes[1]) >= 3 and all(
-        a == b or a is None or b is None for a, b in zip(*shapes, strict=True)
-    )
-    if not fits:
-        raise UserError(
-            "Expected a one-hot target and logits of one shape (batch, ..., classes), "
-            f"got {shapes[0]} and {shapes[1]}. Labels become a target with "
-            "kerasseg.taxonomy.one_hot(label, num_classes)."
-        )
+    prediction = Prediction.of(y_pred, exclusive)
+    y_true = target_of(y_true, prediction.shape, exclusive)
     if exclusive:
         valid = ops.sum(y_true, axis=-1, keepdims=True) > 0
         return y_true, ops.cast(valid, "float32"), prediction
-    if dtype.startswith("uint"):
-        raise UserError(
-            "Expected a target of numbers 0 to 1, negative where ignored, got "
-            f"{dtype}. Labels become a target with "
-            "kerasseg.taxonomy.target(label, num_classes, exclusive=False)."
-        )
     return ops.maximum(y_true, 0.0), ops.cast(y_true >= 0, "float32"), prediction
 
 
@@ -122,24 +117,35 @@ def spatial_axes(y_true: Tensor) -> tuple[int, ...]:
     return tuple(range(1, len(y_true.shape) - 1))
 
 
-def class_vector(class_weights: Sequence[float], num_classes: int) -> Tensor:
-    """Class weights as a (C,) float32 tensor.
+def class_vector(
+    numbers: Sequence[float], num_classes: int, name: str = "class_weights"
+) -> Tensor:
+    """One number for each class as a (C,) float32 tensor. name: for messages.
 
     Raises:
         UserError: unless they are C finite numbers, none negative and not all 0.
     """
-    weights = np.asarray(class_weights, "float32")
-    if weights.shape != (num_classes,):
+    vector = np.asarray(numbers, "float32")
+    if vector.shape != (num_classes,):
         raise UserError(
-            f"class_weights must be {num_classes} numbers, one for each class, got "
-            f"an array of shape {weights.shape}."
+            f"{name} must be {num_classes} numbers, one for each class, got an array "
+            f"of shape {vector.shape}."
         )
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+    if not (np.isfinite(vector).all() and (vector >= 0).all() and vector.any()):
         raise UserError(
-            "class_weights must be finite, not negative and not all zero, got "
-            f"{weights.tolist()}."
+            f"{name} must be finite, not negative and not all zero, got "
+            f"{vector.tolist()}."
         )
-    return ops.convert_to_tensor(weights)
+    return ops.convert_to_tensor(vector)
+
+
+def check_numbers(**numbers: float) -> None:
+    """Raises UserError, which names it, for a number that is not finite, or below 0."""
+    for name, value in numbers.items():
+        if not 0 <= value < math.inf:
+            raise UserError(
+                f"{name} must be a finite number of 0 or more, got {value}."
+            )
 
 
 def divide_or_zero(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from keras import ops
 
 from kerasseg import UserError
-from kerasseg.border import distance_transform
 from kerasseg.losses.arguments import divide_or_zero, target_and_prediction
+from kerasseg.losses.distances import (
+    anywhere,
+    classes_first,
+    classes_last,
+    to_nearest,
+)
 from kerasseg.taxonomy import Tensor
 
 
@@ -29,8 +34,7 @@ def boundary(
         y_true: (B, ..., C) target g, see `kerasseg.losses`.
         y_pred: (B, ..., C) logits; p is their softmax or sigmoid.
         distance: (B, ..., C) signed distances in pixels, as `signed_distance` gives
-            them. By default they are computed from the target, which must then be
-            (B, H, W, C).
+            them. By default they are computed from the target.
         exclusive: False where the classes overlap.
 
     Returns:
@@ -46,10 +50,10 @@ def boundary(
     >>> float(losses.boundary(y_true, one_pixel_off))
     0.25
     """
-    given = y_true
     y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
     if distance is None:
-        distance = signed_distance(given, exclusive)
+        # Negative where ignored, also where the classes overlap.
+        distance = signed_distance(ops.where(valid > 0, y_true, -1.0), exclusive)
     phi = ops.cast(distance, "float32")
     if len(phi.shape) != len(y_true.shape):
         raise UserError(
@@ -70,15 +74,15 @@ def signed_distance(y_true: Tensor, exclusive: bool = True) -> Tensor:
     fills it. Ignored pixels make no border and get 0.
 
     Args:
-        y_true: (B, H, W, C) target, see `kerasseg.losses`.
+        y_true: (B, ..., C) target, see `kerasseg.losses`; all but B static.
         exclusive: False where the classes overlap. Pixels that are ignored for one
             class then make no border of that class alone.
 
     Returns:
-        (B, H, W, C) float32, pixels. No gradient flows through it.
+        (B, ..., C) float32, pixels. No gradient flows through it.
 
     Raises:
-        UserError: when the target has another rank.
+        UserError: when the target has no such shape.
 
     >>> import numpy as np
     >>> from kerasseg import losses
@@ -86,29 +90,19 @@ def signed_distance(y_true: Tensor, exclusive: bool = True) -> Tensor:
     >>> np.asarray(distance)[0, 0, :, 0].tolist()
     [-1.0, 0.0, 1.0, 2.0]
     """
-    if len(y_true.shape) != 4:
+    if len(y_true.shape) < 3 or None in y_true.shape[1:]:
         raise UserError(
-            "Signed distances are computed for a target (B, H, W, C), got shape "
-            f"{tuple(y_true.shape)}. Pass `distance` for other ranks."
+            "Signed distances are computed for a target (B, ..., C) with static sides, "
+            f"got shape {tuple(y_true.shape)}. Pass `distance` for others."
         )
-    height, width = y_true.shape[1:3]
-    by_class = ops.transpose(ops.cast(y_true, "float32"), (0, 3, 1, 2))  # (B, C, H, W)
+    by_class = classes_first(ops.cast(y_true, "float32"))  # (B, C, ...)
     inside = by_class > 0.5
     if exclusive:
-        labelled = ops.max(y_true, axis=-1)[:, None] > 0.5  # (B, 1, H, W)
+        labelled = ops.max(by_class, axis=1, keepdims=True) > 0.5  # (B, 1, ...)
     else:
         labelled = by_class >= 0
     outside = ops.logical_and(labelled, ops.logical_not(inside))
-
-    def to_nearest(mask):
-        """Distance of every pixel to the nearest True one."""
-        away = ops.reshape(ops.logical_not(mask), (-1, height, width))
-        return ops.reshape(distance_transform(away), ops.shape(mask))
-
     signed = ops.where(inside, 1 - to_nearest(outside), to_nearest(inside))
-    both = ops.logical_and(
-        ops.any(inside, axis=(2, 3), keepdims=True),
-        ops.any(outside, axis=(2, 3), keepdims=True),
-    )
+    both = ops.logical_and(anywhere(inside), anywhere(outside))
     signed = ops.where(ops.logical_and(both, labelled), signed, 0.0)
-    return ops.stop_gradient(ops.transpose(signed, (0, 2, 3, 1)))
+    return ops.stop_gradient(classes_last(signed))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keras import ops
 
+from kerasseg import UserError
 from kerasseg.losses.arguments import (
-    Prediction,
+    class_vector,
     divide_or_zero,
     target_and_prediction,
 )
@@ -17,6 +20,8 @@ def lovasz_softmax(
     y_pred: Tensor,
     *,
     per_image: bool = False,
+    classes: str = "present",
+    class_weights: Sequence[float] | None = None,
     exclusive: bool = True,
 ) -> Tensor:
     """Mean over the classes present of the Lovasz extension of their Jaccard loss.
@@ -26,24 +31,23 @@ def lovasz_softmax(
     to be wrong in this order (Berman et al. 2018, eq. 9 and algorithm 1). Sorts all
     pixels once for each class.
 
-    Where the classes overlap it is the Lovasz hinge of Yu and Blaschko 2015: the errors
-    are max(0, 1 - z) of the logit z where the class is, max(0, 1 + z) where it is not,
-    as in Berman's `lovasz_hinge`, and the mean is over all classes. A class that is
-    absent costs its largest error.
+    Where the classes overlap it is `lovasz_hinge`, of all classes.
 
     Args:
         y_true: (B, ..., C) hard target g, see `kerasseg.losses`.
         y_pred: (B, ..., C) logits; p is their softmax.
         per_image: True takes each image by itself and averages. False sorts the batch
             as one picture.
+        classes: "present", or "all": a class that is absent costs its largest
+            probability. Where the classes overlap all count, whatever this says.
+        class_weights: C numbers, of a weighted mean over the classes.
         exclusive: False where the classes overlap.
 
     Returns:
-        A scalar float32. It is 1 - mean IoU where all p are 0 or 1. The hinge is 0
-        where all logits are beyond 1 on the right side.
+        A scalar float32. It is 1 - mean IoU where all p are 0 or 1.
 
     Raises:
-        UserError: when the shapes are not (B, ..., C).
+        UserError: when the shapes are not (B, ..., C), or an option is not as above.
 
     >>> import numpy as np
     >>> from kerasseg import losses
@@ -52,27 +56,79 @@ def lovasz_softmax(
     >>> float(losses.lovasz_softmax(y_true, surely))
     0.416667
     """
+    if not exclusive:
+        return lovasz_hinge(
+            y_true,
+            y_pred,
+            per_image=per_image,
+            class_weights=class_weights,
+            exclusive=False,
+        )
+    y_true, valid, prediction = target_and_prediction(y_true, y_pred)
+    error = ops.abs(y_true - prediction.probability)
+    return _extension(error * valid, y_true, per_image, classes, class_weights)
+
+
+def lovasz_hinge(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    per_image: bool = False,
+    classes: str = "all",
+    class_weights: Sequence[float] | None = None,
+    exclusive: bool = True,
+) -> Tensor:
+    """Mean over the classes of the Lovasz extension of their Jaccard loss of margins.
+
+    Yu and Blaschko 2015, as in Berman's `lovasz_hinge`: as `lovasz_softmax`, but the
+    errors are max(0, 1 - z) of the logit z where the class is, max(0, 1 + z) where it
+    is not. Of exclusive classes each is asked against all others.
+
+    Args:
+        y_true: (B, ..., C) hard target, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits z.
+        per_image: as in `lovasz_softmax`.
+        classes: "all", or "present". A class that is absent costs its largest error.
+        class_weights: C numbers, of a weighted mean over the classes.
+        exclusive: False where the classes overlap.
+
+    Returns:
+        A scalar float32, 0 where all logits are beyond 1 on the right side.
+
+    Raises:
+        UserError: as `lovasz_softmax`.
+    """
     y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
-    error = _error(y_true, prediction) * valid
+    side = ops.where(y_true > 0.5, 1.0, -1.0)
+    error = ops.relu(1 - side * prediction.logits)
+    return _extension(error * valid, y_true, per_image, classes, class_weights)
+
+
+def _extension(
+    error: Tensor,
+    y_true: Tensor,
+    per_image: bool,
+    classes: str,
+    class_weights: Sequence[float] | None,
+) -> Tensor:
+    """Weighted mean over classes, then over images, of the errors (B, ..., C), sorted
+    and summed with the steps of the Jaccard loss."""
+    if classes not in ("present", "all"):
+        raise UserError(f'classes must be "present" or "all", got {classes!r}.')
     error, true = _by_class(error, per_image), _by_class(y_true, per_image)
     order = ops.argsort(-ops.stop_gradient(error), axis=-1)
     error = ops.take_along_axis(error, order, axis=-1)  # (B, C, N), descending
     step = _jaccard_steps(ops.take_along_axis(true, order, axis=-1))
-    extension = ops.sum(error * step, axis=-1)  # (B, C)
-    if not exclusive:
-        # Of an absent class the first wrong pixel takes the Jaccard loss from 0 to 1.
-        absent = ops.max(true, axis=-1) <= 0.5
-        return ops.mean(ops.where(absent, error[..., 0], extension))
-    present = ops.cast(ops.max(true, axis=-1) > 0, "float32")  # (B, C)
-    loss = ops.sum(extension * present, axis=-1)
-    return ops.mean(divide_or_zero(loss, ops.sum(present, axis=-1)))
-
-
-def _error(y_true: Tensor, prediction: Prediction) -> Tensor:
-    """How wrong each pixel is in each class: |g - p|, or the hinge of the logit."""
-    if prediction.exclusive:
-        return ops.abs(y_true - prediction.probability)
-    return ops.relu(1 - ops.where(y_true > 0.5, 1.0, -1.0) * prediction.logits)
+    present = ops.max(true, axis=-1) > 0.5  # (B, C)
+    # Of an absent class the first wrong pixel takes the Jaccard loss from 0 to 1.
+    loss = ops.where(present, ops.sum(error * step, axis=-1), error[..., 0])
+    weight = ops.ones_like(loss)
+    if classes == "present":
+        weight = ops.cast(present, "float32")
+    if class_weights is not None:
+        weight = weight * class_vector(class_weights, y_true.shape[-1])
+    loss = ops.sum(weight * loss, axis=-1)
+    return ops.mean(divide_or_zero(loss, ops.sum(weight, axis=-1)))
 
 
 def _by_class(x: Tensor, per_image: bool) -> Tensor:

@@ -1,19 +1,10 @@
-"""Losses that are a weighted mean over pixels: cross entropy, focal, hard pixels.
+"""Cross entropies and their relatives: a weighted mean over pixels each.
 
-They share one normalisation: with the weight of a pixel
-w(x) = class_weights[class of x] * pixel_weight(x), each loss is
-
-    sum over labelled x of w(x) loss(x)  /  sum over labelled x of w(x)
-
-as PyTorch's CrossEntropyLoss(weight=...) does it. So weights shift the emphasis and
-not the size of the loss, a weight of 0 is the same as "ignored", and a batch in which
-everything is ignored costs 0. Where the classes overlap, both sums go over the pixels
-of all classes, and w(x, c) = class_weights[c] * pixel_weight(x).
+Their common normalisation stands in `kerasseg.losses.weighing`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from keras import ops
@@ -21,9 +12,20 @@ from keras import ops
 from kerasseg import UserError
 from kerasseg.losses.arguments import (
     Prediction,
+    check_numbers,
     class_vector,
     divide_or_zero,
     target_and_prediction,
+)
+from kerasseg.losses.weighing import (
+    as_pixel_weight,
+    entropy_of,
+    exponent_of,
+    power,
+    smoothed,
+    weight_of,
+    weighted_mean,
+    wrong_of,
 )
 from kerasseg.taxonomy import Tensor
 
@@ -71,21 +73,73 @@ def cross_entropy(
     1.039721
     """
     y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
-    target = y_true
-    if label_smoothing:
-        target = _smoothed(y_true, valid, label_smoothing, exclusive)
+    target = smoothed(y_true, valid, label_smoothing, exclusive)
     if not exclusive:
-        weight = _weight(valid, class_weights, pixel_weight, exclusive)
-        return _weighted_mean(_entropy(target, prediction), weight)
+        weight = weight_of(valid, class_weights, pixel_weight, exclusive)
+        return weighted_mean(entropy_of(target, prediction), weight)
     if class_weights is not None:
         weights = class_vector(class_weights, y_true.shape[-1])
         target, y_true = target * weights, y_true * weights
     if pixel_weight is not None:
-        weights = _checked(pixel_weight, y_true, exclusive)
+        weights = as_pixel_weight(pixel_weight, y_true, exclusive)
         target, y_true = target * weights, y_true * weights
     return divide_or_zero(
         -ops.sum(target * prediction.log_probability), ops.sum(y_true)
     )
+
+
+def binary_cross_entropy(
+    y_true: Tensor,
+    y_pred: Tensor,
+    class_weights: Sequence[float] | None = None,
+    *,
+    pixel_weight: Tensor | None = None,
+    pos_weight: float | Sequence[float] = 1.0,
+    label_smoothing: float = 0.0,
+    exclusive: bool = True,
+) -> Tensor:
+    """Weighted mean of -w y log p - (1 - y) log(1 - p), p = sigmoid(logits).
+
+    Of every class by itself, also where they exclude each other: then each is asked
+    against all others, and the largest logit still answers. Where the classes overlap
+    it is `cross_entropy` with one more option, that of PyTorch's BCEWithLogitsLoss.
+
+    Args:
+        y_true: (B, ..., C) target y, hard or soft, see `kerasseg.losses`.
+        y_pred: (B, ..., C) logits.
+        class_weights, exclusive: as in `cross_entropy`.
+        pixel_weight: (B, ...), or (B, ..., C).
+        pos_weight: w, a number or C of them: how much more the pixels count where the
+            class is. It stays out of the divisor, as in PyTorch.
+        label_smoothing: s in [0, 1): the target becomes (1 - s) y + s / 2.
+
+    Returns:
+        A scalar float32, 0 or more.
+
+    Raises:
+        UserError: as `cross_entropy`, and unless `pos_weight` is C numbers of 0 or
+            more.
+
+    >>> import numpy as np
+    >>> from kerasseg import losses
+    >>> y_true, logits = np.eye(2)[None], np.zeros((1, 2, 2))
+    >>> float(losses.binary_cross_entropy(y_true, logits))  # log 2
+    0.693147
+    """
+    y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
+    if exclusive:
+        valid = valid * ops.ones_like(y_true)
+        prediction = Prediction(prediction.logits, exclusive=False)
+    target = smoothed(y_true, valid, label_smoothing, exclusive=False)
+    if isinstance(pos_weight, int | float):
+        check_numbers(pos_weight=pos_weight)
+        present = pos_weight * target
+    else:
+        present = class_vector(pos_weight, y_true.shape[-1], "pos_weight") * target
+    log_absent = (1 - target) * prediction.log_complement
+    loss = -(present * prediction.log_probability + log_absent)
+    weight = weight_of(valid, class_weights, pixel_weight, exclusive=False)
+    return weighted_mean(loss, weight)
 
 
 def focal(
@@ -94,7 +148,7 @@ def focal(
     class_weights: Sequence[float] | None = None,
     *,
     pixel_weight: Tensor | None = None,
-    gamma: float = 2.0,
+    gamma: float | Sequence[float] = 2.0,
     alpha: float | None = None,
     exclusive: bool = True,
 ) -> Tensor:
@@ -110,7 +164,8 @@ def focal(
         y_pred: (B, ..., C) logits.
         class_weights: C numbers; of exclusive classes the alpha of the paper's eq. 5.
         pixel_weight: (B, ...). Where the classes overlap also (B, ..., C).
-        gamma: how much less well classified pixels count; 0 is cross entropy.
+        gamma: how much less well classified pixels count; 0 is cross entropy. Also C
+            numbers, one for each class: that of a pixel's true class.
         alpha: of classes that overlap: a factor of the pixels where the class is, and
             1 - alpha that of the others (eq. 5). It stays out of the divisor. The
             paper, torchvision and smp take 0.25, here none is the default.
@@ -120,8 +175,8 @@ def focal(
         A scalar float32, 0 or more.
 
     Raises:
-        UserError: as `cross_entropy`, and when `alpha` is not 0 to 1 or the classes are
-            exclusive.
+        UserError: as `cross_entropy`, when `gamma` is negative, and when `alpha` is not
+            0 to 1 or the classes are exclusive.
     """
     if alpha is not None and (exclusive or not 0 <= alpha <= 1):
         raise UserError(
@@ -129,126 +184,54 @@ def focal(
             f"exclusive={exclusive}. For exclusive classes set class_weights."
         )
     y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
-    entropy = _entropy(y_true, prediction)
-    if exclusive:
-        wrong = -ops.expm1(-entropy)
-    else:
-        wrong = y_true * prediction.complement + (1 - y_true) * prediction.probability
-    # The floor keeps the gradient of the power finite at p = 1.
-    loss = ops.maximum(wrong, 1e-12) ** gamma * entropy
+    entropy = entropy_of(y_true, prediction)
+    exponent = exponent_of(gamma, y_true, exclusive)
+    loss = power(wrong_of(y_true, entropy, prediction), exponent) * entropy
     if alpha is not None:
         loss = loss * (alpha * y_true + (1 - alpha) * (1 - y_true))
     labelled = y_true if exclusive else valid
-    weight = _weight(labelled, class_weights, pixel_weight, exclusive)
-    return _weighted_mean(loss, weight)
+    weight = weight_of(labelled, class_weights, pixel_weight, exclusive)
+    return weighted_mean(loss, weight)
 
 
-def ohem(
+def poly1(
     y_true: Tensor,
     y_pred: Tensor,
     class_weights: Sequence[float] | None = None,
     *,
     pixel_weight: Tensor | None = None,
-    threshold: float = 0.7,
-    fraction: float = 0.1,
+    epsilon: float = 1.0,
+    gamma: float | Sequence[float] = 0.0,
     exclusive: bool = True,
 ) -> Tensor:
-    """Cross entropy over the hard pixels only (online hard example mining).
+    """Weighted mean of -(1 - p)^gamma log p + epsilon (1 - p)^(gamma + 1).
 
-    Hard are the labelled pixels whose true class has a probability of at most
-    `threshold`, and in any case the hardest `fraction` of the labelled pixels in the
-    batch (Shrivastava et al. 2016; for pixels Wu et al. 2016). Pixels as hard as the
-    last of these are all kept. Hardness is judged before weights. Needs one sort of all
-    pixels of the batch. Where the classes overlap it chooses among the pixels of all
-    classes by their binary cross entropy.
+    Leng et al. 2022 (PolyLoss), eq. 5 and 6: cross entropy, or with a gamma the focal
+    loss, with the first coefficient of its expansion in 1 - p changed. p is as in
+    `focal`.
 
     Args:
-        y_true: (B, ..., C) target, see `kerasseg.losses`.
-        y_pred: (B, ..., C) logits.
-        class_weights: C numbers.
-        pixel_weight: (B, ...). Where the classes overlap also (B, ..., C).
-        threshold: a probability, 0 to 1; 0 gives the top-k cross entropy.
-        fraction: of the labelled pixels, above 0 and up to 1.
-        exclusive: False where the classes overlap.
+        y_true, y_pred, class_weights, pixel_weight, gamma, exclusive: as in `focal`.
+        epsilon: what the first coefficient gains, above -1. 0 gives `focal`.
 
     Returns:
         A scalar float32, 0 or more.
 
     Raises:
-        UserError: as `cross_entropy`, and when `threshold` or `fraction` is out of its
-            range.
+        UserError: as `focal`, and when `epsilon` is -1 or less or not finite.
+
+    >>> import numpy as np
+    >>> from kerasseg import losses
+    >>> float(losses.poly1(np.eye(2)[None], np.zeros((1, 2, 2))))  # log 2 + 1 / 2
+    1.193147
     """
-    if not (0 <= threshold <= 1 and 0 < fraction <= 1):
-        raise UserError(
-            "ohem needs 0 <= threshold <= 1 and 0 < fraction <= 1, got threshold "
-            f"{threshold} and fraction {fraction}."
-        )
+    if not -1 < epsilon < float("inf"):
+        raise UserError(f"epsilon must be a finite number above -1, got {epsilon}.")
     y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
-    loss = _entropy(y_true, prediction)
-    hardness = ops.stop_gradient(ops.where(valid > 0, loss, -1.0))
-    kept = ops.ceil(fraction * ops.sum(valid))
-    last = ops.cast(ops.maximum(kept, 1.0), "int32") - 1
-    limit = -ops.take(ops.sort(ops.reshape(-hardness, (-1,))), last)
-    if threshold > 0:
-        limit = ops.minimum(limit, -math.log(threshold))
-    hard = ops.cast(hardness >= limit, "float32")
+    entropy = entropy_of(y_true, prediction)
+    exponent = exponent_of(gamma, y_true, exclusive)
+    wrong = wrong_of(y_true, entropy, prediction)
+    loss = power(wrong, exponent) * (entropy + epsilon * wrong)
     labelled = y_true if exclusive else valid
-    weight = _weight(labelled, class_weights, pixel_weight, exclusive)
-    return _weighted_mean(loss, hard * weight)
-
-
-def _entropy(y_true: Tensor, prediction: Prediction) -> Tensor:
-    """Cross entropy of every pixel, (B, ..., 1), or of every class too, (B, ..., C)."""
-    if prediction.exclusive:
-        return -ops.sum(y_true * prediction.log_probability, axis=-1, keepdims=True)
-    return -(
-        y_true * prediction.log_probability + (1 - y_true) * prediction.log_complement
-    )
-
-
-def _smoothed(
-    y_true: Tensor, valid: Tensor, label_smoothing: float, exclusive: bool
-) -> Tensor:
-    if not 0 <= label_smoothing < 1:
-        raise UserError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
-    share = label_smoothing / (y_true.shape[-1] if exclusive else 2)
-    return (1 - label_smoothing) * y_true + share * valid
-
-
-def _weight(
-    labelled: Tensor,
-    class_weights: Sequence[float] | None,
-    pixel_weight: Tensor | None,
-    exclusive: bool,
-) -> Tensor:
-    """The weight of every entropy, 0 where ignored: (B, ..., 1), or (B, ..., C).
-
-    `labelled` is (B, ..., C): 1 in the class of an exclusive pixel, or in the classes
-    for which the pixel is not ignored.
-    """
-    weight = labelled
-    if class_weights is not None:
-        weight = weight * class_vector(class_weights, labelled.shape[-1])
-    if exclusive:
-        weight = ops.sum(weight, axis=-1, keepdims=True)
-    if pixel_weight is not None:
-        weight = weight * _checked(pixel_weight, labelled, exclusive)
-    return weight
-
-
-def _weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
-    return divide_or_zero(ops.sum(loss * weight), ops.sum(weight))
-
-
-def _checked(pixel_weight: Tensor, y_true: Tensor, exclusive: bool) -> Tensor:
-    """The pixel weight in float32 as (B, ..., 1), or (B, ..., C); else UserError."""
-    pixel_weight = ops.cast(pixel_weight, "float32")
-    missing = len(y_true.shape) - len(pixel_weight.shape)
-    if missing == 1:
-        return ops.expand_dims(pixel_weight, -1)
-    if missing or exclusive:
-        raise UserError(
-            "Expected a pixel weight of the target's shape without the classes, "
-            f"{tuple(y_true.shape[:-1])}, got {tuple(pixel_weight.shape)}."
-        )
-    return pixel_weight
+    weight = weight_of(labelled, class_weights, pixel_weight, exclusive)
+    return weighted_mean(loss, weight)

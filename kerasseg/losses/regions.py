@@ -41,13 +41,13 @@ def regions(
     overlap = ops.minimum(p, y_true) if soft_labels and not squared else p * y_true
     p_size, y_size = (ops.square(p), ops.square(y_true)) if squared else (p, y_true)
     return (
-        _region(overlap, per_image, background),
-        _region(p_size * valid, per_image, background),
-        _region(y_size, per_image, background),
+        region_sum(overlap, per_image, background),
+        region_sum(p_size * valid, per_image, background),
+        region_sum(y_size, per_image, background),
     )
 
 
-def _region(x: Tensor, per_image: bool, background: bool) -> Tensor:
+def region_sum(x: Tensor, per_image: bool, background: bool) -> Tensor:
     """Sum over all pixels: (B, ..., C) -> (B, C), or (1, C) over the batch.
 
     One axis after the other: TensorFlow on a CPU adds the pixels of a channel one by
@@ -96,7 +96,7 @@ def index_loss(
     found = index(overlap, predicted, true)
     # At most 16.1.
     loss = -ops.log(ops.maximum(found, 1e-7)) if log else 1 - found
-    return _reduced(
+    return reduced_over_classes(
         focus(loss) if focus else loss,
         true,
         background,
@@ -106,7 +106,7 @@ def index_loss(
     )
 
 
-def _reduced(
+def reduced_over_classes(
     loss: Tensor,
     true: Tensor,
     background: bool,

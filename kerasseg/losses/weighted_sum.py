@@ -11,16 +11,29 @@ import keras
 from kerasseg import UserError
 from kerasseg.losses.arguments import Prediction
 from kerasseg.losses.boundary import boundary
-from kerasseg.losses.lovasz import lovasz_softmax
+from kerasseg.losses.centreline import centreline_dice
+from kerasseg.losses.correlation import mcc
+from kerasseg.losses.hard_pixels import ohem, top_k
+from kerasseg.losses.hausdorff import hausdorff
+from kerasseg.losses.lovasz import lovasz_hinge, lovasz_softmax
 from kerasseg.losses.overlap import generalised_dice, jaccard, soft_dice
-from kerasseg.losses.pixelwise import cross_entropy, focal, ohem
+from kerasseg.losses.pixelwise import (
+    binary_cross_entropy,
+    cross_entropy,
+    focal,
+    poly1,
+)
 from kerasseg.losses.tversky import focal_tversky, tversky
+from kerasseg.losses.unified import unified_focal
 from kerasseg.taxonomy import Tensor
 
 PIXELWISE: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
     "focal": focal,
+    "poly1": poly1,
     "ohem": ohem,
+    "top_k": top_k,
 }
 """Losses that take class_weights and pixel_weight."""
 
@@ -30,8 +43,13 @@ LOSSES: dict[str, Callable[..., Tensor]] = PIXELWISE | {
     "jaccard": jaccard,
     "tversky": tversky,
     "focal_tversky": focal_tversky,
+    "mcc": mcc,
+    "unified_focal": unified_focal,
     "lovasz_softmax": lovasz_softmax,
+    "lovasz_hinge": lovasz_hinge,
     "boundary": boundary,
+    "hausdorff": hausdorff,
+    "centreline_dice": centreline_dice,
 }
 """All losses by the names that settings use."""
 

@@ -82,12 +82,12 @@ def test_nothing_labelled_costs_nothing(value_and_gradient, name, options):
 @quick
 @given(seed=seeds)
 def test_perfect_is_zero_and_the_least(value_and_gradient, name, options, seed):
-    """100 between the logits is as sure as float32 gets; gradients stay finite."""
+    """200 between the logits is as sure as float32 gets; gradients stay finite."""
     if "label_smoothing" in options:
         pytest.skip("approaches the entropy of the smoothed target, tested below")
     y_true, logits = draw(seed)
     loss, gradient = value_and_gradient(
-        lambda x: losses.LOSSES[name](y_true, x, **options), 100 * y_true
+        lambda x: losses.LOSSES[name](y_true, x, **options), 200 * y_true - 100
     )
     assert loss == pytest.approx(0, abs=1e-6)
     assert np.isfinite(gradient).all()
@@ -100,7 +100,8 @@ def test_perfect_is_zero_and_the_least(value_and_gradient, name, options, seed):
 def test_class_order_does_not_matter(name, options, seed):
     y_true, logits = draw(seed)
     order = np.random.default_rng(seed).permutation(C)
-    if not options.get("background", True):
+    common = name in ("unified_focal", "centreline_dice")  # class 0 is the background
+    if common or not options.get("background", True):
         order = np.array([0, 3, 1, 2])
     assert value(name, options, y_true, logits) == pytest.approx(
         value(name, options, y_true[..., order], logits[..., order]), rel=1e-5
@@ -125,6 +126,8 @@ def test_gradient_equals_differences(value_and_gradient, name, options):
 @every_loss
 def test_number_of_spatial_axes_does_not_matter(name, options):
     y_true, logits = draw(5)
+    if name in ("hausdorff", "centreline_dice"):
+        pytest.skip("sees where a pixel lies, tested against other code in 2-D and 3-D")
     if name == "boundary":
         options = {"distance": np.random.default_rng(0).normal(size=y_true.shape)}
     flat = value(name, options, y_true, logits)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import layers
 
 from kerasseg import losses
 
@@ -46,10 +46,12 @@ def test_weights_are_relative_and_zero_means_ignored(case, name):
     assert float(loss(y_true, logits, pixel_weight=sevens)) == pytest.approx(
         plain, rel=1e-5
     )
-    if name == "ohem":
+    if name in ("ohem", "top_k"):
         return  # hardness is judged before weights
     without = y_true.copy()
     without[..., 1] = 0
+    if name == "binary_cross_entropy":  # the other classes ask for pixels of class 1
+        return
     assert float(loss(y_true, logits, [1, 0, 1])) == pytest.approx(
         float(loss(without, logits)), rel=1e-5
     )
@@ -112,7 +114,7 @@ def test_errors_of_total(make, message):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda y, z: losses.cross_entropy(ops.argmax(y, -1), z), "one-hot target"),
+        (lambda y, z: losses.cross_entropy(y[0], z), "one-hot target"),
         (lambda y, z: losses.soft_dice(y[..., :2], z), "one-hot target"),
         (lambda y, z: losses.cross_entropy(y, z, [1, 2]), "must be 3 numbers"),
         (lambda y, z: losses.cross_entropy(y, z, [1, -1, 1]), "not negative"),
@@ -121,7 +123,7 @@ def test_errors_of_total(make, message):
         (lambda y, z: losses.focal(y, z, pixel_weight=z), "pixel weight of"),
         (lambda y, z: losses.ohem(y, z, fraction=0), "0 < fraction <= 1"),
         (lambda y, z: losses.boundary(y, z, y[..., 0]), "signed distances of the"),
-        (lambda y, z: losses.signed_distance(y[0]), "Pass `distance`"),
+        (lambda y, z: losses.signed_distance(y[0, 0]), "Pass `distance`"),
         (
             lambda y, z: losses.total({"soft_dice": 1})(y, z, y[..., 0]),
             "pixel weight would have no effect",
