@@ -1,4 +1,7 @@
-"""`python -m kerasseg.evaluate RUN [--split val]`: scores and pictures."""
+"""`python -m kerasseg.evaluate RUN [--split val]`: scores, a table of images, pictures.
+
+`evaluate_model` does the same with any Keras model, from Python.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import runs
+from kerasseg import UserError, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
+from kerasseg.runs import image_table
 from kerasseg.runs.score_table import table
-from kerasseg.runs.scores import evaluate
+from kerasseg.runs.scores import Surfaces, evaluate
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,18 @@ class Evaluate:
     trimap: float = 0.0
     """Score pixels at most so many pixels away from a boundary of the label as well;
     0: do not. The trimap experiment of DeepLab v1, section 5."""
+    surfaces: bool = False
+    """Measure how far the surfaces of classes are apart: ASSD, HD95 and surface Dice
+    (NSD), in pixels of the images as they are stored. Needs scipy."""
+    tolerance: float = 1.0
+    """With --surfaces: how far a surface may be off for the surface Dice, in the unit
+    of --pixel-size."""
+    pixel_size: tuple[float, float] = (0.0, 0.0)
+    """With --surfaces: height and width of a pixel, in mm or m; 0 0: count pixels."""
+    group_by: str = ""
+    """Regular expression on the samples' names, as of prepare; images of one group (its
+    first one) are drawn together for the confidence interval. Empty: by the sequences
+    that the records know, else by image."""
     bands: str = ""
     """Bands that the pictures show: one, or three as red, green and blue, by name or
     number from 1: nir,red,green."""
@@ -41,6 +57,7 @@ class Evaluate:
 @command
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Evaluate, args=argv, prog="python -m kerasseg.evaluate")
+    surfaces = _surfaces(asked)
     run = Path(asked.run) if asked.run else runs.newest()
     settings = runs.settings(run)
     split = asked.split or settings.data.val
@@ -59,9 +76,22 @@ def main(argv: list[str]) -> None:
             crf=asked.crf,
             trimap=asked.trimap,
             display=asked.bands,
+            surfaces=surfaces,
+            group_by=asked.group_by,
         )
     print(table(result, runs.taxonomy(run).names))
-    print(f"Written: {folder / 'metrics.json'}, {folder / 'pictures'}")
+    print(f"Written: {folder / 'metrics.json'}, {image_table.FILE}, pictures/")
+
+
+def _surfaces(asked: Evaluate) -> Surfaces | None:
+    if asked.surfaces:
+        return Surfaces(asked.tolerance, asked.pixel_size)
+    if asked.tolerance != Evaluate.tolerance or any(asked.pixel_size):
+        raise UserError(
+            "--tolerance and --pixel-size are of surfaces. Say --surfaces too, or "
+            "leave them out."
+        )
+    return None
 
 
 if __name__ == "__main__":

@@ -172,13 +172,14 @@ def scores(matrix: ArrayLike, absent: str = "nan") -> dict[str, Any]:
         recall          n_ii / t_i, for each class
         precision       n_ii / s_i, for each class
         miou            mean iou
+        mean_dice       mean dice
         class_accuracy  mean recall
         pixel_accuracy  sum n_ii / sum t_i
         fw_iou          sum t_i iou_i / sum t_i
 
     Args:
         matrix: (C, C), or (C, C + 1) with rejected pixels in the last column.
-        absent: what a class without pixels does to the two means. "nan" leaves it out
+        absent: what a class without pixels does to the means. "nan" leaves it out
             (FCN, Cityscapes), "zero" counts it as 0 (BDD100K, SegNet's script).
 
     Returns:
@@ -202,12 +203,14 @@ def scores(matrix: ArrayLike, absent: str = "nan") -> dict[str, Any]:
     matrix = matrix.astype(np.float64)
     hit, true, seen = np.diag(matrix), matrix.sum(1), matrix[:, :classes].sum(0)
     iou, recall = ratio(hit, true + seen - hit), ratio(hit, true)
+    dice = ratio(2 * hit, true + seen)
     return {
         "iou": iou,
         "miou": mean_over_classes(iou, absent),
         "pixel_accuracy": ratio(hit.sum(), true.sum()),
         "class_accuracy": mean_over_classes(recall, absent),
-        "dice": ratio(2 * hit, true + seen),
+        "dice": dice,
+        "mean_dice": mean_over_classes(dice, absent),
         "fw_iou": ratio((true * np.nan_to_num(iou)).sum(), true.sum()),
         "precision": ratio(hit, seen),
         "recall": recall,

@@ -88,13 +88,7 @@ def average_precision(
     0.25
     """
     overlap, union, _ = _overlaps(true, seen)
-    if not sum(overlap.shape):
-        return float("nan")
-    iou = overlap / union
-    found = [
-        _counts(len(_matched(iou, least, equal)[0]), overlap) for least in thresholds
-    ]
-    return float(np.mean([counts[0] / counts.sum() for counts in found]))
+    return _average_precision(overlap, overlap / union, thresholds, equal)
 
 
 def panoptic_counts(true: ArrayLike, seen: ArrayLike) -> np.ndarray:
@@ -114,9 +108,7 @@ def panoptic_counts(true: ArrayLike, seen: ArrayLike) -> np.ndarray:
     array([1.      , 0.      , 1.      , 0.666667])
     """
     overlap, union, _ = _overlaps(true, seen)
-    iou = overlap / union
-    matched = _matched(iou, 0.5, False)
-    return np.append(_counts(len(matched[0]), overlap), iou[matched].sum())
+    return _panoptic_counts(overlap, overlap / union)
 
 
 def panoptic_quality(counts: ArrayLike) -> dict[str, float]:
@@ -141,6 +133,28 @@ def panoptic_quality(counts: ArrayLike) -> dict[str, float]:
     }
 
 
+def image_scores(true: ArrayLike, seen: ArrayLike) -> dict[str, Any]:
+    """All scores of the objects of one image and class, which are matched once.
+
+    Args:
+        true, seen: as in `object_counts`.
+
+    Returns:
+        counts: (4,), see `panoptic_counts`; average_precision; aji.
+
+    Raises:
+        UserError: when the shapes differ.
+    """
+    found = _overlaps(true, seen)
+    overlap, union, _ = found
+    iou = overlap / union
+    return {
+        "counts": _panoptic_counts(overlap, iou),
+        "average_precision": _average_precision(overlap, iou, THRESHOLDS, False),
+        "aji": _aggregated_jaccard(found, iou, False),
+    }
+
+
 def aggregated_jaccard(true: ArrayLike, seen: ArrayLike, unique: bool = False) -> float:
     """Aggregated Jaccard index of one image (Kumar et al. 2017; MoNuSeg).
 
@@ -162,8 +176,28 @@ def aggregated_jaccard(true: ArrayLike, seen: ArrayLike, unique: bool = False) -
     >>> aggregated_jaccard([[1, 1, 1, 2]], [[5, 5, 0, 0]])  # 2 / (3 + 1)
     0.5
     """
-    overlap, union, (true_sizes, seen_sizes) = _overlaps(true, seen)
-    iou = overlap / union
+    found = _overlaps(true, seen)
+    return _aggregated_jaccard(found, found[0] / found[1], unique)
+
+
+def _average_precision(
+    overlap: np.ndarray, iou: np.ndarray, thresholds: Sequence[float], equal: bool
+) -> float:
+    if not sum(overlap.shape):
+        return float("nan")
+    found = [
+        _counts(len(_matched(iou, least, equal)[0]), overlap) for least in thresholds
+    ]
+    return float(np.mean([counts[0] / counts.sum() for counts in found]))
+
+
+def _panoptic_counts(overlap: np.ndarray, iou: np.ndarray) -> np.ndarray:
+    matched = _matched(iou, 0.5, False)
+    return np.append(_counts(len(matched[0]), overlap), iou[matched].sum())
+
+
+def _aggregated_jaccard(found: tuple, iou: np.ndarray, unique: bool) -> float:
+    overlap, union, (true_sizes, seen_sizes) = found
     if not overlap.size:
         pixels = true_sizes.sum() + seen_sizes.sum()
         return 0.0 if pixels else float("nan")

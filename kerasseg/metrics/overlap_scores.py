@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kerasseg.border import connected_instances
 from kerasseg.metrics import overlapping
 from kerasseg.metrics.boundary import plane_boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error
-from kerasseg.metrics.intervals import bootstrap_miou, miou_of
-from kerasseg.metrics.objects import object_counts, object_f1
+from kerasseg.metrics.confusion import cohen_kappa
+from kerasseg.metrics.image_scores import ImageScores
+from kerasseg.taxonomy import IGNORE
 
 
-class OverlapScores:
+class OverlapScores(ImageScores):
     """Takes the images of a split one by one and gives the scores of all together.
 
     Args:
         num_classes: C.
         trimap_width: pixels. Above 0, pixels at most so far away from a boundary of a
             class are scored apart as well, in this class (`kerasseg.metrics.trimap`).
+        tolerance: of the surface Dice; None: distances of surfaces are not measured.
     """
 
-    def __init__(self, num_classes: int, trimap_width: float = 0.0):
-        self.num_classes = num_classes
-        self.trimap_width = trimap_width
+    def __init__(
+        self,
+        num_classes: int,
+        trimap_width: float = 0.0,
+        tolerance: float | None = None,
+    ):
+        super().__init__(num_classes, trimap_width, tolerance)
         self._counts: list[np.ndarray] = []
         self._near_boundaries = np.zeros((num_classes, 4), np.int64)
-        self._boundary: list[float] = []
         self._bins: list[np.ndarray | int] = [0] * num_classes
-        self._objects: np.ndarray | None = None
 
     def add(
         self,
@@ -38,6 +42,9 @@ class OverlapScores:
         planes: np.ndarray,
         probabilities: np.ndarray,
         instance: np.ndarray | None = None,
+        *,
+        spacing: float | Sequence[float] = 1.0,
+        group: str = "",
     ) -> None:
         """Counts one image.
 
@@ -50,11 +57,13 @@ class OverlapScores:
             planes: (H, W, C) 1 and 0, the classes that were found.
             probabilities: (H, W, C), each in [0, 1].
             instance: (H, W) ids of true objects, if the split has objects.
+            spacing: height and width of a pixel, for the distances of surfaces.
+            group: the video, patient or place that the image comes from.
         """
-        self._counts.append(overlapping.counts(label, planes))
+        counts = overlapping.counts(label, planes)
+        self._counts.append(counts)
         contours = plane_boundary_f1(label, planes)
-        if not np.isnan(contours).all():
-            self._boundary.append(float(np.nanmean(contours)))
+        self._note(overlapping.margins(counts), contours, group)
         for c in range(self.num_classes):
             true, p = label[..., c], probabilities[..., c]
             answers = np.stack([1 - p, p], axis=-1)
@@ -63,48 +72,40 @@ class OverlapScores:
                 near = trimap(true, self.trimap_width)[..., None]
                 near_counts = overlapping.counts(near, planes[..., c, None])
                 self._near_boundaries[c] += near_counts[0]
+        known = label <= 1
         if instance is not None and self.num_classes == 1:
-            there = label[..., 0] == 1
-            known = there | (label[..., 0] == 0)
-            seen = connected_instances(np.where(known, planes[..., 0], 0))
-            found = object_counts(np.where(there, instance, 0), seen)
-            self._objects = found if self._objects is None else self._objects + found
-
-    @property
-    def samples(self) -> int:
-        """The number of images."""
-        return len(self._counts)
+            ids = np.where(known, label, IGNORE)[..., 0]
+            self._add_objects(ids, planes[..., 0].astype(np.uint8), instance, 2)
+        self._add_surfaces(label == 1, (planes > 0) & known, spacing)
 
     @property
     def counts(self) -> np.ndarray:
         """The counts of all images, int64 (C, 4), see `overlapping.COUNTS`."""
         return np.sum(self._counts, axis=0)
 
-    def last_miou(self) -> float:
-        """The mIoU of the image that came last."""
-        return float(miou_of(overlapping.margins(self._counts[-1])))
-
     def scores(self) -> dict[str, Any]:
         """The scores of all images together; NaN where there was nothing to score.
 
         Returns:
-            Those of `kerasseg.metrics.overlapping.scores` and
-            miou_interval: (2,) the 95 % bootstrap interval over images;
-            boundary_f1: the mean over the classes of an image, then over images;
-            calibration_error: of the answers of each class, mean over the classes;
-            trimap_iou (C,) and trimap_miou, if there is a trimap_width;
-            object_f1, if there is one class and the images came with instances.
+            Those of `kerasseg.metrics.overlapping.scores`, of `ImageScores.shared`, and
+            kappa: of the answers of each class, mean over the classes;
+            calibration_error: likewise;
+            trimap_iou (C,) and trimap_miou, if there is a trimap_width.
         """
-        result = overlapping.scores(np.stack(self._counts))
-        margins = [overlapping.margins(one) for one in self._counts]
-        result["miou_interval"] = np.array(bootstrap_miou(margins))
-        result["boundary_f1"] = np.mean(self._boundary) if self._boundary else np.nan
-        errors = np.array([calibration_error(bins) for bins in self._bins])
-        known = errors[~np.isnan(errors)]
-        result["calibration_error"] = known.mean() if known.size else np.nan
+        result = overlapping.scores(np.stack(self._counts)) | self.shared()
+        hit, wrong, missed, absent = self.counts.T
+        tables = np.array([[absent, wrong], [missed, hit]]).transpose(2, 0, 1)
+        result["kappa"] = _mean([cohen_kappa(table) for table in tables])
+        result["calibration_error"] = _mean(map(calibration_error, self._bins))
+        if "class_pq" in result:  # of two classes, the first of which is "not there"
+            result["class_pq"] = result["class_pq"][1:]
         if self.trimap_width:
             near = overlapping.scores(self._near_boundaries)
             result["trimap_iou"], result["trimap_miou"] = near["iou"], near["miou"]
-        if self._objects is not None:
-            result["object_f1"] = object_f1(self._objects)
         return result
+
+
+def _mean(values: Any) -> float:
+    """The mean of the values that are known; nan where none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")

@@ -15,7 +15,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.drawing import html, plots
 from kerasseg.files import atomic
-from kerasseg.runs import report_classes
+from kerasseg.runs import image_table, report_classes
 from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
 
@@ -48,7 +48,8 @@ def write(run_folder: str | Path) -> Path:
         html.section("Health", _health(_json(run / "health.json"))),
         html.section("Classes", report_classes.scores(metrics, classes)),
         report_classes.mistakes(run, metrics, classes),
-        *_pictures(run, classes),
+        report_classes.objects(metrics),
+        *_pictures(run, classes, metrics.get("worst") or []),
         html.section("Export", _exports(_json(run / "export" / "gate.json"), classes)),
         html.section("Use and repeat", _commands(run)),
         html.section("Settings", _settings(run, environment)),
@@ -65,7 +66,9 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
         split = (
             f"{metrics.get('samples', 'the')} images of the split “{metrics['split']}”"
         )
-        lead = f'<p class="lead">Scores on {html.text(split)}.</p>\n'
+        lead = (
+            f'<p class="lead">Scores on {html.text(split)}.{_interval(metrics)}</p>\n'
+        )
     overlap = "counts" in metrics
     figures = {
         "mean IoU": html.number(metrics.get("miou")),
@@ -75,6 +78,7 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
         ),
         "class accuracy": html.number(metrics.get("class_accuracy")),
         "frequency-weighted IoU": html.number(metrics.get("fw_iou")),
+        "Cohen’s kappa": html.number(metrics.get("kappa")),
     }
     if log:
         figures["epochs"] = str(len(next(iter(log.values()))))
@@ -87,6 +91,15 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
     )
     cells = f'<dl class="figures">\n{cells}</dl>\n' if cells else ""
     return f"<header>\n<h1>{name}</h1>\n{lead}{cells}</header>\n"
+
+
+def _interval(metrics: dict) -> str:
+    low, high = metrics.get("miou_interval") or (None, None)
+    if low is None or high is None:
+        return ""
+    groups = metrics.get("groups")
+    over = f"{groups} groups of images" if groups else "images"
+    return f" The 95 % interval of the mean IoU over {over}: {low:.3f} to {high:.3f}."
 
 
 def _training(log: dict) -> str:
@@ -136,7 +149,7 @@ def _health(health: dict | None) -> str:
     return (f'<p class="bad">{warning}</p>\n' if warning else "") + table
 
 
-def _pictures(run: Path, classes: Taxonomy | None) -> list[str]:
+def _pictures(run: Path, classes: Taxonomy | None, worst: list[dict]) -> list[str]:
     files = [f for f in (run / "pictures").glob("*.png") if f.stem not in PLOTS]
     if not files:
         hint = "python -m kerasseg.evaluate draws them."
@@ -146,9 +159,20 @@ def _pictures(run: Path, classes: Taxonomy | None) -> list[str]:
         title = file.stem.replace("_", " ").capitalize()
         caption = PICTURES.get(file.stem, file.name)
         drawn = html.figure(file.read_bytes(), f"{title}: {caption}", caption)
+        if file.stem == "worst" and worst:
+            drawn += _named(run, worst)
         sections.append(html.section(title, legend + drawn))
         legend = ""
     return sections
+
+
+def _named(run: Path, worst: list[dict]) -> str:
+    """The names of the worst images, by which they are found again."""
+    rows = [[html.text(one["image"]), html.number(one["miou"])] for one in worst]
+    note = "The lowest mIoU of the split."
+    if (run / image_table.FILE).is_file():
+        note += f" All images: {image_table.FILE} in the folder of the run."
+    return html.table(note, ["Image", "mIoU"], rows)
 
 
 def _legend(classes: Taxonomy) -> str:

@@ -12,6 +12,18 @@ from kerasseg.taxonomy import Taxonomy
 COUNTS = ("tp", "fp", "fn", "tn")
 """The counts in metrics.json where classes overlap, `metrics.overlapping.COUNTS`."""
 
+SURFACES = {"assd": "ASSD", "hausdorff": "HD95", "surface_dice": "NSD"}
+"""Scores of surfaces in metrics.json, and how they are called."""
+OBJECTS = {
+    "object_f1": "F1 at IoU above 0.5",
+    "average_precision": "Average precision at IoU 0.5 to 0.95",
+    "pq": "Panoptic quality (PQ)",
+    "sq": "Segmentation quality (SQ)",
+    "rq": "Recognition quality (RQ)",
+    "aji": "Aggregated Jaccard index (AJI)",
+}
+"""Scores of objects in metrics.json, and how they are called."""
+
 
 def scores(metrics: dict, classes: Taxonomy | None) -> str:
     """A table with one row a class."""
@@ -26,15 +38,35 @@ def scores(metrics: dict, classes: Taxonomy | None) -> str:
     if counts := _counts(metrics, classes):
         hit, wrong, missed, rest = counts
         share = (hit + missed) / np.maximum(1, hit + wrong + missed + rest)
+    surfaces = [n for n in SURFACES if metrics.get(n)]
     rows = []
     for i, (iou, *others) in enumerate(zip(*columns, strict=True)):
         row = [name(classes, i), html.number(iou) + html.bar(iou)]
-        rows.append([*row, *map(html.number, others), html.percent(share[i])])
+        row += [*map(html.number, others), html.percent(share[i])]
+        rows.append(row + [html.number(metrics[n][i]) for n in surfaces])
     titles = ["Class", "IoU", "Dice", "Precision", "Recall", "Share of pixels"]
+    titles += [SURFACES[n] for n in surfaces]
     note = "A dash: no pixels of the class, true or predicted; no mean counts it."
     if "counts" in metrics:
         note += " A pixel can have several classes, or none."
+    if surfaces:
+        measured = metrics.get("surfaces") or {}
+        unit = "the unit of --pixel-size" if measured.get("pixel_size") else "pixels"
+        note += f" Distances of surfaces (ASSD, HD95) are in {unit}, means over images."
     return html.table(note, titles, rows, wide=True)
+
+
+def objects(metrics: dict) -> str:
+    """A table of the scores of objects, where the records have any."""
+    rows = [
+        [html.text(title), html.number(metrics[key])]
+        for key, title in OBJECTS.items()
+        if metrics.get(key) is not None
+    ]
+    if not rows:
+        return ""
+    note = "Predicted objects are the connected pieces of a class. Means over classes."
+    return html.section("Objects", html.table(note, ["Score", "Value"], rows))
 
 
 def mistakes(run: Path, metrics: dict, classes: Taxonomy | None) -> str:

@@ -1,62 +1,119 @@
-"""The scores of `evaluate` as a table of text."""
+"""The scores of `evaluate` as a table of text, at most 80 columns wide."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from kerasseg.taxonomy import IGNORE
 
+WIDTH = 79
+KEPT = "\xa0"
+"""A blank at which no line is broken."""
+TITLES = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "assd": "ASSD",
+    "hausdorff": "HD95",
+    "surface_dice": "NSD",
+}
+"""Heads of columns whose names are others."""
+
 
 def table(result: dict[str, Any], names: Sequence[str]) -> str:
     """What `evaluate` returns as text: one line a class, then the means; of more than
     255 classes only those that occur."""
-    overlap = "matrix" not in result
-    shown = ["iou", *(["dice"] if overlap else []), "precision", "recall"]
-    titles = {"iou": "IoU", "dice": "Dice"}
-    heads = [f"{titles.get(one, one):>{_wide(one)}}" for one in shown]
-    lines = [f"{'class':16}{''.join(heads)}"]
+    shown = ["iou", "dice", "precision", "recall"]
+    shown += [name for name in ("assd", "hausdorff", "surface_dice") if name in result]
     absent = 0
+    rows = []
     for name, *values in zip(names, *(result[one] for one in shown), strict=True):
         if values[0] is None and len(names) > IGNORE:
             absent += 1
             continue
-        cells = zip(values, shown, strict=True)
-        row = "".join(f"{_cell(value):>{_wide(one)}}" for value, one in cells)
-        lines.append(f"{name:16}{row}")
+        rows.append((name, "".join(f"{_cell(v):>10}" for v in values)))
+    first = WIDTH - 10 * len(shown)
+    first = max(5, min(first, max((len(name) for name, _ in rows), default=5)))
+    heads = "".join(f"{TITLES.get(one, one):>10}" for one in shown)
+    lines = [f"{'class':{first}}{heads}"]
+    lines += [f"{_cut(name, first):{first}}{cells}" for name, cells in rows]
     if absent:
         lines.append(f"{absent} of {len(names)} classes do not occur")
+    for sentence in _means(result):
+        lines += textwrap.wrap(sentence, WIDTH, subsequent_indent="  ")
+    return "\n".join(lines).replace(KEPT, " ")
+
+
+def _means(result: dict[str, Any]) -> list[str]:
+    overlap = "matrix" not in result
     low, high = map(_cell, result["miou_interval"])
-    other = "mean Dice" if overlap else "pixel accuracy"
-    value = result["mean_dice" if overlap else "pixel_accuracy"]
-    lines.append(
-        f"{result['samples']} images of '{result['split']}': "
-        f"mIoU {_cell(result['miou'])} (95 % interval {low} to {high}), "
-        f"{other} {_cell(value)}, "
-        f"boundary F1 {_cell(result['boundary_f1'])}, "
-        f"calibration error {_cell(result['calibration_error'])}"
-    )
+    over = f"over {result['groups']} groups" if result.get("groups") else "over images"
+    said = [
+        f"{result['samples']} images of '{result['split']}': mIoU "
+        f"{_cell(result['miou'])} (95 % interval {over}: {low} to {high})",
+        _listed(
+            result,
+            {
+                "mean_dice": "mean Dice",
+                "pixel_accuracy": "right answers" if overlap else "pixel accuracy",
+                "kappa": "Cohen's kappa",
+                "boundary_f1": "boundary F1",
+                "calibration_error": "calibration error",
+            },
+        ),
+    ]
     if overlap:
-        lines.append(
+        said.append(
             f"mean over single images: IoU {_cell(result['image_miou'])}, "
             f"Dice {_cell(result['image_mean_dice'])}"
         )
-        lines.append(
-            "The classes overlap, each is a question of its own: there is no confusion "
-            f"matrix. Right answers: {_cell(result['pixel_accuracy'])}"
-        )
+        said.append("The classes overlap: there is no confusion matrix.")
     if result.get("trimap_miou") is not None:
-        lines.append(
+        said.append(
             f"within {result['trimap_pixels']:g} pixels of a boundary: "
             f"mIoU {result['trimap_miou']:.4f}"
         )
     if result.get("object_f1") is not None:
-        lines.append(f"objects found at IoU above 0.5: F1 {result['object_f1']:.4f}")
-    return "\n".join(lines)
+        scores = {
+            "object_f1": "F1 at IoU above 0.5",
+            "average_precision": "average precision at 0.5 to 0.95",
+            "pq": "PQ",
+            "sq": "SQ",
+            "rq": "RQ",
+            "aji": "AJI",
+        }
+        said.append(f"objects: {_listed(result, scores)}")
+    if "surfaces" in result:
+        said.append(_surfaces(result))
+    return said
 
 
-def _wide(score: str) -> int:
-    return 11 if score == "precision" else 8
+def _surfaces(result: dict[str, Any]) -> str:
+    unit = "the unit of --pixel-size" if result["surfaces"]["pixel_size"] else "pixels"
+    scores = {
+        "mean_assd": "ASSD",
+        "mean_hausdorff": "HD95",
+        "mean_surface_dice": f"NSD at {result['surfaces']['tolerance']:g}",
+    }
+    missing = sum(result["surface_missing"])
+    words = f"surfaces in {unit}, mean over classes: {_listed(result, scores)}"
+    if missing:
+        words += (
+            f"; {missing} times a class was missed in an image, or found where it is "
+            "not: no distance, NSD 0"
+        )
+    return words
+
+
+def _listed(result: dict[str, Any], titles: dict[str, str]) -> str:
+    known = {words: result[name] for name, words in titles.items() if name in result}
+    parts = (f"{words} {_cell(value)}" for words, value in known.items())
+    return ", ".join(part.replace(" ", KEPT) for part in parts)
+
+
+def _cut(name: str, width: int) -> str:
+    return name if len(name) <= width else f"{name[: width - 1]}…"
 
 
 def _cell(value: float | None) -> str:

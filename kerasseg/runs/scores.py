@@ -1,8 +1,10 @@
-"""Scores a run on a split of records: numbers and pictures."""
+"""Scores a run on a split of records: numbers, a table of images, and pictures."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,95 @@ from kerasseg.console import start_tensorflow
 from kerasseg.drawing import bands, pictures, plots
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.runs import image_table
+from kerasseg.runs.sample_facts import Facts, facts_of
+from kerasseg.runs.score_sheets import Scored, Sheets
+from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from kerasseg.metrics.overlap_scores import OverlapScores
     from kerasseg.metrics.split_scores import SplitScores
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """How distances of surfaces are measured.
+
+    tolerance: of the surface Dice, in the units of the pixel size. pixel: height and
+    width of a pixel of the stored images, of any unit; (0, 0): the unit is a pixel.
+
+    Raises UserError for numbers that are no lengths.
+    """
+
+    tolerance: float = 1.0
+    pixel: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if not (self.tolerance >= 0 and np.isfinite(self.tolerance)):
+            raise UserError(
+                f"--tolerance must be 0 or more, got {self.tolerance:g}: how far a "
+                "surface may be off."
+            )
+        sides = np.asarray(self.pixel, float)
+        lengths = np.isfinite(sides).all() and (sides > 0).all()
+        if sides.shape != (2,) or not (lengths or tuple(self.pixel) == (0, 0)):
+            raise UserError(
+                "--pixel-size must be the height and width of a pixel, above 0, got "
+                f"{' '.join(map(str, self.pixel))}."
+            )
+
+    def spacing(self, stored: tuple[int, int], size: tuple[int, int]) -> list[float]:
+        """Height and width of a pixel of an image that was brought to a size."""
+        pixel = self.pixel if any(self.pixel) else (1.0, 1.0)
+        known = stored if all(stored) else size
+        sides = zip(pixel, known, size, strict=True)
+        return [one * before / now for one, before, now in sides]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tolerance": self.tolerance,
+            "pixel_size": list(self.pixel) if any(self.pixel) else None,
+        }
+
+
+@dataclass
+class Result:
+    """What was scored: the counts of every image, the sheets, and the images' facts."""
+
+    counts: SplitScores | OverlapScores
+    sheets: Sheets
+    facts: list[Facts] = field(default_factory=list)
+
+    def scores(self, taxonomy: Taxonomy) -> dict[str, Any]:
+        """All scores as JSON knows them, None for nan, and the names of the classes."""
+        found = {"classes": list(taxonomy.names)}
+        found |= atomic.plain(self.counts.scores(), digits=6)
+        found["worst"] = atomic.plain(self.sheets.worst, digits=6)
+        if taxonomy.exclusive:
+            return found | {"matrix": self.counts.matrix.tolist()}  # type: ignore[union-attr]
+        from kerasseg.metrics import overlapping
+
+        counts = self.counts.counts.T.tolist()  # type: ignore[union-attr]
+        return found | {"counts": dict(zip(overlapping.COUNTS, counts, strict=True))}
+
+    def image_table(self, taxonomy: Taxonomy) -> str:
+        """The text of metrics_per_image.csv."""
+        names, groups = [f.name for f in self.facts], [f.group for f in self.facts]
+        columns = self.counts.columns()
+        return image_table.table(columns, names, groups, taxonomy.names)
+
+    def write(self, folder: Path, result: dict[str, Any], taxonomy: Taxonomy) -> None:
+        """Writes metrics.json of `result`, metrics_per_image.csv and pictures/."""
+        drawn = {k: pictures.png(sheet) for k, sheet in self.sheets.drawn().items()}
+        if taxonomy.exclusive:
+            matrix = np.asarray(result["matrix"])
+            drawn["confusion"] = plots.confusion_heat_map(matrix, taxonomy)
+        iou = np.array(result["iou"], float)
+        drawn["iou"] = plots.iou_bars(iou, taxonomy)
+        for name, picture in drawn.items():
+            atomic.write_bytes(folder / "pictures" / f"{name}.png", picture)
+        atomic.write_text(folder / image_table.FILE, self.image_table(taxonomy))
+        atomic.write_json(folder / "metrics.json", result)
 
 
 def evaluate(
@@ -30,24 +116,29 @@ def evaluate(
     crf: bool = False,
     trimap: float = 0.0,
     display: str = "",
+    surfaces: Surfaces | None = None,
+    group_by: str = "",
 ) -> dict[str, Any]:
-    """Scores RUN/network.keras; writes FOLDER/metrics.json and FOLDER/pictures/.
+    """Scores RUN/network.keras; writes FOLDER/metrics.json, metrics_per_image.csv and
+    FOLDER/pictures/.
 
     records, split: what to score on. batch: images at a time. flip: average with the
     prediction for the mirror image. crf: sharpen with `kerasseg.crf.dense_crf`.
     trimap: pixels; above 0, pixels at most so far away from a boundary of the label are
     scored apart as well: trimap_iou and trimap_miou (`kerasseg.metrics.trimap`).
     display: bands that the pictures show, as `kerasseg.drawing.bands.displaying` takes
-    them.
+    them. surfaces: measure distances of surfaces, in pixels of the stored images, or
+    the units of `Surfaces.pixel`. group_by: see `facts_of`.
 
     Returns what metrics.json holds: the scores of `SplitScores.scores`, None for nan,
-    with split, samples, size (height and width, pixels) and matrix (the confusion
-    matrix, rows true). Where classes overlap there is none: the scores are those of
-    `OverlapScores.scores`, with counts: tp, fp, fn, tn of each class.
+    with split, samples, size (height and width, pixels), classes (their names), worst
+    (the images of the lowest mIoU) and matrix (the confusion matrix, rows true). Where
+    classes overlap there is none: the scores are those of `OverlapScores.scores`, with
+    counts: tp, fp, fn, tn of each class.
 
     Raises UserError when the classes, bands or types of run and records differ, when
-    the split is unknown or empty, when batch is below 1, and when trimap is not 0 or a
-    finite number of pixels above it.
+    the split is unknown or empty, when batch is below 1, when trimap is not 0 or a
+    finite number of pixels above it, and when group_by does not fit.
     """
     if batch < 1:
         raise UserError(f"--batch must be above 0, got {batch}.")
@@ -57,8 +148,6 @@ def evaluate(
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
     from kerasseg.inference.class_maps import network_size
-    from kerasseg.metrics import overlapping
-    from kerasseg.metrics.overlap_scores import OverlapScores
 
     network, taxonomy = runs.load(run), runs.taxonomy(run)
     if crf and not taxonomy.exclusive:
@@ -80,25 +169,22 @@ def evaluate(
         size=(0, 0) if same else size,
         instances=known.instances,
     )
-    counts, sheets = score(
-        network, dataset, taxonomy, flip, crf, trimap, image_format=images
+    found = score(
+        network,
+        dataset,
+        taxonomy,
+        flip,
+        crf,
+        trimap,
+        image_format=images,
+        facts=facts_of(records, split, group_by),
+        surfaces=surfaces,
     )
-    result = {"split": split, "samples": counts.samples, "size": list(size)}
+    result = {"split": split, "samples": found.counts.samples, "size": list(size)}
     result |= {"trimap_pixels": trimap} if trimap else {}
-    found = counts.scores()
-    result |= atomic.plain(found, digits=6)
-    for name, sheet in sheets.items():
-        atomic.write_bytes(folder / "pictures" / f"{name}.png", pictures.png(sheet))
-    if isinstance(counts, OverlapScores):
-        pairs = zip(overlapping.COUNTS, counts.counts.T.tolist(), strict=True)
-        result["counts"] = dict(pairs)
-    else:
-        result["matrix"] = counts.matrix.tolist()
-        heat = plots.confusion_heat_map(counts.matrix, taxonomy)
-        atomic.write_bytes(folder / "pictures" / "confusion.png", heat)
-    bars = plots.iou_bars(found["iou"], taxonomy)
-    atomic.write_bytes(folder / "pictures" / "iou.png", bars)
-    atomic.write_json(folder / "metrics.json", result)
+    result |= {"surfaces": surfaces.to_json()} if surfaces else {}
+    result |= found.scores(taxonomy)
+    found.write(folder, result, taxonomy)
     return result
 
 
@@ -128,80 +214,66 @@ def score(
     trimap: float = 0.0,
     shown: int = 6,
     image_format: ImageFormat = RGB,
-) -> tuple[SplitScores | OverlapScores, dict[str, np.ndarray]]:
+    facts: Iterable[Facts] = (),
+    surfaces: Surfaces | None = None,
+) -> Result:
     """Runs a network over batches of `kerasseg.data.pipeline`; options as `evaluate`.
 
-    image_format: what the images are; sheets show its display bands.
-
-    Returns the counts of every image, and contact sheets, uint8 RGB (H, W, 3):
-    "examples", and "worst" with the images of the lowest mIoU, `shown` images each.
+    shown: images on a sheet. image_format: what the images are; sheets show its display
+    bands. facts: of the samples in their order; samples without get their number.
 
     Raises UserError for a dataset without samples.
     """
     from kerasseg.inference.answers import ids_of
     from kerasseg.inference.class_maps import predictor
+
+    predict = predictor(network, flip, exclusive=taxonomy.exclusive)
+
+    def answers() -> Iterable[tuple]:
+        for batch in dataset:
+            images, labels = batch["image"].numpy(), batch["label"].numpy()
+            objects = itertools.repeat(None, len(images))
+            if "instance" in batch:
+                objects = batch["instance"].numpy()
+            given = predict(batch["image"]).numpy()
+            rows = zip(images, labels, given, objects, strict=True)
+            for image, label, p, instance in rows:
+                if crf:
+                    from kerasseg.crf import dense_crf
+
+                    p = dense_crf(p, image, image_format=image_format)
+                yield image, label, ids_of(p, taxonomy.exclusive), p, instance
+
+    return collected(answers(), taxonomy, image_format, trimap, shown, facts, surfaces)
+
+
+def collected(
+    answers: Iterable[tuple],
+    taxonomy: Taxonomy,
+    image_format: ImageFormat,
+    trimap: float = 0.0,
+    shown: int = 6,
+    facts: Iterable[Facts] = (),
+    surfaces: Surfaces | None = None,
+) -> Result:
+    """Scores answers: image, label, ids, probabilities and instance, or None, of each
+    image; else as `score`."""
     from kerasseg.metrics.overlap_scores import OverlapScores
     from kerasseg.metrics.split_scores import SplitScores
 
-    predict = predictor(network, flip, exclusive=taxonomy.exclusive)
     kind = SplitScores if taxonomy.exclusive else OverlapScores
-    counts: SplitScores | OverlapScores = kind(taxonomy.num_classes, trimap)
-    kept: list[tuple] = []
-    worst: list[tuple] = []
-    for batch in dataset:
-        images, labels = batch["image"].numpy(), batch["label"].numpy()
-        objects = batch["instance"].numpy() if "instance" in batch else None
-        for index, probabilities in enumerate(predict(batch["image"]).numpy()):
-            image, label = images[index], labels[index]
-            instance = None if objects is None else objects[index]
-            if crf:
-                from kerasseg.crf import dense_crf
-
-                probabilities = dense_crf(
-                    probabilities, image, image_format=image_format
-                )
-            ids = ids_of(probabilities, taxonomy.exclusive)
-            counts.add(label, ids, probabilities, instance)
-            quality = counts.last_miou()
-            sample = (quality, counts.samples, image, label, ids)
-            kept.append(sample)
-            if len(kept) > 2 * shown:
-                # Keeps a spread of examples without knowing how many there will be.
-                kept = kept[::2]
-            if not np.isnan(quality):
-                worst = sorted([*worst, sample], key=lambda item: item[:2])[:shown]
-    if not kept:
-        raise UserError("Nothing to score: the split has no samples.")
-    sheets = {"examples": _sheet(kept[:shown], taxonomy, image_format)}
-    if worst:
-        sheets["worst"] = _sheet(worst, taxonomy, image_format)
-    return counts, sheets
-
-
-def _sheet(samples, taxonomy, image_format) -> np.ndarray:
-    rows, titles = [], []
-    for quality, number, pixels, label, ids in samples:
-        image = bands.shown(pixels, image_format)
-        truth = pictures.overlay(image, label, taxonomy)
-        seen = pictures.overlay(image, ids, taxonomy)
-        rows.append([image, truth, seen, _errors(label, ids, taxonomy)])
-        caption = (
-            f"image {number}",
-            "truth",
-            f"prediction, mIoU {quality:.2f}",
-            "errors",
+    tolerance = surfaces.tolerance if surfaces else None
+    counts: SplitScores | OverlapScores = kind(taxonomy.num_classes, trimap, tolerance)
+    result, known = Result(counts, Sheets(taxonomy, image_format, shown)), iter(facts)
+    for number, (image, label, ids, probabilities, instance) in enumerate(answers, 1):
+        fact = next(known, None) or Facts(f"image {number}")
+        spacing = (surfaces or Surfaces()).spacing(fact.size, label.shape[:2])
+        counts.add(
+            label, ids, probabilities, instance, spacing=spacing, group=fact.group
         )
-        titles.append(list(caption))
-    sheet = pictures.contact_sheet(rows, titles, 1600)
-    shape = -1, *taxonomy.planes
-    label = np.concatenate([sample[3].reshape(shape) for sample in samples])[None]
-    return pictures.with_legend(sheet, taxonomy, label)
-
-
-def _errors(label, ids, taxonomy) -> np.ndarray:
-    """`pictures.error_map`; where classes overlap, of pixels with any wrong answer."""
-    if taxonomy.exclusive:
-        return pictures.error_map(label, ids, taxonomy.ignore)
-    known = label != IGNORE
-    right = np.where(known.any(-1), 0, IGNORE).astype(np.uint8)
-    return pictures.error_map(right, (known & (label != ids)).any(-1))
+        result.facts.append(fact)
+        quality = counts.last_miou()
+        result.sheets.add(Scored(fact.name, number, quality, image, label, ids))
+    if not counts.samples:
+        raise UserError("Nothing to score: the split has no samples.")
+    return result

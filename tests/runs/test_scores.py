@@ -1,5 +1,6 @@
 """What `evaluate` counts beside the plain scores: the trimap, by hand."""
 
+import csv
 import json
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 import tensorflow as tf
 
 from kerasseg import UserError, evaluate, runs
+from kerasseg.data import records
 from kerasseg.files.atomic import plain
 from kerasseg.fit import callbacks
 from kerasseg.image_format import ImageFormat
-from kerasseg.runs import scores
+from kerasseg.runs import image_table, report, scores
+from kerasseg.runs.sample_facts import facts_of
 from kerasseg.runs.score_table import table
 from kerasseg.taxonomy import Taxonomy
 
@@ -34,13 +37,13 @@ def test_the_trimap_by_hand():
     away. IoU near the boundary: left 0 of 1, right 1 of 2."""
     label = [[0, 0, 0, 0, 1, 1, 1, 1]] * 40
     predicted = [[1, 0, 0, 1, 1, 1, 1, 0]] * 40
-    counts, _ = scores.score(network, [batch(predicted, label)], TWO, trimap=1)
+    counts = scores.score(network, [batch(predicted, label)], TWO, trimap=1).counts
     found = counts.scores()
     assert found["trimap_iou"].tolist() == [0, 0.5]
     assert found["trimap_miou"] == 0.25
     # Everywhere: left 2 of 5, right 3 of 6.
     np.testing.assert_allclose(found["iou"], [2 / 5, 3 / 6])
-    counts, _ = scores.score(network, [batch(predicted, label)], TWO, trimap=99)
+    counts = scores.score(network, [batch(predicted, label)], TWO, trimap=99).counts
     np.testing.assert_allclose(counts.scores()["trimap_iou"], [2 / 5, 3 / 6])
 
 
@@ -56,9 +59,9 @@ def test_sheets_of_other_bands_show_the_display_bands():
         return tf.concat([5000 - image, image - 5000], -1) / 1000
 
     for crf in (False, True):
-        counts, sheets = scores.score(bright, [given], TWO, crf=crf, image_format=depth)
-        assert counts.scores()["miou"] == 1
-        row = sheets["examples"][150, :380]
+        found = scores.score(bright, [given], TWO, crf=crf, image_format=depth)
+        assert found.counts.scores()["miou"] == 1
+        row = found.sheets.drawn()["examples"][150, :380]
         assert row.min() == 0 and np.ptp(row, -1).max() == 0
     drawn = callbacks.preview(bright, Batches([given]), TWO, image_format=depth)()
     assert drawn.shape[1] == 900 and drawn[60, 20].tolist() == [0, 0, 0]
@@ -85,7 +88,8 @@ def test_classes_that_overlap_by_hand():
         return images[..., :2] - 128
 
     both = Taxonomy(TWO.names, TWO.colours, exclusive=False)
-    counts, sheets = scores.score(logits, [given], both, trimap=1)
+    scored = scores.score(logits, [given], both, trimap=1)
+    counts, sheets = scored.counts, scored.sheets.drawn()
     assert counts.counts.tolist() == [[80, 0, 80, 120], [120, 40, 0, 160]]
     result = counts.scores()
     assert result["iou"].tolist() == [2 / 4, 3 / 4]
@@ -94,7 +98,7 @@ def test_classes_that_overlap_by_hand():
     assert set(sheets) == {"examples", "worst"}
     result |= {"split": "val", "samples": 1, "trimap_pixels": 1}
     said = table(plain(result), both.names)
-    assert "left              0.5000  0.6667     1.0000  0.5000" in said
+    assert "left     0.5000    0.6667    1.0000    0.5000" in said
     assert "mean over single images: IoU 0.6250" in said
 
 
@@ -112,20 +116,91 @@ def test_records_whose_classes_exclude_each_other_are_refused(tmp_path):
 
 def test_without_a_width_there_is_no_trimap():
     label = [[0, 1]] * 40
-    counts, _ = scores.score(network, [batch(label, label)], TWO)
+    counts = scores.score(network, [batch(label, label)], TWO).counts
     assert not [name for name in counts.scores() if name.startswith("trimap")]
 
 
-def test_the_command_writes_it_into_the_file_and_the_table(own_run, capsys):
+def test_the_command_writes_it_into_the_files_and_the_table(own_run, capsys):
+    """Five images, each of a group by its last digit; pixels of 2 x 0.5 mm."""
     before = json.loads((own_run / "metrics.json").read_text())
-    evaluate.main([str(own_run), "--trimap", "2"])
+    flags = "--trimap 2 --surfaces --tolerance 3 --pixel-size 2 0.5 --group-by"
+    evaluate.main([str(own_run), *flags.split(), "(.)$"])
     after = json.loads((own_run / "metrics.json").read_text())
     assert after["trimap_pixels"] == 2
     assert len(after["trimap_iou"]) == len(after["iou"])
     assert 0 <= after["trimap_miou"] <= 1
     assert after["matrix"] == before["matrix"]
+    said = capsys.readouterr().out
     line = f"within 2 pixels of a boundary: mIoU {after['trimap_miou']:.4f}"
-    assert line in capsys.readouterr().out
+    assert (
+        line in said
+        and "interval over 5 groups" in said
+        and "surfaces in the unit of --pixel-size" in said
+    )
+    assert max(map(len, said.splitlines()[:-1])) < 80
+    names = runs.taxonomy(own_run).names
+    assert after["classes"] == list(names)
+    rows = list(csv.DictReader((own_run / image_table.FILE).open(encoding="utf-8")))
+    described = list(records.read(runs.settings(own_run).data.records, "val"))
+    assert [row["image"] for row in rows] == [sample.id for sample in described]
+    hits = [int(row[f"hit_pixels {names[0]}"]) for row in rows]
+    assert sum(hits) == after["matrix"][0][0]
+    mean = np.mean([float(x) for row in rows if (x := row[f"surface_dice {names[0]}"])])
+    assert after["surface_dice"][0] == pytest.approx(mean, abs=1e-5)
+    worst = min(rows, key=lambda row: float(row["miou"]))
+    assert after["worst"][0]["image"] == worst["image"]
+    page = report.write(own_run).read_text()
+    assert worst["image"] in page and ">HD95<" in page
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--tolerance 2", "--tolerance and --pixel-size are of surfaces"),
+        ("--surfaces --tolerance -1", "--tolerance must be 0 or more"),
+        ("--surfaces --pixel-size 1 0", "--pixel-size must be the height and width"),
+        ("--surfaces --pixel-size nan 1", "--pixel-size must be the height and width"),
+    ],
+)
+def test_flags_of_surfaces_that_cannot_be(flags, words, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["nowhere", *flags.split()])
+    assert words in capsys.readouterr().err
+
+
+def test_pixels_of_images_that_were_brought_to_another_size():
+    """Stored with 200 x 100 pixels, scored at 100 x 100: a pixel is twice as high."""
+    assert scores.Surfaces().spacing((200, 100), (100, 100)) == [2, 1]
+    mm = scores.Surfaces(pixel=(0.5, 3.0))
+    assert mm.spacing((200, 100), (100, 100)) == [1, 3]
+    assert mm.spacing((0, 0), (100, 100)) == [0.5, 3]
+
+
+def test_groups_by_names(shared_records):
+    names = [fact.name for fact in facts_of(shared_records, "val")]
+    first = [fact.group for fact in facts_of(shared_records, "val", "^(.)")]
+    assert first == [name[0] for name in names] and len(names) == 5
+    with pytest.raises(UserError, match="'nothing' does not fit the sample"):
+        list(facts_of(shared_records, "val", "nothing"))
+    with pytest.raises(UserError, match="is not a regular expression"):
+        list(facts_of(shared_records, "val", "("))
+
+
+def test_the_table_of_images_by_hand():
+    """Of many classes only those that occur have columns."""
+    columns = {"miou": np.array([0.5, np.nan]), "assd": np.full((2, 300), np.nan)}
+    columns["assd"][:, 7] = 1 / 3, np.inf
+    pixels = np.zeros((2, 300), int)
+    pixels[0, 7] = 4
+    columns |= {"true_pixels": pixels, "found_pixels": 0 * pixels}
+    classes = [f"class, {i}" for i in range(300)]
+    text = image_table.table(columns, ["a/b", "ü"], ["", "g"], classes)
+    assert text.splitlines() == [
+        'image,group,miou,"assd class, 7","true_pixels class, 7",'
+        '"found_pixels class, 7"',
+        "a/b,,0.5,0.333333,4,0",
+        "ü,g,,inf,0,0",
+    ]
 
 
 @pytest.mark.parametrize("width", [-1.0, float("nan"), float("inf")])

@@ -1,0 +1,110 @@
+"""What is kept of each image of a split, whichever its classes: rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasseg.metrics.confusion import ratio
+from kerasseg.metrics.intervals import bootstrap_miou, miou_of
+from kerasseg.metrics.object_scores import ObjectScores
+from kerasseg.metrics.surface_means import SurfaceMeans
+
+
+class ImageScores:
+    """The counts of each image, its group, its contours, objects and surfaces.
+
+    Args:
+        num_classes: C.
+        trimap_width: pixels. Above 0, pixels at most so far away from a boundary are
+            scored apart as well.
+        tolerance: of the surface Dice; None: distances of surfaces are not measured.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        trimap_width: float = 0.0,
+        tolerance: float | None = None,
+    ):
+        self.num_classes = num_classes
+        self.trimap_width = trimap_width
+        self._margins: list[np.ndarray] = []  # (3, C) of each image
+        self._groups: list[str] = []
+        self._boundary: list[float] = []
+        self._objects: ObjectScores | None = None
+        self._surfaces: SurfaceMeans | None = None
+        if tolerance is not None:
+            self._surfaces = SurfaceMeans(num_classes, tolerance)
+
+    @property
+    def samples(self) -> int:
+        """The number of images."""
+        return len(self._margins)
+
+    def last_miou(self) -> float:
+        """The mIoU of the image that came last."""
+        return float(miou_of(self._margins[-1]))
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The scores of each image, (N,), or (N, C) of each class; NaN where there was
+        nothing to score.
+
+        Returns:
+            miou, boundary_f1 (N,); iou, dice, hit_pixels, true_pixels, found_pixels
+            (N, C); and those of `ObjectScores.columns` and `SurfaceMeans.columns`,
+            where objects and surfaces were scored.
+        """
+        hit, true, seen = np.stack(self._margins, axis=1)  # (N, C)
+        found = {
+            "miou": np.array([miou_of(one) for one in self._margins]),
+            "boundary_f1": np.array(self._boundary),
+        }
+        found |= self._objects.columns() if self._objects else {}
+        found |= {"iou": ratio(hit, true + seen - hit)}
+        found |= {"dice": ratio(2 * hit, true + seen)}
+        found |= self._surfaces.columns() if self._surfaces else {}
+        pixels = {"hit_pixels": hit, "true_pixels": true, "found_pixels": seen}
+        return found | pixels
+
+    def shared(self) -> dict[str, Any]:
+        """The scores that are the same whether the classes overlap or not.
+
+        Returns:
+            miou_interval: (2,) the 95 % bootstrap interval over images; where each has
+            a group, and there are 2 or more, over groups; groups: their number, else 0;
+            boundary_f1: SegNet's, the mean over the classes of an image, then over
+            images; those of `ObjectScores.scores` and `SurfaceMeans.scores`.
+        """
+        apart = set(self._groups) if all(self._groups) else set()
+        groups = self._groups if len(apart) > 1 else None
+        contours = np.array(self._boundary)
+        known = contours[~np.isnan(contours)]
+        result = {
+            "miou_interval": np.array(bootstrap_miou(self._margins, groups=groups)),
+            "groups": len(apart) if groups else 0,
+            "boundary_f1": known.mean() if known.size else np.nan,
+        }
+        result |= self._objects.scores() if self._objects else {}
+        return result | (self._surfaces.scores() if self._surfaces else {})
+
+    def _note(self, margins: np.ndarray, contours: np.ndarray, group: str) -> None:
+        """Keeps what every image has. contours: (C,) boundary F1."""
+        self._margins.append(margins)
+        self._groups.append(group)
+        known = contours[~np.isnan(contours)]
+        self._boundary.append(float(known.mean()) if known.size else np.nan)
+
+    def _add_objects(
+        self, label: np.ndarray, ids: np.ndarray, instance: np.ndarray, classes: int
+    ) -> None:
+        self._objects = self._objects or ObjectScores(classes)
+        self._objects.add(label, ids, instance)
+
+    def _add_surfaces(
+        self, there: np.ndarray, seen: np.ndarray, spacing: float | Sequence[float]
+    ) -> None:
+        if self._surfaces:
+            self._surfaces.add(there, seen, spacing)
