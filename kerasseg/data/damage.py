@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kerasseg import UserError
+
 
 @contextlib.contextmanager
 def naming_damage(records: str | Path) -> Iterator[None]:
@@ -26,4 +28,9 @@ def naming_damage(records: str | Path) -> Iterator[None]:
             from kerasseg.data.records import verify
 
             verify(records, progress=False)
+        if isinstance(error, errors.NotFoundError):
+            raise UserError(
+                f"A shard of {records} went away while it was read: the records were "
+                "written anew meanwhile. Give the same command again."
+            ) from error
         raise

@@ -78,7 +78,7 @@ def batches(
             "objects: there are no border weights of it. Leave out --fit.border_weight."
         )
     parallel = threads or os.cpu_count() or 1
-    paths = [str(path) for path in _records.shard_paths(records, split)]
+    paths = [str(path) for path in _records.shard_paths(records, split, description)]
     _check_service(service, training, connects=instances and not known.instances)
     part = _part(batch_size, share)
     if training:

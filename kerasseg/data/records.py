@@ -6,6 +6,7 @@ The shards of a split follow one another: each holds a stretch of its samples.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,18 +18,27 @@ from kerasseg.data.format import tfrecord
 from kerasseg.data.format.description import (
     FILE,
     Description,
+    Shard,
     describe,
     how_to_rewrite,
 )
 from kerasseg.data.format.example import FEATURES, deserialise, parse
+from kerasseg.data.format.header import Header, differences, header
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.check import check
 from kerasseg.data.writing.conversion import progress_options
 from kerasseg.data.writing.remote_records import download_shards
 from kerasseg.data.writing.shards import last_bytes
 from kerasseg.data.writing.splits import write, write_splits
+from kerasseg.data.writing.statistics import SplitStatistics
 from kerasseg.files import remote
 from kerasseg.files.sha256 import sha256_of
+
+COUNTS = (
+    *("samples", "height", "width", "pixels", "images_with"),
+    *("pixels_of_images_with", "ignored"),
+)
+"""What `dataset.json` says of a split and `verify` counts again."""
 
 __all__ = [
     "FEATURES",
@@ -42,36 +52,56 @@ __all__ = [
 ]
 
 
-def shard_paths(path: str | Path, split: str) -> list[Path]:
+def shard_paths(
+    path: str | Path, split: str, description: Description | None = None
+) -> list[Path]:
     """The TFRecord files of a split, in order.
 
     Those of records elsewhere (gs://...) are downloaded to the cache first.
 
+    description: what `describe` gave before, so that both are of the same records where
+        others are written meanwhile.
+
     Raises UserError if there is no such split, or a shard is missing, cut short, holds
-    another number of samples, or is another than `dataset.json` says.
+    another number of samples, or is another than `dataset.json` says. It is quick: it
+    looks at sizes, the lengths of records and the first record. Damage further inside
+    shows when a record is read, each of which has its checksum.
     """
-    description = describe(path)
+    known = description is not None
+    description = description or describe(path)
+    shards = description.split(split).shards
     if remote.is_remote(path):
         path = download_shards(path, description, [split])
-    paths = []
-    for shard in description.split(split).shards:
-        file = Path(path, shard.name)
-        if not file.is_file():
-            raise UserError(f"Shard {file} is missing. {how_to_rewrite(description)}")
-        if file.stat().st_size != shard.bytes:
-            raise UserError(
-                f"Shard {file} was cut short or changed: it has {file.stat().st_size} "
-                f"bytes, {FILE} says {shard.bytes}. {how_to_rewrite(description)}"
-            )
-        if shard.last and last_bytes(file) != shard.last:
-            raise UserError(
-                f"Shard {file} is damaged at record {shard.samples - 1}, or another "
-                f"was put in its place: its last bytes are not those in {FILE}. "
-                f"{how_to_rewrite(description)}"
-            )
-        _check_count(file, shard.samples, description)
-        paths.append(file)
+    paths = [Path(path, shard.name) for shard in shards]
+    for file, shard in zip(paths, shards, strict=True):
+        if known and not file.is_file():
+            if describe(description.path).shards() != description.shards():
+                raise UserError(
+                    f"The records {path} were written anew while they were read. Give "
+                    "the same command again."
+                )
+        check_shard(file, shard, description)
+    if paths:
+        _check_header(paths[0], split, description)
     return paths
+
+
+def check_shard(file: Path, shard: Shard, description: Description) -> None:
+    """Raises UserError where a file is not that shard, as far as is told quickly."""
+    if not file.is_file():
+        raise UserError(f"Shard {file} is missing. {how_to_rewrite(description)}")
+    if file.stat().st_size != shard.bytes:
+        raise UserError(
+            f"Shard {file} was cut short or changed: it has {file.stat().st_size} "
+            f"bytes, {FILE} says {shard.bytes}. {how_to_rewrite(description)}"
+        )
+    if shard.last and last_bytes(file) != shard.last:
+        raise UserError(
+            f"Shard {file} is damaged at record {shard.samples - 1}, or another was "
+            f"put in its place: its last bytes are not those in {FILE}. "
+            f"{how_to_rewrite(description)}"
+        )
+    _check_count(file, shard.samples, description)
 
 
 @functools.cache
@@ -93,6 +123,30 @@ def _check_count(file: Path, samples: int, description: Description) -> None:
         )
 
 
+@functools.cache
+def _header(file: Path, size: int, changed: int) -> Header:
+    return header(tfrecord.first(file))
+
+
+def _check_header(file: Path, split: str, description: Description) -> None:
+    status = file.stat()
+    try:
+        found = _header(file, status.st_size, status.st_mtime_ns)
+    except UserError as error:
+        raise UserError(f"{error} {how_to_rewrite(description)}") from error
+    except ValueError as error:
+        raise UserError(
+            f"Shard {file} is damaged at record 0: {error}. "
+            f"{how_to_rewrite(description)}"
+        ) from error
+    known, images = description.split(split), description.image_format
+    for reason in differences(found, known, description.taxonomy, images):
+        raise UserError(
+            f"{FILE} of {description.path} does not fit record 0 of {file.name} (split "
+            f"'{split}'): {reason}. {how_to_rewrite(description)}"
+        )
+
+
 def read(path: str | Path, split: str) -> Iterator[Sample]:
     """Yields the samples of a split in the order in which they were written.
 
@@ -105,7 +159,8 @@ def read(path: str | Path, split: str) -> Iterator[Sample]:
     """
     description = describe(path)
     known = description.split(split)
-    for file, shard in zip(shard_paths(path, split), known.shards, strict=True):
+    paths = shard_paths(path, split, description)
+    for file, shard in zip(paths, known.shards, strict=True):
         serialised = iter(tf.data.TFRecordDataset(str(file)))
         for record in range(shard.samples):
             try:
@@ -117,7 +172,7 @@ def read(path: str | Path, split: str) -> Iterator[Sample]:
                     description.taxonomy.exclusive,
                 )
             except (tf.errors.OpError, StopIteration, UnicodeDecodeError) as error:
-                reason = getattr(error, "message", "no such record").splitlines()[0]
+                reason = in_words(getattr(error, "message", "no such record"))
                 raise UserError(
                     f"Shard {file} is damaged at record {record}: {reason}. "
                     f"{how_to_rewrite(description)}"
@@ -125,8 +180,15 @@ def read(path: str | Path, split: str) -> Iterator[Sample]:
             yield sample
 
 
+def in_words(message: str) -> str:
+    """The first line of an error of TensorFlow, without the names of its nodes."""
+    line = (message.splitlines() or [""])[0]
+    return re.sub(r"\{\{.*?\}\}|\[Op:.*?\]|name: *$", "", line).strip()
+
+
 def verify(path: str | Path, progress: bool = True) -> Description:
-    """Checks the size and SHA-256 of each shard and decodes and checks each record.
+    """Checks the size and SHA-256 of each shard, decodes and checks each record, and
+    counts anew what `dataset.json` says.
 
     Shards of records elsewhere (gs://...) are downloaded once more.
 
@@ -139,21 +201,42 @@ def verify(path: str | Path, progress: bool = True) -> Description:
     if remote.is_remote(path):
         download_shards(path, description, description.splits, refresh=True)
     for split, expected in description.splits.items():
-        for file, shard in zip(shard_paths(path, split), expected.shards, strict=True):
+        paths = shard_paths(path, split, description)
+        for file, shard in zip(paths, expected.shards, strict=True):
             if sha256_of(file) != shard.sha256:
                 raise UserError(
                     f"Shard {file} was changed: its SHA-256 is not the one in {FILE}; "
                     f"{_first_damaged(file)}. {how_to_rewrite(description)}"
                 )
-    for split, expected in description.splits.items():
-        for sample in tqdm(
-            read(path, split),
-            f"verify {split}",
-            expected.samples,
-            **progress_options(progress),
-        ):
-            check(sample, split, description.taxonomy, description.image_format)
+    for split in description.splits:
+        _recount(description, split, progress)
     return description
+
+
+def _recount(description: Description, split: str, progress: bool) -> None:
+    """Counts a split again. Raises UserError for a wrong sample, and where the counts
+    are not those of `dataset.json`."""
+    known, taxonomy = description.split(split), description.taxonomy
+    counted = SplitStatistics(
+        split, image_format=description.image_format, ignore=taxonomy.ignore
+    )
+    samples = read(description.path, split)
+    shown = progress_options(progress)
+    for sample in tqdm(samples, f"verify {split}", known.samples, **shown):
+        pixels = check(sample, split, taxonomy, description.image_format)
+        counted.add(sample, pixels)
+    found = counted.describe(list(known.shards), taxonomy.num_classes, [])
+    for key in COUNTS:
+        if getattr(found, key) != getattr(known, key):
+            raise UserError(
+                f"{FILE} of {description.path} is wrong: splits.{split}.{key} is "
+                f"{_listed(getattr(known, key))}, the samples give "
+                f"{_listed(getattr(found, key))}. {how_to_rewrite(description)}"
+            )
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _first_damaged(file: Path) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import math
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+_in_use: set[Path] = set()
+"""What blocks of this process write to right now."""
+_one_at_a_time = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -19,31 +25,71 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Gives a path beside `path` to write a file or a folder to.
 
     It takes the place of `path` when the block ends well and is removed when it does
-    not; whatever was at `path` before stays until then.
+    not; whatever was at `path` before stays until then. Of several that replace one
+    path at the same time, the last one stays.
+
+    Raises OSError, which names `path`, for instance where the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    aside = _aside(path)
     try:
         yield aside
-        _to_disk(aside)
-        if aside.is_dir() and path.exists():
-            old = path.with_name(f".{os.getpid()}.old.{path.name}")
-            path.rename(old)
-            aside.rename(path)
-            shutil.rmtree(old)
+        to_disk(aside)
+        if aside.is_dir():
+            _replace_folder(aside, path)
         else:
             aside.replace(path)
-        _sync(path.parent)
-    except BaseException:
-        if aside.is_dir():
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.unlink(missing_ok=True)
+        sync(path.parent)
+    except BaseException as error:
+        _remove(aside)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)  # "No space left on device", but where?
         raise
+    finally:
+        _in_use.discard(aside)
 
 
-LEFT_BEHIND = re.compile(r"\.(?P<process>\d+)\.(?P<old>old\.)?(?P<name>.+)")
+def _aside(path: Path) -> Path:
+    """A free name, which tells whose it is; it ends as `path` does."""
+    with _one_at_a_time:
+        for number in itertools.count():
+            owner = f"{os.getpid()}-{number}" if number else f"{os.getpid()}"
+            aside = path.absolute().with_name(f".{owner}.{path.name}")
+            if aside not in _in_use:
+                _in_use.add(aside)
+                break
+    _remove(aside)  # of a process that was killed and had our number, as in containers
+    return aside
+
+
+def _replace_folder(aside: Path, path: Path) -> None:
+    """Two renames, for a folder replaces none: another process may come between."""
+    old = path.with_name(f".{os.getpid()}.old.{path.name}")
+    while True:
+        _remove(old)
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(old)
+        try:
+            aside.rename(path)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                continue  # what another process put there is replaced, too
+            if old.exists():
+                old.rename(path)
+            raise
+        _remove(old)
+        return
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+LEFT_BEHIND = re.compile(r"\.(?P<process>\d+)(?:-\d+)?\.(?P<old>old\.)?(?P<name>.+)")
 """What `replacing` writes to, until it ends."""
 
 
@@ -55,15 +101,19 @@ def remove_leftovers(folder: Path) -> None:
     """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         found = LEFT_BEHIND.fullmatch(path.name)
-        if not found or _runs(int(found["process"])):
+        if not found or _is_written(path, int(found["process"])):
             continue
         whole = folder / found["name"]
         if found["old"] and not whole.exists():
             path.rename(whole)
-        elif path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            _remove(path)
+
+
+def _is_written(path: Path, process: int) -> bool:
+    if process == os.getpid():  # else it had our number before us
+        return path.absolute() in _in_use
+    return _runs(process)
 
 
 def _runs(process: int) -> bool:
@@ -78,16 +128,19 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _to_disk(path: Path) -> None:
-    """A name that is on the disk before its bytes are means an empty file after a loss
-    of power."""
+def to_disk(path: Path) -> None:
+    """Waits until a file, or a folder with all that is in it, is on the disk.
+
+    A name that is there before its bytes means an empty file after a loss of power.
+    """
     if path.is_dir():
         for inside in path.rglob("*"):
-            _sync(inside)
-    _sync(path)
+            sync(inside)
+    sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Waits until a file, or the list of the names in a folder, is on the disk."""
     # Windows opens no folders, some file systems sync none: they have their own way.
     with contextlib.suppress(PermissionError, IsADirectoryError):
         handle = os.open(path, os.O_RDONLY)

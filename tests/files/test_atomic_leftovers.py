@@ -9,13 +9,17 @@ DEAD = 2**22 + 1  # above the most that Linux gives
 
 
 def test_leftovers_of_the_dead_go_and_of_the_living_stay(tmp_path):
-    for name in (f".{DEAD}.a.json", f".{os.getpid()}.b.json", ".7z", "c.json"):
+    living = f".{os.getppid()}.b.json"
+    had_our_number = f".{os.getpid()}.d.json"  # as in containers
+    for name in (f".{DEAD}.a.json", had_our_number, living, ".7z", "c.json"):
         (tmp_path / name).write_text(name)
     (tmp_path / f".{DEAD}.export").mkdir()
     (tmp_path / f".{DEAD}.export" / "part").touch()
-    atomic.remove_leftovers(tmp_path)
+    with atomic.replacing(tmp_path / "e.json") as own:
+        own.touch()
+        atomic.remove_leftovers(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {f".{os.getpid()}.b.json", ".7z", "c.json"}
+    assert left == {living, ".7z", "c.json", "e.json"}
     atomic.remove_leftovers(tmp_path / "nowhere")
 
 

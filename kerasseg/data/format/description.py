@@ -125,7 +125,7 @@ class Description:
         Of plain RGB there is no entry `image`: the file is what it always was.
         """
         values = {
-            "format": self._format(),
+            "format": self.format,
             "name": self.name,
             "taxonomy": self.taxonomy.to_json(),
             "splits": {name: asdict(split) for name, split in self.splits.items()},
@@ -140,7 +140,9 @@ class Description:
             values["source"] = dict(self.source)
         return values
 
-    def _format(self) -> int:
+    @property
+    def format(self) -> int:
+        """Number of the format that can hold these records."""
         if not self.taxonomy.exclusive:
             return FORMAT_OF_OVERLAP
         return FORMAT_OF_RGB8 if self.image_format.is_rgb8 else FORMAT
@@ -167,35 +169,61 @@ def describe(path: str | Path) -> Description:
         )
     try:
         values = json.loads((path / FILE).read_text(encoding="utf-8"))
-        if values["format"] not in FORMATS:
-            raise UserError(
-                f"{path / FILE} has format {values['format']}, this version of "
-                f"kerasseg reads formats {', '.join(map(str, FORMATS))}. Update it, or "
-                "run python -m kerasseg.prepare again."
-            )
-        taxonomy = _taxonomy(values)
-        splits = {
-            name: SplitDescription.from_json(split)
-            for name, split in values["splits"].items()
-        }
-        consistency.check(splits, taxonomy)
-        return Description(
-            path=path,
-            name=values["name"],
-            taxonomy=taxonomy,
-            splits=splits,
-            command=str(values.get("command", "")),
-            image_format=_image_format(values),
-            statistics_of=str(values.get("statistics_of", "")),
-            source=dict(values.get("source", {})),
-        )
-    except UserError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        known = values["format"] in FORMATS
+        description = _from_json(path, values) if known else None
+    except (*DAMAGES, UserError) as error:
         raise UserError(
-            f"{path / FILE} is damaged ({type(error).__name__}: {error}). Write the "
-            "records again with python -m kerasseg.prepare."
+            f"{path / FILE} is damaged ({in_words(error)}). Write the records again "
+            "with python -m kerasseg.prepare."
         ) from error
+    if description is None:
+        raise UserError(
+            f"{path / FILE} has format {values['format']!r}, this version of kerasseg "
+            f"reads formats {', '.join(map(str, FORMATS))}. Update it, or run python "
+            "-m kerasseg.prepare again."
+        )
+    return description
+
+
+DAMAGES = ValueError, KeyError, TypeError, AttributeError, RecursionError
+"""What values of another form raise."""
+
+
+def in_words(error: BaseException) -> str:
+    """What is wrong with values of a JSON file."""
+    if isinstance(error, KeyError):
+        return f"the key {error} is missing"
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON: {error}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _from_json(path: Path, values: dict) -> Description:
+    """Raises one of `DAMAGES`, or UserError, for values of another form."""
+    taxonomy = _taxonomy(values)
+    splits = {}
+    for name, split in values["splits"].items():
+        try:
+            splits[name] = SplitDescription.from_json(split)
+        except DAMAGES as error:
+            raise ValueError(f"splits.{name}: {in_words(error)}") from error
+    consistency.check(splits, taxonomy)
+    description = Description(
+        path=path,
+        name=values["name"],
+        taxonomy=taxonomy,
+        splits=splits,
+        command=str(values.get("command", "")),
+        image_format=_image_format(values),
+        statistics_of=str(values.get("statistics_of", "")),
+        source=dict(values.get("source", {})),
+    )
+    if description.format != values["format"]:
+        raise ValueError(
+            f"format is {values['format']}, 'image' and 'taxonomy' are those of format "
+            f"{description.format}"
+        )
+    return description
 
 
 def _taxonomy(values: dict) -> Taxonomy:

@@ -81,6 +81,20 @@ def count(file: Path) -> int:
     return number
 
 
+def first(file: Path) -> bytes:
+    """The data of the first record of a file.
+
+    Raises UserError, which names the record, where it is damaged.
+    """
+    with file.open("rb") as opened:
+        length, checksum = opened.read(8), opened.read(4)
+        if checksum == _masked_crc(length):
+            data = opened.read(int.from_bytes(length, "little"))
+            if opened.read(4) == _masked_crc(data):
+                return data
+    raise UserError(f"Shard {file} is damaged at record 0.")
+
+
 def example(values: dict[str, bytes | int]) -> bytes:
     """A serialised `tf.train.Example` of one value for each name, sorted by name.
 

@@ -7,7 +7,6 @@ part is never taken for records.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from kerasseg.data.format.description import (
     describe,
     how_to_rewrite,
 )
+from kerasseg.data.writing.installing import name_of_shards
 from kerasseg.files import atomic, remote
 from kerasseg.files.sha256 import sha256_of
 
@@ -81,7 +81,7 @@ def existing_records(path: str | Path, splits: Iterable[str]) -> Description | N
     names = remote.list_names(path)
     if FILE in names:
         return describe(path)
-    shard = re.compile(rf"({'|'.join(map(re.escape, splits))})-\d+-of-\d+\.tfrecord")
+    shard = name_of_shards(splits)
     other = [name for name in names if not shard.fullmatch(name)]
     if other:
         raise UserError(
@@ -94,11 +94,14 @@ def existing_records(path: str | Path, splits: Iterable[str]) -> Description | N
 def upload_records(
     folder: Path,
     path: str | Path,
+    asides: dict[str, str],
     old: Description | None,
     new: Description,
     progress: bool,
 ) -> None:
     """Sends what `folder` holds to `path`, `dataset.json` last; removes old shards.
+
+    asides: name of each shard to send -> that of its file in `folder`.
 
     What was sent is noted beside `folder`, so that an upload that was stopped goes on.
 
@@ -107,12 +110,12 @@ def upload_records(
     note = folder.with_name(f"{folder.name}.sent.json")
     sent = json.loads(note.read_text("utf-8")) if note.is_file() else {}
     shards = [shard for split in new.splits.values() for shard in split.shards]
-    written = [shard for shard in shards if (folder / shard.name).is_file()]
+    written = [shard for shard in shards if shard.name in asides]
     hidden = None if progress else True
     for shard in tqdm(written, f"upload {path}", unit="shard", disable=hidden):
         same = sent.get(shard.name) == shard.sha256
         if not same or remote.size_of(path, shard.name) != shard.bytes:
-            remote.upload(folder / shard.name, path, shard.name)
+            remote.upload(folder / asides[shard.name], path, shard.name)
             sent[shard.name] = shard.sha256
             atomic.write_json(note, sent)
     remote.upload(folder / FILE, path, FILE)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from kerasseg.data.writing.conversion import (
     write_jobs,
     write_stream,
 )
+from kerasseg.data.writing.installing import install, with_free_names
 from kerasseg.data.writing.jobs import Job, Source, has_entries, image_format_of
 from kerasseg.data.writing.remote_records import existing_records, upload_records
 from kerasseg.data.writing.shards import NOTES
@@ -104,8 +106,7 @@ def write_splits(
         if not split or set(split) & set("/\\ "):
             raise UserError(f"A split is named by letters and digits, got '{split}'.")
     target = remote.url_of(out) if remote.is_remote(out) else Path(out).resolve()
-    folder = _folder_aside(target)
-    with held(folder.with_name(f"{folder.name}.lock"), str(target)):
+    with _held(target) as folder:
         old = _existing(target, splits)
         kept = {s: x for s, x in old.splits.items() if s not in splits} if old else {}
         if old and kept and old.taxonomy != taxonomy:
@@ -152,12 +153,13 @@ def write_splits(
                 *_counted(old if kept else None, kept, written, formats),
                 source_of,
             )
+            description, asides = with_free_names(description, old, splits)
             save(description, folder)
             if isinstance(target, str):
-                upload_records(folder, target, old, description, progress)
+                upload_records(folder, target, asides, old, description, progress)
                 shutil.rmtree(folder)
             else:
-                _install(folder, target, old, description)
+                install(folder, target, asides, old, description)
         finally:
             if not any((folder / NOTES).glob("*")):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -202,6 +204,18 @@ def _source(
     return found
 
 
+@contextlib.contextmanager
+def _held(target: Path | str) -> Iterator[Path]:
+    """The folder aside of `target`, which no other process uses meanwhile."""
+    while True:
+        folder = _folder_aside(target)
+        with held(folder.with_name(f"{folder.name}.lock"), str(target)):
+            # Else another process made the target just now, and locks inside it next.
+            if folder == _folder_aside(target):
+                yield folder
+                return
+
+
 def _folder_aside(out: Path | str) -> Path:
     """Where shards lie until all are finished: beside `out`, or in the cache."""
     if isinstance(out, str):
@@ -224,20 +238,3 @@ def _existing(out: Path | str, splits: Iterable[str]) -> Description | None:
             "written: name a new folder."
         )
     return None
-
-
-def _install(
-    folder: Path, out: Path, old: Description | None, new: Description
-) -> None:
-    """Moves what was written aside to where it belongs, `dataset.json` last."""
-    if not out.exists():
-        shutil.rmtree(folder / NOTES)
-        folder.rename(out)
-        return
-    for name in new.shards():
-        if (folder / name).exists():
-            (folder / name).replace(out / name)
-    (folder / FILE).replace(out / FILE)
-    for name in old.shards() - new.shards() if old else ():
-        (out / name).unlink(missing_ok=True)
-    shutil.rmtree(folder)
