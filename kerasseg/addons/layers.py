@@ -46,18 +46,24 @@ class MaxUnpooling2D(keras.layers.Layer):
         mask: int (B, h, w, C), (row * W + column) * C + channel in the unpooled image:
         the argmax with include_batch_in_index=False.
         """
-        _, height, width, channels = self.compute_output_shape(updates.shape)
-        batch, size = ops.shape(updates)[0], height * width * channels
+        batch, height, width, channels = self._unpooled(ops.shape(updates))
+        size = height * width * channels
         offset = ops.reshape(ops.arange(batch, dtype="int32") * size, (-1, 1, 1, 1))
         indices = ops.reshape(ops.cast(mask, "int32") + offset, (-1, 1))
         flat = ops.scatter(indices, ops.reshape(updates, (-1,)), (batch * size,))
-        return ops.reshape(flat, (-1, height, width, channels))
+        return ops.reshape(flat, (batch, height, width, channels))
 
     def compute_output_shape(
         self, updates_shape: tuple, mask_shape: tuple | None = None
     ) -> tuple:
-        """(B, H, W, C) of the unpooled values."""
+        """(B, H, W, C) of the unpooled values; an unknown side stays unknown."""
         batch, *sides, channels = updates_shape
+        known = self._unpooled((batch, *(n or 0 for n in sides), channels))
+        unpooled = zip(sides, known[1:3], strict=True)
+        return (batch, *(m if n else None for n, m in unpooled), channels)
+
+    def _unpooled(self, shape: Sequence) -> tuple:
+        batch, *sides, channels = shape
         pooled = zip(sides, self.strides, self.pool_size, strict=True)
         if self.padding == "SAME":
             return (batch, *(n * stride for n, stride, _ in pooled), channels)
@@ -66,6 +72,10 @@ class MaxUnpooling2D(keras.layers.Layer):
     def get_config(self) -> dict:
         own = {k: getattr(self, k) for k in ("pool_size", "strides", "padding")}
         return {**super().get_config(), **own}
+
+
+# Networks and losses that tensorflow-addons saved name its package.
+keras.saving.get_custom_objects()["Addons>MaxUnpooling2D"] = MaxUnpooling2D
 
 
 def _pair(numbers: int | Sequence[int]) -> tuple[int, ...]:

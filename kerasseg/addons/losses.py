@@ -12,8 +12,8 @@ from kerasseg.taxonomy import Tensor
 def sigmoid_focal_crossentropy(
     y_true: Tensor,
     y_pred: Tensor,
-    alpha: float = 0.25,
-    gamma: float = 2.0,
+    alpha: float | None = 0.25,
+    gamma: float | None = 2.0,
     from_logits: bool = False,
 ) -> Tensor:
     """Focal loss of independent classes, summed over the last axis.
@@ -24,8 +24,9 @@ def sigmoid_focal_crossentropy(
     Args:
         y_true: (..., C) targets in [0, 1].
         y_pred: (..., C) probabilities, or logits with `from_logits`.
-        alpha: weight of the positives; 0 leaves out this factor.
-        gamma: how much less well classified pixels count; 0 leaves out this factor.
+        alpha: weight of the positives; None or 0 leaves out this factor.
+        gamma: how much less well classified pixels count; None or 0 leaves out this
+            factor. Without both it is the `binary_crossentropy` of Keras itself.
         from_logits: False clips the probabilities at 1e-7.
 
     Returns:
@@ -34,10 +35,13 @@ def sigmoid_focal_crossentropy(
     Raises:
         UserError: when `gamma` is negative.
     """
-    if gamma < 0:
+    if gamma is not None and gamma < 0:
         raise UserError(f"gamma must not be negative, got {gamma}.")
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
+    if not alpha and not gamma:
+        entropy = ops.binary_crossentropy(y_true, y_pred, from_logits)
+        return ops.sum(entropy, axis=-1)
     if from_logits:
         p = ops.sigmoid(y_pred)
         entropy = ops.softplus(y_pred) - y_true * y_pred
@@ -69,8 +73,8 @@ class SigmoidFocalCrossEntropy(keras.losses.Loss):
     def __init__(
         self,
         from_logits: bool = False,
-        alpha: float = 0.25,
-        gamma: float = 2.0,
+        alpha: float | None = 0.25,
+        gamma: float | None = 2.0,
         **kwargs,
     ):
         super().__init__(**{"name": "sigmoid_focal_crossentropy", **kwargs})
@@ -84,3 +88,12 @@ class SigmoidFocalCrossEntropy(keras.losses.Loss):
     def get_config(self) -> dict:
         own = {k: getattr(self, k) for k in ("from_logits", "alpha", "gamma")}
         return {**super().get_config(), **own}
+
+
+# Networks and losses that tensorflow-addons saved name its package.
+keras.saving.get_custom_objects().update(
+    {
+        "Addons>SigmoidFocalCrossEntropy": SigmoidFocalCrossEntropy,
+        "Addons>sigmoid_focal_crossentropy": sigmoid_focal_crossentropy,
+    }
+)

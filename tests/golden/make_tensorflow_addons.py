@@ -86,6 +86,23 @@ out["focal_object"] = tfa.losses.SigmoidFocalCrossEntropy()(
     y_true, probabilities
 ).numpy()
 
+out["focal_none"] = focal(y_true, logits, None, None, True).numpy()
+out["focal_without_alpha"] = focal(y_true, probabilities, alpha=None).numpy()
+out["focal_without_gamma"] = focal(y_true, probabilities, gamma=None).numpy()
+
+points = rng.uniform(-1.5, 7.5, (2, 8, 2)).astype(np.float32)
+out["points"] = points
+out["interpolated_ij"] = tfa.image.interpolate_bilinear(image, points).numpy()
+out["interpolated_xy"] = tfa.image.interpolate_bilinear(image, points, "xy").numpy()
+out["turns"] = tfa.image.angles_to_projective_transforms(angles, 6, 7).numpy()
+out["composed"] = tfa.image.compose_transforms(
+    [projective, out["turns"], np.array([[1, 0, -1, 0, 1, 2, 0, 0]] * 2, np.float32)]
+).numpy()
+photo = rng.integers(0, 256, (6, 7, 3)).astype(np.uint8)
+out["photo"] = photo
+out["shear_x"] = tfa.image.shear_x(photo, 0.7, replace=[255, 0, 128]).numpy()
+out["shear_y"] = tfa.image.shear_y(photo, -0.4, replace=9).numpy()
+
 path = Path(__file__).with_name("tensorflow_addons.npz")
 np.savez_compressed(path, **out)
 print(tf.__version__, tfa.__version__, len(out), "arrays", path.stat().st_size, "bytes")
