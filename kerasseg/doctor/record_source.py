@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from kerasseg import UserError
-from kerasseg.data.format.description import Description
+from kerasseg.data.format.description import Description, Shard
 from kerasseg.data.format.encode import is_picture_file
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.masks.mask_decoders import Stored
@@ -76,6 +76,8 @@ def _stream(
                     entry = Entry(split, record.name, name, name, read_again)
                     yield entry, partial(_files, record, name, *kinds)
                 reason = "it ends there" if number < shard.samples else ""
+                if not reason:
+                    _check(file, shard, description, findings)
             except tf.errors.OpError as broken:
                 reason = broken.message.splitlines()[0]
             if reason:
@@ -87,6 +89,20 @@ def _stream(
                         "Write the records again with python -m kerasseg.prepare.",
                     )
                 )
+
+
+def _check(
+    file: Path, shard: Shard, description: Description, findings: list[Finding]
+) -> None:
+    """Notes a shard that can be read, but is another than `dataset.json` says."""
+    from kerasseg.data.format.description import how_to_rewrite
+    from kerasseg.data.records import check_shard
+
+    try:
+        check_shard(file, shard, description)
+    except UserError as wrong:
+        cure = how_to_rewrite(description)
+        findings.append(error("corrupt", str(wrong).removesuffix(cure).strip(), cure))
 
 
 def _record(serialised: Any) -> Record:

@@ -6,17 +6,20 @@ from kerasseg import UserError
 from kerasseg.data.format.description import Description
 
 
-def check(records: Description, train: str, val: str) -> list[str]:
+def check(records: Description, train: str, val: str, batch: int = 1) -> list[str]:
     """Looks at the counts of the two splits before the first step.
 
+    batch: images of a step.
+
     Returns:
-        A line of warning for classes that one of the splits never has.
+        Lines of warning: for classes that one of the splits never has, and where both
+        splits hold the same images.
 
     Raises:
         UserError: where there is one class only, or a split has no labelled pixel, or
             those of one class only: a network that always says it would score 1.0.
             Where classes overlap: where no pixel of a split has any of them, or all
-            have every one.
+            have every one. And where a batch is larger than the training split.
     """
     names, path = records.taxonomy.names, records.path
     overlap = not records.taxonomy.exclusive
@@ -42,7 +45,13 @@ def check(records: Description, train: str, val: str) -> list[str]:
                 f" '{names[classes[0]]}', and there is nothing to tell it from. Look at"
                 " its masks with python -m kerasseg.doctor, or divide the images anew."
             )
-    lines = []
+    if batch > records.split(train).samples:
+        raise UserError(
+            f"A batch of {batch} images is more than the split '{train}' of {path} has:"
+            f" {records.split(train).samples}. Say --data.batch "
+            f"{records.split(train).samples}, or add images."
+        )
+    lines = _same_images(records, train, val)
     for split, other, so in (
         (val, train, "their scores will not be known"),
         (train, val, "they cannot be learnt"),
@@ -54,6 +63,22 @@ def check(records: Description, train: str, val: str) -> list[str]:
                 f"'{other}' has: {so}."
             )
     return lines
+
+
+def _same_images(records: Description, train: str, val: str) -> list[str]:
+    shards = [{s.sha256 for s in records.split(name).shards} for name in (train, val)]
+    if not shards[0] & shards[1]:
+        return []
+    same = (
+        f"are those of '{train}'"
+        if shards[0] >= shards[1]
+        else f"are partly those of '{train}'"
+    )
+    return [
+        f"Warning: the images of the split '{val}' {same}: the score says how well the "
+        "network remembers, not how well it works. prepare --val-share 0.2 --split-by "
+        "name divides them."
+    ]
 
 
 def _check_planes(records: Description, split: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasseg import config, runs
+from kerasseg import UserError, config, runs
 from kerasseg.fit import default_records, from_settings, same_records, trainable
 from kerasseg.fit.devices import Devices
 from kerasseg.image_format import ImageFormat
@@ -45,7 +45,12 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     from kerasseg.data import records as shards
     from kerasseg.fit import checkpoint
 
-    data = settings.data
+    data, fit = settings.data, settings.fit
+    if used.share[1] > 1 and (fit.patience or fit.minutes):
+        raise UserError(
+            "--fit.patience and --fit.minutes do not go with several processes, which "
+            "must all end at the same step. Set --fit.epochs."
+        )
     records = data.records or run / "records"
     if used.writes and not data.records:
         default_records.write(run / "records", settings.seed)
@@ -59,7 +64,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     for split in (data.train, data.val):
         shards.shard_paths(records, split)
     images = described.image_format
-    warnings = trainable.check(described, data.train, data.val)
+    warnings = trainable.check(described, data.train, data.val, data.batch)
     counted = described.statistics_of
     if images.statistics and counted != data.train:
         warnings.append(f"Statistics of the bands are those of the split '{counted}'.")

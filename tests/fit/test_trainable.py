@@ -1,11 +1,12 @@
 """Labels that can teach nothing are refused before the first step."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kerasseg import UserError
-from kerasseg.data.format.description import Description, SplitDescription
+from kerasseg.data.format.description import Description, Shard, SplitDescription
 from kerasseg.fit import trainable
 from kerasseg.taxonomy import Taxonomy
 
@@ -40,6 +41,29 @@ def test_classes_of_one_split_only_are_said():
     )
     assert "'val' never has class_3, which 'train' has" in first
     assert "'train' never has class_2, which 'val' has" in second
+
+
+def test_a_batch_larger_than_the_data_is_refused():
+    good = records(train=(3, 1), val=(3, 1))
+    assert trainable.check(good, "train", "val", 1) == []
+    with pytest.raises(
+        UserError, match=r"batch of 2 .* 'train' of REC has: 1\. Say --"
+    ):
+        trainable.check(good, "train", "val", 2)
+
+
+def test_a_score_on_the_images_of_training_is_said():
+    good = records(train=(3, 1), val=(3, 1))
+    first, second, third = (Shard(f"s{n}", 1, 1, f"sha{n}") for n in range(3))
+
+    def line(train, val):
+        shards = {"train": train, "val": val}
+        splits = {n: replace(s, shards=shards[n]) for n, s in good.splits.items()}
+        return "".join(trainable.check(replace(good, splits=splits), "train", "val"))
+
+    assert line((first, second), (third,)) == ""
+    assert "'val' are those of 'train'" in line((first, second), (second,))
+    assert "'val' are partly those of 'train'" in line((first,), (first, second))
 
 
 def test_the_message_is_one_line():
