@@ -14,8 +14,11 @@ from kerasseg import UserError, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
 from kerasseg.runs import image_table
+from kerasseg.runs.model_scores import evaluate_model
 from kerasseg.runs.score_table import table
 from kerasseg.runs.scores import Surfaces, evaluate
+
+__all__ = ["Evaluate", "evaluate_model", "main"]
 
 
 @dataclass(frozen=True)

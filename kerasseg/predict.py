@@ -8,6 +8,7 @@ a map (GeoTIFF) NAME_label.tif at the same place on Earth; for a video or a came
 NAME_overlay.mp4 with the frame rate. Where classes overlap NAME_label_CLASS.png for
 each. Subfolders stay subfolders. Nothing is written over that predict did not make:
 predicted.jsonl lists what it made.
+From Python `predict_model` does it with any Keras model.
 --litert needs ai-edge-litert, NumPy, OpenCV and Pillow only, so it also runs on a small
 device.
 """
@@ -27,11 +28,14 @@ from kerasseg.console import command, start_tensorflow
 from kerasseg.data.reading.pictures.left_out import LeftOut
 from kerasseg.drawing import bands
 from kerasseg.inference import arguments, inputs, maps
+from kerasseg.inference.own_models import predict_model
 from kerasseg.inference.results import names
 from kerasseg.inference.results.made import CannotWrite, Made
 from kerasseg.inference.results.writing import Results
 from kerasseg.inference.video import overlays
 from kerasseg.runs import foreign
+
+__all__ = ["main", "predict_model"]
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """What goes wrong with one result goes wrong with all that follow."""
