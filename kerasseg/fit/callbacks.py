@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,9 @@ class Log(keras.callbacks.Callback):
     """One row of log.csv an epoch, and the same numbers as TensorBoard scalars.
 
     `picture`, if given, is a function () -> uint8 RGB picture (H, W, 3) for
-    TensorBoard. Rows of epochs from `first` on, left by a run that was stopped later
-    than its last save, are dropped.
+    TensorBoard. rows: those of the training that goes on, else those of the file. Those
+    of epochs from `first` on, left by a run that was stopped later than its last save,
+    are dropped.
     """
 
     def __init__(
@@ -102,10 +103,12 @@ class Log(keras.callbacks.Callback):
         tensorboard: Path,
         first: int,
         picture: Callable[[], np.ndarray] | None = None,
+        rows: Sequence[dict[str, Any]] | None = None,
     ):
         super().__init__()
         self.path, self.picture = path, picture
-        self.rows = [row for row in read_log(path) if int(row["epoch"]) < first]
+        rows = read_log(path) if rows is None else rows
+        self.rows = [row for row in rows if int(row["epoch"]) < first]
         self.tensorboard = tensorboard
 
     def on_train_begin(self, logs=None):
@@ -125,17 +128,23 @@ class Log(keras.callbacks.Callback):
         row = {"epoch": epoch} | {name: float(value) for name, value in logs.items()}
         row |= {"learning_rate": rate, "seconds": round(seconds, 2)}
         self.rows.append(row)
-        with atomic.replacing(self.path) as aside, aside.open("w", newline="") as file:
-            names = list(dict.fromkeys(name for row in self.rows for name in row))
-            table = csv.DictWriter(file, names)
-            table.writeheader()
-            table.writerows(self.rows)
+        self.write()
         with self.writer.as_default(step=epoch):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
             if self.picture:
                 tf.summary.image("validation", self.picture()[None])
         self.writer.flush()
+
+    def write(self) -> None:
+        """Writes log.csv, where there are rows."""
+        if not self.rows:
+            return
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with atomic.replacing(self.path) as aside, aside.open("w", newline="") as file:
+            table = csv.DictWriter(file, names)
+            table.writeheader()
+            table.writerows(self.rows)
 
 
 def preview(

@@ -9,6 +9,7 @@ loaded: a training can go on with another number of devices.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 
 import h5py
 import keras
+import numpy as np
 
 from kerasseg import UserError, runs
 from kerasseg.files import atomic, untrusted
@@ -38,10 +40,10 @@ GROUPS = {
 state."""
 LAYERS = "layers/functional/layers"
 """The group of a state that holds the layers of the Trainer's network."""
-
-
 NOTES = "kerasseg"
-"""Attribute of a state that holds what else a training must know to go on."""
+"""The array of a state that holds, as JSON, what else a training must know to go on."""
+DIGEST = "sha256"
+"""Attribute of a state: of its arrays. HDF5 does not notice a bit that turned."""
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
@@ -76,7 +78,8 @@ def save(trainer: keras.Model, path: Path, notes: dict[str, Any] | None = None) 
     file = weights_bytes(trainer)
     _rename(file, _groups(trainer.network, type), _groups(trainer.network, _stock))
     with h5py.File(file, "r+") as opened:
-        opened.attrs[NOTES] = json.dumps(notes or {})
+        opened[NOTES] = np.frombuffer(json.dumps(notes or {}).encode(), "uint8")
+        opened.attrs[DIGEST] = _digest(opened)
     atomic.write_bytes(path, file.getvalue())
 
 
@@ -86,14 +89,30 @@ def notes_of(path: Path) -> dict[str, Any]:
     Raises UserError when the file is damaged.
     """
     untrusted.check_weights(path)
+    anew = "Begin the run anew: the same command with --restart."
     try:
         with h5py.File(path) as opened:
-            found = json.loads(opened.attrs.get(NOTES, "{}"))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}). Begin the run anew with --restart."
-        ) from error
-    return found if isinstance(found, dict) else {}
+            stored = opened.attrs.get(DIGEST)
+            whole = stored is None or stored == _digest(opened)
+            found = bytes(opened[NOTES][()]) if NOTES in opened else b"{}"
+    except Exception as error:  # h5py raises many kinds
+        raise UserError(f"{path} is damaged ({error}). {anew}") from error
+    if not whole:
+        raise UserError(f"{path} is damaged: it does not fit its checksum. {anew}")
+    return json.loads(found)
+
+
+def _digest(file: h5py.File) -> str:
+    """Of the names, types, shapes and values of all arrays."""
+    found = hashlib.sha256()
+
+    def add(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.update(f"{name} {item.dtype} {item.shape}".encode())
+            found.update(np.ascontiguousarray(item[()]).tobytes())
+
+    file.visititems(add)
+    return found.hexdigest()
 
 
 def load(trainer: keras.Model, path: Path) -> None:
@@ -101,7 +120,7 @@ def load(trainer: keras.Model, path: Path) -> None:
 
     Raises UserError when the file is damaged, not harmless, or of another network.
     """
-    untrusted.check_weights(path)
+    notes_of(path)
     own = _groups(trainer.network, type)
     stored = _stored(path, [_groups(trainer.network, of) for of in (_stock, _fused)])
     if stored == own:

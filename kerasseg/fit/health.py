@@ -27,9 +27,10 @@ class Health(keras.callbacks.Callback):
 
     Place it after the callback in which `judge`, a Trainer, validates. names: of the
     classes. pixels: number in a training batch, with ignored ones. ema: decay of the
-    running mean of the weights. Rows of epochs from `first` on, left by a stopped run,
-    are dropped. Adds to the epoch's logs: gradient_norm, the median, and waiting, the
-    share of the time spent waiting for the next batch.
+    running mean of the weights. rows: those of the training that goes on, else those of
+    the file; of epochs from `first` on, left by a stopped run, they are dropped. Adds
+    to the epoch's logs: gradient_norm, the median, and waiting, the share of the time
+    spent waiting for the next batch.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Health(keras.callbacks.Callback):
         pixels: int,
         ema: float,
         first: int,
+        rows: Sequence[dict] | None = None,
     ):
         super().__init__()
         self.path, self.names, self.judge = path, names, judge
         self.pixels, self.ema = pixels, ema
-        self.rows = [row for row in read(path) if row["epoch"] < first]
+        rows = read(path) if rows is None else rows
+        self.rows = [row for row in rows if row["epoch"] < first]
         self.warned = warning(self.rows, names, ema)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -99,7 +102,12 @@ class Health(keras.callbacks.Callback):
         if said and said.split(":")[0] != self.warned.split(":")[0]:
             print(f"\nWarning: {said}")
         self.warned = said
-        atomic.write_json(self.path, summary(self.rows, self.names, self.ema))
+        self.write()
+
+    def write(self) -> None:
+        """Writes health.json, where there are rows."""
+        if self.rows:
+            atomic.write_json(self.path, summary(self.rows, self.names, self.ema))
 
 
 def read(path: Path) -> list[dict]:

@@ -123,6 +123,10 @@ def test_a_damaged_state_is_refused_by_its_name(trainers, tmp_path):
     checkpoint.save(trainers["cpu"], file)
     with h5py.File(file, "r+") as opened:
         del opened["optimizer"]
+    with pytest.raises(ValueError, match=f"{file} is damaged: .* checksum"):
+        checkpoint.load(trainers["cpu"], file)
+    with h5py.File(file, "r+") as opened:
+        del opened.attrs[checkpoint.DIGEST]
     with pytest.raises(ValueError, match=f"{file} does not fit this training"):
         checkpoint.load(trainers["cpu"], file)
     file.write_bytes(b"no state")
@@ -154,8 +158,22 @@ def test_an_epoch_is_saved_when_its_scores_and_log_are_written(monkeypatch, tmp_
 
 def test_notes_come_back_with_the_state(trainers, tmp_path):
     file = tmp_path / "state.weights.h5"
-    checkpoint.save(trainers["cpu"], file, {"best": 0.25})
-    assert checkpoint.notes_of(file) == {"best": 0.25}
-    with h5py.File(file, "r+") as opened:
-        del opened.attrs[checkpoint.NOTES]  # as earlier versions wrote it
+    notes = {"best": 0.25, "log": [{"loss": 1 / 3}] * 10_000}  # no attribute holds it
+    checkpoint.save(trainers["cpu"], file, notes)
+    assert checkpoint.notes_of(file) == notes
+    trainers["cpu"].save_weights(file)  # as earlier versions wrote it
     assert checkpoint.notes_of(file) == {}
+
+
+def test_a_bit_that_turned_in_a_weight_is_noticed(trainers, tmp_path):
+    """HDF5 itself notices none: the training would go on from another weight."""
+    file = tmp_path / "state.weights.h5"
+    checkpoint.save(trainers["cpu"], file)
+    with h5py.File(file) as opened:
+        group = opened[checkpoint.LAYERS]["conv2d"]["vars"]["0"]
+        place = group.id.get_offset()
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match="does not fit its checksum"):
+        checkpoint.notes_of(file)
