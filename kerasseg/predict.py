@@ -2,13 +2,13 @@
 
 Without --run and --litert it uses the road-scene network that comes with kerasseg.
 
-For each picture it writes NAME_label.png (gray levels are the ids, as large as the
-picture) and NAME_overlay.jpg with a legend, and for all of them contact_sheet.jpg; for
-a map (GeoTIFF) NAME_label.tif at the same place on Earth; for a video or a camera
-NAME_overlay.mp4 with the frame rate. Where classes overlap NAME_label_CLASS.png for
-each. Subfolders stay subfolders. Nothing is written over that predict did not make:
-predicted.jsonl lists what it made.
-From Python `predict_model` does it with any Keras model.
+For each picture it writes NAME_label.png (gray levels are the ids) and
+NAME_overlay.jpg, both as large as the picture, and for all of them overlay_legend.png
+and contact_sheet.jpg; for a map (GeoTIFF) NAME_label.tif at the same place on Earth;
+for a video or a camera NAME_overlay.mp4 with the frame rate. Where classes overlap
+NAME_label_CLASS.png for each. Subfolders stay subfolders. Nothing is written over that
+predict did not make: predicted.jsonl lists what it made. From Python `predict_model`
+does it with any Keras model.
 --litert needs ai-edge-litert, NumPy, OpenCV and Pillow only, so it also runs on a small
 device.
 """
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> None:
             left_out.add(source, _told(source, error))
             continue
         done += 1
-    results.drawings.contact_sheet(asked.out)
+    results.drawings.finish(asked.out)
     for note, count in notes.items():
         print(f"{count} of {done}: {note}")
     end = f"{done} predicted into {asked.out}"

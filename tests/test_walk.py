@@ -92,7 +92,9 @@ def test_predict_pictures_of_any_size(shared_run, tmp_path):
     assert names == {
         "a_label.png", "a_2_label.png", "b_label.png", "a_overlay.jpg",
         "a_2_overlay.jpg", "b_overlay.jpg", "contact_sheet.jpg", "predicted.jsonl",
+        "overlay_legend.png",
     }  # fmt: skip
+    assert cv2.imread(str(out / "b_overlay.jpg")).shape == (61, 47, 3)
     label = Image.open(out / "b_label.png")
     assert (label.mode, label.size) == ("L", (47, 61))
     assert np.asarray(label).max() < 11

@@ -32,6 +32,15 @@ def blended(
     return drawn
 
 
+def unpainted(taxonomy: Taxonomy) -> int:
+    """The class whose pixels keep the image: of two that exclude each other the first,
+    as a rule the background; -1: none.
+
+    A colour over all that is no object would only veil the image.
+    """
+    return 0 if taxonomy.exclusive and taxonomy.num_classes == 2 else -1
+
+
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     """First row and end of each strip of a picture."""
     step = max(1, AT_ONCE // max(width, 1))
@@ -42,6 +51,8 @@ def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
 def _exclusive(image, label, taxonomy, alpha, outline, top) -> np.ndarray:
     ids = label[: len(image)]
     out = (1 - alpha) * image + alpha * taxonomy.colourise(ids)
+    background = ids == unpainted(taxonomy)
+    out[background] = image[background]
     ignored = ids == taxonomy.ignore
     _hatch(out, image, ignored, top)
     if outline:

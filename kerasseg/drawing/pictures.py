@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.drawing.blending import blended, strips
+from kerasseg.drawing.blending import blended, strips, unpainted
 from kerasseg.labels.pixel_counts import pixel_counts
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -36,8 +36,9 @@ def overlay(
     """Class colours blended over an image: uint8 RGB (H, W, 3).
 
     `image` is RGB 0..255 (H, W, 3), `label` (H, W) ids. Each classified pixel becomes
-    (1 - alpha) * image + alpha * colour. Ignored pixels keep the image, under a hatch.
-    `outline` darkens the borders between classes, one pixel wide.
+    (1 - alpha) * image + alpha * colour. Of two classes the first, the background,
+    keeps the image. So do ignored pixels, under a hatch. `outline` darkens the borders
+    between classes, one pixel wide.
 
     Where classes overlap `label` is (H, W, C) of 1, 0 and 255: the colour is the mean
     of those of the classes that are there, and `outline` draws the border of each in
@@ -87,7 +88,7 @@ def legend(
             top, colour = above + row * step, np.array(taxonomy.colours[i])
             swatch = panel[top : top + size, gap : gap + size]
             swatch[:] = 0.55 * colour
-            swatch[1:-1, 1:-1] = colour
+            swatch[1:-1, 1:-1] = 255 if i == unpainted(taxonomy) else colour
             middle = top + size / 2
             texts.append((left, middle, name, INK, "lm"))
             texts.append((right, middle, numbers[part][row], FAINT, "rm"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.drawing.blending import unpainted
 from kerasseg.labels.pixel_counts import pixel_counts
 from kerasseg.taxonomy import Taxonomy
 
@@ -18,12 +21,15 @@ def overlay(
 ) -> np.ndarray:
     """Class colours blended over an RGB image uint8 (H, W, 3).
 
-    label: ids (H, W). Where classes overlap 0 and 1 (H, W, C): the mean of the colours
-    of the classes that are there, and the outline of each.
+    label: ids (H, W); of two classes the first, the background, keeps the image. Where
+    classes overlap 0 and 1 (H, W, C): the mean of the colours of the classes that are
+    there, and the outline of each.
     """
     if taxonomy.exclusive:
         colours = np.take(taxonomy.palette(), label, axis=0)
-        return cv2.addWeighted(colours, alpha, image, 1 - alpha, 0)
+        mixed = cv2.addWeighted(colours, alpha, image, 1 - alpha, 0)
+        background = label == unpainted(taxonomy)
+        return np.where(background[..., None], image, mixed)
     there = (label == 1).astype(np.float32)
     number = there.sum(-1, keepdims=True)
     own = np.asarray(taxonomy.colours, np.float32)
@@ -74,6 +80,23 @@ def captioned(
         place = (left, top + 3 * step // 4)
         cv2.putText(out, words, place, FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
     return out
+
+
+def legend(taxonomy: Taxonomy, present: Iterable[int]) -> np.ndarray:
+    """A white panel uint8 RGB (H, W, 3) with the colours and names of some classes."""
+    ids, step, scale = list(present), 32, 0.6
+    wide = max((_width(taxonomy.names[i], scale) for i in ids), default=0)
+    panel = np.full((step * max(len(ids), 1) + 16, wide + 72, 3), 255, np.uint8)
+    for row, i in enumerate(ids):
+        top = 8 + row * step
+        colour = tuple(map(int, taxonomy.colours[i]))
+        if i == unpainted(taxonomy):
+            colour = (255, 255, 255)
+        cv2.rectangle(panel, (12, top + 5), (33, top + 26), colour, -1)
+        cv2.rectangle(panel, (12, top + 5), (33, top + 26), (110, 110, 110), 1)
+        place, ink = (46, top + 23), (28, 30, 34)
+        cv2.putText(panel, taxonomy.names[i], place, FONT, scale, ink, 1, cv2.LINE_AA)
+    return panel
 
 
 def open_window(title: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from kerasseg.metrics import overlapping
 if TYPE_CHECKING:
     import keras
 
+WIDTH = 79
+"""Columns of the table in a terminal."""
 TRIED = 4
 """Images on which an accelerator is compared with the CPU."""
 TRIED_ON_A_GPU = tuple(name for name in LITERT if name not in ("opencv", "edgetpu"))
@@ -158,18 +161,23 @@ def _row(
 
 
 def table(rows: list[dict]) -> str:
-    """The rows of `check` as lines for a terminal."""
-    lines = [f"{'artefact':17}{'MB':>7}{'mIoU':>8}{'loss':>7}{'agreement':>12}   limit"]
+    """The rows of `check` as lines for a terminal of 80 columns."""
+    first = max(len("artefact"), *(len(row["name"]) for row in rows)) + 1
+    lines = [f"{'artefact':{first}}{'MB':>7}{'mIoU':>8}{'loss':>7}{'agreement':>12}"]
     for row in rows:
         mb = f"{row['bytes'] / 1e6:7.2f}" if row["bytes"] else " " * 7
-        rest = ""
+        line = f"{row['name']:{first}}{mb}{row['miou']:8.4f}"
+        more = [gpu.line(one) for one in row.get("accelerators", ())]
         if row["agreement"] is not None:
             lost = 100 * (rows[0]["miou"] - row["miou"])
             verdict = "passed" if row["passed"] else "FAILED"
-            rest = f"{lost:7.2f}{100 * row['agreement']:10.4f} %   "
-            rest += f"{row['rule']}  {verdict}"
-        lines.append(f"{row['name']:17}{mb}{row['miou']:8.4f}{rest}")
-        lines += [f"    {gpu.line(one)}" for one in row.get("accelerators", ())]
+            line += f"{lost:7.2f}{100 * row['agreement']:10.4f} %   {verdict}"
+            more.insert(0, f"limit: {row['rule']}")
+        lines.append(line)
+        for words in more:
+            lines += textwrap.wrap(
+                words, WIDTH, initial_indent="    ", subsequent_indent=" " * 6
+            )
     return "\n".join(lines)
 
 

@@ -238,3 +238,21 @@ def test_a_card_escapes_and_marks_missing_scores(run, monkeypatch):
     text = file.read_text()
     assert "&lt;val&gt;" in text
     assert "Not in the scored split: Sky" in text
+
+
+def test_the_table_has_80_columns():
+    """Whatever the rules say; a line is never cut, but continued."""
+    network = {"name": "network", "bytes": 0, "miou": 0.5, "agreement": None}
+    rule = (
+        "agreement >= 99.99 %, larger pictures 100.0000 %, and more of that kind here"
+    )
+    row = {"name": "OpenVINO scores", "bytes": 123456789, "miou": 0.4, "passed": True}
+    gpu = {"accelerator": "LiteRT GPU", "adapter": "", "note": "not tried " * 9}
+    row |= {"agreement": 1.0, "rule": rule, "accelerators": [gpu]}
+    lines = gate.table([network, row]).splitlines()
+    assert max(map(len, lines)) < 80
+    assert (
+        lines[2].split()
+        == "OpenVINO scores 123.46 0.4000 10.00 100.0000 % passed".split()
+    )
+    assert " ".join(" ".join(lines[3:5]).split()) == f"limit: {rule}"

@@ -167,6 +167,7 @@ def test_predict_takes_maps_beside_pictures(tmp_path, command, capsys):
     names = {"a_label.tif", "a_label.gpkg", "a_overlay.jpg", "b_label.png"}
     found = {file.name for file in (tmp_path / "out").iterdir()}
     more = {"b_overlay.jpg", "contact_sheet.jpg", "predicted.jsonl"}
+    more.add("overlay_legend.png")
     assert found == names | more
     said = capsys.readouterr().out
     assert "polygons in out/a_label.gpkg, areas below 16 pixels joined" in said

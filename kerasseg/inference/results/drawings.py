@@ -1,4 +1,4 @@
-"""Overlays, and the contact sheet of the first few."""
+"""Overlays, their legend, and the contact sheet of the first few."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from kerasseg.drawing.blending import strips
 from kerasseg.inference.inputs import Source
 from kerasseg.inference.maps import Network
 from kerasseg.inference.results.made import Made
+from kerasseg.labels.pixel_counts import pixel_counts
+from kerasseg.taxonomy import IGNORE
 
 OVERLAY = "_overlay.jpg"
 """What is added to the name of a picture."""
+LEGEND = "overlay_legend.png"
 SHEET = "contact_sheet.jpg"
 MOST = 24
 """The largest number of pictures on the contact sheet."""
@@ -28,7 +31,7 @@ Shown: TypeAlias = tuple[str, np.ndarray, np.ndarray]
 
 
 class Drawings:
-    """Draws overlays with legends.
+    """Draws overlays as large as their pictures, and one legend for all of them.
 
     alpha: opacity of the colours. light: with OpenCV alone, without a contact sheet.
     """
@@ -37,6 +40,7 @@ class Drawings:
         self._network, self._to = network, to
         self._alpha, self._light = alpha, light
         self._sheet: list[Shown] = []
+        self._pixels = np.zeros(network.taxonomy.num_classes, np.int64)
 
     def overlay(
         self, source: Source, pixels: np.ndarray, label: np.ndarray, target: Path
@@ -48,7 +52,6 @@ class Drawings:
             from kerasseg.drawing import video_frames
 
             drawn = video_frames.overlay(seen, label, taxonomy, self._alpha)
-            shown = video_frames.captioned(drawn, taxonomy, label)
         else:
             from kerasseg.drawing import pictures
 
@@ -56,15 +59,32 @@ class Drawings:
             if len(self._sheet) < MOST:
                 name = Path(str(source)).name
                 self._sheet.append((name, _within(seen, SIDE), _within(drawn, SIDE)))
-            shown = pictures.with_legend(drawn, taxonomy, label)
-        del drawn  # it may be large
+        self._pixels += pixel_counts(label, taxonomy.num_classes)
         file = target.with_name(f"{target.name}{OVERLAY}")
-        self._to.write(file, _jpeg(shown), source)
+        self._to.write(file, _jpeg(drawn), source)
 
-    def contact_sheet(self, folder: Path) -> None:
-        """Writes the contact sheet of what was drawn, if anything was."""
-        if not self._sheet:
-            return
+    def finish(self, folder: Path) -> None:
+        """Writes the legend and the contact sheet of what was drawn, if any."""
+        if self._pixels.any():
+            self._to.write(folder / LEGEND, _png(self._legend()), folder)
+        if self._sheet:
+            self._contact_sheet(folder)
+
+    def _legend(self) -> np.ndarray:
+        """Of the classes that were found; of more than 255 the most frequent."""
+        found = np.flatnonzero(self._pixels)
+        most = np.argsort(-self._pixels, kind="stable")[:IGNORE]
+        shown = [i for i in found.tolist() if i in set(most.tolist())]
+        if self._light:
+            from kerasseg.drawing import video_frames
+
+            return video_frames.legend(self._network.taxonomy, shown)
+        from kerasseg.drawing import pictures
+
+        height = 60 + 32 * min(len(shown), 32)
+        return pictures.legend(self._network.taxonomy, height, shown)
+
+    def _contact_sheet(self, folder: Path) -> None:
         from kerasseg.drawing import pictures
 
         rows, titles = [], []
@@ -83,6 +103,10 @@ def _within(picture: np.ndarray, side: int) -> np.ndarray:
         return picture
     size = [max(1, int(scale * length)) for length in picture.shape[1::-1]]
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
 
 
 def _jpeg(picture: np.ndarray) -> bytes:

@@ -51,7 +51,7 @@ class Results:
         """Raises UserError, before anything is written, where a result would replace
         what predict did not make, and for flags that do not fit the sources."""
         outlines.check(self._asked.vectors, sum(map(maps.is_map, sources)))
-        files = [self._asked.out / drawings.SHEET]
+        files = [self._asked.out / name for name in (drawings.SHEET, drawings.LEGEND)]
         for source, target in zip(sources, targets, strict=True):
             files += self._files(source, target)
         names.refuse_replacing(sources, files)

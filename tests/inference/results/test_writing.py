@@ -15,6 +15,8 @@ from kerasseg import predict
 from kerasseg.image_format import RGB
 from kerasseg.inference import maps
 from kerasseg.inference.answers import ids_of
+from kerasseg.inference.results.drawings import Drawings
+from kerasseg.inference.results.made import Made
 from kerasseg.taxonomy import Taxonomy
 
 NAMES, COLOURS = ("left lung", "heart"), ((200, 0, 0), (0, 100, 40))
@@ -113,8 +115,27 @@ def test_into_the_folder_of_the_pictures_again_and_again(run):
     assert Path("in/a.png").read_bytes() == before
     names = {"a.png", "a_label.png", "a_overlay.jpg"}
     assert {file.name for file in Path("in").iterdir()} == {
-        *names, "contact_sheet.jpg", "predicted.jsonl",
+        *names, "contact_sheet.jpg", "predicted.jsonl", "overlay_legend.png",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_an_overlay_is_the_picture_with_one_class_painted(tmp_path, light):
+    """As large as the picture; the background stays; the legend names both classes."""
+    taxonomy = Taxonomy(("background", "cell"), ((9, 9, 9), (0, 200, 0)))
+    drawn = Drawings(network(taxonomy), Made(tmp_path), 0.5, light)
+    pixels, label = np.full((40, 64, 3), 100, np.uint8), np.zeros((40, 64), np.uint8)
+    label[:, 32:] = 1
+    drawn.overlay("a.png", pixels, label, tmp_path / "a")
+    drawn.finish(tmp_path)
+    seen = np.asarray(Image.open(tmp_path / "a_overlay.jpg")).astype(int)
+    assert seen.shape == (40, 64, 3)
+    np.testing.assert_allclose(seen[20, 8], 100, atol=3)
+    np.testing.assert_allclose(seen[20, 56], (50, 150, 50), atol=3)
+    legend = np.asarray(Image.open(tmp_path / "overlay_legend.png"))
+    green = (legend == (0, 200, 0)).all(-1)
+    assert green.sum() > 50 and len(legend) > 60
+    assert not (legend == 9).all(-1).any()
 
 
 @pytest.mark.parametrize("name", ["contact_sheet.jpg", "a_label.png", "a_overlay.jpg"])

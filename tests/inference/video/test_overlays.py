@@ -51,8 +51,8 @@ def test_classes_are_drawn_over_the_frames(film, tmp_path, capsys):
     film = films.write(film, size=(240, 320))
     frames, times = films.read(overlaid(film, tmp_path, alpha=0.5))
     assert times == [Fraction(i, 10) for i in range(10)]
-    seen = frames[9][150:220, 200:300].mean((0, 1))  # blue, of class 0
-    np.testing.assert_allclose(seen, (120, 20, 100), atol=6)
+    seen = frames[9][150:220, 200:300].mean((0, 1))  # class 0 of two: not painted
+    np.testing.assert_allclose(seen, (40, 40, 200), atol=6)
     out = capsys.readouterr().out
     assert out.startswith(f"{tmp_path / 'out_overlay.mp4'}: 10 frames, ")
     assert out.count("\n") == 1
