@@ -16,8 +16,9 @@ from kerasseg import UserError
 def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
     """Wraps `main(argv)` of a command: one line and exit code 2 for a wrong input.
 
-    A UserError, and any OSError (missing file, full disk), is a message to the user.
-    All else is a defect and keeps its traceback. Ctrl-C ends with exit code 130.
+    A UserError, any OSError (missing file, full disk) and a lack of memory are messages
+    to the user. All else is a defect and keeps its traceback. Ctrl-C ends with exit
+    code 130.
 
     Returns main with its argument optional: without it, the words of the command line.
     """
@@ -35,8 +36,35 @@ def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
             text = " ".join(str(error).split())
             print(f"kerasseg {name}: error: {text}", file=sys.stderr)
             sys.exit(2)
+        except Exception as error:
+            if not is_lack_of_memory(error):
+                raise
+            text = " ".join(str(error).split())[:200]
+            print(
+                f"kerasseg {name}: error: Out of memory ({type(error).__name__}: "
+                f"{text}). Give it more memory, or smaller work: lower --data.batch, "
+                "--data.crop or --data.size of a training, --batch of other commands.",
+                file=sys.stderr,
+            )
+            sys.exit(2)
 
     return guarded
+
+
+LACK_OF_MEMORY = (
+    "ResourceExhausted",
+    "RESOURCE_EXHAUSTED",
+    "OutOfMemoryError",
+    "bad_alloc",
+    "Insufficient memory",
+)
+"""How TensorFlow, JAX, Torch, C++ and OpenCV say it, in an error's name or words."""
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python or of a framework, says that memory ran out."""
+    said = f"{type(error).__name__}: {error}"
+    return isinstance(error, MemoryError) or any(one in said for one in LACK_OF_MEMORY)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,9 @@ def ending_with(error: BaseException):
         (UserError("Two lines:\n  what came, what to do."), "Two lines: what came"),
         (FileNotFoundError(2, "No such file", "a.png"), "No such file: 'a.png'"),
         (OSError(28, "No space left on device"), "No space left on device"),
+        (MemoryError("Unable to allocate 9 GiB"), "Out of memory (MemoryError: Unable"),
+        (RuntimeError("RESOURCE_EXHAUSTED: OOM\nhint"), "lower --data.batch"),
+        (RuntimeError("std::bad_alloc"), "Out of memory (RuntimeError: std::bad_alloc"),
     ],
 )
 def test_a_mistake_of_the_user_is_one_line(capsys, error, line):
