@@ -22,6 +22,17 @@ def try_lock(file: Path) -> filelock.BaseFileLock | None:
     return None
 
 
+def is_held(file: Path) -> bool:
+    """Whether another holds the lock `file`; False where no locks can be had."""
+    try:
+        _acquired(file).release()
+    except filelock.Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        pass
+    return False
+
+
 @contextlib.contextmanager
 def held(file: Path, owner: str) -> Iterator[None]:
     """Holds the lock file `file` while the block runs, and then removes it.

@@ -47,10 +47,12 @@ class StopAtNotFinite(keras.callbacks.Callback):
         ways += [] if clip else ["set --fit.clip_norm 1.0"]
         if any(layer.compute_dtype != "float32" for layer in self.model.network.layers):
             ways.append("train with --fit.precision float32")
+        kept = f"the last state saved before is kept in {self.state}"
+        kept = kept if self.state.exists() else "no state was saved before it"
         raise UserError(
             f"Step {step} went wrong: {origin(self.model, norms)}. Samples of the "
-            f"batch: {samples}. Its update was left out; the last state saved before "
-            f"is kept in {self.state}. What to do: {', or '.join(ways)}."
+            f"batch: {samples}. Its update was left out; {kept}. What to do: "
+            f"{', or '.join(ways)}."
         )
 
 

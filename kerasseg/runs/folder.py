@@ -15,7 +15,7 @@ import filelock
 
 from kerasseg import __version__
 from kerasseg.files import atomic
-from kerasseg.files.lock import try_lock
+from kerasseg.files.lock import is_held, try_lock
 from kerasseg.image_format import ImageFormat
 from kerasseg.runs.reading import image_format, taxonomy
 from kerasseg.taxonomy import Taxonomy
@@ -40,7 +40,8 @@ def open_run(
 
     The newest unfinished run of that name and with the same settings, in which nobody
     is training, resumes; else the next number starts. The number of devices may differ:
-    it does not change the result.
+    it does not change the result. A folder that was left before its settings were
+    written is begun anew.
 
     restart: empty that run, so that it begins anew.
     """
@@ -48,9 +49,11 @@ def open_run(
     numbers = sorted(_numbers(out, name), reverse=True)
     for number in numbers:
         folder = out / f"{name}-{number}"
-        if not is_finished(folder) and _repeats(folder, config) and lock(folder):
+        bare = _is_bare(folder)
+        goes_on = bare or (not is_finished(folder) and _repeats(folder, config))
+        if goes_on and lock(folder):
             atomic.remove_leftovers(folder)
-            if not restart:
+            if not (restart or bare):
                 return folder, True
             _empty(folder)
             break
@@ -70,8 +73,16 @@ def _next(out: Path, name: str, number: int) -> Path:
         except FileExistsError:  # another command was started together with this one
             number += 1
             continue
-        lock(folder)
+        if not lock(folder) and is_held(folder / ".lock"):  # the same, in between
+            number += 1
+            continue
         return folder
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether a process ended, or was killed, before it wrote its settings here."""
+    names = (path.name for path in folder.iterdir())
+    return all(name == ".lock" or atomic.LEFT_BEHIND.fullmatch(name) for name in names)
 
 
 def _empty(folder: Path) -> None:
@@ -91,6 +102,7 @@ BEFORE_FIRST_STEP = {
     "taxonomy.json",
     "image_format.json",
     "records",
+    "tensorboard",
 }
 """What a run folder may hold before the first step of its training."""
 
@@ -184,7 +196,11 @@ def _settings(text: str) -> dict[str, Any]:
     """Flag -> value of every setting but the number of devices."""
     from kerasseg import config
 
-    found = config.values_of(config.to_toml(config.Config())) | config.values_of(text)
+    default = config.values_of(config.to_toml(config.Config()))
+    found = default | config.values_of(text)
+    for flag, value in default.items():  # a list of one could be a text before
+        if isinstance(value, list) and isinstance(found[flag], str):
+            found[flag] = [found[flag]]
     found.pop("--fit.devices")
     return found
 

@@ -1,5 +1,7 @@
 """NaN or Inf stops the training, which says where it began."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +13,10 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_too_high_a_rate_stops_with_one_line(shared_records, tmp_path, capsys):
-    settings = {"fit__optimizer": "sgd", "fit__learning_rate": "1e30"}
+    # The largest rate that is allowed, in a network that nothing normalises.
+    settings = {"fit__optimizer": "sgd", "fit__learning_rate": "1e6"}
+    settings |= {"model__options": "filters=4 depth=2 batch_norm=false"}
+    settings |= {"fit__epochs": 9}
     settings |= {"fit__schedule": "constant", "fit__save_every": 1, "export": False}
     with pytest.raises(SystemExit) as left:
         walk.trained(shared_records, tmp_path, **settings)
@@ -21,8 +26,8 @@ def test_too_high_a_rate_stops_with_one_line(shared_records, tmp_path, capsys):
         for line in capsys.readouterr().err.splitlines()
         if line.startswith("kerasseg train: error:")
     ]
-    assert "Step 2 went wrong: the activation of layer '" in line
-    assert "lower --fit.learning_rate (the rate was 1e+30)" in line
+    assert re.search(r"Step \d+ went wrong: the (activation|weight|gradient) ", line)
+    assert "lower --fit.learning_rate (the rate was 1e+06)" in line
     assert "--fit.clip_norm 1.0" in line
     (state,) = tmp_path.glob("*/state.weights.h5")
     assert str(state) in line

@@ -110,6 +110,17 @@ def test_commands_that_start_together_get_a_folder_each(tmp_path):
     assert len({folder for folder, _ in found}) == 16
 
 
+def test_a_folder_left_before_its_settings_were_written_is_used(tmp_path):
+    """Killed right after mkdir, or while it wrote them: no second run begins."""
+    folder = tmp_path / "a-1"
+    folder.mkdir()
+    for name in (".lock", f".{2**22 + 1}.config.toml"):
+        (folder / name).touch()
+    assert runs.open_run(tmp_path, "a", "x = 1\n") == (folder, False)
+    names = {file.name for file in folder.iterdir()}
+    assert names == {".lock", "config.toml", "environment.json"}
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path):
     folder = unfinished(tmp_path, "")
     (folder / f".{2**22 + 1}.network.keras").touch()
