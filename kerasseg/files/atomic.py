@@ -50,6 +50,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _in_use.discard(aside)
 
 
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A new folder inside a folder, so on its disk, which is removed at the end; after
+    a kill, by `remove_leftovers`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = _aside(folder / "scratch")
+    try:
+        aside.mkdir()
+        yield aside
+    finally:
+        _remove(aside)
+        _in_use.discard(aside)
+
+
 def _aside(path: Path) -> Path:
     """A free name, which tells whose it is; it ends as `path` does."""
     with _one_at_a_time:

@@ -8,7 +8,6 @@ that go on from band to band.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.reading.maps.raster import gdal
 from kerasseg.data.reading.optional_packages import require
+from kerasseg.files import atomic
 from kerasseg.taxonomy import Taxonomy, ignore_in
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".shp": "ESRI Shapefile"}
@@ -80,14 +80,13 @@ def write(class_map: Path, file: Path, taxonomy: Taxonomy, sieve: int = 0) -> st
     without rasterio, pyogrio and shapely.
     """
     pyogrio, shapely = require("pyogrio.raw", file), require("shapely", file)
-    file.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with (
         gdal(class_map) as rasterio,
         rasterio.open(class_map) as data,
-        tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as folder,
+        atomic.scratch(file.parent) as folder,
     ):
-        aside = Path(folder) / file.name
+        aside = folder / file.name
         lonlat = file.suffix.lower() == ".geojson" and data.crs is not None
         crs = LON_LAT if lonlat else (data.crs.to_wkt() if data.crs else None)
 

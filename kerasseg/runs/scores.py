@@ -102,6 +102,7 @@ class Result:
         drawn["iou"] = plots.iou_bars(iou, taxonomy)
         for name, picture in drawn.items():
             atomic.write_bytes(folder / "pictures" / f"{name}.png", picture)
+        atomic.remove_leftovers(folder)
         atomic.write_text(folder / image_table.FILE, self.image_table(taxonomy))
         atomic.write_json(folder / "metrics.json", result)
 

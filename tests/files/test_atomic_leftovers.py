@@ -23,6 +23,18 @@ def test_leftovers_of_the_dead_go_and_of_the_living_stay(tmp_path):
     atomic.remove_leftovers(tmp_path / "nowhere")
 
 
+def test_a_scratch_folder_goes_with_its_block_or_as_a_leftover(tmp_path):
+    with atomic.scratch(tmp_path / "new") as aside:
+        (aside / "half").touch()
+        atomic.remove_leftovers(tmp_path / "new")
+        assert (aside / "half").exists()
+    assert not list((tmp_path / "new").iterdir())
+    dead = aside.with_name(aside.name.replace(str(os.getpid()), str(DEAD)))
+    dead.mkdir()
+    atomic.remove_leftovers(tmp_path / "new")
+    assert not dead.exists()
+
+
 def test_a_folder_on_its_way_out_comes_back(tmp_path):
     """Killed between the two renames."""
     old = tmp_path / f".{DEAD}.old.export"

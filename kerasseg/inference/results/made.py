@@ -32,6 +32,7 @@ class Made:
     """
 
     def __init__(self, folder: Path) -> None:
+        atomic.remove_leftovers(folder)
         self._folder, self._list = folder, folder / LIST
         self._lines, whole = _lines(self._list)
         self._known: dict[str, set[str]] = {}  # name -> digests
