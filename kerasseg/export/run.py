@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,10 +146,10 @@ def _aside(place: Path) -> Iterator[Path]:
     """A folder on the disk of `place` that is removed at the end; `place` too, where
     nothing came into it."""
     had = place.is_dir()
-    place.mkdir(parents=True, exist_ok=True)
+    atomic.remove_leftovers(place)
     try:
-        with tempfile.TemporaryDirectory(prefix=".", dir=place) as aside:
-            yield Path(aside)
+        with atomic.scratch(place) as aside:
+            yield aside
     except BaseException:
         if not had:
             shutil.rmtree(place, ignore_errors=True)
