@@ -169,7 +169,8 @@ def _train(
     known, exclusive = described.split(data.train), described.taxonomy.exclusive
     crop = from_settings.crop_of(data, size)
     steps = from_settings.steps_of(data, known)
-    loss = from_settings.loss_of(settings.fit, known, exclusive)
+    names = described.taxonomy.names
+    loss = from_settings.loss_of(settings.fit, known, exclusive, names)
     whole = quantised(network)
 
     def build():

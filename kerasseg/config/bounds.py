@@ -138,16 +138,21 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--fit.weight_decay": Number(0, 1e6),
     "--fit.clip_norm": Number(0, hint=" 0 means no limit."),
     "--fit.loss": _any_text,  # see `limits.check`
+    "--fit.options": _any_text,  # see `loss_settings`
+    "--fit.class_weights": _any_text,  # see `loss_settings`
     "--fit.border_weight": Number(0, 1e6),
     "--fit.border_sigma": Number(0, SIDE, above=True),
     "--fit.ema": Number(0, 1, below=True),
     "--fit.statistics": COUNT_OR_0,
     "--fit.accumulate": COUNT,
     "--fit.save_every": COUNT,
+    "--fit.patience": COUNT_OR_0,
+    "--fit.minutes": Number(0, 10**6),
     "--fit.devices": Number(0, 4096),
     "--seed": Number(0, 2**32 - 1),
     "--name": _run_name,
     "--out": _named,
+    "--formats": _named,
 }
 """Flag -> what is wrong with a value, in words that follow "must", or ""; of a tuple,
 with each of its values. Words of a Literal and booleans need no row: their type says

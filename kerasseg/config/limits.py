@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from kerasseg import UserError
 from kerasseg.config import bounds
+from kerasseg.config.loss_settings import class_weights, loss_options
 from kerasseg.config.recipe import options
 from kerasseg.config.settings import Config
 
@@ -32,7 +33,8 @@ def check(config: Config) -> None:
     ):
         if low > high:
             raise UserError(f"{flag} must be the lower factor, then the higher.")
-    weights_of_losses(fit.loss)
+    loss_options(fit.options, weights_of_losses(fit.loss))
+    class_weights(fit.class_weights)
 
 
 def weights_of_losses(pairs: tuple[str, ...]) -> dict[str, float]:

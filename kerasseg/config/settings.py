@@ -79,10 +79,14 @@ class Fit:
     """Largest norm of the whole gradient; 0: no limit."""
     loss: tuple[str, ...] = ("cross_entropy=1", "soft_dice=1")
     """Losses of `kerasseg.losses.LOSSES` with their weights."""
-    class_weights: Literal["none", "median", "sqrt_median", "inverse_log"] = (
-        "sqrt_median"
-    )
-    """Weights of classes in losses that take them, from the records' frequencies."""
+    options: tuple[str, ...] = ()
+    """Options of these losses as LOSS.OPTION=VALUE, for instance tversky.alpha=0.3 or
+    cross_entropy.label_smoothing=0.1; docs/losses-and-metrics.md lists them."""
+    class_weights: tuple[str, ...] = ("sqrt_median",)
+    """Weights of classes in losses that take them: median, sqrt_median or inverse_log
+    of the records' frequencies, segnet_camvid (its published ones) or none. Or your
+    own: CLASS=NUMBER, also behind one of these (all others weigh what that says, 1
+    without), or a number for each class."""
     border_weight: float = 0.0
     """Most that a pixel between two objects weighs more than others (w0 of U-Net's
     equation 2, 10 there); 0: no such weights. Records without objects: the connected
@@ -107,6 +111,12 @@ class Fit:
     memory, about a third more time."""
     save_every: int = 250
     """Steps between two saves of the training state (besides each epoch's end)."""
+    patience: int = 0
+    """Epochs without a better validation mIoU after which the training ends; 0: it runs
+    to its last epoch."""
+    minutes: float = 0.0
+    """Minutes that the epochs may take: the training ends before one that would not
+    fit. 0: any time."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train; `gpu` stops with an error when there is none."""
     devices: int = 0
@@ -139,6 +149,8 @@ class Config:
     """Folder of runs."""
     export: bool = True
     """Write SavedModel and LiteRT files at the end, and score them."""
+    formats: tuple[str, ...] = ("saved_model", "float32")
+    """What --export writes, as --formats of kerasseg.export."""
 
 
 def flags_of(table: Mapping[str, Any], prefix: str = "--") -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasseg import config
+from kerasseg import UserError, config
 from kerasseg.fit import devices
 from kerasseg.fit.input_range import input_range_of
 from kerasseg.image_format import RGB, ImageFormat
@@ -142,26 +142,38 @@ def steps_of(data: config.Data, split: SplitDescription) -> int:
 
 
 def loss_of(
-    fit: config.Fit, split: SplitDescription, exclusive: bool = True
+    fit: config.Fit,
+    split: SplitDescription,
+    exclusive: bool = True,
+    names: Sequence[str] = (),
 ) -> Callable:
-    """The weighted sum of --fit.loss, with class weights from the split's frequencies:
-    (target, logits, border weights) -> scalar. exclusive: see `Taxonomy`."""
+    """The weighted sum of --fit.loss with --fit.options and --fit.class_weights:
+    (target, logits, border weights) -> scalar.
+
+    exclusive: see `Taxonomy`. names: of the classes.
+
+    Raises UserError for names and options that no loss has, values out of their range,
+    and weights that reach no loss.
+    """
     import numpy as np
 
     from kerasseg import losses
-    from kerasseg.data import class_weights
+    from kerasseg.fit import class_weighting
 
-    weights = None
-    if fit.class_weights.endswith("median"):
-        weights = class_weights.median_frequency(
-            split.pixels, split.pixels_of_images_with
-        )
-        weights = np.sqrt(weights) if fit.class_weights.startswith("sqrt") else weights
-    elif fit.class_weights == "inverse_log":
-        weights = class_weights.inverse_log(split.pixels)
+    classes = len(split.pixels)
+    names = names or [f"class_{i}" for i in range(classes)]
     parts = config.options(fit.loss, "--fit.loss")
-    numbers = None if weights is None else list(map(float, weights))
-    return losses.total(parts, numbers, exclusive=exclusive)
+    given = config.loss_options(fit.options, parts)
+    weights = class_weighting.weights_of(fit.class_weights, split, names)
+    try:
+        loss = losses.total(parts, weights, given, exclusive)
+        # Tried once, so that a value that makes no sense is found before the training.
+        border = (np.ones((1, 2, 2), "float32"),) if borders_of(fit) else ()
+        zeros = np.zeros((1, 2, 2, classes), "float32")
+        loss(zeros, zeros, *border)
+    except UserError as error:
+        raise UserError(f"--fit.loss: {error}") from None
+    return loss
 
 
 def optimizer_of(fit: config.Fit, steps: int) -> Guard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from keras import ops
@@ -54,7 +55,7 @@ def centreline_dice(
 
     Raises:
         UserError: as `soft_dice`, and when `iterations` is not a whole number of 0 or
-            more.
+            more, or there are more than 3 spatial axes.
 
     >>> import numpy as np
     >>> from kerasseg import losses
@@ -69,6 +70,11 @@ def centreline_dice(
         )
     check_numbers(epsilon=epsilon)
     y_true, valid, prediction = target_and_prediction(y_true, y_pred, exclusive)
+    if len(y_true.shape) > 5:
+        raise UserError(
+            "centreline_dice knows 1 to 3 spatial axes, got a target of shape "
+            f"{tuple(y_true.shape)}."
+        )
     background = background or not exclusive
     inside = valid * ops.ones_like(y_true) > 0
     p = prediction.probability * valid
@@ -110,26 +116,16 @@ def _skeleton(x: Tensor, inside: Tensor, iterations: int) -> Tensor:
 
 def _eroded(x: Tensor, inside: Tensor) -> Tensor:
     """The least of a pixel and its neighbours along the axes; outside nothing is."""
-    x = ops.where(inside, x, 1.0)
-    least = x
-    for axis in spatial_axes(x):
-        before, after = _neighbours(x, axis, 1.0)
-        least = ops.minimum(least, ops.minimum(before, after))
-    return least
+    rank = len(spatial_axes(x))
+    x = -ops.where(inside, x, 1.0)
+    lines = [tuple(3 if a == axis else 1 for a in range(rank)) for axis in range(rank)]
+    return functools.reduce(ops.minimum, (-_largest(x, line) for line in lines))
 
 
 def _dilated(x: Tensor) -> Tensor:
     """The largest of a pixel and its neighbours, also those at corners."""
-    for axis in spatial_axes(x):
-        before, after = _neighbours(x, axis, 0.0)
-        x = ops.maximum(x, ops.maximum(before, after))
-    return x
+    return _largest(x, (3,) * len(spatial_axes(x)))
 
 
-def _neighbours(x: Tensor, axis: int, outside: float) -> tuple[Tensor, Tensor]:
-    """The neighbour before and the one after each pixel along an axis."""
-    around = [[0, 0] for _ in x.shape]
-    around[axis] = [1, 1]
-    padded = ops.pad(x, around, constant_values=outside)
-    every = (slice(None),) * axis
-    return padded[(*every, slice(None, -2))], padded[(*every, slice(2, None))]
+def _largest(x: Tensor, around: tuple[int, ...]) -> Tensor:
+    return ops.max_pool(x, around, 1, "same", data_format="channels_last")

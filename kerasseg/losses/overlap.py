@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from kerasseg.losses.arguments import check_numbers
 from kerasseg.losses.regions import index_loss, reduced_over_images, regions
 from kerasseg.taxonomy import Tensor
 
@@ -74,6 +75,8 @@ def soft_dice(
     0.238095
     """
 
+    check_numbers(epsilon=epsilon)
+
     def index(overlap, predicted, true):
         return (2 * overlap + epsilon) / (predicted + true + epsilon)
 
@@ -125,6 +128,7 @@ def generalised_dice(
     Raises:
         UserError: as `soft_dice`.
     """
+    check_numbers(epsilon=epsilon)
     overlap, predicted, true = regions(
         y_true,
         y_pred,
@@ -175,6 +179,8 @@ def jaccard(
     Raises:
         UserError: as `soft_dice`.
     """
+
+    check_numbers(epsilon=epsilon)
 
     def index(overlap, predicted, true):
         return (overlap + epsilon) / (predicted + true - overlap + epsilon)

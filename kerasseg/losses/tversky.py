@@ -5,10 +5,13 @@ They share their options and what they compare with `kerasseg.losses.overlap`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from keras import ops
 
+from kerasseg import UserError
+from kerasseg.losses.arguments import check_numbers
 from kerasseg.losses.regions import index_loss
 from kerasseg.taxonomy import Tensor
 
@@ -106,6 +109,9 @@ def focal_tversky(
         UserError: as `soft_dice`.
     """
 
+    if not 0 < gamma < math.inf:
+        raise UserError(f"gamma must be a finite number above 0, got {gamma}.")
+
     def focus(loss):
         # A power below 1 has an infinite slope at 0, where nothing is left to learn.
         tiny = 1e-7
@@ -131,6 +137,8 @@ def focal_tversky(
 def _index(
     alpha: float, beta: float, epsilon: float
 ) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    check_numbers(alpha=alpha, beta=beta, epsilon=epsilon)
+
     def index(overlap, predicted, true):
         wrong = alpha * (predicted - overlap) + beta * (true - overlap)
         return (overlap + epsilon) / (overlap + wrong + epsilon)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from kerasseg.losses.correlation import mcc
 from kerasseg.losses.hard_pixels import ohem, top_k
 from kerasseg.losses.hausdorff import hausdorff
 from kerasseg.losses.lovasz import lovasz_hinge, lovasz_softmax
+from kerasseg.losses.options import check_options
 from kerasseg.losses.overlap import generalised_dice, jaccard, soft_dice
 from kerasseg.losses.pixelwise import (
     binary_cross_entropy,
@@ -99,7 +99,7 @@ def total(
     if unused := set(options) - set(weights):
         raise UserError(f"Options for a loss without a weight: {', '.join(unused)}.")
     for name, given in options.items():
-        _check_known(name, given)
+        check_options(name, LOSSES[name], given, name in PIXELWISE)
     if class_weights is not None:
         _check_used("class_weights", weights)
 
@@ -123,19 +123,6 @@ def total(
         )
 
     return loss
-
-
-def _check_known(name: str, options: Mapping[str, Any]) -> None:
-    shared = {"y_true", "y_pred", "exclusive", "reduction"}
-    if name in PIXELWISE:
-        shared |= {"class_weights", "pixel_weight"}
-    parameters = inspect.signature(LOSSES[name]).parameters
-    known = [option for option in parameters if option not in shared]
-    if unknown := [option for option in options if option not in known]:
-        raise UserError(
-            f"'{name}' has no option {', '.join(unknown)} in a sum of losses. "
-            f"Known: {', '.join(known)}."
-        )
 
 
 def _check_used(what: str, weights: Mapping[str, float]) -> None:
