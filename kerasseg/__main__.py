@@ -7,6 +7,7 @@ COMMANDS = {
     "prepare": "turn a dataset, or a folder of images and masks, into records",
     "doctor": "find what would ruin a training, in records or a folder",
     "records": "verify records: every shard and every sample",
+    "plan": "write a recipe made from the facts of records, with the reasons",
     "preview": "draw augmented samples of records, to see what a policy does",
     "train": "train, score and export a network; with no argument on synthetic scenes",
     "evaluate": "score a run on a split of records",
@@ -19,7 +20,7 @@ COMMANDS = {
     "serve": "serve a run as TensorFlow Serving does, on this machine: REST and gRPC",
     "serve.client": "have a server segment pictures, by REST or gRPC",
 }
-PACKAGES = ("demo", "doctor", "export", "models", "serve", "serve.client")
+PACKAGES = ("demo", "doctor", "export", "models", "plan", "serve", "serve.client")
 """Commands that are packages: their `main` stands in NAME/__main__.py."""
 ALIASES = {"rebalance": "adjust"}
 """Other names of commands."""

@@ -1,17 +1,16 @@
-"""`python -m kerasseg.train [RECIPE.toml] [--key value ...]`: from records to a run.
+"""`python -m kerasseg.train [RECIPE.toml | FOLDER] [--key value ...]`: to a run.
 
-With no argument: synthetic road scenes, a small U-Net, scored and exported.
+With no argument: synthetic road scenes, a small U-Net, scored and exported. With a
+folder of raw data or of records: prepared, looked through, planned (--minutes N).
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,10 @@ from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
 from kerasseg.fit import from_settings, input_range, training_data
 from kerasseg.fit.devices import Devices, is_first_process
+from kerasseg.fit.networks import Networks, networks_of
 from kerasseg.fit.training_data import TrainingData
+from kerasseg.plan.folder import is_folder, recipe_of
+from kerasseg.runs.log import read_log
 
 if TYPE_CHECKING:
     import keras
@@ -32,18 +34,11 @@ RESTART = "--restart"
 """The flag that begins a stopped run anew, for instance over other records."""
 
 
-@dataclass(frozen=True)
-class Networks:
-    """The network that trains on crops, and its twin that is judged on whole images."""
-
-    trainer: Trainer
-    judge: Trainer
-
-
 @command
 def main(argv: list[str]) -> None:
     restart = RESTART in argv
-    settings = config.parse([word for word in argv if word != RESTART])
+    argv = [word for word in argv if word != RESTART]
+    settings = config.parse(recipe_of(argv) if is_folder(argv) else argv)
     config.check(settings)
     if not is_first_process():
         train(settings, None)
@@ -73,52 +68,20 @@ def train(settings: config.Config, run: Path | None) -> None:
     used = from_settings.devices_of(settings)
     run = used.broadcast_path(run)
     data = training_data.read(settings, run, used)
-    networks = _networks(settings, data, used)
+    networks = networks_of(settings, data, used)
     done = _resume(run, networks.trainer, used)
     if used.writes:
         print(_summary(settings, data, networks, done))
     hooks = _hooks(settings, run, data, networks, used, done)
-    _fit(settings, data, networks.trainer, used, hooks, done)
+    _fit(settings, run, data, networks.trainer, used, hooks, done)
     used.disconnect()
     if used.writes:
         print(f"Trained in {_clock(began)}; scoring the best network")
         finish(run, data.records, settings)
-        (run / runs.STATE).unlink(missing_ok=True)
         print(
             f"Done in {_clock(began)}. See {run / 'report.html'}\n"
             f"Next: python -m kerasseg.predict PICTURES --run {run}"
         )
-
-
-def _networks(settings: config.Config, data: TrainingData, used: Devices) -> Networks:
-    # The weights that a training begins with are the first of these that exist:
-    # 1. those of this run when it was stopped, in its state (`_resume`);
-    # 2. those of the network that --model.start names;
-    # 3. ImageNet's, in encoders that have them (--model.options weights=none: not);
-    # 4. random ones, from --seed.
-    images, classes = data.image_format, data.taxonomy.num_classes
-    exclusive = data.taxonomy.exclusive
-    loss = from_settings.loss_of(settings.fit, data.split, exclusive)
-    network_of = functools.partial(
-        from_settings.network_of,
-        settings.model,
-        classes,
-        image_format=images,
-        normalise=settings.data.normalise,
-    )
-
-    def build() -> keras.Model:
-        network = network_of(data.crop)
-        xla = from_settings.uses_xla(settings.fit, used)
-        return used.as_trained_here(network, xla)
-
-    total = data.steps * settings.fit.epochs
-    trainer = from_settings.trainer_of(
-        settings, build, loss, data.crop, total, used, images, exclusive
-    )
-    whole = network_of(data.size, weights=False)
-    judge = from_settings.judge_of(settings, whole, loss, used, exclusive)
-    return Networks(trainer, judge)
 
 
 def _resume(run: Path, trainer: Trainer, used: Devices) -> int:
@@ -161,7 +124,7 @@ def _hooks(
     import keras
 
     from kerasseg.data import pipeline
-    from kerasseg.fit import callbacks, checkpoint, health, not_finite
+    from kerasseg.fit import callbacks, checkpoint, health, not_finite, stopping
 
     read, fit, judge = settings.data, settings.fit, networks.judge
     val = pipeline.batches(
@@ -188,14 +151,25 @@ def _hooks(
             judge, val, run / "network.keras", best, settle
         )
 
+        log = callbacks.Log(
+            run / "log.csv", run / "tensorboard", first, picture, data.notes.get("log")
+        )
+        health_file, before = run / "health.json", data.notes.get("health")
+        watch = health.Health(health_file, names, judge, pixels, fit.ema, first, before)
+
         def notes():
-            return {"records": data.noted, "best": validation.best}
+            rows = {"log": log.rows, "health": watch.rows}
+            return {"records": data.noted, "best": validation.best} | rows
+
+        for file in (log, watch):
+            file.write()  # what a kill or a damage took is in the state
 
         hooks += [
             validation,
-            health.Health(run / "health.json", names, judge, pixels, fit.ema, first),
-            callbacks.Log(run / "log.csv", run / "tensorboard", first, picture),
+            watch,
+            log,
             checkpoint.SaveCheckpoint(state, fit.save_every, data.steps, notes),
+            stopping.Stop(log, fit.patience, fit.minutes),
         ]
     jax = keras.backend.backend() == "jax"
     return [callbacks.WithJax(hooks)] if jax else hooks
@@ -203,8 +177,6 @@ def _hooks(
 
 def _best(run: Path, notes: dict, first: int) -> float:
     """The best score so far; -1 before the first. Earlier versions noted none."""
-    from kerasseg.runs.log import read_log
-
     rows = read_log(run / "log.csv")[:first]
     logged = max((float(row["val_miou"]) for row in rows), default=-1.0)
     return float(notes.get("best", logged))
@@ -212,6 +184,7 @@ def _best(run: Path, notes: dict, first: int) -> float:
 
 def _fit(
     settings: config.Config,
+    run: Path,
     data: TrainingData,
     trainer: Trainer,
     used: Devices,
@@ -219,12 +192,19 @@ def _fit(
     done: int,
 ) -> None:
     """Trains from step `done` on to the end."""
-    epochs = settings.fit.epochs
-    while done < data.steps * epochs:
+    from kerasseg.fit import stopping
+
+    fit = settings.fit
+    while done < data.steps * fit.epochs:
         epoch = done // data.steps
+        rows = read_log(run / "log.csv")[:epoch]
+        over = stopping.reason(rows, fit.patience, fit.minutes)
+        if over and not done % data.steps:
+            print(f"Ended after epoch {epoch}: {over}")
+            return
         # A run that was stopped inside an epoch first finishes that epoch.
         rest = data.steps - done % data.steps
-        last = epoch + 1 if rest < data.steps else epochs
+        last = epoch + 1 if rest < data.steps else fit.epochs
         start = done * settings.data.batch
         stream = from_settings.stream_of(settings, data.records, start, used.share)
         with naming_damage(data.records), used.fitting():
@@ -265,9 +245,9 @@ def finish(run: Path, records: str | Path, settings: config.Config) -> None:
         if here:
             from kerasseg.export.run import export
 
-            export(run, records, split)
+            export(run, records, split, settings.formats)
         else:
-            _run("export", str(run), "--formats", "saved_model", "float32")
+            _run("export", str(run), "--formats", *settings.formats)
 
     acts = Acts(run / "done.json")
     with naming_damage(records):
@@ -275,6 +255,7 @@ def finish(run: Path, records: str | Path, settings: config.Config) -> None:
         if settings.export:
             acts.once("exported", export)
     acts.once("reported", lambda: report.write(run))
+    (run / runs.STATE).unlink(missing_ok=True)  # from here on the run is finished
     acts.forget()
 
 

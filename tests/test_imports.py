@@ -38,6 +38,7 @@ LEVEL = {
     # Data, from a sample to batches; TensorFlow begins here.
     "data.sample": 6,
     "data.resize": 6,
+    "data.supervised": 6,
     "data.class_weights": 6,
     "data.format": 7,
     "data.reading": 7,
@@ -56,6 +57,7 @@ LEVEL = {
     "doctor": 15,
     "serve": 15,
     "demo": 15,
+    "plan": 16,
 }
 """Part of kerasseg -> level. An import points to a lower level or stays in its part."""
 COMMAND, LIST_OF_COMMANDS = 20, 21

@@ -138,6 +138,21 @@ class Policy:
 POLICIES = {
     "none": Policy(),
     "flip": Policy(crop=True, flip=0.5),
+    "general": Policy(
+        crop=True,
+        flip=0.5,
+        scale=(0.7, 1.4),
+        aspect=0.1,
+        rotation=10.0,
+        brightness=0.25,
+        contrast=0.25,
+        saturation=0.3,
+        hue=8.0,
+        cast=0.05,
+        gamma=(0.7, 1.4),
+        blur=0.1,
+        noise=0.2,
+    ),
     "road": Policy(
         crop=True,
         flip=0.5,
@@ -168,5 +183,6 @@ POLICIES = {
         noise=0.3,
     ),
 }
-"""Policies by name. "road": a camera in a car; "cells": a microscope (U-Net's elastic
-deformation). The vertical axis has a meaning on a road, so "road" never turns far."""
+"""Policies by name. "general": pictures of any kind that stand upright; "road": a
+camera in a car; "cells": a microscope (U-Net's elastic deformation). The vertical axis
+has a meaning on a road, so "road" never turns far."""

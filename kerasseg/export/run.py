@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,14 +75,19 @@ class Export:
         return formats.artefacts(self.formats, self.signatures, self.compat)
 
 
-def export(run: Path, records: str | Path, split: str) -> None:
+def export(
+    run: Path,
+    records: str | Path,
+    split: str,
+    wanted: Sequence[str] = ("saved_model", "float32"),
+) -> None:
     """Writes RUN/export/1 (SavedModel), model.tflite and model_probabilities.tflite,
-    gate.json and card, scored.
+    or what other formats are wanted, gate.json and card, scored.
 
     Raises Rejected when a file breaks a limit of the gate; it is kept in
     RUN/export/rejected.
     """
-    asked = Export(formats=("saved_model", "float32"))
+    asked = Export(formats=tuple(wanted))  # type: ignore[arg-type]
     if not all(row["passed"] for row in export_run(run, records, split, asked)):
         raise Rejected(
             f"The export of {run} broke a limit of the gate; the files are kept in "
@@ -132,6 +137,7 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
         folder.let_in(rows, files, place)
     split = split if asked.gate else ""
     rows[0] |= {"sha256": sha256_of(run / "network.keras"), "split": split}
+    rows[0]["classes"] = list(runs.taxonomy(run).names)
     _explain_failures(run, network, images, rows)
     known = folder.with_earlier(rows, place)
     atomic.write_json(place / folder.GATE, known)

@@ -1,0 +1,56 @@
+"""`python -m kerasseg.plan RECORDS`: a recipe made from the facts of the data.
+
+Writes a complete recipe, and a page with the reason of each choice beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from kerasseg import UserError, config
+from kerasseg.console import command, start_tensorflow
+from kerasseg.files import atomic
+from kerasseg.plan.page import page
+from kerasseg.plan.planning import planned
+
+
+@dataclass(frozen=True)
+class PlanCommand:
+    """Write a recipe for records, and plan.md with the reasons."""
+
+    records: tyro.conf.Positional[Path]
+    """Folder of records, as written by kerasseg.prepare."""
+    out: Path = Path("plan.toml")
+    """The recipe; the page has its name and ends with .md."""
+    minutes: float = 0.0
+    """Budget of the whole training with scores and files; 0: twenty minutes."""
+    parameters: float = math.inf
+    """The most parameters that the network may have, for instance 5e6."""
+
+
+@command
+def main(argv: list[str]) -> None:
+    asked = tyro.cli(PlanCommand, args=argv, prog="python -m kerasseg.plan")
+    if not 0 <= asked.minutes < 10**6:
+        raise UserError(f"--minutes must be 0 or more, got {asked.minutes}.")
+    if not asked.parameters > 0:
+        raise UserError(f"--parameters must be above 0, got {asked.parameters}.")
+    if asked.out.suffix != ".toml":
+        raise UserError(f"--out must be the name of a .toml file, got {asked.out}.")
+    start_tensorflow()
+    found = planned(asked.records, asked.minutes, asked.parameters)
+    text = page(found, str(asked.out))
+    atomic.write_text(asked.out.with_suffix(".md"), text)
+    atomic.write_text(asked.out, config.to_toml(found.settings))
+    for choice in found.choices:
+        print(f"{choice.what + ':':30}{choice.value}")
+    print(f"Written: {asked.out}, {asked.out.with_suffix('.md')} (the reasons)")
+    print(f"Next: python -m kerasseg.train {asked.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""`python -m kerasseg.train FOLDER`: from raw data to a recipe, with nothing asked.
+
+prepare auto, the doctor, the plan. Each leaves what it made, so the same command goes
+on where it was stopped: records and plan are used again where they are of that folder.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kerasseg import UserError, config
+from kerasseg.data.format.description import FILE, describe
+from kerasseg.files import atomic
+
+RECORDS = Path("records")
+"""The folder in which records are written that nobody named."""
+MINUTES = 15.0
+"""The budget of all the work, where none is named."""
+
+
+def is_folder(argv: list[str]) -> bool:
+    """Whether the words of a training begin with a folder in place of a recipe."""
+    return bool(argv) and Path(argv[0]).is_dir()
+
+
+def recipe_of(argv: list[str]) -> list[str]:
+    """FOLDER [--minutes N] [--key value ...] as RECIPE.toml and the other words.
+
+    FOLDER: raw data of any kind that `prepare auto` knows, or records.
+
+    Raises UserError where the folder is neither, where the data cannot be prepared, and
+    where the doctor finds errors; all was said by then, with the cures.
+    """
+    began = time.monotonic()
+    source, *words = argv
+    minutes, words = _minutes(words)
+    records = _records_of(Path(source))
+    plan = records.with_name(f"{records.name}.plan.toml")
+    from kerasseg.console import start_tensorflow
+
+    start_tensorflow()
+    from kerasseg.plan import fingerprint
+    from kerasseg.plan.page import page
+    from kerasseg.plan.planning import planned
+
+    facts = fingerprint.of_records(records)
+    mark = f"# {minutes:g} minutes; facts {facts.digest}"
+    if _first_line(plan) == mark:
+        print(f"Plan of before: {plan}, {plan.with_suffix('.md')}")
+    else:
+        _look_through(records, plan.with_suffix(".doctor.html"))
+        print(f"Planning {minutes:g} minutes: a trial step is measured", flush=True)
+        found = planned(records, minutes, spent=time.monotonic() - began)
+        for choice in found.choices:
+            print(f"  {choice.what + ':':30}{choice.value}")
+        atomic.write_text(plan.with_suffix(".md"), page(found, str(plan)))
+        text = config.to_toml(found.settings)
+        atomic.write_text(plan, f"{mark}\n{text}")
+        print(f"Plan: {plan}, the reasons: {plan.with_suffix('.md')}", flush=True)
+    return [str(plan), "--name", records.name, *words]
+
+
+def _minutes(words: list[str]) -> tuple[float, list[str]]:
+    """The budget, and the words without it."""
+    others, asked = [], str(MINUTES)
+    rest = iter(words)
+    for word in rest:
+        flag, equals, value = word.partition("=")
+        if flag == "--minutes":
+            asked = value if equals else next(rest, "")
+        else:
+            others.append(word)
+    try:
+        minutes = float(asked)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < 10**6:
+        raise UserError(f"--minutes must be a number above 0, got '{asked}'.")
+    return minutes, others
+
+
+def _records_of(source: Path) -> Path:
+    """The folder itself where it holds records, else records made of it."""
+    if (source / FILE).is_file():
+        return source
+    if (source / "config.toml").is_file():
+        raise UserError(
+            f"{source} is a run, not a folder of data. Train it again with python -m "
+            f"kerasseg.train {source / 'config.toml'}."
+        )
+    name = re.sub(r"[^\w.-]+", "-", source.resolve().name).strip("-.") or "data"
+    records = RECORDS / name
+    command = ["auto", str(source), str(records)]
+    if (records / FILE).is_file():
+        typed = shlex.join(["python", "-m", "kerasseg.prepare", *command])
+        if describe(records).command != typed:
+            raise UserError(
+                f"{records} holds records of something else, written by "
+                f"'{describe(records).command}'. Move them, or give them in place of "
+                f"{source}."
+            )
+        print(f"Records of before: {records}")
+        return records
+    _run("prepare", *command)
+    return records
+
+
+DOUBTS = ("alignment", "leakage", "duplicates", "sequence")
+"""Checks of the doctor whose errors make a score doubtful, and a training not
+meaningless: coarse labels, and images that are alike in two splits."""
+
+
+def _look_through(records: Path, page: Path) -> None:
+    """What the doctor does, and what it writes.
+
+    Raises UserError where it finds errors other than DOUBTS.
+    """
+    from kerasseg.doctor import checks
+    from kerasseg.doctor.class_balance import balances
+    from kerasseg.doctor.html_report import report
+    from kerasseg.doctor.record_source import of_records
+    from kerasseg.doctor.survey import survey
+    from kerasseg.doctor.terminal_report import table
+
+    source = of_records(records)
+    seen = survey(source)
+    findings = checks.run(seen, source.findings, ())
+    counted = balances(seen.splits, seen.classes)
+    print(f"{records}: {table(seen, findings, counted, ())}")
+    atomic.write_text(page, report(records.name, seen, findings, counted, ()))
+    wrong = [f.check for f in findings if f.severity == "error"]
+    stopping = sorted({check for check in wrong if check not in DOUBTS})
+    if stopping:
+        raise UserError(
+            f"The doctor found errors ({', '.join(stopping)}), see above and {page}. "
+            "Mend them, and give the same command again."
+        )
+    if wrong:
+        print(
+            f"Trained all the same, but do not trust the score: {', '.join(wrong)}, see"
+            " above.",
+            flush=True,
+        )
+
+
+def _run(name: str, *words: str) -> None:
+    """Runs a command of kerasseg, which says by itself what it does and what is
+    wrong."""
+    sys.stdout.flush()
+    line = [sys.executable, "-m", f"kerasseg.{name}", *words]
+    code = subprocess.run(line, check=False).returncode
+    if code:
+        raise UserError(
+            f"python -m kerasseg.{shlex.join([name, *words])} found what must be mended"
+            " first, see above. Mend it, and give the same command again."
+        )
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,47 @@
+"""plan.md: each choice, what it rests on, its rule and the alternative."""
+
+from __future__ import annotations
+
+from kerasseg.plan.planning import Planned
+
+
+def page(plan: Planned, recipe: str) -> str:
+    """The page in Markdown. recipe: the file of the settings, for the command."""
+    facts = plan.facts
+    seen = zip(facts.names, facts.shares, facts.thickness, strict=True)
+    lines = [
+        f"# Plan of {plan.settings.data.records}",
+        "",
+        f"Train it with `python -m kerasseg.train {recipe}`. It is an ordinary recipe: "
+        "change what you like.",
+        "",
+        "| choice | value | because | rule | instead |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {c.what} | {c.value} | {c.fact} | {c.rule} | {c.instead} |"
+            for c in plan.choices
+        ),
+        "",
+        "## The data",
+        "",
+        f"{facts.train} images to train on and {facts.val} to judge by, "
+        f"{facts.height} x {facts.width}"
+        f"{'' if facts.one_size else ' (medians; they differ)'}, {facts.channels} "
+        f"bands{' of 8 bits' if facts.rgb8 else ''}.",
+        "",
+        "| class | share of the pixels | width, pixels |",
+        "|---|---|---|",
+        *(f"| {name} | {100 * s:.3g} % | {t:.3g} |" for name, s, t in seen),
+        "",
+        "## The time",
+        "",
+        f"Until the first step {plan.cost.ready:.0f} s, a step {plan.cost.step:.3f} s, "
+        f"an epoch {plan.epoch:.0f} s, scores and files about {plan.after:.0f} s.",
+    ]
+    if facts.train < 20:
+        lines += [
+            "",
+            f"{facts.train} images are few, and {facts.val} judge them: a score says "
+            "little. `prepare --folds 5` writes five divisions, to train on each.",
+        ]
+    return "\n".join(lines) + "\n"

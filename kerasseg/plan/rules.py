@@ -1,0 +1,246 @@
+"""The rules that turn facts of data into a recipe: few, each with its source.
+
+Tuned on nuclei (DSB 2018) and membranes (ISBI 2012); docs/plan.md says what they gave
+there and on sets that they were not tuned on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kerasseg.augment.policies import POLICIES, Policy
+from kerasseg.config.settings import Config, Data, Fit, Model
+from kerasseg.plan.fingerprint import Fingerprint
+
+LARGE, LARGEST_CROP = 512 * 640, 320 * 320
+"""Pixels of an image above which it is made smaller, and of a crop."""
+THIN = 3.0
+"""Pixels that the thinnest class keeps when images are made smaller."""
+STEPS_OF_AN_AVERAGE = 100
+"""Fewer steps have no running mean of the weights."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice: what it sets, the fact, the rule with its source, and what else."""
+
+    what: str
+    value: str
+    fact: str
+    rule: str
+    instead: str
+
+
+@dataclass
+class Plan:
+    """Settings and the reasons for them."""
+
+    settings: Config
+    choices: list[Choice] = field(default_factory=list)
+
+    def choose(self, part: str, reason: Choice, **values: Any) -> None:
+        """Sets values of a part of the settings, for a reason."""
+        changed = replace(getattr(self.settings, part), **values)
+        self.settings = replace(self.settings, **{part: changed})
+        self.choices.append(reason)
+
+
+def first(facts: Fingerprint, records: str, parameters: float = math.inf) -> Plan:
+    """All choices that need no measurement of the machine.
+
+    parameters: the most that the network may have.
+    """
+    plan = Plan(Config(data=Data(records=records), model=Model(), fit=Fit()))
+    _network(plan, facts, parameters)
+    _size(plan, facts)
+    _batch(plan, facts)
+    _policy(plan, facts)
+    _loss(plan, facts)
+    return plan
+
+
+def with_steps(plan: Plan, facts: Fingerprint, epochs: int, why: str) -> Plan:
+    """The plan with what depends on the number of steps."""
+    done = Plan(plan.settings, list(plan.choices))
+    per_epoch = max(1, round(facts.train / plan.settings.data.batch))
+    steps = per_epoch * epochs
+    done.choose(
+        "fit",
+        Choice(
+            "epochs",
+            f"{epochs} ({steps} steps)",
+            why,
+            "all of the time that is left after the other work",
+            "--minutes",
+        ),
+        epochs=epochs,
+    )
+    rate = 4e-3 if steps < 400 else 2e-3
+    if not facts.exclusive:
+        rate *= 1.5
+    done.choose(
+        "fit",
+        Choice(
+            "learning rate",
+            f"{rate:g}",
+            f"{steps} steps, {'softmax' if facts.exclusive else 'sigmoid'}",
+            "short trainings want a high rate, long ones of a pretrained encoder a "
+            "lower one (nuclei, membranes); a sigmoid learns more slowly at the same "
+            "rate",
+            "--fit.learning_rate",
+        ),
+        learning_rate=rate,
+    )
+    ema = 0.0 if steps < STEPS_OF_AN_AVERAGE else min(0.99, 1 - 20 / steps)
+    done.choose(
+        "fit",
+        Choice(
+            "running mean of the weights",
+            f"{ema:.3g}" if ema else "none",
+            f"{steps} steps",
+            "it spans a twentieth of the steps; below 100 steps it would lag behind",
+            "--fit.ema",
+        ),
+        ema=round(ema, 4),
+    )
+    return done
+
+
+def _network(plan: Plan, facts: Fingerprint, parameters: float) -> None:
+    names = {
+        "ladder_efficientnet_lite0": 3.4e6,
+        "lraspp_mobilenet_v3_small": 0.48e6,
+        "unet_small": 0.0,
+    }
+    name = next(n for n, most in names.items() if most <= parameters)
+    options: tuple[str, ...] = ()
+    if name == "lraspp_mobilenet_v3_small":
+        options = ("weights=none",)
+    plan.choose(
+        "model",
+        Choice(
+            "network",
+            name,
+            f"{facts.channels} bands, {facts.train} images",
+            "an encoder with weights of ImageNet beats one from random weights at "
+            "equal time: .826 and .738 on nuclei, .696 and .685 on membranes after 12 "
+            "processor seconds of steps",
+            "--model.name unet_fast (from random weights)",
+        ),
+        name=name,
+        options=options,
+    )
+
+
+def _size(plan: Plan, facts: Fingerprint) -> None:
+    height, width = facts.height, facts.width
+    shrink = min(1.0, math.sqrt(LARGE / (height * width)))
+    if facts.thinnest * shrink < THIN:
+        shrink = min(1.0, max(shrink, THIN / facts.thinnest))
+    size = [max(32, 32 * round(n * shrink / 32)) for n in (height, width)]
+    kept = facts.one_size and shrink == 1 and not (height % 32 or width % 32)
+    plan.choose(
+        "data",
+        Choice(
+            "size",
+            f"{size[0]} x {size[1]}" + (", as they are" if kept else ""),
+            f"images of {height} x {width}"
+            + ("" if facts.one_size else " (median)")
+            + f", the thinnest class {facts.thinnest:.1f} pixels wide",
+            f"begin at the median size (nnU-Net), shrink to {LARGE} pixels unless a "
+            f"class would become thinner than {THIN:g}; sides are multiples of 32",
+            "--data.size",
+        ),
+        size=(0, 0) if kept else (size[0], size[1]),
+    )
+    crop = _crop_of(size[0], size[1])
+    plan.choose(
+        "data",
+        Choice(
+            "crop",
+            f"{crop[0]} x {crop[1]}",
+            f"images of {size[0]} x {size[1]}",
+            f"whole up to {LARGEST_CROP} pixels, else a window of that many; each "
+            "epoch cuts another one",
+            "--data.crop",
+        ),
+        crop=crop,
+    )
+
+
+def _crop_of(height: int, width: int) -> tuple[int, int]:
+    share = min(1.0, math.sqrt(LARGEST_CROP / (height * width)))
+    crop = [max(32, 32 * math.floor(n * share / 32)) for n in (height, width)]
+    return crop[0], crop[1]
+
+
+def _batch(plan: Plan, facts: Fingerprint) -> None:
+    height, width = plan.settings.data.crop
+    batch = 8 if height * width <= 256 * 256 else 4
+    batch = max(2, min(batch, facts.train // 8)) if facts.train >= 16 else 2
+    plan.choose(
+        "data",
+        Choice(
+            "batch",
+            str(batch),
+            f"{facts.train} images, crops of {height} x {width}",
+            "many steps rather than large batches: the budget is in minutes; at least "
+            "2 (nnU-Net), and 8 steps an epoch",
+            "--data.batch",
+        ),
+        batch=batch,
+    )
+
+
+def _policy(plan: Plan, facts: Fingerprint) -> None:
+    sides = any(word in name.lower().split() for name in facts.names for word in SIDES)
+    upright = facts.asymmetry > 0.25
+    policy: Policy = POLICIES["general"]
+    if facts.gray > 0.9 or not facts.rgb8:
+        policy = replace(policy, saturation=0.0, hue=0.0, cast=0.0)
+    if not upright:
+        height, width = plan.settings.data.crop
+        policy = replace(policy, vertical_flip=0.5, quarter_turns=height == width)
+    if sides:
+        policy = replace(policy, flip=0.0, vertical_flip=0.0, quarter_turns=False)
+    plan.settings = replace(plan.settings, augment=policy)
+    turned = "no mirror" if sides else "mirrored" if upright else "turned"
+    plan.choices.append(
+        Choice(
+            "augmentation",
+            f"general, {turned}" + (", no colours" if not policy.hue else ""),
+            f"classes lie {100 * facts.asymmetry:.0f} % unlike in the upper and the "
+            f"lower half; {100 * facts.gray:.0f} % of the images are gray"
+            + ("; names say left and right" if sides else ""),
+            "scale and colour always; quarter turns where up and down look alike "
+            "(below 25 %: cells, tissue, aerial); colours only where there are some",
+            "--augment.policy road, cells, flip",
+        )
+    )
+
+
+SIDES = ("left", "right")
+
+
+def _loss(plan: Plan, facts: Fingerprint) -> None:
+    plan.choose(
+        "fit",
+        Choice(
+            "loss and class weights",
+            "cross_entropy + soft_dice, sqrt_median",
+            f"the rarest class has {100 * facts.rarest:.2g} % of the pixels",
+            "cross entropy with Dice (nnU-Net); the square root of median frequency "
+            "weights rare classes without the false alarms of the full weight",
+            "--fit.class_weights none"
+            + (
+                f", --fit.border_weight 10 (objects touch on {100 * facts.touching:.0f}"
+                " % of their borders)"
+                if facts.touching > 0.02 and facts.exclusive
+                else ""
+            ),
+        ),
+        loss=("cross_entropy=1", "soft_dice=1"),
+        class_weights=("sqrt_median",),
+    )

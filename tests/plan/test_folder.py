@@ -1,0 +1,107 @@
+"""`train FOLDER`: words become a recipe, and what is there already is used again."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kerasseg import UserError, config
+from kerasseg.plan import folder, machine, planning
+from kerasseg.plan.machine import Cost
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """No process is started: a step takes half a second."""
+    tried = []
+
+    def cost(settings):
+        tried.append(settings)
+        return settings, Cost(ready=30, step=0.5, image=0.1)
+
+    monkeypatch.setattr(machine, "measured", cost)
+    return tried
+
+
+@pytest.fixture
+def beside(shared_records, tmp_path):
+    """Records that may get facts in them and a plan beside them."""
+    return shutil.copytree(shared_records, tmp_path / "mine")
+
+
+def test_records_get_a_recipe_once(beside, measured, monkeypatch, capsys):
+    monkeypatch.setattr(folder, "_look_through", lambda *_: None)
+    words = folder.recipe_of([str(beside), "--minutes", "10", "--fit.epochs", "3"])
+    recipe = str(beside.with_name("mine.plan.toml"))
+    assert words == [recipe, "--name", "mine", "--fit.epochs", "3"]
+    settings = config.parse([recipe])
+    config.check(settings)
+    assert settings.data.records == str(beside)
+    assert settings.formats == ("saved_model", "float32", "int8")
+    page = beside.with_name("mine.plan.md").read_text()
+    assert "| network | ladder_efficientnet_lite0 |" in page
+    assert folder.recipe_of([str(beside), "--minutes=10"])[0] == recipe
+    assert "Plan of before" in capsys.readouterr().out
+    assert len(measured) == 1
+    folder.recipe_of([str(beside), "--minutes=5"])  # another budget, another plan
+    assert len(measured) == 2
+
+
+@pytest.mark.parametrize("minutes", [3, 15, 60, 300])
+def test_the_budget_is_planned_for(beside, measured, minutes):
+    plan = planning.planned(beside, minutes)
+    whole = plan.cost.ready + plan.settings.fit.epochs * plan.epoch + plan.after
+    epochs = plan.settings.fit.epochs
+    assert whole <= 60 * minutes
+    assert whole > 0.85 * 60 * minutes or epochs == planning.MOST_EPOCHS
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "ten"])
+def test_a_wrong_budget(beside, text):
+    with pytest.raises(UserError, match=f"--minutes must be a number above 0.*{text}"):
+        folder.recipe_of([str(beside), "--minutes", text])
+
+
+def test_a_run_is_no_data(tmp_path):
+    (tmp_path / "config.toml").touch()
+    with pytest.raises(UserError, match=r"is a run.*config\.toml"):
+        folder.recipe_of([str(tmp_path)])
+
+
+def test_records_of_something_else_stay(tmp_path, monkeypatch, shared_records):
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "pictures"
+    source.mkdir()
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "pictures").symlink_to(shared_records)
+    with pytest.raises(UserError, match="holds records of something else"):
+        folder.recipe_of([str(source)])
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "memory"),
+    [
+        (1, "MemoryError: std::bad_alloc", True),
+        (-9, "", True),
+        (1, "ResourceExhaustedError: OOM", True),
+        (2, "kerasseg train: error: no such split", False),
+    ],
+)
+def test_less_memory_works_through_a_batch_in_parts(monkeypatch, code, said, memory):
+    tried = []
+
+    def run(line, **_):
+        settings = config.parse([line[3]])
+        tried.append(settings.fit.accumulate)
+        if settings.fit.accumulate < 4:
+            return type("Done", (), {"returncode": code, "stderr": said})
+        Path(line[4]).write_text('{"ready": 1, "step": 2, "image": 3}')
+        return type("Done", (), {"returncode": 0, "stderr": ""})
+
+    monkeypatch.setattr(machine.subprocess, "run", run)
+    if not memory:
+        with pytest.raises(UserError, match="no such split"):
+            machine.measured(config.Config())
+        return
+    settings, cost = machine.measured(config.Config())
+    assert (settings.fit.accumulate, cost.step, tried) == (4, 2, [1, 2, 4])
