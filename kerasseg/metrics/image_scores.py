@@ -35,9 +35,9 @@ class ImageScores:
         self._groups: list[str] = []
         self._boundary: list[float] = []
         self._objects: ObjectScores | None = None
-        self._surfaces: SurfaceMeans | None = None
+        self.surfaces: SurfaceMeans | None = None
         if tolerance is not None:
-            self._surfaces = SurfaceMeans(num_classes, tolerance)
+            self.surfaces = SurfaceMeans(num_classes, tolerance)
 
     @property
     def samples(self) -> int:
@@ -65,7 +65,7 @@ class ImageScores:
         found |= self._objects.columns() if self._objects else {}
         found |= {"iou": ratio(hit, true + seen - hit)}
         found |= {"dice": ratio(2 * hit, true + seen)}
-        found |= self._surfaces.columns() if self._surfaces else {}
+        found |= self.surfaces.columns() if self.surfaces else {}
         pixels = {"hit_pixels": hit, "true_pixels": true, "found_pixels": seen}
         return found | pixels
 
@@ -88,23 +88,23 @@ class ImageScores:
             "boundary_f1": known.mean() if known.size else np.nan,
         }
         result |= self._objects.scores() if self._objects else {}
-        return result | (self._surfaces.scores() if self._surfaces else {})
+        return result | (self.surfaces.scores() if self.surfaces else {})
 
-    def _note(self, margins: np.ndarray, contours: np.ndarray, group: str) -> None:
+    def note_image(self, margins: np.ndarray, contours: np.ndarray, group: str) -> None:
         """Keeps what every image has. contours: (C,) boundary F1."""
         self._margins.append(margins)
         self._groups.append(group)
         known = contours[~np.isnan(contours)]
         self._boundary.append(float(known.mean()) if known.size else np.nan)
 
-    def _add_objects(
+    def add_objects(
         self, label: np.ndarray, ids: np.ndarray, instance: np.ndarray, classes: int
     ) -> None:
         self._objects = self._objects or ObjectScores(classes)
         self._objects.add(label, ids, instance)
 
-    def _add_surfaces(
+    def add_surfaces(
         self, there: np.ndarray, seen: np.ndarray, spacing: float | Sequence[float]
     ) -> None:
-        if self._surfaces:
-            self._surfaces.add(there, seen, spacing)
+        if self.surfaces:
+            self.surfaces.add(there, seen, spacing)

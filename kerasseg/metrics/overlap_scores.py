@@ -63,7 +63,7 @@ class OverlapScores(ImageScores):
         counts = overlapping.counts(label, planes)
         self._counts.append(counts)
         contours = plane_boundary_f1(label, planes)
-        self._note(overlapping.margins(counts), contours, group)
+        self.note_image(overlapping.margins(counts), contours, group)
         for c in range(self.num_classes):
             true, p = label[..., c], probabilities[..., c]
             answers = np.stack([1 - p, p], axis=-1)
@@ -75,8 +75,8 @@ class OverlapScores(ImageScores):
         known = label <= 1
         if instance is not None and self.num_classes == 1:
             ids = np.where(known, label, IGNORE)[..., 0]
-            self._add_objects(ids, planes[..., 0].astype(np.uint8), instance, 2)
-        self._add_surfaces(label == 1, (planes > 0) & known, spacing)
+            self.add_objects(ids, planes[..., 0].astype(np.uint8), instance, 2)
+        self.add_surfaces(label == 1, (planes > 0) & known, spacing)
 
     @property
     def counts(self) -> np.ndarray:

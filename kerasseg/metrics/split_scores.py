@@ -60,18 +60,18 @@ class SplitScores(ImageScores):
         classes = self.num_classes
         matrix = count(label.ravel(), ids.ravel(), classes)
         self.matrix = self.matrix + matrix if self.samples else matrix
-        self._note(margins(matrix), boundary_f1(label, ids, classes), group)
+        self.note_image(margins(matrix), boundary_f1(label, ids, classes), group)
         if self.trimap_width:
             near = trimap(label, self.trimap_width, ignore_of(classes))
             self._near_boundaries += count(near.ravel(), ids.ravel(), classes)
         self._bins = self._bins + calibration_bins(label, probabilities)
         if instance is not None:
-            self._add_objects(label, ids, instance, classes)
-        if self._surfaces:
+            self.add_objects(label, ids, instance, classes)
+        if self.surfaces:
             known = (label < classes)[..., None]
             there = label[..., None] == np.arange(classes)
             seen = (ids[..., None] == np.arange(classes)) & known
-            self._add_surfaces(there, seen, spacing)
+            self.add_surfaces(there, seen, spacing)
 
     def scores(self) -> dict[str, Any]:
         """The scores of all images together; NaN where there was nothing to score.
