@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from kerasseg import UserError
-from kerasseg.losses.targets import target_of
+from kerasseg.losses.targets import refuse_one_channel, target_of
 from kerasseg.taxonomy import Tensor
 
 
@@ -31,12 +31,8 @@ class Prediction:
 
     def __init__(self, logits: Tensor, exclusive: bool = True):
         self.logits = ops.cast(logits, "float32")
-        if exclusive and self.shape[-1:] == (1,):
-            raise UserError(
-                f"Logits of shape {self.shape} have one class, and a softmax "
-                "over one is always 1: nothing can be learned from it. Give the "
-                "background a class, or take sigmoids with exclusive=False."
-            )
+        if exclusive:
+            refuse_one_channel(self.shape)
         self.exclusive = exclusive
 
     @classmethod

@@ -128,7 +128,9 @@ def _extension(
     if class_weights is not None:
         weight = weight * class_vector(class_weights, y_true.shape[-1])
     loss = ops.sum(weight * loss, axis=-1)
-    return ops.mean(divide_or_zero(loss, ops.sum(weight, axis=-1)))
+    # A NaN in the target, which sorting can hide, makes the loss NaN.
+    hidden = 0 * ops.sum(y_true)
+    return ops.mean(divide_or_zero(loss, ops.sum(weight, axis=-1))) + hidden
 
 
 def _by_class(x: Tensor, per_image: bool) -> Tensor:

@@ -29,9 +29,11 @@ def target_of(y_true: Tensor, logits: Shape, exclusive: bool = True) -> Tensor:
         exclusive: False where the classes overlap.
 
     Raises:
-        UserError: when the shapes do not fit together or allow two readings; of NumPy
-            arrays also for ids that name no class.
+        UserError: when the shapes do not fit together or allow two readings, or of one
+            exclusive class; of NumPy arrays also for ids that name no class.
     """
+    if exclusive:
+        refuse_one_channel(logits)
     if not hasattr(y_true, "shape"):
         y_true = np.asarray(y_true)
     shape, classes = _known(y_true), logits[-1] or 0
@@ -64,6 +66,16 @@ def target_of(y_true: Tensor, logits: Shape, exclusive: bool = True) -> Tensor:
         f"of one shape (batch, ..., classes), got {shape} and {logits}. Labels become "
         "a target with kerasseg.taxonomy.one_hot(label, num_classes)."
     )
+
+
+def refuse_one_channel(logits: Shape) -> None:
+    """Raises UserError for logits of one exclusive class, whose softmax is constant."""
+    if logits[-1:] == (1,):
+        raise UserError(
+            f"Logits of shape {logits} have one class, and a softmax over one is "
+            "always 1: nothing can be learned from it. Give the background a class, or "
+            "take sigmoids with exclusive=False."
+        )
 
 
 def _of_ids(ids: Tensor, classes: int) -> Tensor:

@@ -115,7 +115,7 @@ def focal_tversky(
     def focus(loss):
         # A power below 1 has an infinite slope at 0, where nothing is left to learn.
         tiny = 1e-7
-        return ops.where(loss > tiny, ops.maximum(loss, tiny) ** (1 / gamma), 0.0)
+        return ops.where(loss <= tiny, 0.0, ops.maximum(loss, tiny) ** (1 / gamma))
 
     return index_loss(
         y_true,

@@ -74,7 +74,7 @@ def unified_focal(
     def regions(part, focused):
         loss = _tversky(part["true"], part["p"], part["valid"], delta, per_image)
         # A power below 1 has an infinite slope at 0.
-        raised = ops.where(loss > TINY, ops.maximum(loss, TINY) ** (1 - gamma), 0.0)
+        raised = ops.where(loss <= TINY, 0.0, ops.maximum(loss, TINY) ** (1 - gamma))
         return raised if focused else loss
 
     rare_entropy = entropy(rare, delta, not asymmetric)

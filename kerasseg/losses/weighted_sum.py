@@ -23,6 +23,7 @@ from kerasseg.losses.pixelwise import (
     focal,
     poly1,
 )
+from kerasseg.losses.targets import target_of
 from kerasseg.losses.tversky import focal_tversky, tversky
 from kerasseg.losses.unified import unified_focal
 from kerasseg.taxonomy import Tensor
@@ -76,7 +77,7 @@ def total(
 
     Returns:
         A function of (y_true, y_pred, pixel_weight=None) that gives a scalar float32:
-        target (B, ..., C), logits (B, ..., C), weights (B, ...).
+        target (B, ..., C) or ids, logits (B, ..., C), weights (B, ...).
 
     Raises:
         UserError: when a name is unknown, an option has no loss or is not one of its
@@ -109,6 +110,7 @@ def total(
         if pixel_weight is not None:
             _check_used("A pixel weight", weights)
         prediction = Prediction.of(y_pred, exclusive)
+        y_true = target_of(y_true, prediction.shape, exclusive)
         extra = {"class_weights": class_weights, "pixel_weight": pixel_weight}
         return sum(
             weight
@@ -137,7 +139,8 @@ def _check_used(what: str, weights: Mapping[str, float]) -> None:
 class SegmentationLoss(keras.losses.Loss):
     """`total` as a Keras loss, for `model.compile(loss=...)` outside kerasseg.
 
-    It is saved with the model. Keras' sample_weight (B, ...) is the pixel weight.
+    It is saved with the model. Targets are (B, ..., C), or of exclusive classes ids
+    (B, ...) or (B, ..., 1). Keras' sample_weight (B, ...) is the pixel weight.
 
     One trick: Keras multiplies a finished loss with the sample weight, but pixels need
     their weights inside the mean. So `__call__` puts the weight beside the logits, in
@@ -176,6 +179,9 @@ class SegmentationLoss(keras.losses.Loss):
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
+        # Before Keras casts to floats: integers say more.
+        exclusive = self.settings.get("exclusive", True)
+        y_true = target_of(y_true, tuple(y_pred.shape), exclusive)
         packed = (y_pred,) if sample_weight is None else (y_pred, sample_weight)
         return super().__call__(y_true, packed)
 

@@ -147,6 +147,8 @@ def test_half_precision_of_large_images(name, dtype):
     y_true = np.eye(2, dtype="float32")[label]
     logits = ops.cast(y_true + rng.normal(size=y_true.shape), dtype)
     options = {"distance": rng.normal(size=y_true.shape)} if name == "boundary" else {}
+    if name == "centreline_dice":
+        options = {"iterations": 1}
     half = losses.LOSSES[name](y_true, logits, **options)
     assert keras.backend.standardize_dtype(half.dtype) == "float32"
     exact = value(name, options, y_true, ops.cast(logits, "float32"))
