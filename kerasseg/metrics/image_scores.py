@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -102,9 +101,3 @@ class ImageScores:
     ) -> None:
         self._objects = self._objects or ObjectScores(classes)
         self._objects.add(label, ids, instance)
-
-    def add_surfaces(
-        self, there: np.ndarray, seen: np.ndarray, spacing: float | Sequence[float]
-    ) -> None:
-        if self.surfaces:
-            self.surfaces.add(there, seen, spacing)

@@ -76,7 +76,10 @@ class OverlapScores(ImageScores):
         if instance is not None and self.num_classes == 1:
             ids = np.where(known, label, IGNORE)[..., 0]
             self.add_objects(ids, planes[..., 0].astype(np.uint8), instance, 2)
-        self.add_surfaces(label == 1, (planes > 0) & known, spacing)
+        if self.surfaces:
+            there, seen = label == 1, (planes > 0) & known
+            masks = ((c, there[..., c], seen[..., c]) for c in range(self.num_classes))
+            self.surfaces.add(masks, spacing)
 
     @property
     def counts(self) -> np.ndarray:

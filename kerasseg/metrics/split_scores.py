@@ -68,10 +68,11 @@ class SplitScores(ImageScores):
         if instance is not None:
             self.add_objects(label, ids, instance, classes)
         if self.surfaces:
-            known = (label < classes)[..., None]
-            there = label[..., None] == np.arange(classes)
-            seen = (ids[..., None] == np.arange(classes)) & known
-            self.add_surfaces(there, seen, spacing)
+            known = label < classes
+            ids = np.where(known, ids, ignore_of(classes))
+            occur = np.union1d(label[known], ids[known])
+            masks = ((c, (label == c) & known, ids == c) for c in occur)
+            self.surfaces.add(masks, spacing)
 
     def scores(self) -> dict[str, Any]:
         """The scores of all images together; NaN where there was nothing to score.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,24 +28,22 @@ class SurfaceMeans:
 
     def add(
         self,
-        there: np.ndarray,
-        seen: np.ndarray,
+        masks: Iterable[tuple[int, np.ndarray, np.ndarray]],
         spacing: float | Sequence[float] = 1.0,
     ) -> None:
         """Measures one image.
 
         Args:
-            there: bool (H, W, C), where the classes are; False where ignored.
-            seen: bool (H, W, C), where they were found; False where ignored.
+            masks: of each class that is there or was found its id, and bool (H, W)
+                where it is and where it was found; both False where ignored.
             spacing: height and width of a pixel.
 
         Raises:
             UserError: when scipy, which measures, is missing.
         """
         found = np.full((self.num_classes, len(NAMES)), np.nan)
-        places = tuple(range(there.ndim - 1))
-        for c in np.flatnonzero(there.any(places) | seen.any(places)):
-            distances = surface_distances(there[..., c], seen[..., c], spacing)
+        for c, there, seen in masks:
+            distances = surface_distances(there, seen, spacing)
             found[c] = list(surface_scores(distances, self.tolerance).values())
         self._images.append(found)
 
