@@ -60,12 +60,11 @@ def _values(file: Path) -> Facts:
 
 
 def _json(data: bytes) -> Facts:
-    found = dict(_leaves(json.loads(data), ""))
-    is_version = re.compile(r"'\d+'").fullmatch
-    return {
-        key: "N" if key.endswith("/file") and is_version(value) else value
-        for key, value in found.items()
-    }
+    found = json.loads(data)
+    for row in found if isinstance(found, list) else ():  # of gate.json
+        if isinstance(row, dict) and str(row.get("file")).isdecimal():
+            row |= {"file": "N", "bytes": "as many as its names need"}
+    return dict(_leaves(found, ""))
 
 
 def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
@@ -84,12 +83,13 @@ def _csv(data: bytes) -> Facts:
 
 
 def _variables(index: Path) -> str:
-    """The checksum of all values of a SavedModel's variables, whatever their names."""
+    """The checksum of all weights of a SavedModel, whatever their names; not of the
+    random states of dropout, which prediction does not use."""
     import tensorflow as tf
 
     reader = tf.train.load_checkpoint(str(index.with_suffix("")))
-    names = reader.get_variable_to_dtype_map()
-    values = [reader.get_tensor(name) for name in names if "OBJECT_GRAPH" not in name]
+    types = reader.get_variable_to_dtype_map().items()
+    values = [reader.get_tensor(name) for name, kind in types if kind.is_floating]
     return _checksum(b"".join(sorted(value.tobytes() for value in values)))
 
 

@@ -36,7 +36,8 @@ def test_facts_are_values_of_files_without_times_of_the_walk(tmp_path):
         f"{run}/log.csv /0/epoch": "'0'",
         f"{run}/log.csv /0/loss": "'0.25'",
         f"{run}/export/N/saved_model.pb": "there",
-        f"{run}/export/gate.json /0/file": "N",
+        f"{run}/export/gate.json /0/file": "'N'",
+        f"{run}/export/gate.json /0/bytes": "'as many as its names need'",
     }
 
 
