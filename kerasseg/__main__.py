@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from kerasseg import __version__
+
 COMMANDS = {
     "prepare": "turn a dataset, or a folder of images and masks, into records",
     "doctor": "find what would ruin a training, in records or a folder",
@@ -30,6 +32,9 @@ def main() -> None:
     """Runs the command that the first word names; without one, lists them all."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     name = ALIASES.get(name, name)
+    if name == "--version":
+        print(f"kerasseg {__version__}")
+        return
     if name in COMMANDS:
         sys.argv[1:] = sys.argv[2:]
         module = f"{name}.__main__" if name in PACKAGES else name

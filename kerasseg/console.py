@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kerasseg import UserError
+from kerasseg import UserError, __version__
 
 
 def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
@@ -27,8 +27,12 @@ def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
     def guarded(argv: list[str] | None = None) -> None:
         file = Path(main.__code__.co_filename)
         name = file.parent.name if file.stem == "__main__" else file.stem
+        words = sys.argv[1:] if argv is None else argv
+        if words == ["--version"]:
+            print(f"kerasseg {__version__}")
+            return
         try:
-            main(sys.argv[1:] if argv is None else argv)
+            main(words)
         except KeyboardInterrupt:
             print("\nStopped.", file=sys.stderr)
             sys.exit(130)

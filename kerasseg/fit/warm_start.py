@@ -24,7 +24,8 @@ def build(
     input_range: InputRange | None = None,
     bands: Sequence[str] = (),
 ) -> keras.Model:
-    """`models.build`; with `start`, a run folder or .keras file, with its weights.
+    """`models.build`; with `start`, a run folder, .keras file or the name of a network
+    that comes with kerasseg, with its weights.
 
     The layers are taken in their order, each where its weights have the same shapes, so
     another number of classes leaves only the last one at random. The first layer's
@@ -36,7 +37,8 @@ def build(
     if not start:
         return models.build(name, classes, shape, input_range, bands, **options)
     network = without_weights(name, classes, shape, options, input_range, bands)
-    source = runs.load(Path(start))
+    start = str(runs.named(start))
+    source = runs.load(start)
     ours, theirs = ([x for x in m.layers if x.weights] for m in (network, source))
     pairs = list(zip(ours, theirs, strict=True)) if len(ours) == len(theirs) else []
     known, wanted = _bands_of(Path(start), source), first_layers.names_of(bands, shape)

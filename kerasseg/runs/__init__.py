@@ -24,11 +24,13 @@ from kerasseg.runs.folder import (
     open_run,
     unlock,
 )
+from kerasseg.runs.network_file import network_file
 from kerasseg.runs.reading import (
     SHIPPED,
     image_format,
     load,
     load_state,
+    named,
     newest,
     require_kind,
     save,
@@ -49,6 +51,8 @@ __all__ = [
     "load",
     "load_state",
     "lock",
+    "named",
+    "network_file",
     "newest",
     "open_run",
     "require_kind",

@@ -26,6 +26,13 @@ SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_SOURCES
 """The folder of the road-scene network that comes with kerasseg."""
 
 
+def named(path: str | Path) -> Path:
+    """The path itself; of a network that comes with kerasseg, such as road_scene, its
+    name stands for its folder, wherever one is."""
+    path = Path(path)
+    return SHIPPED if str(path) == SHIPPED.name and not path.exists() else path
+
+
 def load(path: str | Path) -> Any:
     """The best network of a run, or a `.keras` file: a keras.Model.
 

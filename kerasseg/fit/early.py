@@ -1,0 +1,23 @@
+"""What can be judged before TensorFlow is loaded, which takes ten seconds."""
+
+from __future__ import annotations
+
+from kerasseg import UserError, config, models, runs
+from kerasseg.data.format.description import describe
+from kerasseg.files import remote
+
+
+def check(settings: config.Config) -> None:
+    """Raises UserError for a network that is not known, a --model.start without a
+    network, and records or splits that are not there."""
+    model, data = settings.model, settings.data
+    if model.name not in models.MODELS:
+        raise UserError(
+            f"Unknown model '{model.name}'. Known: {', '.join(models.MODELS)}."
+        )
+    if model.start:
+        runs.network_file(runs.named(model.start))
+    if data.records and not remote.is_remote(data.records):
+        described = describe(data.records)
+        for split in (data.train, data.val):
+            described.split(split)
