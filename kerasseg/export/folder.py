@@ -8,12 +8,14 @@ from pathlib import Path
 
 from kerasseg.export.formats import ARTEFACTS
 from kerasseg.files import atomic
+from kerasseg.files.sha256 import sha256_of
+from kerasseg.inference import whole_file
 
 NAME = "export"
 """The folder in a run."""
 REJECTED = "rejected"
 """The folder in it for files that broke a limit of the gate."""
-GATE = "gate.json"
+GATE = whole_file.LIST
 """The file in it with the rows of `gate.check`."""
 
 
@@ -37,6 +39,8 @@ def let_in(rows: list[dict], files: dict[str, Path], folder: Path) -> None:
         if ARTEFACTS[name].file or not row["passed"]:
             with atomic.replacing(target) as place:
                 files[name].rename(place)
+            if target.is_file():
+                row["sha256"] = sha256_of(target)
         else:
             row["file"] = _as_next_version(files[name], folder)
 

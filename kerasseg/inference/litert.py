@@ -22,6 +22,7 @@ from kerasseg.inference.answers import Each, ids_of, stacked
 from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
 from kerasseg.inference.resampling import repeated, stretched
+from kerasseg.inference.whole_file import require_whole
 from kerasseg.taxonomy import Taxonomy
 
 JSON_LIMIT = 1 << 23
@@ -48,6 +49,7 @@ class Model:
                 f"{path} {there}. Expected a .tflite file made by python -m "
                 "kerasseg.export."
             )
+        require_whole(path)
         # Within the silence: the import and the first use write to stderr.
         with silenced():
             Interpreter = _interpreter()
