@@ -6,7 +6,6 @@ folder of raw data or of records: prepared, looked through, planned (--minutes N
 
 from __future__ import annotations
 
-import math
 import os
 import subprocess
 import sys
@@ -66,13 +65,15 @@ def train(settings: config.Config, run: Path | None) -> None:
     """
     began = time.monotonic()
     used = from_settings.devices_of(settings)
+    from kerasseg.fit.hooks import hooks_of  # Keras: the backend is started now
+
     run = used.broadcast_path(run)
     data = training_data.read(settings, run, used)
     networks = networks_of(settings, data, used)
     done = _resume(run, networks.trainer, used)
     if used.writes:
         print(_summary(settings, data, networks, done))
-    hooks = _hooks(settings, run, data, networks, used, done)
+    hooks = hooks_of(settings, run, data, networks, used, done)
     _fit(settings, run, data, networks.trainer, used, hooks, done)
     used.disconnect()
     if used.writes:
@@ -110,76 +111,6 @@ def _summary(
     if done:
         text += f"\nGoing on after step {done} of {data.steps * epochs}"
     return text
-
-
-def _hooks(
-    settings: config.Config,
-    run: Path,
-    data: TrainingData,
-    networks: Networks,
-    used: Devices,
-    done: int,
-) -> list[keras.callbacks.Callback]:
-    """What happens between the steps, in this order; only one process writes."""
-    import keras
-
-    from kerasseg.data import pipeline
-    from kerasseg.fit import callbacks, checkpoint, health, not_finite, stopping
-
-    read, fit, judge = settings.data, settings.fit, networks.judge
-    val = pipeline.batches(
-        data.records,
-        read.val,
-        batch_size=read.batch,
-        size=read.size,
-        threads=read.threads,
-    )
-    first, state = done // data.steps, run / runs.STATE
-    names, pixels = data.taxonomy.names, read.batch * math.prod(data.crop)
-    samples = from_settings.sample_ids_of(settings, data.records)
-    hooks: list = [not_finite.StopAtNotFinite(state, samples)]
-    if used.writes:
-        with naming_damage(data.records):  # reads a batch
-            picture = callbacks.preview(
-                judge.network, val, data.taxonomy, image_format=data.image_format
-            )
-        best = _best(run, data.notes, first)
-        settle = from_settings.settle_of(
-            settings, data.records, judge.network, data.steps * pixels, data.size
-        )
-        validation = callbacks.Validation(
-            judge, val, run / "network.keras", best, settle
-        )
-
-        log = callbacks.Log(
-            run / "log.csv", run / "tensorboard", first, picture, data.notes.get("log")
-        )
-        health_file, before = run / "health.json", data.notes.get("health")
-        watch = health.Health(health_file, names, judge, pixels, fit.ema, first, before)
-
-        def notes():
-            rows = {"log": log.rows, "health": watch.rows}
-            return {"records": data.noted, "best": validation.best} | rows
-
-        for file in (log, watch):
-            file.write()  # what a kill or a damage took is in the state
-
-        hooks += [
-            validation,
-            watch,
-            log,
-            checkpoint.SaveCheckpoint(state, fit.save_every, data.steps, notes),
-            stopping.Stop(log, fit.patience, fit.minutes),
-        ]
-    jax = keras.backend.backend() == "jax"
-    return [callbacks.WithJax(hooks)] if jax else hooks
-
-
-def _best(run: Path, notes: dict, first: int) -> float:
-    """The best score so far; -1 before the first. Earlier versions noted none."""
-    rows = read_log(run / "log.csv")[:first]
-    logged = max((float(row["val_miou"]) for row in rows), default=-1.0)
-    return float(notes.get("best", logged))
 
 
 def _fit(

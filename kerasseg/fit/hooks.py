@@ -1,0 +1,99 @@
+"""What happens between the steps of a training: judged, watched, logged and saved."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasseg import config, runs
+from kerasseg.data import pipeline
+from kerasseg.data.damage import naming_damage
+from kerasseg.fit import (
+    callbacks,
+    checkpoint,
+    from_settings,
+    health,
+    not_finite,
+    stopping,
+)
+from kerasseg.fit.devices import Devices
+from kerasseg.fit.networks import Networks
+from kerasseg.fit.training_data import TrainingData
+from kerasseg.runs.log import read_log
+
+
+def hooks_of(
+    settings: config.Config,
+    run: Path,
+    data: TrainingData,
+    networks: Networks,
+    used: Devices,
+    done: int,
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of a training that goes on after step `done`, in their order; only
+    one process writes."""
+    samples = from_settings.sample_ids_of(settings, data.records)
+    hooks: list = [not_finite.StopAtNotFinite(run / runs.STATE, samples)]
+    if used.writes:
+        hooks += _writing(settings, run, data, networks.judge, done // data.steps)
+    jax = keras.backend.backend() == "jax"
+    return [callbacks.WithJax(hooks)] if jax else hooks
+
+
+def _writing(
+    settings: config.Config, run: Path, data: TrainingData, judge: Any, first: int
+) -> list[keras.callbacks.Callback]:
+    """Those that write into the run, from epoch `first` on."""
+    fit, pixels = settings.fit, settings.data.batch * math.prod(data.crop)
+    val, picture = _validation_data(settings, data, judge.network)
+    settle = from_settings.settle_of(
+        settings, data.records, judge.network, data.steps * pixels, data.size
+    )
+    best = _best(run, data.notes, first)
+    validation = callbacks.Validation(judge, val, run / "network.keras", best, settle)
+    rows, events = data.notes.get("log"), run / "tensorboard"
+    log = callbacks.Log(run / "log.csv", events, first, picture, rows)
+    rows, names = data.notes.get("health"), data.taxonomy.names
+    file = run / "health.json"
+    watch = health.Health(file, names, judge, pixels, fit.ema, first, rows)
+    for one in (log, watch):
+        one.write()  # what a kill or a damage took is in the state
+
+    def notes() -> dict[str, Any]:
+        written = {"log": log.rows, "health": watch.rows}
+        return {"records": data.noted, "best": validation.best} | written
+
+    save = checkpoint.SaveCheckpoint(
+        run / runs.STATE, fit.save_every, data.steps, notes
+    )
+    stop = stopping.Stop(log, fit.patience, fit.minutes)
+    return [validation, watch, log, save, stop]
+
+
+def _validation_data(
+    settings: config.Config, data: TrainingData, network: keras.Model
+) -> tuple[Any, Any]:
+    """The validation batches, and the function that draws the first of them."""
+    read = settings.data
+    val = pipeline.batches(
+        data.records,
+        read.val,
+        batch_size=read.batch,
+        size=read.size,
+        threads=read.threads,
+    )
+    with naming_damage(data.records):  # reads a batch
+        picture = callbacks.preview(
+            network, val, data.taxonomy, image_format=data.image_format
+        )
+    return val, picture
+
+
+def _best(run: Path, notes: dict, first: int) -> float:
+    """The best score so far; -1 before the first. Earlier versions noted none."""
+    rows = read_log(run / "log.csv")[:first]
+    logged = max((float(row["val_miou"]) for row in rows), default=-1.0)
+    return float(notes.get("best", logged))
