@@ -29,10 +29,12 @@ NOTHING = FAR >> HALF_BITS
 """No pixel there, as a squared distance."""
 
 
-def id_batch(ids: Tensor, name: str) -> Tensor:
-    """`ids` as a tensor; UserError unless it is (B, H, W) with static H and W."""
+def id_batch(ids: Tensor, name: str, volumes: bool = False) -> Tensor:
+    """`ids` as a tensor; UserError unless it is (B, H, W) with static H and W, or with
+    `volumes` also (B, D, H, W)."""
     ids = ops.convert_to_tensor(ids)
-    if len(ids.shape) != 3 or None in ids.shape[1:]:
+    rank = len(ids.shape)
+    if not (rank == 3 or (rank == 4 and volumes)) or None in ids.shape[1:]:
         raise UserError(
             f"{name} must be (B, H, W) with static H and W, got shape "
             f"{tuple(ids.shape)}. Add a batch axis, or drop the channel axis."

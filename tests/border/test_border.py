@@ -1,5 +1,7 @@
 """Distance transforms and border weights: by hand, against scipy, as properties."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ if keras.backend.backend() == "jax":  # one by one, JAX would compile every slic
     import jax
 
     options = ("w0", "sigma", "background_only", "class_weights")
+    options += ("sigma_1", "spacing")
     border_weights = jax.jit(border_weights, static_argnames=options)
     distance_transform = jax.jit(distance_transform)
 
@@ -190,6 +193,31 @@ def test_names_order_and_orientation_do_not_matter(seed):
     np.testing.assert_allclose(both, [plain[::-1], plain], atol=1e-6)
 
 
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "losses_more.npz")
+"""By golden/make_losses_more.py: the formula of U-Net's released plugin, on scipy."""
+
+
+def test_released_weights():
+    options = {"w0": 50, "sigma": 6, "sigma_1": 10, "class_weights": (0.1, 1.0)}
+    got = weights(GOLDEN["instance"], **options)
+    np.testing.assert_allclose(got, GOLDEN["unet"], atol=0.006)  # 50 / 10000 is cut
+    on_host = border.border_weight_map(GOLDEN["instance"], **options)
+    np.testing.assert_allclose(on_host, got, rtol=1e-5, atol=1e-4)
+
+
+def test_weights_of_a_volume():
+    instance = GOLDEN["instance_3d"]
+    options = {"w0": 10, "sigma": 2, "sigma_1": 3, "class_weights": (0.1, 1.0)}
+    got = weights(instance, **options)
+    np.testing.assert_allclose(got, GOLDEN["unet_3d"], atol=1.1e-3)
+    # Slices three times as far apart: the middle ones of each are the same.
+    sparse = weights(instance[::3], **options, spacing=(3, 1, 1))
+    dense = np.zeros_like(instance)
+    dense[::3] = instance[::3]
+    want = weights(dense, **options)[::3]
+    np.testing.assert_allclose(sparse, want, rtol=1e-4, atol=1e-5)
+
+
 def test_boundary_distance():
     ndimage = pytest.importorskip("scipy.ndimage")
     label = np.random.default_rng(0).integers(0, 3, (2, 5, 6)).repeat(5, 1).repeat(5, 2)
@@ -256,5 +284,8 @@ def test_errors_say_what_to_do():
         border.border_weights(np.zeros((4, 4), np.int32))
     with pytest.raises(ValueError, match=r"sigma must lie between .* got 40"):
         border.border_weights(np.zeros((1, 4, 4), np.int32), sigma=40)
+    for options in ({"sigma_1": -1}, {"spacing": (1, 1, 1)}, {"spacing": (0, 1)}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):
+            border.border_weights(np.zeros((1, 4, 4), np.int32), **options)
     with pytest.raises(ValueError, match=r"limit must lie in 1\.\.127"):
         border.boundary_distance(np.zeros((1, 4, 4), np.int32), limit=300)
