@@ -38,7 +38,7 @@ def recipe_of(argv: list[str]) -> list[str]:
     """
     began = time.monotonic()
     source, *words = argv
-    minutes, words = _minutes(words)
+    minutes, words = budget_of(words)
     records = _records_of(Path(source))
     plan = records.with_name(f"{records.name}.plan.toml")
     from kerasseg.console import start_tensorflow
@@ -65,7 +65,7 @@ def recipe_of(argv: list[str]) -> list[str]:
     return [str(plan), "--name", records.name, *words]
 
 
-def _minutes(words: list[str]) -> tuple[float, list[str]]:
+def budget_of(words: list[str]) -> tuple[float, list[str]]:
     """The budget, and the words without it."""
     others, asked = [], str(MINUTES)
     rest = iter(words)

@@ -20,6 +20,7 @@ import tyro
 from kerasseg import __main__ as commands
 from kerasseg import config
 from kerasseg.data.preparing import run as preparing
+from kerasseg.plan.folder import budget_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -111,6 +112,8 @@ def parse(words: list[str], monkeypatch) -> None:
 def kerasseg_takes(name: str, flags: list[str], monkeypatch) -> None:
     assert name in commands.COMMANDS, f"no command {name}"
     if name == "train":  # parses its recipe, and then all of the line
+        if flags and not flags[0].startswith("-") and not flags[0].endswith(".toml"):
+            _, flags = budget_of(flags[1:])  # a folder of data
         with monkeypatch.context() as whole:
             whole.setattr(tyro, "cli", REAL)
             config.check(config.parse(flags))
