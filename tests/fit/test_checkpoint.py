@@ -49,6 +49,7 @@ def variables(trainer):
     ]
 
 
+@pytest.mark.processes  # trains: costly beside the rest
 def test_saved_and_gone_on_is_never_stopped_bit_for_bit(shared_records, tmp_path):
     """Also what dropout drops, the running means and the place in the stream; the whole
     command, killed, is in tests/test_resume.py."""

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.processes  # trains: costly beside the rest
 def test_too_high_a_rate_stops_with_one_line(shared_records, tmp_path, capsys):
     # The largest rate that is allowed, in a network that nothing normalises.
     settings = {"fit__optimizer": "sgd", "fit__learning_rate": "1e6"}
