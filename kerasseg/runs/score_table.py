@@ -11,31 +11,36 @@ from kerasseg.taxonomy import IGNORE
 WIDTH = 79
 KEPT = "\xa0"
 """A blank at which no line is broken."""
-TITLES = {
-    "iou": "IoU",
-    "dice": "Dice",
-    "assd": "ASSD",
-    "hausdorff": "HD95",
-    "surface_dice": "NSD",
+COLUMNS = {
+    "iou": ("IoU", 8),
+    "dice": ("Dice", 8),
+    "precision": ("precision", 10),
+    "recall": ("recall", 8),
+    "assd": ("ASSD", 9),
+    "hausdorff": ("HD95", 9),
+    "surface_dice": ("NSD", 8),
 }
-"""Heads of columns whose names are others."""
+"""Scores of each class: the head of their column, and its width."""
+DISTANCES = "assd", "hausdorff"
 
 
 def table(result: dict[str, Any], names: Sequence[str]) -> str:
     """What `evaluate` returns as text: one line a class, then the means; of more than
     255 classes only those that occur."""
-    shown = ["iou", "dice", "precision", "recall"]
-    shown += [name for name in ("assd", "hausdorff", "surface_dice") if name in result]
+    shown = [name for name in COLUMNS if name in result]
     absent = 0
     rows = []
     for name, *values in zip(names, *(result[one] for one in shown), strict=True):
         if values[0] is None and len(names) > IGNORE:
             absent += 1
             continue
-        rows.append((name, "".join(f"{_cell(v):>10}" for v in values)))
-    first = WIDTH - 10 * len(shown)
-    first = max(5, min(first, max((len(name) for name, _ in rows), default=5)))
-    heads = "".join(f"{TITLES.get(one, one):>10}" for one in shown)
+        cells = zip(shown, values, strict=True)
+        rows.append((name, "".join(_score(one, value) for one, value in cells)))
+    first = max(5, max((len(name) for name, _ in rows), default=5))
+    first = min(first, WIDTH - sum(COLUMNS[one][1] for one in shown))
+    heads = "".join(
+        f"{title:>{wide}}" for title, wide in (COLUMNS[one] for one in shown)
+    )
     lines = [f"{'class':{first}}{heads}"]
     lines += [f"{_cut(name, first):{first}}{cells}" for name, cells in rows]
     if absent:
@@ -94,7 +99,7 @@ def _surfaces(result: dict[str, Any]) -> str:
     scores = {
         "mean_assd": "ASSD",
         "mean_hausdorff": "HD95",
-        "mean_surface_dice": f"NSD at {result['surfaces']['tolerance']:g}",
+        "mean_surface_dice": f"NSD (tolerance {result['surfaces']['tolerance']:g})",
     }
     missing = sum(result["surface_missing"])
     words = f"surfaces in {unit}, mean over classes: {_listed(result, scores)}"
@@ -110,6 +115,14 @@ def _listed(result: dict[str, Any], titles: dict[str, str]) -> str:
     known = {words: result[name] for name, words in titles.items() if name in result}
     parts = (f"{words} {_cell(value)}" for words, value in known.items())
     return ", ".join(part.replace(" ", KEPT) for part in parts)
+
+
+def _score(name: str, value: float | None) -> str:
+    """A cell of the table; distances with two decimals."""
+    wide = COLUMNS[name][1]
+    if value is None or name not in DISTANCES:
+        return f"{_cell(value):>{wide}}"
+    return f"{value:>{wide}.2f}"
 
 
 def _cut(name: str, width: int) -> str:

@@ -98,7 +98,7 @@ def test_classes_that_overlap_by_hand():
     assert set(sheets) == {"examples", "worst"}
     result |= {"split": "val", "samples": 1, "trimap_pixels": 1}
     said = table(plain(result), both.names)
-    assert "left     0.5000    0.6667    1.0000    0.5000" in said
+    assert "left   0.5000  0.6667    1.0000  0.5000" in said
     assert "mean over single images: IoU 0.6250" in said
 
 
