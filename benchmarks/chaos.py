@@ -44,11 +44,20 @@ class Counts:
         self.tried: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
 
-    def add(self, fire: str, where: str, wrong: list[str], number: int = 1) -> None:
+    def add(
+        self,
+        fire: str,
+        where: str,
+        wrong: list[str],
+        number: int = 1,
+        how: str = "held",
+    ) -> None:
         self.tried[fire] += number
+        at = f"{self.tried[fire]} of {fire}"
+        print(f"{at}, {where}: {'lost' if wrong else how}", flush=True)
         if wrong:
             self.lost[fire] += 1
-            print(f"LOST {fire}, {where}:", *wrong[:8], sep="\n    ", flush=True)
+            print(*wrong[:8], sep="\n    ", flush=True)
 
     def table(self) -> str:
         rows = [
@@ -87,8 +96,7 @@ def burn(asked: Chaos, folder: Path) -> Counts:
     for number in range(asked.bits):
         kind = list(bits.KINDS)[number % len(bits.KINDS)]
         where, how, wrong = bits.flipped(walked, kind, draw)
-        counts.add(f"bit: {kind}", where, wrong)
-        print(f"{number + 1}. {where}: {'lost' if wrong else how}", flush=True)
+        counts.add(f"bit: {kind}", where, wrong, how=how)
     return counts
 
 
