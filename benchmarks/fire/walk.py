@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass
@@ -76,11 +77,19 @@ def draw_pictures(folder: Path) -> None:
 
 def run(name: str, folder: Path, kill_after: float | None = None) -> Ended:
     """Runs a command in a folder; kill -9 after so many of its processor seconds."""
-    log = folder.parent / f"{folder.name}.log"
-    sys.stdout.flush()
-    child = os.fork()
-    if not child:
-        _become(name, folder, log)
+    with tempfile.TemporaryFile() as log:  # not on the disk that may be full
+        sys.stdout.flush()
+        child = os.fork()
+        if not child:
+            _become(name, folder, log.fileno())
+        code, used = _watched(child, kill_after)
+        orphans = _orphans(child)
+        log.seek(0)
+        return Ended(code, log.read().decode(errors="replace"), used, orphans)
+
+
+def _watched(child: int, kill_after: float | None) -> tuple[int, float]:
+    """Waits for a process; its exit code and its processor seconds."""
     ended, code, used = time.monotonic() + PATIENCE, None, 0.0
     while code is None:
         used = max(used, _processor_seconds(child))
@@ -91,17 +100,16 @@ def run(name: str, folder: Path, kill_after: float | None = None) -> Ended:
         done, status = os.waitpid(child, os.WNOHANG)
         code = os.waitstatus_to_exitcode(status) if done else None
         time.sleep(0.002)
-    return Ended(code, log.read_text(errors="replace"), used, _orphans(child))
+    return code, used
 
 
-def _become(name: str, folder: Path, log: Path) -> None:
+def _become(name: str, folder: Path, log: int) -> None:
     """Turns a fork into the command, and ends it."""
     code = 1
     try:
         os.setsid()
-        written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
-            os.dup2(written, stream)
+            os.dup2(log, stream)
         os.chdir(folder)
         module, words = COMMANDS[name]
         sys.argv = [name, *words.split()]
