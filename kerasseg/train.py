@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kerasseg import UserError, config, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
-from kerasseg.fit import from_settings, input_range, training_data
+from kerasseg.fit import early, from_settings, input_range, training_data
 from kerasseg.fit.devices import Devices, is_first_process
 from kerasseg.fit.networks import Networks, networks_of
 from kerasseg.fit.training_data import TrainingData
@@ -39,6 +39,7 @@ def main(argv: list[str]) -> None:
     argv = [word for word in argv if word != RESTART]
     settings = config.parse(recipe_of(argv) if is_folder(argv) else argv)
     config.check(settings)
+    early.check(settings)
     if not is_first_process():
         train(settings, None)
         return

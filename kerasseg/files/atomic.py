@@ -43,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         sync(path.parent)
     except BaseException as error:
         _remove(aside)
-        if isinstance(error, OSError) and error.errno and error.filename is None:
+        if isinstance(error, OSError) and error.strerror and error.filename is None:
             error.filename = str(path)  # "No space left on device", but where?
         raise
     finally:
