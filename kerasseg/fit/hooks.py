@@ -52,7 +52,7 @@ def _writing(
     settle = from_settings.settle_of(
         settings, data.records, judge.network, data.steps * pixels, data.size
     )
-    best = _best(run, data.notes, first)
+    best = best_score(run, data.notes, first)
     validation = callbacks.Validation(judge, val, run / "network.keras", best, settle)
     rows, events = data.notes.get("log"), run / "tensorboard"
     log = callbacks.Log(run / "log.csv", events, first, picture, rows)
@@ -92,8 +92,9 @@ def _validation_data(
     return val, picture
 
 
-def _best(run: Path, notes: dict, first: int) -> float:
+def best_score(run: Path, notes: dict, first: int) -> float:
     """The best score so far; -1 before the first. Earlier versions noted none."""
+    if "best" in notes:  # a log that is damaged is not read
+        return float(notes["best"])
     rows = read_log(run / "log.csv")[:first]
-    logged = max((float(row["val_miou"]) for row in rows), default=-1.0)
-    return float(notes.get("best", logged))
+    return max((float(row["val_miou"]) for row in rows), default=-1.0)

@@ -2,7 +2,7 @@
 
 import types
 
-from kerasseg.fit import callbacks, health
+from kerasseg.fit import callbacks, health, hooks
 from kerasseg.runs.log import read_log
 
 
@@ -24,3 +24,11 @@ def test_a_log_without_rows_is_not_written(tmp_path):
     judge = types.SimpleNamespace()
     health.Health(tmp_path / "health.json", ["a"], judge, 1, 0.0, 0, []).write()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_best_score_is_that_of_the_state(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,val_mioU\n0,0.9\n")
+    assert hooks.best_score(tmp_path, {"best": 0.5}, 1) == 0.5
+    (tmp_path / "log.csv").write_text("epoch,val_miou\n0,0.25\n1,0.75\n")
+    assert hooks.best_score(tmp_path, {}, 1) == 0.25
+    assert hooks.best_score(tmp_path / "none", {}, 0) == -1
