@@ -77,21 +77,30 @@ def with_earlier(rows: list[dict], folder: Path) -> list[dict]:
     Earlier rows count when they passed on the same split, or one of the exports was not
     scored, and their file is still there.
     """
-    file = folder / GATE
-    earlier = json.loads(file.read_text()) if file.is_file() else []
+    earlier = _rows(folder / GATE)
     same = bool(earlier) and earlier[0].get("sha256") == rows[0]["sha256"]
     splits = {one[0].get("split") for one in (earlier, rows) if one}
     if not same or len(splits - {""}) > 1:
         earlier = []
     known = {
-        row["format"]: row
+        row.get("format"): row
         for row in earlier
-        if row["passed"] and row["file"] and (folder / row["file"]).exists()
+        if row.get("passed") and row.get("file") and (folder / row["file"]).exists()
     }
     known |= {row["format"]: row for row in rows}
     if earlier and not scored(rows[0]):
         known["network"] = earlier[0]
     return [known[name] for name in ["network", *ARTEFACTS] if name in known]
+
+
+def _rows(file: Path) -> list[dict]:
+    """The rows of an earlier export; [] of none, and where the file is damaged."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return []
+    rows = isinstance(found, list) and all(isinstance(row, dict) for row in found)
+    return found if rows else []
 
 
 def scored(row: dict) -> bool:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from kerasseg.export import gate
+from kerasseg.export import folder, gate
 from kerasseg.export.litert import gpu
 
 pytestmark = pytest.mark.export
@@ -57,3 +57,10 @@ def test_what_a_gpu_makes_of_a_file_stands_under_its_row(monkeypatch):
     )
     monkeypatch.setattr(gpu, "adapter", lambda: "")
     assert gpu.line(gpu.row(__file__, expected, None)) == "LiteRT GPU: not tried here"
+
+
+@pytest.mark.parametrize("text", ["", "\xff", "{}", "[3]", '[{"sha256": 1}, {}]'])
+def test_a_damaged_list_of_an_earlier_export_counts_as_none(tmp_path, text):
+    (tmp_path / folder.GATE).write_text(text, encoding="latin-1")
+    rows = [{"format": "network", "sha256": 1, "passed": True, "file": ""}]
+    assert folder.with_earlier(rows, tmp_path) == rows
