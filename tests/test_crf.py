@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasseg import UserError, crf
+from kerasseg.crf import lattice
 from kerasseg.image_format import GRAY, BandStatistics, ImageFormat
 
 pytestmark = pytest.mark.agnostic
@@ -121,7 +122,7 @@ def test_the_result_is_probabilities_and_ignorance_stays(golden):
 def test_lattice_reproduces_each_point(rng):
     """Barycentric: weights sum to 1 and average the vertices to the point itself."""
     features = rng.normal(size=(50, 5)) * 10
-    vertices, weights = crf._simplices(features)
+    vertices, weights = lattice.simplices(features)
     assert weights.min() > -1e-9
     np.testing.assert_allclose(weights.sum(1), 1)
     assert (vertices.sum(-1) == 0).all()

@@ -48,7 +48,6 @@ LEVEL = {
     "data.records": 9,
     "data.pipeline": 10,
     "data.preparing": 10,
-    "data.supervised": 10,
     "data.damage": 10,
     # What is made of a network.
     "inference": 11,

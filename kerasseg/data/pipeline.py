@@ -16,6 +16,7 @@ import tensorflow as tf
 from kerasseg import UserError
 from kerasseg.border import connected_instances
 from kerasseg.data import records as _records
+from kerasseg.data import supervised
 from kerasseg.data.format.description import Description
 from kerasseg.data.resize import resize_image, resize_label
 from kerasseg.image_format import ImageFormat
@@ -40,6 +41,8 @@ def batches(
     share: tuple[int, int] = (0, 1),
     threads: int = 0,
     service: str = "",
+    as_supervised: bool = False,
+    weights: bool = False,
 ) -> tf.data.Dataset:
     """Batches of a split of records: dicts of tensors with static height and width.
 
@@ -64,15 +67,21 @@ def batches(
     service: address of a tf.data service, "grpc://HOST:PORT", whose workers decode
         (pipelines/distributed); with `training` only. Each takes every nth sample, so
         an epoch still holds each once, but in the order in which workers are ready.
+    as_supervised: tuples for `model.fit` of any Keras model instead of dicts: image
+        float32 and label int32, see `kerasseg.data.supervised`. An endless stream needs
+        `steps_per_epoch` there.
+    weights: with `as_supervised`, a third part of the tuples for losses that do not
+        know which id is ignored: weight float32 (B, H, W), 0 at ignored pixels, whose
+        label is 0 then.
 
     Raises UserError for an unknown split, for samples of several sizes without `size`,
     for a batch that the hosts cannot share equally, and for a service that cannot give
     what is asked.
     """
     description = _records.describe(records)
-    known = description.split(split)
+    known, taxonomy = description.split(split), description.taxonomy
     height, width = size_of(description, split, size)
-    if instances and not description.taxonomy.exclusive:
+    if instances and not taxonomy.exclusive:
         raise UserError(
             f"Classes of {description.path} overlap, so a pixel may lie in several "
             "objects: there are no border weights of it. Leave out --fit.border_weight."
@@ -81,6 +90,8 @@ def batches(
     paths = [str(path) for path in _records.shard_paths(records, split, description)]
     _check_service(service, training, connects=instances and not known.instances)
     part = _part(batch_size, share)
+    if weights and not as_supervised:
+        raise UserError("weights=True is for as_supervised=True. Say both.")
     if training:
         serialised = endless(paths, known.samples, seed, start, shuffle, parallel)
         serialised = tf.data.Dataset.zip(_counter(start), serialised)
@@ -93,7 +104,7 @@ def batches(
     decode = _decode(
         (height, width),
         description.image_format,
-        description.taxonomy,
+        taxonomy,
         resizes=tuple(size) != (0, 0),
         instances=instances,
         stored=known.instances,
@@ -105,6 +116,10 @@ def batches(
     if service:
         policy = tf.data.experimental.service.ShardingPolicy.HINT
         ready = ready.apply(tf.data.experimental.service.distribute(policy, service))
+    if as_supervised:
+        others = {"instances": instances, "numbers": numbers}
+        pair = supervised.converter(taxonomy, weights=weights, others=others)
+        ready = ready.map(pair, num_parallel_calls=parallel)
     if not training:
         length = -(-known.samples // batch_size)
         ready = ready.apply(tf.data.experimental.assert_cardinality(length))
