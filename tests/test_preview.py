@@ -29,7 +29,7 @@ def test_preview_draws_pairs_and_names_an_unknown_policy(tmp_path, rng, capsys):
     assert "3 samples" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         preview.main([*flags, "--policy", "raod"])
-    assert "'raod'. Known: none, flip, road, cells" in capsys.readouterr().err
+    assert "'raod'. Known: none, flip, general, road, cells" in capsys.readouterr().err
 
 
 def test_preview_of_other_bands_says_what_it_leaves_out(tmp_path, rng, capsys):

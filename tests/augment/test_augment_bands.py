@@ -89,7 +89,8 @@ def test_rgb_is_what_it_was():
     hue[:] = 1 - hue
     given = golden["image"], golden["label"], numbers
     everything = dataclasses.replace(Policy(), **TRANSFORMS, **LIGHT)
-    for name, policy in {**POLICIES, "everything": everything}.items():
+    then = {name: POLICIES[name] for name in ("none", "flip", "road", "cells")}
+    for name, policy in {**then, "everything": everything}.items():
         if name == "everything" and keras.backend.backend() != "tensorflow":
             continue  # a lookup on an edge may fall to the other side
         image, *ids = apply(*given, policy, (12, 15), golden["label"])
