@@ -48,7 +48,7 @@ def test_killed_and_gone_on_is_never_killed_bit_for_bit(shared_records, tmp_path
     # 10 samples, batches of 2: 5 steps an epoch; saved at 3 and 6, killed after 8.
     settings = {"fit__epochs": 3, "data__batch": 2, "fit__save_every": 3}
     settings |= {"fit__deterministic": True, "export": False, "fit__ema": 0.9}
-    settings |= {"fit__accumulate": 2, "fit__remat": True}
+    settings |= {"fit__accumulate": 2, "fit__remat": True, "fit__statistics": 192}
     flags = walk.flags(shared_records, tmp_path / "killed", **settings)
     assert run(KILLED.format(step=8, flags=flags)) == -signal.SIGKILL
     whole = walk.flags(shared_records, tmp_path / "whole", **settings)

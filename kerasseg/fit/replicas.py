@@ -60,11 +60,14 @@ def gather(values: dict[str, Tensor]) -> dict[str, Tensor]:
 
         return here.all_gather(value, axis=0), gradient
 
-    return {
+    found = {
         # Collective operations do not take integers of 8 bits.
         name: gathered(value if value.dtype.is_floating else tf.cast(value, tf.int32))
         for name, value in values.items()
     }
+    for name, value in values.items():  # the losses tell ids from one-hot by shapes
+        found[name].set_shape((None, *value.shape[1:]))
+    return found
 
 
 def all_reduce(gradients: list[Tensor | None]) -> list[Tensor | None]:

@@ -81,7 +81,8 @@ def test_one_is_killed_and_both_go_on_as_if_never_killed(shared_records, tmp_pat
 
     ours, theirs = (runs.load(path) for path in (run, tmp_path / "whole" / run.name))
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+        # Two hosts sum in another order than one; a step moves weights by 4e-3.
+        np.testing.assert_allclose(a, b, atol=1e-4)
     log, expected = (
         read_log(tmp_path / name / run.name / "log.csv")
         for name in ("together", "whole")
@@ -89,5 +90,5 @@ def test_one_is_killed_and_both_go_on_as_if_never_killed(shared_records, tmp_pat
     assert [row["epoch"] for row in log] == ["0", "1", "2"]
     for row, other in zip(log, expected, strict=True):
         assert float(row["val_loss"]) == pytest.approx(
-            float(other["val_loss"]), rel=1e-5
+            float(other["val_loss"]), rel=1e-4
         )
