@@ -93,7 +93,7 @@ def test_defaults_and_policies_are_inside():
     ("words", "said"),
     [
         ("--name ../escape", "--name must be a name of a folder inside --out"),
-        ("--name /tmp/escape", "inside --out, got '/tmp/escape'. Set --out instead."),
+        ("--name /escape", "inside --out, got '/escape'. Set --out instead."),
         ("--name a/../../b", "inside --out"),
         (r"--name ..\escape", "inside --out"),
         (r"--name C:\escape", "inside --out"),
