@@ -284,8 +284,14 @@ def ratio(part: Any, whole: Any) -> Any:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)[()]
 
 
+def mean_of_known(values: np.ndarray, axis: int | None = None) -> Any:
+    """The mean of the values that are not nan; nan where all are."""
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0).sum(axis), known.sum(axis))
+
+
 def mean_over_classes(values: np.ndarray, absent: str) -> np.floating:
-    """Mean over classes; nan where nothing is known."""
+    """Mean over classes, or images; nan where nothing is known."""
     if absent == "zero":
         return np.nan_to_num(values).mean()
     known = values[~np.isnan(values)]

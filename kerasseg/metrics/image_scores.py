@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasseg.metrics.confusion import ratio
+from kerasseg.metrics.confusion import mean_over_classes, ratio
 from kerasseg.metrics.intervals import bootstrap_miou, miou_of
 from kerasseg.metrics.object_scores import ObjectScores
 from kerasseg.metrics.surface_means import SurfaceMeans
@@ -79,12 +79,10 @@ class ImageScores:
         """
         apart = set(self._groups) if all(self._groups) else set()
         groups = self._groups if len(apart) > 1 else None
-        contours = np.array(self._boundary)
-        known = contours[~np.isnan(contours)]
         result = {
             "miou_interval": np.array(bootstrap_miou(self._margins, groups=groups)),
             "groups": len(apart) if groups else 0,
-            "boundary_f1": known.mean() if known.size else np.nan,
+            "boundary_f1": mean_over_classes(np.array(self._boundary), "nan"),
         }
         result |= self._objects.scores() if self._objects else {}
         return result | (self.surfaces.scores() if self.surfaces else {})
@@ -93,8 +91,7 @@ class ImageScores:
         """Keeps what every image has. contours: (C,) boundary F1."""
         self._margins.append(margins)
         self._groups.append(group)
-        known = contours[~np.isnan(contours)]
-        self._boundary.append(float(known.mean()) if known.size else np.nan)
+        self._boundary.append(float(mean_over_classes(contours, "nan")))
 
     def add_objects(
         self, label: np.ndarray, ids: np.ndarray, instance: np.ndarray, classes: int

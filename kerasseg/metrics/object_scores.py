@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg.border import connected_instances
-from kerasseg.metrics.confusion import ratio
+from kerasseg.metrics.confusion import mean_of_known
 from kerasseg.metrics.objects import image_scores, object_f1, panoptic_quality
 from kerasseg.taxonomy import ignore_of
 
@@ -71,7 +71,10 @@ class ObjectScores:
         total = np.sum(self._counts, axis=0)  # (C, 4)
         quality = [panoptic_quality(counts) for counts in total]
         each = {name: [one[name] for one in quality] for name in ("pq", "sq", "rq")}
-        means = {name: _mean(np.array(values)[there]) for name, values in each.items()}
+        means = {
+            name: mean_of_known(np.array(values)[there])
+            for name, values in each.items()
+        }
         return {
             "object_f1": object_f1(total[there, :3].sum(0)),
             "average_precision": self._mean_over_images(self._precision),
@@ -86,8 +89,8 @@ class ObjectScores:
         counts = np.array(self._counts)[:, there, :3].sum(1)  # (N, 3)
         names = "objects_found", "objects_spurious", "objects_missed"
         return dict(zip(names, counts.astype(int).T, strict=True)) | {
-            "average_precision": _mean(np.array(self._precision)[:, there], 1),
-            "aji": _mean(np.array(self._jaccard)[:, there], 1),
+            "average_precision": mean_of_known(np.array(self._precision)[:, there], 1),
+            "aji": mean_of_known(np.array(self._jaccard)[:, there], 1),
         }
 
     def _of_objects(self) -> np.ndarray:
@@ -95,10 +98,4 @@ class ObjectScores:
         return np.sum(self._counts, axis=0)[:, [0, 2]].sum(1) > 0
 
     def _mean_over_images(self, values: list[np.ndarray]) -> Any:
-        return _mean(_mean(np.array(values), 0)[self._of_objects()])
-
-
-def _mean(values: np.ndarray, axis: int | None = None) -> Any:
-    """The mean of the values that are known; nan where none is."""
-    known = ~np.isnan(values)
-    return ratio(np.where(known, values, 0).sum(axis), known.sum(axis))
+        return mean_of_known(mean_of_known(np.array(values), 0)[self._of_objects()])

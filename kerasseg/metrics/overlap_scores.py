@@ -10,7 +10,7 @@ import numpy as np
 from kerasseg.metrics import overlapping
 from kerasseg.metrics.boundary import plane_boundary_f1, trimap
 from kerasseg.metrics.calibration import calibration_bins, calibration_error
-from kerasseg.metrics.confusion import cohen_kappa
+from kerasseg.metrics.confusion import cohen_kappa, mean_over_classes
 from kerasseg.metrics.image_scores import ImageScores
 from kerasseg.taxonomy import IGNORE
 
@@ -98,17 +98,14 @@ class OverlapScores(ImageScores):
         result = overlapping.scores(np.stack(self._counts)) | self.shared()
         hit, wrong, missed, absent = self.counts.T
         tables = np.array([[absent, wrong], [missed, hit]]).transpose(2, 0, 1)
-        result["kappa"] = _mean([cohen_kappa(table) for table in tables])
-        result["calibration_error"] = _mean(map(calibration_error, self._bins))
+        kappas, errors = map(cohen_kappa, tables), map(calibration_error, self._bins)
+        result["kappa"] = float(mean_over_classes(np.array([*kappas]), "nan"))
+        result["calibration_error"] = float(
+            mean_over_classes(np.array([*errors]), "nan")
+        )
         if "class_pq" in result:  # of two classes, the first of which is "not there"
             result["class_pq"] = result["class_pq"][1:]
         if self.trimap_width:
             near = overlapping.scores(self._near_boundaries)
             result["trimap_iou"], result["trimap_miou"] = near["iou"], near["miou"]
         return result
-
-
-def _mean(values: Any) -> float:
-    """The mean of the values that are known; nan where none is."""
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else float("nan")

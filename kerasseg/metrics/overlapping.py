@@ -10,7 +10,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from kerasseg import UserError
-from kerasseg.metrics.confusion import mean_over_classes, ratio
+from kerasseg.metrics.confusion import mean_of_known, mean_over_classes, ratio
 from kerasseg.metrics.exact import ExactCounts, counted
 from kerasseg.taxonomy import Tensor
 
@@ -209,8 +209,10 @@ def scores(
                 values = np.nan_to_num(values, nan=1.0)
             elif empty == "true":
                 values = np.where(each[..., 0] + each[..., 2] > 0, values, np.nan)
-            result[f"image_{name}"] = _mean(values, axis=0)
-            result[f"image_{mean}"] = _mean(_mean(values, axis=1), axis=0)
+            result[f"image_{name}"] = mean_of_known(values, axis=0)
+            result[f"image_{mean}"] = mean_of_known(
+                mean_of_known(values, axis=1), axis=0
+            )
     return result
 
 
@@ -250,9 +252,3 @@ def _iou(counts: np.ndarray) -> Any:
 def _dice(counts: np.ndarray) -> Any:
     hit, wrong, missed = (counts[..., i].astype(np.float64) for i in range(3))
     return ratio(2 * hit, 2 * hit + wrong + missed)
-
-
-def _mean(values: np.ndarray, axis: int) -> Any:
-    """The mean of the values that are known; nan where none is."""
-    known = ~np.isnan(values)
-    return ratio(np.where(known, values, 0).sum(axis), known.sum(axis))

@@ -24,17 +24,10 @@ class SplitScores(ImageScores):
         tolerance: of the surface Dice; None: distances of surfaces are not measured.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        trimap_width: float = 0.0,
-        tolerance: float | None = None,
-    ):
-        super().__init__(num_classes, trimap_width, tolerance)
-        self._near_boundaries: np.ndarray | int = 0
-        self.matrix: np.ndarray = np.zeros((0, 0), np.int64)
-        """The confusion matrix of all images, int64 (C, C)."""
-        self._bins: np.ndarray | int = 0
+    matrix: np.ndarray = np.zeros((0, 0), np.int64)
+    """The confusion matrix of all images, int64 (C, C)."""
+    _near_boundaries: np.ndarray | int = 0
+    _bins: np.ndarray | int = 0
 
     def add(
         self,
@@ -63,7 +56,8 @@ class SplitScores(ImageScores):
         self.note_image(margins(matrix), boundary_f1(label, ids, classes), group)
         if self.trimap_width:
             near = trimap(label, self.trimap_width, ignore_of(classes))
-            self._near_boundaries += count(near.ravel(), ids.ravel(), classes)
+            near_counts = count(near.ravel(), ids.ravel(), classes)
+            self._near_boundaries = self._near_boundaries + near_counts
         self._bins = self._bins + calibration_bins(label, probabilities)
         if instance is not None:
             self.add_objects(label, ids, instance, classes)

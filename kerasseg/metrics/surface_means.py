@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasseg.metrics.confusion import ratio
+from kerasseg.metrics.confusion import mean_of_known
 from kerasseg.metrics.surfaces import surface_distances, surface_scores
 
 NAMES = ("assd", "hausdorff", "surface_dice")
@@ -61,16 +61,13 @@ class SurfaceMeans:
         """
         values = np.array(self._images).reshape(-1, self.num_classes, len(NAMES))
         missing = np.isinf(values[..., 0]).sum(0)
-        means = _mean(np.where(np.isinf(values), np.nan, values), 0)  # (C, 3)
+        means = mean_of_known(np.where(np.isinf(values), np.nan, values), 0)  # (C, 3)
         result = dict(zip(NAMES, means.T, strict=True))
-        result |= {f"mean_{name}": _mean(one, 0) for name, one in result.items()}
+        result |= {
+            f"mean_{name}": mean_of_known(one, 0) for name, one in result.items()
+        }
         return result | {"surface_missing": missing}
 
     def columns(self) -> dict[str, np.ndarray]:
         """The scores of each image, (N, C)."""
         return dict(zip(NAMES, np.array(self._images).transpose(2, 0, 1), strict=True))
-
-
-def _mean(values: np.ndarray, axis: int) -> Any:
-    known = ~np.isnan(values)
-    return ratio(np.where(known, values, 0).sum(axis), known.sum(axis))
