@@ -6,9 +6,11 @@ The shards of a split follow one another: each holds a stretch of its samples.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -33,6 +35,8 @@ from kerasseg.data.writing.splits import write, write_splits
 from kerasseg.data.writing.statistics import SplitStatistics
 from kerasseg.files import remote
 from kerasseg.files.sha256 import sha256_of
+
+Seen = TypeVar("Seen")
 
 COUNTS = (
     *("samples", "height", "width", "pixels", "images_with"),
@@ -101,44 +105,41 @@ def check_shard(file: Path, shard: Shard, description: Description) -> None:
             f"put in its place: its last bytes are not those in {FILE}. "
             f"{how_to_rewrite(description)}"
         )
-    _check_count(file, shard.samples, description)
-
-
-@functools.cache
-def _count(file: Path, size: int, changed: int) -> int:
-    """Counted once for each state of a file: `shard_paths` is called often."""
-    return tfrecord.count(file)
-
-
-def _check_count(file: Path, samples: int, description: Description) -> None:
-    status = file.stat()
-    try:
-        found = _count(file, status.st_size, status.st_mtime_ns)
-    except UserError as error:
-        raise UserError(f"{error} {how_to_rewrite(description)}") from error
-    if found != samples:
+    found = _looked_at(tfrecord.count, file, description)
+    if found != shard.samples:
         raise UserError(
-            f"Shard {file} holds {found} samples, {FILE} says {samples}. "
+            f"Shard {file} holds {found} samples, {FILE} says {shard.samples}. "
             f"{how_to_rewrite(description)}"
         )
 
 
+def _looked_at(
+    look: Callable[[Path], Seen], file: Path, description: Description
+) -> Seen:
+    """What `look` finds in a shard; a UserError of it also says what to do."""
+    status = file.stat()
+    try:
+        return _once(look, file, status.st_size, status.st_mtime_ns)
+    except UserError as error:
+        raise UserError(f"{error} {how_to_rewrite(description)}") from error
+
+
 @functools.cache
-def _header(file: Path, size: int, changed: int) -> Header:
-    return header(tfrecord.first(file))
+def _once(look: Callable, file: Path, size: int, changed: int) -> Any:
+    """Once for each state of a file: `shard_paths` is called often."""
+    return look(file)
+
+
+def _first_header(file: Path) -> Header:
+    data = tfrecord.first(file)
+    try:
+        return header(data)
+    except ValueError as error:
+        raise UserError(f"Shard {file} is damaged at record 0: {error}.") from error
 
 
 def _check_header(file: Path, split: str, description: Description) -> None:
-    status = file.stat()
-    try:
-        found = _header(file, status.st_size, status.st_mtime_ns)
-    except UserError as error:
-        raise UserError(f"{error} {how_to_rewrite(description)}") from error
-    except ValueError as error:
-        raise UserError(
-            f"Shard {file} is damaged at record 0: {error}. "
-            f"{how_to_rewrite(description)}"
-        ) from error
+    found = _looked_at(_first_header, file, description)
     known, images = description.split(split), description.image_format
     for reason in differences(found, known, description.taxonomy, images):
         raise UserError(
@@ -147,8 +148,10 @@ def _check_header(file: Path, split: str, description: Description) -> None:
         )
 
 
-def read(path: str | Path, split: str) -> Iterator[Sample]:
+def read(path: str | Path, split: str, every: int = 1) -> Iterator[Sample]:
     """Yields the samples of a split in the order in which they were written.
+
+    every: of so many samples only the first is decoded and yielded.
 
     Each has image (H, W, C) of the records' bands and type, label (H, W) or, where
     classes overlap, (H, W, K), see `Sample`, and, where the records have object ids,
@@ -159,13 +162,16 @@ def read(path: str | Path, split: str) -> Iterator[Sample]:
     """
     description = describe(path)
     known = description.split(split)
-    paths = shard_paths(path, split, description)
+    paths, numbers = shard_paths(path, split, description), itertools.count()
     for file, shard in zip(paths, known.shards, strict=True):
         serialised = iter(tf.data.TFRecordDataset(str(file)))
         for record in range(shard.samples):
             try:
+                data = next(serialised)
+                if next(numbers) % every:
+                    continue
                 sample = deserialise(
-                    next(serialised),
+                    data,
                     known.instances,
                     description.image_format,
                     description.taxonomy.num_classes,

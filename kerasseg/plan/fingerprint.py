@@ -82,9 +82,8 @@ def of_records(path: Path, train: str = "train", val: str = "val") -> Fingerprin
     kept = _kept(Path(path) / FILE, digest)
     if kept:
         return kept
-    step = max(1, known.samples // MOST)
-    chosen = (s for i, s in enumerate(shards.read(path, train)) if i % step == 0)
-    seen = _look(chosen, described)
+    every = max(1, known.samples // MOST)
+    seen = _look(shards.read(path, train, every), described)
     found = Fingerprint(
         digest=digest,
         train=known.samples,

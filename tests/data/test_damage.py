@@ -10,7 +10,7 @@ from kerasseg import UserError
 from kerasseg.data.damage import naming_damage
 from kerasseg.data.format import tfrecord
 from kerasseg.data.format.description import describe
-from kerasseg.data.records import shard_paths
+from kerasseg.data.records import read, shard_paths
 
 
 def test_a_flipped_bit_is_named_and_other_errors_stay(shared_records, tmp_path):
@@ -67,3 +67,8 @@ def test_a_count_that_agrees_with_itself_is_compared_with_the_shard(
     (own / "dataset.json").write_text(json.dumps(values))
     with pytest.raises(UserError, match=r"holds \d samples, dataset.json says \d"):
         shard_paths(own, "train")
+
+
+def test_of_every_few_samples_only_the_first_is_decoded(shared_records):
+    whole = [sample.id for sample in read(shared_records, "train")]
+    assert [sample.id for sample in read(shared_records, "train", 3)] == whole[::3]
