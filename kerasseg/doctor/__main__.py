@@ -72,23 +72,10 @@ def doctor(asked: Doctor) -> bool:
     Raises UserError for a source that cannot be looked through, or unknown checks.
     """
     from kerasseg.doctor import checks
-    from kerasseg.doctor.class_balance import balances
-    from kerasseg.doctor.html_report import report
-    from kerasseg.doctor.survey import survey
-    from kerasseg.doctor.terminal_report import table, verdict
-    from kerasseg.files import atomic
+    from kerasseg.doctor.examination import examine
 
     checks.require_known(asked.skip)
-    source = _source(asked)
-    seen = survey(source)
-    findings = checks.run(seen, source.findings, asked.skip)
-    usable = not any(f.check in checks.IDS_MEANINGLESS for f in findings)
-    counted = balances(seen.splits, seen.classes) if usable else []
-    unseen = checks.left_out(findings, asked.skip)
-    print(f"{asked.source}: {table(seen, findings, counted, unseen)}")
-    name = asked.source.resolve().name
-    atomic.write_text(asked.out, report(name, seen, findings, counted, unseen))
-    print(f"{verdict(findings)} Pictures: {asked.out}")
+    findings = examine(asked.source, _source(asked), asked.out, asked.skip)
     return any(finding.severity == "error" for finding in findings)
 
 

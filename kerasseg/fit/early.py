@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerasseg import UserError, config, models, runs
+from kerasseg import config, models, runs
 from kerasseg.data.format.description import describe
 from kerasseg.files import remote
 
@@ -11,10 +11,7 @@ def check(settings: config.Config) -> None:
     """Raises UserError for a network that is not known, a --model.start without a
     network, and records or splits that are not there."""
     model, data = settings.model, settings.data
-    if model.name not in models.MODELS:
-        raise UserError(
-            f"Unknown model '{model.name}'. Known: {', '.join(models.MODELS)}."
-        )
+    models.check_known(model.name)
     if model.start:
         runs.network_file(runs.named(model.start))
     if data.records and not remote.is_remote(data.records):

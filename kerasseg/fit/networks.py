@@ -28,7 +28,7 @@ class Networks:
 def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> Networks:
     """Both, built and compiled for these records and devices."""
     # The weights that a training begins with are the first of these that exist:
-    # 1. those of this run when it was stopped, in its state ;
+    # 1. those of this run when it was stopped, in its state;
     # 2. those of the network that --model.start names;
     # 3. ImageNet's, in encoders that have them (--model.options weights=none: not);
     # 4. random ones, from --seed.

@@ -19,12 +19,12 @@ def noted(description: Description, splits: Iterable[str]) -> dict[str, str]:
     classes, the images' format, and for each split its samples and the shards'
     checksums."""
     values = {
-        "classes": _digest(description.taxonomy.to_json()),
-        "image format": _digest(description.image_format.to_json()),
+        "classes": checksum(description.taxonomy.to_json()),
+        "image format": checksum(description.image_format.to_json()),
     }
     for name in splits:
         split = description.split(name)
-        digest = _digest([shard.sha256 for shard in split.shards])
+        digest = checksum([shard.sha256 for shard in split.shards])
         values[f"split '{name}'"] = f"{split.samples} samples, {digest}"
     return values
 
@@ -47,6 +47,7 @@ def require(
         )
 
 
-def _digest(value: Any) -> str:
+def checksum(value: Any) -> str:
+    """Of a value that JSON knows, in words."""
     text = json.dumps(value, sort_keys=True)
     return f"checksum {hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -113,8 +113,7 @@ def build(
     >>> models.build("naive", 3, (8, 10, 3), filters=4).output_shape
     (None, 8, 10, 3)
     """
-    if name not in MODELS:
-        raise UserError(f"Unknown model '{name}'. Known: {', '.join(MODELS)}.")
+    check_known(name)
     network = function(name)
     _, _, *known = inspect.signature(network).parameters
     unknown = [key for key in options if key not in known]
@@ -129,6 +128,12 @@ def build(
 
     with first_layers.images(input_shape[-1], input_range, bands):
         return network(num_classes, tuple(input_shape), **options)
+
+
+def check_known(name: str) -> None:
+    """Raises UserError, with the names that are known, for another one."""
+    if name not in MODELS:
+        raise UserError(f"Unknown model '{name}'. Known: {', '.join(MODELS)}.")
 
 
 def function(name: str) -> Callable[..., keras.Model]:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import tyro
 
-from kerasseg import UserError, config
+from kerasseg import UserError
 from kerasseg.console import command, start_tensorflow
-from kerasseg.files import atomic
-from kerasseg.plan.page import page
+from kerasseg.plan.page import write
 from kerasseg.plan.planning import planned
 
 
@@ -43,12 +42,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--out must be the name of a .toml file, got {asked.out}.")
     start_tensorflow()
     found = planned(asked.records, asked.minutes, asked.parameters)
-    text = page(found, str(asked.out))
-    atomic.write_text(asked.out.with_suffix(".md"), text)
-    atomic.write_text(asked.out, config.to_toml(found.settings))
-    for choice in found.choices:
-        print(f"{choice.what + ':':30}{choice.value}")
-    print(f"Written: {asked.out}, {asked.out.with_suffix('.md')} (the reasons)")
+    write(found, asked.out)
     print(f"Next: python -m kerasseg.train {asked.out}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from kerasseg.data.format.description import Description
 from kerasseg.drawing.bands import shown
 from kerasseg.files import atomic
+from kerasseg.fit import same_records
 from kerasseg.labels.borders import borders
 
 MOST = 200
@@ -29,7 +29,7 @@ VERSION = 1
 class Fingerprint:
     """What was seen. Lists have one entry for each class.
 
-    digest: of the classes and the shards' checksums. train, val: samples. height,
+    digest: of what `same_records` notes of the records. train, val: samples. height,
     width: medians, pixels. one_size: whether all images have that size. gray: share of
     images whose red, green and blue are equal. shares: of the labelled pixels.
     thickness: pixels, 2 x area / border of the class: a strip's width; 0 where it was
@@ -78,7 +78,7 @@ def of_records(path: Path, train: str = "train", val: str = "val") -> Fingerprin
 
     described = shards.describe(path)
     known = described.split(train)
-    digest = _digest(described, (train, val))
+    digest = same_records.checksum(same_records.noted(described, (train, val)))
     kept = _kept(Path(path) / FILE, digest)
     if kept:
         return kept
@@ -109,14 +109,6 @@ def _kept(file: Path, digest: str) -> Fingerprint | None:
     except (OSError, ValueError, TypeError):
         return None
     return found if (found.digest, found.version) == (digest, VERSION) else None
-
-
-def _digest(described: Description, splits: tuple[str, ...]) -> str:
-    values: list[Any] = [described.taxonomy.to_json()]
-    values += [
-        shard.sha256 for name in splits for shard in described.split(name).shards
-    ]
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 def _look(samples: Iterator, described: Description) -> dict[str, Any]:

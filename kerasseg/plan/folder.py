@@ -13,9 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from kerasseg import UserError, config
+from kerasseg import UserError
 from kerasseg.data.format.description import FILE, describe
-from kerasseg.files import atomic
 
 RECORDS = Path("records")
 """The folder in which records are written that nobody named."""
@@ -45,7 +44,7 @@ def recipe_of(argv: list[str]) -> list[str]:
 
     start_tensorflow()
     from kerasseg.plan import fingerprint
-    from kerasseg.plan.page import page
+    from kerasseg.plan.page import write
     from kerasseg.plan.planning import planned
 
     facts = fingerprint.of_records(records)
@@ -56,12 +55,7 @@ def recipe_of(argv: list[str]) -> list[str]:
         _look_through(records, plan.with_suffix(".doctor.html"))
         print(f"Planning {minutes:g} minutes: a trial step is measured", flush=True)
         found = planned(records, minutes, spent=time.monotonic() - began)
-        for choice in found.choices:
-            print(f"  {choice.what + ':':30}{choice.value}")
-        atomic.write_text(plan.with_suffix(".md"), page(found, str(plan)))
-        text = config.to_toml(found.settings)
-        atomic.write_text(plan, f"{mark}\n{text}")
-        print(f"Plan: {plan}, the reasons: {plan.with_suffix('.md')}", flush=True)
+        write(found, plan, f"{mark}\n")
     return [str(plan), "--name", records.name, *words]
 
 
@@ -120,19 +114,10 @@ def _look_through(records: Path, page: Path) -> None:
 
     Raises UserError where it finds errors other than DOUBTS.
     """
-    from kerasseg.doctor import checks
-    from kerasseg.doctor.class_balance import balances
-    from kerasseg.doctor.html_report import report
+    from kerasseg.doctor.examination import examine
     from kerasseg.doctor.record_source import of_records
-    from kerasseg.doctor.survey import survey
-    from kerasseg.doctor.terminal_report import table
 
-    source = of_records(records)
-    seen = survey(source)
-    findings = checks.run(seen, source.findings, ())
-    counted = balances(seen.splits, seen.classes)
-    print(f"{records}: {table(seen, findings, counted, ())}")
-    atomic.write_text(page, report(records.name, seen, findings, counted, ()))
+    findings = examine(records, of_records(records), page)
     wrong = [f.check for f in findings if f.severity == "error"]
     stopping = sorted({check for check in wrong if check not in DOUBTS})
     if stopping:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from kerasseg import config
+from kerasseg.files import atomic
 from kerasseg.plan.planning import Planned
 
 
@@ -45,3 +49,16 @@ def page(plan: Planned, recipe: str) -> str:
             "little. `prepare --folds 5` writes five divisions, to train on each.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def write(plan: Planned, recipe: Path, head: str = "") -> None:
+    """Writes the recipe and its page beside it, and says the choices.
+
+    head: lines of comment that the recipe begins with.
+    """
+    reasons = recipe.with_suffix(".md")
+    atomic.write_text(reasons, page(plan, str(recipe)))
+    atomic.write_text(recipe, head + config.to_toml(plan.settings))
+    for choice in plan.choices:
+        print(f"{choice.what + ':':30}{choice.value}")
+    print(f"Written: {recipe}, {reasons} (the reasons)", flush=True)
