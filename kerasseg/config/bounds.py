@@ -71,20 +71,10 @@ def _run_name(value: str) -> str:
     return ""
 
 
-def _words(*known: str) -> Callable[[Any], str]:
-    def wrong(value: Any) -> str:
-        return "" if value in known else f"be one of {', '.join(known)}, got '{value}'."
-
-    return wrong
-
-
 SHARE = Number(0, 1)
-POSITIVE = Number(0, above=True)
-AT_LEAST_0, AT_LEAST_1 = Number(0), Number(1)
 COUNT, COUNT_OR_0 = Number(1, MANY), Number(0, MANY)
 FACTOR_SHARE = Number(0, 1, below=True)
 """Up to this share either way: at 1 a factor becomes 0."""
-YES_OR_NO = _words(True, False)  # type: ignore[arg-type]
 
 BOUNDS: dict[str, Callable[[Any], str]] = {
     "--data.records": _any_text,

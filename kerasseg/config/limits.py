@@ -27,12 +27,6 @@ def check(config: Config) -> None:
             f"--fit.accumulate {fit.accumulate} does not divide --data.batch "
             f"{data.batch}: the batch is split into that many equal parts."
         )
-    for flag, low, high in (
-        ("--augment.scale", *config.augment.scale),
-        ("--augment.gamma", *config.augment.gamma),
-    ):
-        if low > high:
-            raise UserError(f"{flag} must be the lower factor, then the higher.")
     loss_options(fit.options, weights_of_losses(fit.loss))
     class_weights(fit.class_weights)
 
