@@ -51,9 +51,7 @@ def target_of(y_true: Tensor, logits: Shape, exclusive: bool = True) -> Tensor:
         if classes == 1:
             return ops.expand_dims(ops.cast(y_true, "float32"), -1)
     if len(logits) >= 3 and _alike(shape[:-1], logits[:-1]):
-        if shape[-1] == (logits[-1] or shape[-1]) and shape[-1] not in (None, 1):
-            return _of_one_hot(y_true, shape, exclusive and whole)
-        if shape[-1] == classes:
+        if shape[-1] == classes or (not classes and (shape[-1] or 0) > 1):
             return _of_one_hot(y_true, shape, exclusive and whole)
         if shape[-1] == 1 and exclusive:
             return _of_ids(y_true[..., 0], classes)

@@ -78,6 +78,8 @@ def smoothed(
     classes overlap; UserError unless that is in [0, 1)."""
     if not 0 <= label_smoothing < 1:
         raise UserError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
+    if not label_smoothing:
+        return y_true
     share = label_smoothing / (y_true.shape[-1] if exclusive else 2)
     return (1 - label_smoothing) * y_true + share * valid
 
