@@ -34,12 +34,12 @@ LEVEL = {
     "losses": 5,
     "metrics": 5,
     "config": 6,
-    "models": 6,
     # Data, from a sample to batches; TensorFlow begins here.
     "data.sample": 6,
     "data.resize": 6,
     "data.supervised": 6,
     "data.class_weights": 6,
+    "models": 7,
     "data.format": 7,
     "data.reading": 7,
     "data.synthetic": 7,

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError
+from kerasseg.models.options import check_bounds, check_kinds
 
 if TYPE_CHECKING:
     import keras
@@ -105,9 +106,10 @@ def build(
         float32 logits (B, H, W, C) without softmax.
 
     Raises:
-        UserError: for an unknown name or option, with those that are known, for a size
-            that the network cannot take, with the nearest that it can, and for a range
-            or names of another number of bands.
+        UserError: for an unknown name or option, with those that are known, for a value
+            of another kind or out of bounds, for a size that the network cannot take,
+            with the nearest that it can, and for a range or names of another number of
+            bands.
 
     >>> from kerasseg import models
     >>> models.build("naive", 3, (8, 10, 3), filters=4).output_shape
@@ -115,13 +117,16 @@ def build(
     """
     check_known(name)
     network = function(name)
-    _, _, *known = inspect.signature(network).parameters
+    parameters = inspect.signature(network).parameters
+    _, _, *known = parameters
     unknown = [key for key in options if key not in known]
     if unknown:
         raise UserError(
             f"Model '{name}' has no option '{unknown[0]}'. "
             f"Its options: {', '.join(known)}."
         )
+    check_kinds(options, parameters, f"Model '{name}'")
+    check_bounds(options, f"Model '{name}'")
     if num_classes < 1:
         raise UserError(f"num_classes must be at least 1, got {num_classes}.")
     from kerasseg.models.pieces import first_layers
