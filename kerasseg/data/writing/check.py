@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import zlib
 
@@ -16,6 +17,9 @@ from kerasseg.data.sample import Decoded, Sample
 from kerasseg.files.exif import PNG
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import IGNORE, Taxonomy
+
+MOST_PIXELS = 2**28
+"""Of one sample, 16,384 x 16,384: all of it is decoded to train on a part of it."""
 
 
 def check(
@@ -56,6 +60,11 @@ def check(
         raise wrong(
             f"label has {_pixels(label.shape)}, the image {_pixels(size)}. Give the "
             "label that belongs to this image, or bring both to one size."
+        )
+    if math.prod(size) > MOST_PIXELS:
+        raise wrong(
+            f"an image of {_pixels(size)} is too large to be one sample; at most "
+            f"{MOST_PIXELS:,} pixels are. Cut it into tiles: --cut HEIGHT WIDTH."
         )
     if planes:
         counts, reason = _pixels_of_planes(label)

@@ -9,11 +9,13 @@ import tensorflow as tf
 from data.test_fuzz import mutated
 from PIL import Image
 
+from kerasseg import UserError
 from kerasseg.data.format.example import decode_image
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.pictures.image import read_image
 from kerasseg.data.sample import Sample
-from kerasseg.data.writing.check import check_encoded, is_plain
+from kerasseg.data.writing.check import check, check_encoded, is_plain
+from kerasseg.taxonomy import Taxonomy
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -98,3 +100,15 @@ def test_decoded_pixels_cannot_be_changed_unseen():
     image, _ = read_image(EmbeddedFile("a.jpg", PLAIN["gray.jpg"]))
     with pytest.raises(ValueError, match="read-only"):
         image[0] = 0
+
+
+def test_a_sample_of_a_thousand_million_pixels_is_refused():
+    """The arrays are views of one number."""
+    label = np.broadcast_to(np.uint8(0), (32_000, 32_000))
+    image = np.broadcast_to(np.uint8(0), (32_000, 32_000, 3))
+    with pytest.raises(UserError, match="32000 x 32000"):
+        check(
+            Sample("a", image, label),
+            "train",
+            Taxonomy(("a", "b"), ((0, 0, 0), (1, 1, 1))),
+        )
