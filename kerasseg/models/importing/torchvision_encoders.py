@@ -1,0 +1,83 @@
+"""Where the layers of our encoders are in files of torchvision.models, by rule.
+
+Weights of classification networks fill the encoders of `variant="torchvision"`; the
+same names stand, behind a prefix, in files of segmentation networks.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasseg import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasseg.models.importing import Place
+
+PREFIX = "encoder_"
+CLASSIFIERS = ("fc.*", "classifier.*")
+"""Tensors behind the encoder in a file of a classification network."""
+
+
+def resnet(layer: str) -> str:
+    """Place of a layer of ResNet.
+
+    >>> resnet("encoder_conv1_bn"), resnet("encoder_conv3_block2_1_conv")
+    ('bn1', 'layer2.1.conv1')
+    >>> resnet("encoder_conv5_block1_0_bn")
+    'layer4.0.downsample.1'
+    """
+    found = re.fullmatch(r"encoder_conv1_(conv|bn)", layer)
+    if found:
+        return f"{found[1]}1"
+    found = re.fullmatch(r"encoder_conv(\d)_block(\d+)_(\d)_(conv|bn)", layer)
+    if not found:
+        return ""
+    block = f"layer{int(found[1]) - 1}.{int(found[2]) - 1}"
+    if found[3] == "0":
+        return f"{block}.downsample.{('conv', 'bn').index(found[4])}"
+    return f"{block}.{found[4]}{found[3]}"
+
+
+def load_resnet(encoder: keras.Model, name: str, weights: str) -> None:
+    """Fills a ResNet of `variant="torchvision"`; see `load`."""
+    load(encoder, name, weights, resnet)
+
+
+def load(encoder: keras.Model, name: str, weights: str, place: Place) -> None:
+    """Fills an encoder from a file of torchvision's classification network.
+
+    Args:
+        encoder: from the image to the deepest map.
+        name: of the encoder, for messages.
+        weights: path of the file; "imagenet" is refused: Keras has none of these.
+        place: of its layers.
+
+    Raises:
+        UserError: for a file that is missing, damaged or does not fit.
+    """
+    if weights == "imagenet" or not Path(weights).is_file():
+        raise UserError(
+            f'weights="{weights}" is not a file. Encoder {name} of '
+            'variant="torchvision" takes "none" (random) or the path of a file of '
+            "torchvision's classification network (.pth)."
+        )
+    from kerasseg.models.encoders.weights import for_bands, stem_of
+    from kerasseg.models.importing import torch_files, torch_layers
+
+    tensors = dict(torch_files.read(Path(weights)))
+    stem = f"{place(stem_of(encoder).name)}.weight"
+    if stem in tensors and tensors[stem].ndim == 4:
+        (kernel,) = for_bands(encoder, [tensors[stem].transpose(2, 3, 1, 0)])
+        tensors[stem] = kernel.transpose(3, 2, 0, 1)
+    torch_layers.fill(
+        encoder,
+        tensors,
+        place,
+        CLASSIFIERS,
+        file=Path(weights).name,
+        wanted=f"the encoder {name}",
+    )
