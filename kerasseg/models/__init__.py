@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from kerasseg.image_format import InputRange
 
 _NORMALISED = {"batch_norm": True, "dropout": 0.0}
-_GRID = {"multi_grid": (1, 2, 4)}
-_FULL = {"separable": False} | _GRID
+_FULL = {"separable": False, "multi_grid": (1, 2, 4)}
 _V3, _V3PLUS = "deeplab_v3.deeplab_v3", "deeplab_v3plus.deeplab_v3plus"
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -32,6 +31,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn16s": ("fcn.fcn16s", {}),
     "fcn8s": ("fcn.fcn8s", {}),
     "fcn_alexnet": ("fcn.fcn_alexnet", {}),
+    "fcn_resnet50": ("fcn_resnet.fcn_resnet", {"encoder": "resnet50"}),
+    "fcn_resnet101": ("fcn_resnet.fcn_resnet", {"encoder": "resnet101"}),
     "segnet": ("segnet.segnet", {}),
     "segnet_basic": ("segnet.segnet_basic", {}),
     "unet": ("unet.unet", {}),
@@ -53,9 +54,10 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         _V3PLUS,
         {"encoder": "xception65", "weights": "none"},
     ),
-    "deeplab_v3_resnet50": (_V3, {"encoder": "resnet50"} | _GRID),
-    "deeplab_v3_resnet101": (_V3, {"encoder": "resnet101"} | _GRID),
+    "deeplab_v3_resnet50": (_V3, {"encoder": "resnet50"}),
+    "deeplab_v3_resnet101": (_V3, {"encoder": "resnet101"}),
     "deeplab_v3_mobilenet_v2": (_V3, {"encoder": "mobilenet_v2", "rates": ()}),
+    "deeplab_v3_mobilenet_v3_large": (_V3, {"encoder": "mobilenet_v3_large"}),
     "deeplab_v2_resnet101": (
         "deeplab_v2_resnet.deeplab_v2_resnet",
         {"encoder": "resnet101"},

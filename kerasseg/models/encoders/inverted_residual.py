@@ -24,6 +24,7 @@ def inverted_residual(
     activate: Callable[[Tensor, str], Tensor],
     momentum: float,
     endings: tuple[str, str] = ("", "_bn"),
+    even: bool = False,
     gate: Callable[[Tensor, str], Tensor] | None = None,
 ) -> Tensor:
     """Expand 1x1, depthwise, gate, project 1x1 (linear); added to the input if it fits.
@@ -39,6 +40,7 @@ def inverted_residual(
         activate: the activation of a tensor, with the name of its part of the block.
         momentum: of the batch normalizations.
         endings: of the names of convolutions and of batch normalizations.
+        even: padded on both sides alike also where it has a stride, as in PyTorch.
         gate: squeeze and excitation of a tensor, with the beginning of its name.
 
     Returns:
@@ -52,11 +54,14 @@ def inverted_residual(
         )(x)
         x = batch_norm(x, f"{name}_expand{norm}", momentum)
         x = activate(x, f"{name}_expand")
+    pads = even and place.stride > 1
+    if pads:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_depthwise_even_pad")(x)
     x = layers.DepthwiseConv2D(
         kernel,
         strides=place.stride,
         dilation_rate=place.dilation,
-        padding="same",
+        padding="valid" if pads else "same",
         use_bias=False,
         name=f"{name}_depthwise{convolution}",
     )(x)

@@ -118,7 +118,8 @@ def resnet(
     if weights != "none":
         encoder = keras.Model(image, x)
         if torch:
-            torchvision_encoders.load_resnet(encoder, name, weights)
+            place = torchvision_encoders.resnet
+            torchvision_encoders.load(encoder, name, weights, place)
         elif stem != "7x7" or width != 1.0:
             load_own(encoder, f"{name} with stem={stem}", weights)
         else:
@@ -166,8 +167,7 @@ def _block(
     if late and stride > 1:
         # "same" would pad images of even sizes on one side only.
         x = layers.ZeroPadding2D(1, name=f"{name}_2_pad")(x)
-        strided = {"stride": stride, "padding": "valid"}
-        x = _conv(x, filters, 3, f"{name}_2", **strided, **options)
+        x = _conv(x, filters, 3, f"{name}_2", stride=stride, padding="valid", **options)
     else:
         x = _conv(x, filters, 3, f"{name}_2", dilation=dilation, **options)
     x = _conv(x, 4 * filters, 1, f"{name}_3", relu=False, **options)

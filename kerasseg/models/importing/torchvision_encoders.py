@@ -7,6 +7,7 @@ same names stand, behind a prefix, in files of segmentation networks.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,9 +43,44 @@ def resnet(layer: str) -> str:
     return f"{block}.{found[4]}{found[3]}"
 
 
-def load_resnet(encoder: keras.Model, name: str, weights: str) -> None:
-    """Fills a ResNet of `variant="torchvision"`; see `load`."""
-    load(encoder, name, weights, resnet)
+def mobilenet_v3(squeezes: Sequence[bool], prefix: str = "features.") -> Place:
+    """Places of the layers of MobileNetV3, whose blocks number their parts.
+
+    Args:
+        squeezes: whether each block has a squeeze and excitation.
+        prefix: before the number of a block.
+
+    >>> place = mobilenet_v3([False, True])
+    >>> place("encoder_expanded_conv_project"), place("encoder_expanded_conv_1_expand")
+    ('features.1.block.1.0', 'features.2.block.0.0')
+    >>> place("encoder_expanded_conv_1_squeeze_excite_conv_1")
+    'features.2.block.2.fc2'
+    >>> place("encoder_conv_bn"), place("encoder_conv_1")
+    ('features.0.1', 'features.3.0')
+    """
+
+    def place(layer: str) -> str:
+        found = re.fullmatch(r"encoder_conv(_1)?(_bn)?", layer)
+        if found:
+            number = len(squeezes) + 1 if found[1] else 0
+            return f"{prefix}{number}.{int(bool(found[2]))}"
+        found = re.fullmatch(
+            r"encoder_expanded_conv(?:_(\d+))?_(expand|depthwise|project)(_bn)?"
+            r"|encoder_expanded_conv(?:_(\d+))?_squeeze_excite_conv(_1)?",
+            layer,
+        )
+        if not found:
+            return ""
+        block = int(found[1] or found[4] or 0)
+        # The first block is not expanded.
+        parts = ["expand"] * (block > 0) + ["depthwise"]
+        parts += ["squeeze"] * squeezes[block] + ["project"]
+        start = f"{prefix}{block + 1}.block."
+        if found[2]:
+            return f"{start}{parts.index(found[2])}.{int(bool(found[3]))}"
+        return f"{start}{parts.index('squeeze')}.fc{2 if found[5] else 1}"
+
+    return place
 
 
 def load(encoder: keras.Model, name: str, weights: str, place: Place) -> None:
