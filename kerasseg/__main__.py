@@ -23,8 +23,10 @@ COMMANDS = {
     "serve": "serve a run as TensorFlow Serving does, on this machine: REST and gRPC",
     "serve.client": "have a server segment pictures, by REST or gRPC",
 }
-PACKAGES = ("demo", "doctor", "export", "models", "models.import", "plan", "serve")
-PACKAGES += ("serve.client",)
+PACKAGES = (
+    *("demo", "doctor", "export", "models", "models.import", "plan", "serve"),
+    "serve.client",
+)
 """Commands that are packages: their `main` stands in NAME/__main__.py."""
 ALIASES = {"rebalance": "adjust"}
 """Other names of commands."""

@@ -138,8 +138,8 @@ def mobilenet_v3(
     if weights != "none":
         encoder = keras.Model(image, x)
         if torch:
-            place = torchvision_encoders.mobilenet_v3(squeezes(blocks))
-            torchvision_encoders.load(encoder, name, weights, place)
+            there = torchvision_encoders.mobilenet_v3(squeezes(blocks))
+            torchvision_encoders.load(encoder, name, weights, there)
         elif reduced_tail:
             load_own(encoder, f"{name} with reduced_tail", weights)
         else:

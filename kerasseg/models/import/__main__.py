@@ -47,6 +47,8 @@ class Import:
     """NAME.keras, or a folder: a run with classes and settings, for all commands."""
     size: tuple[int, int] | None = None
     """Height and width of the images, pixels; default: what the library trains with."""
+    encoder: str = ""
+    """Of the network there, where its name does not say it."""
     classes: int = 0
     """Number of classes, where the file does not say it."""
 
@@ -55,9 +57,8 @@ class Import:
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Import, args=argv, prog="python -m kerasseg.models.import")
     known = source(asked.library)
-    request = Request(
-        asked.file, asked.name, asked.size or known.size, classes=asked.classes
-    )
+    size = asked.size or known.size
+    request = Request(asked.file, asked.name, size, asked.encoder, asked.classes)
     _check_free(asked.out)
     start_tensorflow()
     from kerasseg.models.importing.convert import convert
@@ -122,7 +123,10 @@ def _write_file(made: Imported, out: Path, taxonomy: Taxonomy) -> None:
     if made.match.class_names and not beside.exists():
         atomic.write_json(beside, taxonomy.to_json())
         print(f"Written: {beside}, the names of the classes")
-    print(f"Next: python -m kerasseg.predict PICTURES --run {out}")
+    if made.match.place:
+        print(f"Next: python -m kerasseg.predict PICTURES --run {out}")
+    else:
+        print(f"Next: {_training(made, out)}")
 
 
 def _write_run(made: Imported, out: Path, taxonomy: Taxonomy, request: Request) -> None:
@@ -136,4 +140,20 @@ def _write_run(made: Imported, out: Path, taxonomy: Taxonomy, request: Request) 
         runs.describe(aside, taxonomy, RGB)
         runs.save(made.network, aside / "network.keras")
     print(f"Written: {out}, a run folder")
-    print(f"Next: python -m kerasseg.export {out} --no-gate --formats saved_model")
+    if made.match.place:
+        print(f"Next: python -m kerasseg.export {out} --no-gate --formats saved_model")
+    else:
+        print(f"Next: {_training(made, out)}")
+
+
+def _training(made: Imported, out: Path) -> str:
+    options = " ".join(_options(made))
+    options = f" --model.options {options}" if options else ""
+    return (
+        f"python -m kerasseg.train --data.records RECORDS --model.name "
+        f"{made.match.model}{options} --model.start {out}"
+    )
+
+
+if __name__ == "__main__":
+    main()

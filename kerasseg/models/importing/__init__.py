@@ -82,15 +82,17 @@ class Source:
     """A library whose files are read."""
 
     names: tuple[str, ...]
-    """Its networks that have a counterpart here."""
+    """Its networks that have a counterpart here; (): `match` tells."""
     size: tuple[int, int]
     """Height and width where the user names none."""
     match: Callable[[Request], Match]
     """Raises UserError for a file that is none of its own, damaged or would run code,
     and for what the request must say beside the file."""
+    encoders: tuple[str, ...] = ()
+    """Its encoders that have a counterpart here, where a name does not say one."""
 
 
-SOURCES = {"torchvision": "torchvision"}
+SOURCES = {"torchvision": "torchvision", "applications": "applications"}
 """Name on the command line -> module in this package."""
 
 

@@ -40,13 +40,11 @@ def convert(library: str, request: Request) -> Imported:
             of another network or that would run code, and a size that the network
             cannot take.
     """
-    found = source(library).match(request)
+    found = _match(library, request)
     options = dict(found.options)
     if found.place:
         known = inspect.signature(models.function(found.model)).parameters
         options |= {"weights": "none"} if "weights" in known else {}
-    if request.size[0] < 1 or request.size[1] < 1:
-        raise UserError(f"Expected a size of two positive numbers, got {request.size}.")
     shape = (*request.size, 3)
     network = models.build(found.model, found.num_classes, shape, **options)
     if not found.place:
@@ -62,3 +60,28 @@ def convert(library: str, request: Request) -> Imported:
         wanted=f"{library}'s {request.name}" if request.name else found.model,
     )
     return Imported(network, found, tuple(left_out))
+
+
+def _match(library: str, request: Request) -> Match:
+    """What the library says of the file, and whether it is what was asked for."""
+    known = source(library)
+    for what, asked, names in (
+        ("network", request.name, known.names),
+        ("encoder", request.encoder, known.encoders),
+    ):
+        if asked and names and asked not in names:
+            raise UserError(
+                f"No {what} '{asked}' of {library} is known here. Known: "
+                f"{', '.join(names)}."
+            )
+    if request.encoder and not known.encoders:
+        raise UserError(f"The names of {library} say the encoder; leave --encoder out.")
+    if min(request.size) < 1:
+        raise UserError(f"Expected a size of two positive numbers, got {request.size}.")
+    found = known.match(request)
+    if request.classes not in (0, found.num_classes):
+        raise UserError(
+            f"{request.file.name} tells {found.num_classes} classes apart, and "
+            f"--classes says {request.classes}. Leave it out."
+        )
+    return found

@@ -100,11 +100,6 @@ NETWORKS = {
 
 
 def match(request: Request) -> Match:
-    if request.name not in NETWORKS:
-        given = f"'{request.name}'" if request.name else "no name"
-        raise UserError(
-            f"torchvision's networks that are read: {', '.join(NETWORKS)}; got {given}."
-        )
     found = NETWORKS[request.name]
     encoder: Place = torchvision_encoders.resnet
     if found.encoder == "mobilenet_v3":
