@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +51,12 @@ def read_applications(
     _check(weights, f'"imagenet", "none" (random) or the path of a file of {whose}')
 
     def read(top: bool) -> keras.Model:
-        return getattr(keras.applications, network)(
-            include_top=top, weights=weights, input_shape=(224, 224, 3), **options
-        )
+        with warnings.catch_warnings():
+            # Keras warns where a file lacks layers and goes on.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            return getattr(keras.applications, network)(
+                include_top=top, weights=weights, input_shape=(224, 224, 3), **options
+            )
 
     try:
         reference = read(include_top)
@@ -63,7 +67,7 @@ def read_applications(
         if weights != "imagenet":
             raise UserError(
                 f"Weights file {weights} does not fit {whose}, options {options}: "
-                f"{error}"
+                f"{' '.join(str(error).split())[:300]}"
             ) from error
         raise UserError(
             f"Keras could not fetch the ImageNet weights of {network}: {error}. "

@@ -16,7 +16,8 @@ from kerasseg.models.importing import Match, Request, Source
 def match(request: Request) -> Match:
     models.check_known(request.name)
     known = inspect.signature(models.function(request.name)).parameters
-    if "weights" not in known:
+    without_encoder = "encoder" in known and known["encoder"].default == "none"
+    if "weights" not in known or without_encoder:
         raise UserError(
             f"Network '{request.name}' has no part that weights of keras.applications "
             "fit. Choose one on an encoder, such as deeplab_v3plus_mobilenet_v2."
