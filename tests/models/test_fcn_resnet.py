@@ -1,4 +1,4 @@
-"""FCN on ResNet: counts of torchvision; its logits: importing/test_torchvision_import."""
+"""FCN on ResNet: counts of torchvision. Logits: importing/test_torchvision_import."""
 
 import pytest
 from network_laws import NetworkLaws
