@@ -70,13 +70,14 @@ CHOSEN = (
     *("naive", "fcn8s", "fcn_alexnet", "segnet", "segnet_basic", "unet"),
     *("deeplab_v3plus_mobilenet_v2", "deeplab_v3_resnet50", "deeplab_v2_resnet101"),
     *("ladder_efficientnet_lite0", "lraspp_mobilenet_v3_small", "fc_densenet56"),
-    *("residual_unet", "vnet", "dilation8", "deeplab_v2_vgg16"),
+    *("residual_unet", "vnet", "dilation8", "deeplab_v2_vgg16", "fcn_resnet50"),
 )
 """One name for each way in which networks are made, for laws that are dear to test."""
 LIKE_OTHERS = {
     "naive": "fcn_alexnet",
     "unet": "fcn8s",
     "deeplab_v3_resnet50": "deeplab_v3plus_mobilenet_v2",
+    "fcn_resnet50": "deeplab_v3plus_mobilenet_v2",
     "ladder_efficientnet_lite0": "deeplab_v3plus_mobilenet_v2",
     "fc_densenet56": "residual_unet",
 }
