@@ -29,6 +29,16 @@ from keras import layers
 
 from kerasseg import UserError
 from kerasseg.models.encoders.densenet import densenet121, densenet169, densenet201
+from kerasseg.models.encoders.efficientnet import (
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+)
 from kerasseg.models.encoders.efficientnet_lite import (
     efficientnet_lite0,
     efficientnet_lite1,
@@ -42,6 +52,14 @@ from kerasseg.models.encoders.xception65 import xception65
 from kerasseg.taxonomy import Tensor
 
 ENCODERS: dict[str, Callable[..., dict[int, Tensor]]] = {
+    "efficientnet_b0": efficientnet_b0,
+    "efficientnet_b1": efficientnet_b1,
+    "efficientnet_b2": efficientnet_b2,
+    "efficientnet_b3": efficientnet_b3,
+    "efficientnet_b4": efficientnet_b4,
+    "efficientnet_b5": efficientnet_b5,
+    "efficientnet_b6": efficientnet_b6,
+    "efficientnet_b7": efficientnet_b7,
     "efficientnet_lite0": efficientnet_lite0,
     "efficientnet_lite1": efficientnet_lite1,
     "efficientnet_lite2": efficientnet_lite2,

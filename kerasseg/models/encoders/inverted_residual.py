@@ -12,6 +12,9 @@ from keras import layers
 from kerasseg.models.encoders.strides import Place
 from kerasseg.taxonomy import Tensor
 
+EPSILON = 1e-3
+"""Of batch normalizations in TensorFlow's networks. Torch's have 1e-5."""
+
 
 def inverted_residual(
     x: Tensor,
@@ -26,6 +29,7 @@ def inverted_residual(
     endings: tuple[str, str] = ("", "_bn"),
     even: bool = False,
     gate: Callable[[Tensor, str], Tensor] | None = None,
+    epsilon: float = EPSILON,
 ) -> Tensor:
     """Expand 1x1, depthwise, gate, project 1x1 (linear); added to the input if it fits.
 
@@ -42,6 +46,7 @@ def inverted_residual(
         endings: of the names of convolutions and of batch normalizations.
         even: padded on both sides alike also where it has a stride, as in PyTorch.
         gate: squeeze and excitation of a tensor, with the beginning of its name.
+        epsilon: of the batch normalizations.
 
     Returns:
         (B, ceil(H / stride), ceil(W / stride), filters).
@@ -52,7 +57,7 @@ def inverted_residual(
         x = layers.Conv2D(
             expanded, 1, use_bias=False, name=f"{name}_expand{convolution}"
         )(x)
-        x = batch_norm(x, f"{name}_expand{norm}", momentum)
+        x = batch_norm(x, f"{name}_expand{norm}", momentum, epsilon)
         x = activate(x, f"{name}_expand")
     pads = even and place.stride > 1
     if pads:
@@ -65,22 +70,24 @@ def inverted_residual(
         use_bias=False,
         name=f"{name}_depthwise{convolution}",
     )(x)
-    x = batch_norm(x, f"{name}_depthwise{norm}", momentum)
+    x = batch_norm(x, f"{name}_depthwise{norm}", momentum, epsilon)
     x = activate(x, f"{name}_depthwise")
     if gate:
         x = gate(x, f"{name}_squeeze_excite")
     x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project{convolution}")(
         x
     )
-    x = batch_norm(x, f"{name}_project{norm}", momentum)
+    x = batch_norm(x, f"{name}_project{norm}", momentum, epsilon)
     if place.step == 1 and inputs.shape[-1] == filters:
         x = layers.Add(name=f"{name}_add")([x, inputs])
     return x
 
 
-def batch_norm(x: Tensor, name: str, momentum: float) -> Tensor:
-    """Batch normalization with TensorFlow's epsilon, 0.001, of any (B, ..., C)."""
-    return layers.BatchNormalization(momentum=momentum, epsilon=1e-3, name=name)(x)
+def batch_norm(
+    x: Tensor, name: str, momentum: float, epsilon: float = EPSILON
+) -> Tensor:
+    """Batch normalization of any (B, ..., C)."""
+    return layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=name)(x)
 
 
 def divisible(filters: float, divisor: int = 8) -> int:

@@ -36,7 +36,7 @@ def places(
         steps: the strides of the blocks in the plain encoder, 1 or 2.
         output_stride: from here on strides are replaced by dilation.
         at_once: the block that loses its stride is dilated itself (torchvision's
-            MobileNetV3).
+            MobileNetV3, segmentation_models_pytorch).
 
     The block that loses its stride reads the map before it, so only the blocks after it
     look twice as far (Chen et al. 2017, arXiv 1706.05587, section 3.1).
@@ -45,6 +45,8 @@ def places(
     [2, 2, 1, 1]
     >>> [place.dilation for place in places((2, 2, 2, 2, 1), output_stride=8)]
     [1, 1, 1, 2, 4]
+    >>> [place.dilation for place in places((2, 2, 2, 2, 1), 8, at_once=True)]
+    [1, 1, 2, 4, 4]
     """
     level, dilation = 2, 1
     for step in steps:
