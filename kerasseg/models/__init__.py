@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 _NORMALISED = {"batch_norm": True, "dropout": 0.0}
 _FULL = {"separable": False, "multi_grid": (1, 2, 4)}
+_SMP = {
+    "variant": "smp",
+    "rates": (12, 24, 36),
+    "weights": "none",
+    "encoder_options": {"variant": "smp"},
+}
 _V3, _V3PLUS = "deeplab_v3.deeplab_v3", "deeplab_v3plus.deeplab_v3plus"
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -44,10 +50,16 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         "unet.unet",
         {"encoder": "efficientnet_lite0", "filters": 16, "depth": 5} | _NORMALISED,
     ),
+    "unet_resnet34": (
+        "encoder_unet.encoder_unet",
+        {"encoder": "resnet34", "weights": "none"},
+    ),
+    "fpn_resnet50": ("fpn.fpn", {"encoder": "resnet50"}),
     "deeplab_v3plus_efficientnet_lite0": (_V3PLUS, {"encoder": "efficientnet_lite0"}),
     "deeplab_v3plus_efficientnet_lite1": (_V3PLUS, {"encoder": "efficientnet_lite1"}),
     "deeplab_v3plus_efficientnet_lite2": (_V3PLUS, {"encoder": "efficientnet_lite2"}),
     "deeplab_v3plus_mobilenet_v2": (_V3PLUS, {"encoder": "mobilenet_v2"}),
+    "deeplab_v3plus_resnet34": (_V3PLUS, {"encoder": "resnet34"} | _SMP),
     "deeplab_v3plus_resnet50": (_V3PLUS, {"encoder": "resnet50"} | _FULL),
     "deeplab_v3plus_resnet101": (_V3PLUS, {"encoder": "resnet101"} | _FULL),
     "deeplab_v3plus_xception65": (

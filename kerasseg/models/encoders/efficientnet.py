@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from functools import partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -35,6 +36,18 @@ from kerasseg.models.encoders.weights import Arrays, assign, load_own, read_appl
 from kerasseg.taxonomy import Tensor
 
 VARIANTS = ("paper", "smp")
+SIZES = (
+    (1.0, 1.0, 224),
+    (1.0, 1.1, 240),
+    (1.1, 1.2, 260),
+    (1.2, 1.4, 300),
+    (1.4, 1.8, 380),
+    (1.6, 2.2, 456),
+    (1.8, 2.6, 528),
+    (2.0, 3.1, 600),
+)
+"""Of B0 to B7: factor on the filters, which are rounded to multiples of 8; factor on
+the repeats of the stages, rounded up; side of the image, pixels."""
 TO_OURS = (
     ("dwconv", "depthwise_conv"),
     (r"^(block\d[a-z])_bn", r"\1_depthwise_bn"),
@@ -43,11 +56,18 @@ TO_OURS = (
 """Parts of the names of layers in keras.applications, and ours."""
 
 
+class Block(NamedTuple):
+    """An inverted residual block before the factors of `SIZES`."""
+
+    name: str
+    kernel: int
+    expansion: int
+    filters: int
+    step: int
+
+
 def efficientnet(
     number: int,
-    width: float,
-    depth: float,
-    side: int,
     image: Tensor,
     output_stride: int = 32,
     weights: str = "imagenet",
@@ -58,21 +78,19 @@ def efficientnet(
     """EfficientNet-B`number`. See `kerasseg.models.encoders` for the contract.
 
     Args:
-        width: factor on the filters, rounded to multiples of 8.
-        depth: factor on the repeats of the stages, rounded up.
-        side: of the images that it was made for, pixels.
-        variant: "paper", or "smp": convolutions with stride are padded as maps of
-            `side` pixels need it, whatever the image is; the map of stride 2 is the
-            stem's; a stage without its stride is dilated from its first block on. B0's
-            stage of stride 16 ends with block 5a: 5b and 5c belong to the next. There
-            are no ImageNet weights of it in Keras; `weights` are "none" or a file of
-            its own.
+        variant: "paper", or "smp": convolutions with stride are padded as the maps of
+            an image of `SIZES` need it, whatever the image is; the map of stride 2 is
+            the stem's; a stage without its stride is dilated from its first block on.
+            B0's stage of stride 16 ends with block 5a: 5b and 5c belong to the next.
+            There are no ImageNet weights of it in Keras; `weights` are "none" or a file
+            of its own.
 
     Raises:
         UserError: for a wrong option, and when weights cannot be read.
     """
     check_output_stride(output_stride)
     check_variant(variant, VARIANTS)
+    width, _, side = SIZES[number]
     smp, momentum = variant == "smp", batch_norm_momentum
     x = layers.Conv2D(
         divisible(32 * width),
@@ -84,25 +102,19 @@ def efficientnet(
     )(standardised(image))
     x = _swish(batch_norm(x, "encoder_stem_bn", momentum), "encoder_stem")
 
-    blocks = [
-        (f"{stage}{chr(ord('a') + repeat)}", kernel, expansion, filters, step)
-        for stage, (repeats, kernel, first, expansion, filters) in enumerate(STAGES, 1)
-        for repeat, step in enumerate([first] + [1] * (math.ceil(depth * repeats) - 1))
-    ]
-    steps = list(places((step for *_, step in blocks), output_stride, smp))
+    found = blocks(number)
+    steps = list(places((block.step for block in found), output_stride, smp))
     features = {2: x}
     side = math.ceil(side / 2)
-    for (name, kernel, expansion, filters, step), place in zip(
-        blocks, steps, strict=True
-    ):
-        if smp and number == 0 and name in ("5b", "5c"):
+    for block, place in zip(found, steps, strict=True):
+        if smp and number == 0 and block.name in ("block5b", "block5c"):
             place = steps[-1]
         x = inverted_residual(
             x,
-            divisible(filters * width),
-            kernel,
-            expansion * x.shape[-1] if expansion != 1 else None,
-            f"encoder_block{name}",
+            divisible(block.filters * width),
+            block.kernel,
+            block.expansion * x.shape[-1] if block.expansion != 1 else None,
+            f"encoder_{block.name}",
             place,
             activate=_swish,
             momentum=momentum,
@@ -110,7 +122,7 @@ def efficientnet(
             gate=partial(_squeeze_and_excite, max(1, x.shape[-1] // 4)),
             even=smp and side % 2 == 1,
         )
-        side = math.ceil(side / step)
+        side = math.ceil(side / block.step)
         if not smp or place.level > 2:
             features[place.level] = x
     if weights != "none" and smp:
@@ -120,15 +132,30 @@ def efficientnet(
     return features
 
 
-# Factors on width and depth, side of the image: efficientnet_params of the authors.
-efficientnet_b0 = partial(efficientnet, 0, 1.0, 1.0, 224)
-efficientnet_b1 = partial(efficientnet, 1, 1.0, 1.1, 240)
-efficientnet_b2 = partial(efficientnet, 2, 1.1, 1.2, 260)
-efficientnet_b3 = partial(efficientnet, 3, 1.2, 1.4, 300)
-efficientnet_b4 = partial(efficientnet, 4, 1.4, 1.8, 380)
-efficientnet_b5 = partial(efficientnet, 5, 1.6, 2.2, 456)
-efficientnet_b6 = partial(efficientnet, 6, 1.8, 2.6, 528)
-efficientnet_b7 = partial(efficientnet, 7, 2.0, 3.1, 600)
+efficientnet_b0 = partial(efficientnet, 0)
+efficientnet_b1 = partial(efficientnet, 1)
+efficientnet_b2 = partial(efficientnet, 2)
+efficientnet_b3 = partial(efficientnet, 3)
+efficientnet_b4 = partial(efficientnet, 4)
+efficientnet_b5 = partial(efficientnet, 5)
+efficientnet_b6 = partial(efficientnet, 6)
+efficientnet_b7 = partial(efficientnet, 7)
+
+
+def blocks(number: int) -> list[Block]:
+    """The blocks of EfficientNet-B`number`, in their order."""
+    _, depth, _ = SIZES[number]
+    return [
+        Block(
+            f"block{stage}{chr(ord('a') + repeat)}",
+            kernel,
+            expansion,
+            filters,
+            step if repeat == 0 else 1,
+        )
+        for stage, (repeats, kernel, step, expansion, filters) in enumerate(STAGES, 1)
+        for repeat in range(math.ceil(depth * repeats))
+    ]
 
 
 def _swish(x: Tensor, name: str) -> Tensor:
