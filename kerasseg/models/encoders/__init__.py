@@ -46,7 +46,7 @@ from kerasseg.models.encoders.efficientnet_lite import (
 )
 from kerasseg.models.encoders.mobilenet_v2 import mobilenet_v2
 from kerasseg.models.encoders.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
-from kerasseg.models.encoders.resnet import resnet50, resnet101
+from kerasseg.models.encoders.resnet import resnet18, resnet34, resnet50, resnet101
 from kerasseg.models.encoders.vgg16 import vgg16
 from kerasseg.models.encoders.xception65 import xception65
 from kerasseg.taxonomy import Tensor
@@ -69,6 +69,8 @@ ENCODERS: dict[str, Callable[..., dict[int, Tensor]]] = {
     "mobilenet_v2": mobilenet_v2,
     "mobilenet_v3_large": mobilenet_v3_large,
     "mobilenet_v3_small": mobilenet_v3_small,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
     "resnet50": resnet50,
     "resnet101": resnet101,
     "vgg16": vgg16,

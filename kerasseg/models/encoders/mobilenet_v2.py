@@ -25,7 +25,8 @@ from kerasseg.models.encoders.preprocessing import (
     to_one,
 )
 from kerasseg.models.encoders.strides import check_output_stride, places
-from kerasseg.models.encoders.weights import assign, load_own, read_applications
+from kerasseg.models.encoders.weights import assign, read_applications
+from kerasseg.models.importing import torchvision_encoders
 from kerasseg.taxonomy import Tensor
 
 # expansion, filters, repeats, stride
@@ -58,9 +59,8 @@ def mobilenet_v2(
         variant: "paper", or "torchvision": convolutions with stride are padded on both
             sides alike, images are standardised by ImageNet's mean and deviation, and
             the last 1x1 convolution, to 1280 channels, is there. "smp": the same, and a
-            stage without its stride is dilated from its first block on. Of these two
-            there are no ImageNet weights in Keras; `weights` are "none" or a file of
-            its own.
+            stage without its stride is dilated from its first block on. `weights` of
+            these two are "none" or a file of torchvision.models.
 
     Raises:
         UserError: for a wrong output stride, and when weights cannot be read.
@@ -114,7 +114,9 @@ def mobilenet_v2(
         x = batch_norm(x, "encoder_Conv_1_bn", momentum, epsilon)
         features[32] = x = _relu(x, "encoder_out")
     if weights != "none" and torch:
-        load_own(keras.Model(image, x), f"mobilenet_v2 of {variant}", weights)
+        place = torchvision_encoders.mobilenet_v2
+        encoder = keras.Model(image, x)
+        torchvision_encoders.load(encoder, "MobileNetV2", weights, place)
     elif weights != "none":
         arrays = read_applications("MobileNetV2", weights, alpha=width)
         assign(keras.Model(image, x), arrays)

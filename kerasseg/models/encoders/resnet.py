@@ -1,8 +1,9 @@
-"""ResNet-50 and ResNet-101 with dilation instead of the last strides.
+"""ResNet-18, 34, 50 and 101 with dilation instead of the last strides.
 
 He et al. 2016 (arXiv 1512.03385), the MSRA layout: a stage's stride is in the first 1x1
 convolution of its first block. Layers are named as in keras.applications.ResNet50/101.
-The variant "torchvision" is the network of torchvision.models and of what builds on it.
+The variant "torchvision" is the network of torchvision.models, "smp" the encoder of
+segmentation_models_pytorch; ResNet-18 and 34 are only there.
 Multi-grid and the "beta" stem: DeepLabv3 (Chen et al. 2017, arXiv 1706.05587) and its
 code (research/deeplab/core/resnet_v1_beta.py).
 """
@@ -28,11 +29,13 @@ from kerasseg.models.importing import torchvision_encoders
 from kerasseg.taxonomy import Tensor
 
 STEMS = ("7x7", "beta")
+VARIANTS = ("paper", "torchvision", "smp")
 
 
 def resnet(
     name: str,
     blocks: tuple[int, int, int, int],
+    expansion: int,
     image: Tensor,
     output_stride: int = 32,
     weights: str = "imagenet",
@@ -49,8 +52,10 @@ def resnet(
     Args:
         name: of the network in keras.applications.
         blocks: how many each stage has.
-        multi_grid: factors on the dilation of the last stage's three blocks; DeepLabv3
-            takes (1, 2, 4).
+        expansion: a block's channels as a multiple of its 3x3 convolution's: 4, or 1
+            for ResNet-18 and 34, whose blocks are two 3x3 convolutions.
+        multi_grid: factors on the dilation of the last stage's blocks; DeepLabv3 takes
+            (1, 2, 4).
         stem: "7x7", or "beta" for three 3x3 convolutions (Google's DeepLab files).
         conv_bias: a bias in each convolution, as in keras.applications. A batch
             normalization follows each, so that it changes nothing: without it, the bias
@@ -59,7 +64,8 @@ def resnet(
         variant: "paper", or "torchvision": a stage's stride is in the 3x3 convolution,
             padded on both sides alike; a dilated stage's first block keeps the dilation
             before it; images are standardised by ImageNet's mean and deviation. Its
-            `weights` are "none" or a file of torchvision.models.
+            `weights` are "none" or a file of torchvision.models. "smp": the same, but
+            a dilated stage's first block looks as far as the others.
 
     Raises:
         UserError: for a wrong option, and when weights cannot be read.
@@ -72,13 +78,13 @@ def resnet(
             f"multi_grid needs {blocks[-1]} factors, one for each block of the last "
             f"stage, such as (1, 2, 4); got {multi_grid!r}."
         )
-    check_variant(variant)
-    torch = variant == "torchvision"
+    check_variant(variant, VARIANTS if expansion > 1 else VARIANTS[1:])
+    torch = variant != "paper"
     if torch and (stem != "7x7" or conv_bias):
         raise UserError('stem and conv_bias are for variant="paper"; leave them out.')
     if torch and output_stride == 32 and multi_grid[0] != 1:
         raise UserError(
-            'The first factor of multi_grid must be 1 in variant="torchvision" at '
+            f'The first factor of multi_grid must be 1 in variant="{variant}" at '
             f"output_stride 32: that block has the stride. Got {multi_grid!r}."
         )
     options = {
@@ -99,6 +105,7 @@ def resnet(
     for stage, (count, stride) in enumerate(zip(blocks, (4, 8, 16, 32), strict=True)):
         dilation = max(1, stride // output_stride)
         grid = multi_grid if stride == 32 else (1,) * count
+        keeps = variant == "torchvision"
         for block, factor in enumerate(grid, 1):
             first = block == 1
             # In the paper's variant the first 1x1 convolution has the stride, so that
@@ -109,8 +116,9 @@ def resnet(
                 filters * 2**stage,
                 f"encoder_conv{stage + 2}_block{block}",
                 stride=2 if first and 4 < stride <= output_stride else 1,
-                dilation=(before if first and torch else dilation) * factor,
-                project=first,
+                dilation=(before if first and keeps else dilation) * factor,
+                project=first and (stage > 0 or expansion > 1),
+                expansion=expansion,
                 late=torch,
                 **options,
             )
@@ -127,8 +135,11 @@ def resnet(
     return features
 
 
-resnet50 = partial(resnet, "ResNet50", (3, 4, 6, 3))
-resnet101 = partial(resnet, "ResNet101", (3, 4, 23, 3))
+_basic = partial(partial, resnet, variant="torchvision")
+resnet18 = _basic("ResNet18", (2, 2, 2, 2), 1, multi_grid=(1, 1))
+resnet34 = _basic("ResNet34", (3, 4, 6, 3), 1)
+resnet50 = partial(resnet, "ResNet50", (3, 4, 6, 3), 4)
+resnet101 = partial(resnet, "ResNet101", (3, 4, 23, 3), 4)
 
 
 def _seven(x: Tensor, filters: int, options: dict[str, Any]) -> Tensor:
@@ -151,26 +162,32 @@ def _block(
     stride: int,
     dilation: int,
     project: bool,
+    expansion: int,
     late: bool,
     **options: Any,
 ) -> Tensor:
-    """Bottleneck: 1x1, 3x3, 1x1 to four times the filters, added to the input.
+    """Bottleneck: 1x1, 3x3, 1x1 to four times the filters, added to the input. With
+    expansion 1: 3x3, 3x3.
 
     late: the 3x3 convolution has the stride, not the first 1x1 convolution.
     """
+    last = {"relu": False} | options
     shortcut = x
     if project:
-        shortcut = _conv(
-            x, 4 * filters, 1, f"{name}_0", stride=stride, relu=False, **options
-        )
-    x = _conv(x, filters, 1, f"{name}_1", stride=1 if late else stride, **options)
+        shortcut = _conv(x, expansion * filters, 1, f"{name}_0", stride=stride, **last)
+    if expansion > 1:
+        x = _conv(x, filters, 1, f"{name}_1", stride=1 if late else stride, **options)
+    three = f"{name}_2" if expansion > 1 else f"{name}_1"
     if late and stride > 1:
         # "same" would pad images of even sizes on one side only.
-        x = layers.ZeroPadding2D(1, name=f"{name}_2_pad")(x)
-        x = _conv(x, filters, 3, f"{name}_2", stride=stride, padding="valid", **options)
+        x = layers.ZeroPadding2D(1, name=f"{three}_pad")(x)
+        x = _conv(x, filters, 3, three, stride=stride, padding="valid", **options)
     else:
-        x = _conv(x, filters, 3, f"{name}_2", dilation=dilation, **options)
-    x = _conv(x, 4 * filters, 1, f"{name}_3", relu=False, **options)
+        x = _conv(x, filters, 3, three, dilation=dilation, **options)
+    if expansion > 1:
+        x = _conv(x, expansion * filters, 1, f"{name}_3", **last)
+    else:
+        x = _conv(x, filters, 3, f"{name}_2", dilation=dilation, **last)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     return layers.ReLU(name=f"{name}_out")(x)
 

@@ -92,7 +92,7 @@ class Source:
     """Its encoders that have a counterpart here, where a name does not say one."""
 
 
-SOURCES = {"torchvision": "torchvision", "applications": "applications"}
+SOURCES = {"torchvision": "torchvision", "smp": "smp", "applications": "applications"}
 """Name on the command line -> module in this package."""
 
 

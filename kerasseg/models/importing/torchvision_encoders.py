@@ -43,6 +43,27 @@ def resnet(layer: str) -> str:
     return f"{block}.{found[4]}{found[3]}"
 
 
+def mobilenet_v2(layer: str) -> str:
+    """Place of a layer of MobileNetV2.
+
+    >>> mobilenet_v2("encoder_block_1_project_BN"), mobilenet_v2("encoder_bn_Conv1")
+    ('features.2.conv.3', 'features.0.1')
+    """
+    ends = {"Conv1": "0.0", "bn_Conv1": "0.1", "Conv_1": "18.0", "Conv_1_bn": "18.1"}
+    bare = layer.removeprefix(PREFIX)
+    if bare in ends:
+        return f"features.{ends[bare]}"
+    found = re.fullmatch(r"(?:block_(\d+)|expanded_conv)_(\w+?)(_BN)?", bare)
+    if not found or found[2] not in ("expand", "depthwise", "project"):
+        return ""
+    part = ("expand", "depthwise", "project").index(found[2])
+    number = int(found[1] or 0)
+    part -= number == 0  # the first block has no expansion
+    batch_norm = 1 if found[3] else 0
+    inside = f"{part + batch_norm}" if found[2] == "project" else f"{part}.{batch_norm}"
+    return f"features.{number + 1}.conv.{inside}"
+
+
 def mobilenet_v3(squeezes: Sequence[bool], prefix: str = "features.") -> Place:
     """Places of the layers of MobileNetV3, whose blocks number their parts.
 
