@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 
 _NORMALISED = {"batch_norm": True, "dropout": 0.0}
 _FULL = {"separable": False, "multi_grid": (1, 2, 4)}
-_SMP = {
-    "variant": "smp",
-    "rates": (12, 24, 36),
-    "weights": "none",
-    "encoder_options": {"variant": "smp"},
-}
+_SMP = {"variant": "smp", "weights": "none"}
 _V3, _V3PLUS = "deeplab_v3.deeplab_v3", "deeplab_v3plus.deeplab_v3plus"
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {

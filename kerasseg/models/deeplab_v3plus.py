@@ -51,7 +51,7 @@ def deeplab_v3plus(
         multi_grid: factors on the dilations of the encoder's last three units, for
             ResNet and Xception; Google's ResNets have (1, 2, 4).
         rates: dilations of the 3x3 branches; None for the paper's (6, 12, 18) at stride
-            16, doubled at 8. segmentation_models_pytorch has (12, 24, 36) at both.
+            16, doubled at 8, and (12, 24, 36) of "smp".
         separable: separable convolutions in ASPP and decoder (the paper's with
             Xception), else full ones (its ResNet-101; of "smp" in the ASPP only).
         aspp_filters: of each branch and of the ASPP's result.
@@ -66,8 +66,8 @@ def deeplab_v3plus(
         weights: of the encoder: "imagenet", "none" (random) or a file.
         encoder_options: what else the encoder knows, such as {"width": 0.5}.
         variant: "paper", or "smp": one separable convolution of the decoder stands
-            before the x4 and one after it, nothing is between their two parts, and
-            resizing keeps the corners.
+            before the x4 and one after it, nothing is between their two parts, resizing
+            keeps the corners, and the encoder's variant is that of this name.
 
     Raises:
         UserError: for a wrong option, and what the encoder raises.
@@ -76,13 +76,16 @@ def deeplab_v3plus(
     check_variant(variant, ("paper", "smp"))
     paper = variant == "paper"
     momentum = batch_norm_momentum
+    if rates is None:
+        rates = RATES[output_stride] if paper else RATES[8]
     image = keras.Input(input_shape, name="image")
-    options = {"multi_grid": multi_grid} | (encoder_options or {})
+    options = {"multi_grid": multi_grid, "variant": None if paper else variant}
+    options |= encoder_options or {}
     features = encode(encoder, image, output_stride, weights, momentum, **options)
     x = aspp(
         features[32],
         aspp_filters,
-        RATES[output_stride] if rates is None else tuple(rates),
+        tuple(rates),
         separable=separable,
         momentum=momentum,
         between=paper,

@@ -16,6 +16,7 @@ from keras import layers
 
 from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode
+from kerasseg.models.encoders.preprocessing import check_variant
 from kerasseg.taxonomy import Tensor
 
 STRIDES = (16, 8, 4, 2, 1)
@@ -29,6 +30,7 @@ def encoder_unet(
     batch_norm_momentum: float = 0.9,
     weights: str = "imagenet",
     encoder_options: dict[str, Any] | None = None,
+    variant: str = "own",
 ) -> keras.Model:
     """U-Net on an encoder, down to full size.
 
@@ -40,18 +42,25 @@ def encoder_unet(
         filters: of both convolutions at strides 16, 8, 4, 2 and 1.
         batch_norm_momentum: of all layers; 0.9 follows short trainings.
         weights: of the encoder: "imagenet", "none" (random) or a file.
-        encoder_options: what else the encoder knows, such as {"variant": "smp"}.
+        encoder_options: what else the encoder knows, such as {"width": 0.5}.
+        variant: "own": the encoder is what it is without. "smp": its variant of this
+            name, for weights of segmentation_models_pytorch.
 
     Raises:
-        UserError: for another number of filters, and what the encoder raises.
+        UserError: for an unknown variant, another number of filters, and what the
+            encoder raises.
     """
+    check_variant(variant, ("own", "smp"))
     if len(filters) != len(STRIDES):
         raise UserError(
             f"filters must name 5 steps (strides 16, 8, 4, 2, 1), got {filters!r}."
         )
     momentum = batch_norm_momentum
     image = keras.Input(input_shape, name="image")
-    features = encode(encoder, image, 32, weights, momentum, **(encoder_options or {}))
+    options = ({} if variant == "own" else {"variant": variant}) | (
+        encoder_options or {}
+    )
+    features = encode(encoder, image, 32, weights, momentum, **options)
     x = features[32]
     for stride, width in zip(STRIDES, filters, strict=True):
         skip = features.get(stride)

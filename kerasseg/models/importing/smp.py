@@ -74,11 +74,7 @@ def match(request: Request) -> Match:
     model, options, decoder = KINDS[name](tensors, config, file.name)
     found = dict(decoder) | {"logits": places.HEAD}
     of_encoder = places.encoder(encoder)
-    options |= {
-        "encoder": encoder,
-        "weights": "none",
-        "encoder_options": {"variant": "smp"},
-    }
+    options = {"encoder": encoder, "variant": "smp"} | options
     return Match(
         model,
         options,
@@ -180,8 +176,6 @@ def _fpn(tensors: Tensors, config: dict[str, Any], file: str) -> tuple:
     options = {
         "pyramid_filters": len(tensors[MARKS["FPN"]]),
         "filters": filters,
-        "smooth": False,
-        "align_corners": True,
         "dropout": config.get("decoder_dropout", 0.2),
     }
     return "fpn_resnet50", options, places.fpn()
