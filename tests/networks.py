@@ -18,6 +18,7 @@ TIRAMISU = {"growth_rate": 2, "first_filters": 4, "layers_per_block": (1,) * 11}
 V3PLUS = {"aspp_filters": 8, "decoder_filters": 8, "weights": "none"}
 LADDER = {"aspp_filters": 8, "filters": (8, 8, 4, 4), "weights": "none"}
 NARROW = {"encoder_options": {"width": 0.25}, "weights": "none"}
+SHALLOW = {"encoder": "resnet18"} | NARROW
 # name -> (input shape, options that make the network small and offline)
 SMALL = {
     "naive": ((19, 23, 3), {"filters": 4}),
@@ -35,10 +36,16 @@ SMALL = {
     "unet_valid": ((44, 44, 3), {"filters": 4, "depth": 2}),
     "unet_reflect": ((32, 32, 3), {"filters": 4, "depth": 2}),
     "unet_efficientnet_lite0": ((64, 64, 3), {"filters": 2, "weights": "none"}),
+    "unet_resnet34": ((37, 50, 3), SHALLOW | {"filters": (8, 8, 4, 4, 2)}),
+    "fpn_resnet50": (
+        (37, 50, 3),
+        SHALLOW | {"pyramid_filters": 8, "filters": 8, "groups": 4},
+    ),
     "deeplab_v3plus_efficientnet_lite0": ((71, 64, 3), V3PLUS),
     "deeplab_v3plus_efficientnet_lite1": ((65, 51, 3), V3PLUS),
     "deeplab_v3plus_efficientnet_lite2": ((37, 50, 3), V3PLUS),
     "deeplab_v3plus_mobilenet_v2": ((51, 65, 3), V3PLUS | NARROW),
+    "deeplab_v3plus_resnet34": ((53, 48, 3), V3PLUS | SHALLOW),
     "deeplab_v3plus_resnet50": ((61, 72, 3), V3PLUS | NARROW),
     "deeplab_v3plus_resnet101": ((37, 50, 3), V3PLUS | NARROW),
     "deeplab_v3plus_xception65": ((37, 50, 3), V3PLUS | NARROW),
@@ -71,11 +78,13 @@ CHOSEN = (
     *("deeplab_v3plus_mobilenet_v2", "deeplab_v3_resnet50", "deeplab_v2_resnet101"),
     *("ladder_efficientnet_lite0", "lraspp_mobilenet_v3_small", "fc_densenet56"),
     *("residual_unet", "vnet", "dilation8", "deeplab_v2_vgg16", "fcn_resnet50"),
+    *("unet_resnet34", "fpn_resnet50"),
 )
 """One name for each way in which networks are made, for laws that are dear to test."""
 LIKE_OTHERS = {
     "naive": "fcn_alexnet",
     "unet": "fcn8s",
+    "unet_resnet34": "fpn_resnet50",
     "deeplab_v3_resnet50": "deeplab_v3plus_mobilenet_v2",
     "fcn_resnet50": "deeplab_v3plus_mobilenet_v2",
     "ladder_efficientnet_lite0": "deeplab_v3plus_mobilenet_v2",
@@ -105,6 +114,7 @@ DENSE = {"growth_rate": 8, "first_filters": 16, "dropout": 0.0} | BN
 DEEPLAB = {"aspp_filters": 32, "weights": "none", "dropout": 0.0} | BN
 PLUS = {"decoder_filters": 32} | DEEPLAB
 STEPS = {"aspp_filters": 32, "filters": (32,) * 4, "dropout": 0.0, "weights": "none"}
+WIDE = {"weights": "none"} | BN
 QUARTER = {"encoder_options": {"width": 0.25}}
 LRASPP = {"encoder_options": {"width": 0.5}, "weights": "none"} | BN
 DILATED = {"width": 1 / 16, "dropout": 0.0}
@@ -126,10 +136,13 @@ BY_HEART = {
     "unet_valid": (108, 0, 1, UNET),
     "unet_reflect": (64, 0, 1, UNET),
     "unet_efficientnet_lite0": (64, 0, 1, {"filters": 8, "weights": "none"} | BN),
+    "unet_resnet34": (64, 0, 1, WIDE | {"filters": (32, 32, 16, 16, 16)} | QUARTER),
+    "fpn_resnet50": (64, 2, 4, WIDE | {"filters": 32, "groups": 8} | QUARTER),
     "deeplab_v3plus_efficientnet_lite0": (64, 2, 4, PLUS),
     "deeplab_v3plus_efficientnet_lite1": (64, 2, 4, PLUS),
     "deeplab_v3plus_efficientnet_lite2": (64, 2, 4, PLUS),
     "deeplab_v3plus_mobilenet_v2": (64, 2, 4, PLUS | QUARTER),
+    "deeplab_v3plus_resnet34": (64, 2, 4, PLUS | QUARTER),
     "deeplab_v3plus_resnet50": (64, 2, 4, PLUS | QUARTER),
     "deeplab_v3plus_resnet101": (64, 2, 4, PLUS | QUARTER),
     "deeplab_v3plus_xception65": (64, 2, 4, PLUS | QUARTER),
