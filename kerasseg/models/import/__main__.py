@@ -6,6 +6,7 @@ settings and the network, for `python -m kerasseg.export`, `serve` and all the r
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,23 +33,26 @@ class Import:
     """Make a network of kerasseg of a trained one of another library.
 
     torchvision: weights (.pth, .safetensors) of torchvision.models.segmentation.
+    smp: those of Unet, FPN or DeepLabV3Plus of segmentation_models_pytorch, a
+    checkpoint of Lightning around them, or a folder that save_pretrained wrote.
     applications: weights of a network of keras.applications, for the encoder of a
     network of ours; its last layers begin at random.
     """
 
     library: tyro.conf.Positional[str]
-    """torchvision or applications."""
+    """torchvision, smp or applications."""
     file: tyro.conf.Positional[Path]
     """The file of weights."""
     name: tyro.conf.Positional[str]
-    """Of the network there, such as deeplabv3_resnet50; for applications the name of
-    one of ours, such as deeplab_v3plus_mobilenet_v2."""
+    """Of the network there, such as deeplabv3_resnet50 or Unet; for applications the
+    name of one of ours, such as deeplab_v3plus_mobilenet_v2."""
     out: tyro.conf.Positional[Path]
     """NAME.keras, or a folder: a run with classes and settings, for all commands."""
     size: tuple[int, int] | None = None
     """Height and width of the images, pixels; default: what the library trains with."""
     encoder: str = ""
-    """Of the network there, where its name does not say it."""
+    """Of the network there, where its name does not say it. smp's is found from the
+    file, which must agree."""
     classes: int = 0
     """Number of classes, where the file does not say it."""
 
@@ -86,8 +90,10 @@ def _check_free(out: Path) -> None:
 
 
 def _taxonomy(made: Imported) -> Taxonomy:
-    names = made.match.class_names
-    return Taxonomy.named(names) if names else Taxonomy.numbered(made.match.num_classes)
+    match = made.match
+    names = match.class_names
+    found = Taxonomy.named(names) if names else Taxonomy.numbered(match.num_classes)
+    return dataclasses.replace(found, exclusive=match.exclusive)
 
 
 def _options(made: Imported) -> list[str]:
@@ -106,7 +112,7 @@ def _lines(made: Imported, request: Request, taxonomy: Taxonomy) -> list[str]:
         + f", {made.network.count_params():,} parameters, images of {height} x {width}"
     ]
     first, last = taxonomy.names[0], taxonomy.names[-1]
-    said.append(f"{taxonomy.num_classes} classes, {first} to {last}")
+    said.append(f"{taxonomy.counted()}, {first} to {last}")
     if made.left_out:
         more = len(made.left_out) - SHOWN
         said.append(
@@ -120,9 +126,10 @@ def _write_file(made: Imported, out: Path, taxonomy: Taxonomy) -> None:
     beside = out.parent / "taxonomy.json"
     runs.save(made.network, out)
     print(f"Written: {out}")
-    if made.match.class_names and not beside.exists():
+    known = made.match.class_names or not made.match.exclusive
+    if known and not beside.exists():
         atomic.write_json(beside, taxonomy.to_json())
-        print(f"Written: {beside}, the names of the classes")
+        print(f"Written: {beside}, the classes")
     if made.match.place:
         print(f"Next: python -m kerasseg.predict PICTURES --run {out}")
     else:

@@ -75,6 +75,8 @@ class Match:
     """Patterns (`fnmatch`) of tensors that are known to have no place here."""
     class_names: tuple[str, ...] = ()
     """(): the file does not say them."""
+    exclusive: bool = True
+    """Whether a pixel has one class; False: each class has a sigmoid of its own."""
 
 
 @dataclass(frozen=True)

@@ -75,13 +75,15 @@ def match(request: Request) -> Match:
     found = dict(decoder) | {"logits": places.HEAD}
     of_encoder = places.encoder(encoder)
     options = {"encoder": encoder, "variant": "smp"} | options
+    num_classes = len(tensors[HEAD])
     return Match(
         model,
         options,
-        num_classes=len(tensors[HEAD]),
+        num_classes,
         tensors=tensors,
         place=lambda layer: found.get(layer) or of_encoder(layer),
         left_out=(*LEFT_OUT, *places.LEFT_OUT),
+        exclusive=num_classes > 1 and config.get("activation") != "sigmoid",
     )
 
 
