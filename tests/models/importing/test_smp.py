@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from golden import formulas
 from networks import call
-from torch_networks import answer, assert_equal, imported, randomised
+from torch_networks import answer, assert_equal, imported
 
 from kerasseg.models.importing import Request, smp
 from kerasseg.models.importing.convert import convert
@@ -36,6 +36,16 @@ def write(path, tensors):
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(numbers))
     return path
+
+
+def trained(network):
+    """A network of Torch with the weights of `formulas.tensors`, in inference."""
+    import torch
+
+    shapes = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+    values = formulas.tensors(shapes)
+    network.load_state_dict({name: torch.tensor(v) for name, v in values.items()})
+    return network.eval()
 
 
 def match(file, name="", encoder=""):
@@ -75,10 +85,10 @@ def test_a_folder_of_save_pretrained_says_what_it_is(tmp_path):
 
 
 OTHERS = [
-    *[("Unet", encoder) for encoder in ("resnet34", "resnet50", "efficientnet-b2")],
+    *[("Unet", encoder) for encoder in ("resnet50", "efficientnet-b2")],
     *[("FPN", encoder) for encoder in ("resnet101", "mobilenet_v2")],
     *[("DeepLabV3Plus", encoder) for encoder in ("resnet34", "resnet50")],
-    *[("DeepLabV3Plus", f"efficientnet-b{number}") for number in (0, 1, 3, 4, 7)],
+    *[("DeepLabV3Plus", f"efficientnet-b{number}") for number in (0, 3, 4, 7)],
 ]
 
 
@@ -88,8 +98,7 @@ def test_logits_equal_the_library_itself(name, encoder, tmp_path):
     library = imported("segmentation_models_pytorch")
     import torch
 
-    network = getattr(library, name)(encoder, encoder_weights=None, classes=2)
-    randomised(network)
+    network = trained(getattr(library, name)(encoder, encoder_weights=None, classes=2))
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     made = convert("smp", Request(tmp_path / "weights.pth", name, SIZE, encoder))
     image = formulas.picture(*SIZE)
@@ -101,7 +110,7 @@ def test_unet_of_a_size_that_32_does_not_divide(tmp_path):
     library = imported("segmentation_models_pytorch")
     import torch
 
-    network = randomised(library.Unet("resnet18", encoder_weights=None))
+    network = trained(library.Unet("resnet18", encoder_weights=None))
     torch.save({"state_dict": network.state_dict()}, tmp_path / "weights.ckpt")
     made = convert("smp", Request(tmp_path / "weights.ckpt", "", (75, 101)))
     image = formulas.picture(75, 101)
