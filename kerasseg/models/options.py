@@ -22,6 +22,8 @@ WHOLE: dict[str, Number] = {
     "decoder_filters": _FILTERS,
     "low_level_filters": _FILTERS,
     "first_filters": _FILTERS,
+    "pyramid_filters": _FILTERS,
+    "groups": _FILTERS,
     "growth_rate": _FILTERS,
     "depth": Number(1, 12),
     "stem": Number(1, 16),

@@ -113,13 +113,13 @@ def mobilenet_v2(
         )(x)
         x = batch_norm(x, "encoder_Conv_1_bn", momentum, epsilon)
         features[32] = x = _relu(x, "encoder_out")
-    if weights != "none" and torch:
-        place = torchvision_encoders.mobilenet_v2
+    if weights != "none":
         encoder = keras.Model(image, x)
-        torchvision_encoders.load(encoder, "MobileNetV2", weights, place)
-    elif weights != "none":
-        arrays = read_applications("MobileNetV2", weights, alpha=width)
-        assign(keras.Model(image, x), arrays)
+        if torch:
+            where = torchvision_encoders.mobilenet_v2
+            torchvision_encoders.load(encoder, "MobileNetV2", weights, where)
+        else:
+            assign(encoder, read_applications("MobileNetV2", weights, alpha=width))
     return features
 
 

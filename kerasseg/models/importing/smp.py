@@ -185,11 +185,17 @@ def _fpn(tensors: Tensors, config: dict[str, Any], file: str) -> tuple:
 
 def _deeplab_v3plus(tensors: Tensors, config: dict[str, Any], file: str) -> tuple:
     filters = len(tensors[MARKS["DeepLabV3Plus"]])
-    rates = tuple(config.get("decoder_atrous_rates", (12, 24, 36)))
+    rates = config.get("decoder_atrous_rates", [12, 24, 36])
+    whole = isinstance(rates, list) and all(isinstance(rate, int) for rate in rates)
+    if not whole or len(rates) != 3:
+        raise UserError(
+            f"The network of {file} has decoder_atrous_rates={rates!r:.60}. Expected "
+            "three whole numbers."
+        )
     separable = "decoder.aspp.0.convs.1.0.0.weight" in tensors
     options = {
         "output_stride": config.get("encoder_output_stride", 16),
-        "rates": rates,
+        "rates": tuple(rates),
         "separable": separable,
         "aspp_filters": filters,
         "decoder_filters": filters,

@@ -23,8 +23,10 @@ RESNETS = {
     ("bottleneck", 23): "resnet101",
 }
 """Kind of block, number of blocks in the third stage -> encoder."""
-EFFICIENTNETS = ((16, 320), (23, 320), (23, 352), (26, 384))
-EFFICIENTNETS += ((32, 448), (39, 512), (45, 576), (55, 640))
+EFFICIENTNETS = (
+    *((16, 320), (23, 320), (23, 352), (26, 384)),
+    *((32, 448), (39, 512), (45, 576), (55, 640)),
+)
 """Number of blocks and channels of the last, B0 to B7."""
 PARTS = {
     "expand_conv": "_expand_conv",

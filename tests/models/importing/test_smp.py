@@ -215,6 +215,14 @@ def test_other_configurations_are_refused(changes, message, tmp_path):
         match(tmp_path)
 
 
+def test_rates_are_three_numbers(tmp_path):
+    write(tmp_path / "model.safetensors", tensors("dilated"))
+    config = json.loads(str(GOLDEN["dilated_config"])) | {"decoder_atrous_rates": "12"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"='12'\. Expected three whole numbers"):
+        match(tmp_path)
+
+
 @pytest.mark.parametrize("text, message", [("{", "is no JSON"), ("[]", "no settings")])
 def test_a_damaged_configuration_is_one_line(text, message, tmp_path):
     write(tmp_path / "model.safetensors", small())
