@@ -133,7 +133,7 @@ def _architecture(
             f"{file} is of {said or 'another network'}. Expected one of "
             f"{', '.join(MARKS)} of segmentation_models_pytorch."
         )
-    if asked and asked.lower() != said.lower():
+    if asked and asked != said:
         raise UserError(f"{file} is of {said}, and not of {asked}. Give NAME {said}.")
     return str(said)
 

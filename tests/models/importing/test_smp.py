@@ -56,7 +56,7 @@ def match(file, name="", encoder=""):
 
 
 @pytest.mark.parametrize(
-    "case, name", [("unet", "Unet"), ("fpn", "fpn"), ("deeplab", "deeplabv3plus")]
+    "case, name", [("unet", "Unet"), ("fpn", "FPN"), ("deeplab", "DeepLabV3Plus")]
 )
 def test_logits_equal(case, name, tmp_path):
     """Golden: tests/golden/make_smp.py (segmentation_models_pytorch 0.6.0)."""
