@@ -1,4 +1,4 @@
-"""Trained networks of segmentation_models_pytorch 0.3 to 0.6: Unet, FPN, DeepLabV3Plus.
+"""Trained networks of segmentation_models_pytorch 0.6: Unet, FPN, DeepLabV3Plus.
 
 A file is a state dictionary, a checkpoint of Lightning around one, or the folder that
 `save_pretrained` writes. The configuration in such a folder says what the network is.
