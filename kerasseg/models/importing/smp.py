@@ -211,4 +211,9 @@ KINDS: dict[str, Callable[..., tuple]] = {
     "DeepLabV3Plus": _deeplab_v3plus,
 }
 """Name in the library -> the name here, its options, places of the decoder's layers."""
-SOURCE = Source(names=tuple(MARKS), size=(512, 512), match=match)
+SOURCE = Source(
+    names=tuple(MARKS),
+    size=(512, 512),
+    match=match,
+    encoders=tuple(name.replace("efficientnet_", "efficientnet-") for name in ENCODERS),
+)

@@ -147,6 +147,16 @@ def test_a_module_around_the_network_is_taken_off(tmp_path):
     assert found.options["filters"] == (16,) * 5
 
 
+def test_a_named_encoder_must_be_known_and_agree(tmp_path):
+    file = write(tmp_path / "weights.safetensors", small())
+    with pytest.raises(
+        ValueError, match=r"'vgg16' of smp is known here\. Known: resnet18"
+    ):
+        convert("smp", Request(file, "Unet", SIZE, "vgg16"))
+    with pytest.raises(ValueError, match="and --encoder says efficientnet-b0"):
+        convert("smp", Request(file, "Unet", SIZE, "efficientnet-b0"))
+
+
 def test_one_class_has_a_sigmoid(tmp_path):
     one = {"segmentation_head.0.weight": (1, 16, 3, 3)}
     assert not match(write(tmp_path / "w.safetensors", small(**one))).exclusive
