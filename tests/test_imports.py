@@ -22,6 +22,7 @@ LEVEL = {
     "files": 2,
     "image_format": 2,
     "taxonomy": 2,
+    "volume_format": 2,
     "labels": 3,
     # Mathematics, on keras.ops only; drawing, on NumPy only.
     "border": 4,
@@ -64,6 +65,7 @@ COMMAND, LIST_OF_COMMANDS = 20, 21
 
 WITHOUT_TENSORFLOW = {
     *("", "console", "files", "image_format", "taxonomy", "labels", "border"),
+    "volume_format",
     *("upsampling", "crf", "tiles", "drawing", "addons", "augment", "losses"),
     *("metrics", "config", "models", "data.sample", "data.reading"),
 }

@@ -82,6 +82,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--data.val": _named,
     "--data.size": Number(0, SIDE),
     "--data.crop": Number(0, SIDE),
+    "--data.foreground": SHARE,
     "--data.normalise": _any_text,  # see `limits.normalisation`
     "--data.batch": COUNT,
     "--data.shuffle": COUNT,

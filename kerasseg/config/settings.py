@@ -23,10 +23,16 @@ class Data:
     """Name of the split to train on."""
     val: str = "val"
     """Name of the split to validate on and choose the best network by."""
-    size: tuple[int, int] = (0, 0)
-    """Height and width for the network, pixels; 0 0: that of the records."""
-    crop: tuple[int, int] = (0, 0)
-    """Height and width of a training crop, pixels; 0 0: the whole size."""
+    size: tuple[int, ...] = (0, 0)
+    """Height and width for the network, pixels; 0 0: that of the records. Of volumes
+    depth, height and width, voxels, of the region that is cut out for a training patch
+    before augmentation; 0 0 0: the crop."""
+    crop: tuple[int, ...] = (0, 0)
+    """Height and width of a training crop, pixels; 0 0: the whole size. Of volumes
+    depth, height and width of what the network sees, voxels."""
+    foreground: float = 0.33
+    """Share of the training patches of volumes that is centred on a voxel of a class
+    other than the first, each such class as often as the others."""
     normalise: tuple[str, ...] = ("auto",)
     """What the network's first layers do with the numbers of each band. percentile:
     clip to the percentiles 0.5 and 99.5 of the training split, then scale by mean and

@@ -31,7 +31,7 @@ def batches(
     split: str,
     *,
     batch_size: int = 8,
-    size: tuple[int, int] = (0, 0),
+    size: tuple[int, ...] = (0, 0),
     training: bool = False,
     numbers: int = 0,
     seed: int = 0,
@@ -264,8 +264,8 @@ def _counter(start: int) -> tf.data.Dataset:
 
 
 def size_of(
-    description: Description, split: str, size: tuple[int, int]
-) -> tuple[int, int]:
+    description: Description, split: str, size: tuple[int, ...]
+) -> tuple[int, ...]:
     """Height and width of the batches of a split; `size` (0, 0): those of its images.
 
     Raises UserError where the images differ in size and `size` is (0, 0).

@@ -39,7 +39,7 @@ from kerasseg.files.sha256 import sha256_of
 Seen = TypeVar("Seen")
 
 COUNTS = (
-    *("samples", "height", "width", "pixels", "images_with"),
+    *("samples", "depth", "height", "width", "pixels", "images_with"),
     *("pixels_of_images_with", "ignored"),
 )
 """What `dataset.json` says of a split and `verify` counts again."""
@@ -176,6 +176,7 @@ def read(path: str | Path, split: str, every: int = 1) -> Iterator[Sample]:
                     description.image_format,
                     description.taxonomy.num_classes,
                     description.taxonomy.exclusive,
+                    description.volume is not None,
                 )
             except (tf.errors.OpError, StopIteration, UnicodeDecodeError) as error:
                 reason = in_words(getattr(error, "message", "no such record"))

@@ -50,10 +50,9 @@ def uses_xla(fit: config.Fit, used: devices.Devices) -> bool:
     return known[fit.xla]
 
 
-def crop_of(data: config.Data, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a training crop of images of `size`."""
-    height, width = data.crop
-    return (height, width) if (height, width) != (0, 0) else size
+def crop_of(data: config.Data, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width, of volumes depth too, of training crops of such images."""
+    return data.crop if any(data.crop) else size
 
 
 def borders_of(fit: config.Fit) -> tuple[float, float] | None:

@@ -24,9 +24,9 @@ class TrainingData:
     taxonomy: Taxonomy
     split: SplitDescription
     """The training split."""
-    size: tuple[int, int]
+    size: tuple[int, ...]
     """Height and width of the images as the network gets them, pixels."""
-    crop: tuple[int, int]
+    crop: tuple[int, ...]
     """Height and width of a training crop, pixels."""
     steps: int
     """Steps of an epoch."""

@@ -16,15 +16,16 @@ from kerasseg.data.format import consistency
 from kerasseg.files import remote
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
-FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP = 1, 2, 3
+FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP, FORMAT_OF_VOLUMES = 1, 2, 3, 4
 """Numbers of the formats that this version writes and reads.
 
 2 is for images of other bands or types than RGB of 8 bits: a version that knows format
 1 only would drop their fourth band, or their low bytes, without a word. 3 is for any
-images with classes that overlap.
+images with classes that overlap, 4 for volumes of any classes.
 """
-FORMATS = FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP
+FORMATS = FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP, FORMAT_OF_VOLUMES
 FILE = "dataset.json"
 
 
@@ -54,7 +55,8 @@ class Shard:
 class SplitDescription:
     """Counts of one split. The tuples have one entry for each class.
 
-    height, width: pixels; None where the images differ in size.
+    depth, height, width: voxels or pixels; None where the images differ in size.
+        Pictures have no depth: None.
     pixels: labelled pixels of the class; where classes overlap a pixel counts for each.
     images_with: number of images in which the class occurs.
     pixels_of_images_with: all pixels (ignored ones too) of those images together.
@@ -74,6 +76,14 @@ class SplitDescription:
     instances: bool
     shards: tuple[Shard, ...]
     left_out: tuple[str, ...] = ()
+    depth: int | None = None
+
+    def to_json(self) -> dict:
+        """What stands in `dataset.json`; a depth only where there is one."""
+        values = asdict(self)
+        if self.depth is None:
+            del values["depth"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict) -> SplitDescription:
@@ -94,6 +104,7 @@ class Description:
     image_format: bands, type and statistics of the images.
     statistics_of: the split that the statistics were counted in; "" if none were.
     source: how the source was understood, see `kerasseg.data.sample.Samples`.
+    volume: of volumes, what they have in common; None: the records hold pictures.
     """
 
     path: Path | str
@@ -104,6 +115,7 @@ class Description:
     image_format: ImageFormat = RGB
     statistics_of: str = ""
     source: Mapping[str, Any] = field(default_factory=dict)
+    volume: VolumeFormat | None = None
 
     def split(self, name: str) -> SplitDescription:
         """The split of that name. Raises UserError that lists the splits there are."""
@@ -128,12 +140,14 @@ class Description:
             "format": self.format,
             "name": self.name,
             "taxonomy": self.taxonomy.to_json(),
-            "splits": {name: asdict(split) for name, split in self.splits.items()},
+            "splits": {name: split.to_json() for name, split in self.splits.items()},
             "written_by": f"kerasseg {__version__}",
             "command": self.command,
         }
         if self.image_format != RGB:
             values["image"] = self.image_format.to_json()
+        if self.volume:
+            values["volume"] = self.volume.to_json()
         if self.statistics_of:
             values["statistics_of"] = self.statistics_of
         if self.source:
@@ -143,6 +157,8 @@ class Description:
     @property
     def format(self) -> int:
         """Number of the format that can hold these records."""
+        if self.volume:
+            return FORMAT_OF_VOLUMES
         if not self.taxonomy.exclusive:
             return FORMAT_OF_OVERLAP
         return FORMAT_OF_RGB8 if self.image_format.is_rgb8 else FORMAT
@@ -217,6 +233,7 @@ def _from_json(path: Path, values: dict) -> Description:
         image_format=_image_format(values),
         statistics_of=str(values.get("statistics_of", "")),
         source=dict(values.get("source", {})),
+        volume=VolumeFormat.from_json(values.get("volume")),
     )
     if description.format != values["format"]:
         raise ValueError(
@@ -229,6 +246,8 @@ def _from_json(path: Path, values: dict) -> Description:
 def _taxonomy(values: dict) -> Taxonomy:
     """Raises KeyError or TypeError where format and taxonomy contradict each other."""
     taxonomy = Taxonomy.from_json(values["taxonomy"])
+    if values["format"] == FORMAT_OF_VOLUMES:
+        return taxonomy
     if taxonomy.exclusive == (values["format"] == FORMAT_OF_OVERLAP):
         raise TypeError(f"format {values['format']} and 'exclusive' do not agree")
     return taxonomy

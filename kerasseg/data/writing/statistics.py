@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -35,8 +36,8 @@ class SplitStatistics:
         self.bands = [counter(image_format.type) for _ in bands]
         self.ids: dict[str, str] = {}
         """Id of each sample -> name of the shard that holds it."""
-        self.sizes: set[tuple[int, int]] = set()
-        """Height and width of the labels, in pixels."""
+        self.sizes: set[tuple[int, ...]] = set()
+        """Height and width of the labels, in pixels; of volumes the depth before."""
         self.instances: dict[bool, str] = {}
         """Whether samples have object ids -> the id of one such sample."""
         self.pixels, self.images_with, self.pixels_of_images_with = np.zeros(
@@ -54,9 +55,9 @@ class SplitStatistics:
         present = pixels > 0
         self.pixels += pixels
         self.images_with += present
-        height, width = sample.label.shape[:2]
-        self.pixels_of_images_with += present * (height * width)
-        self.sizes.add((height, width))
+        size = sample.image.shape[:-1]
+        self.pixels_of_images_with += present * math.prod(size)
+        self.sizes.add(size)
         if self.bands:
             add_bands(self.bands, sample)
         self._add({sample.id: self.shard}, {sample.instance is not None: sample.id})
@@ -109,7 +110,8 @@ class SplitStatistics:
                 f"Split '{self.split}' is empty: there is no sample to write. Check "
                 "the source folder and the names of its splits."
             )
-        height, width = next(iter(self.sizes)) if len(self.sizes) == 1 else (None, None)
+        size = next(iter(self.sizes)) if len(self.sizes) == 1 else (None, None)
+        *depth, height, width = size
         return SplitDescription(
             samples=len(self.ids),
             height=height,
@@ -121,6 +123,7 @@ class SplitStatistics:
             instances=True in self.instances,
             shards=tuple(shards),
             left_out=left_out,
+            depth=depth[0] if depth else None,
         )
 
     def to_json(self) -> dict:
@@ -146,7 +149,7 @@ class SplitStatistics:
             type, bands = image_format.type, values["bands"]
             statistics.bands = [counter(type, band) for band in bands]
         statistics.ids = dict.fromkeys(values["ids"], shard)
-        statistics.sizes = {(height, width) for height, width in values["sizes"]}
+        statistics.sizes = set(map(tuple, values["sizes"]))
         statistics.instances = dict(values["instances"])
         for name in ("pixels", "images_with", "pixels_of_images_with"):
             setattr(statistics, name, np.array(values[name], np.int64))
