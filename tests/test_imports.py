@@ -47,6 +47,8 @@ LEVEL = {
     "data.writing": 8,
     "data.datasets": 8,
     "data.records": 9,
+    "data.patches": 9,
+    "data.stream": 9,
     "data.pipeline": 10,
     "data.preparing": 10,
     "data.damage": 10,
