@@ -60,6 +60,7 @@ DATASETS = {
     "sbd": "Semantic Boundaries Dataset (MAT files); with VOC also trainaug",
     "supervisely": "projects of Supervisely: polygons, bitmaps, rectangles",
     "synthetic": "drawn road scenes, made here: no source needed",
+    "synthetic_volumes": "drawn volumes of layers, tubes and balls: no source needed",
     "tfds:NAME": "a dataset of tensorflow-datasets, by its NAME there",
     "via": "JSON, projects and CSV of the VGG Image Annotator (VIA) 1 and 2",
     "wilddash": "WildDash 2, labels or panoptic, 19 classes of Cityscapes",
