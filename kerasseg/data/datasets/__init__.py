@@ -63,6 +63,7 @@ DATASETS = {
     "synthetic_volumes": "drawn volumes of layers, tubes and balls: no source needed",
     "tfds:NAME": "a dataset of tensorflow-datasets, by its NAME there",
     "via": "JSON, projects and CSV of the VGG Image Annotator (VIA) 1 and 2",
+    "volumes": "CT, MR and microscope volumes: NIfTI, DICOM, NRRD, TIFF, npy, Zarr",
     "wilddash": "WildDash 2, labels or panoptic, 19 classes of Cityscapes",
     "voc_masks": "masks in VOC's or a labelmap.txt's colours, in VOC's folders",
     "yolo": "YOLO segmentation of Ultralytics: data.yaml and text files of polygons",

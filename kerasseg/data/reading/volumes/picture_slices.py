@@ -26,7 +26,7 @@ def opened(folder: Path) -> VolumeFile:
     for file, one in zip(files, headers, strict=True):
         if _kind(one) != _kind(first):
             raise UserError(
-                f"{file} has {_kind(one)}, {files[0].name} has {_kind(first)}: slices of "
+                f"{file} has {_kind(one)}, {files[0].name} {_kind(first)}: slices of "
                 "a volume are alike. Bring them to one size."
             )
 

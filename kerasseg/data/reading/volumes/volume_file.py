@@ -24,6 +24,7 @@ class VolumeFile:
     type: one of `kerasseg.image_format.TYPES`, which keeps what the file holds.
     affine: (4, 4), see `kerasseg.volume_format.VolumeGeometry`.
     read: the voxels of a part, (i, j, k, C), in a type that fits into `type`.
+    oriented: whether the file tells how the volume lies; a plain stack does not.
     says_spacing: whether the file tells the size of its voxels; else they are of 1 mm.
     modality: "CT", "MR", ... where the file tells it; bands: names of channels.
     """
@@ -34,6 +35,7 @@ class VolumeFile:
     type: str
     affine: np.ndarray
     read: Callable[[Part], np.ndarray]
+    oriented: bool = True
     says_spacing: bool = True
     modality: str = ""
     bands: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ def of_array(
         kept_type(dtype, path),
         np.diag([x, y, z, 1.0]),
         part,
-        spacing is not None,
+        oriented=False,
+        says_spacing=spacing is not None,
         bands=bands,
     )
