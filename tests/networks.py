@@ -64,6 +64,11 @@ SMALL = {
     "fc_densenet103": ((35, 32, 3), TIRAMISU),
     "residual_unet": ((70, 65, 3), {"filters": 2, "repeats": (1, 2, 1, 2, 1)}),
     "vnet": ((32, 48, 3), {"filters": 3, "convolutions": (1, 2, 1, 1, 1)}),
+    "unet_3d": ((32, 40, 3), {"filters": 3, "depth": 2}),
+    "unet_3d_residual": (
+        (32, 40, 3),
+        {"filters": 3, "depth": 2, "blocks": (1, 2, 1)},
+    ),
     "dilated_frontend": ((19, 24, 3), {"width": 1 / 64}),
     "dilation7": ((388, 396, 3), {"width": 1 / 64, "padding": "valid"}),
     "dilation8": ((19, 24, 3), {"width": 1 / 64, "context": "large"}),
@@ -78,7 +83,7 @@ CHOSEN = (
     *("deeplab_v3plus_mobilenet_v2", "deeplab_v3_resnet50", "deeplab_v2_resnet101"),
     *("ladder_efficientnet_lite0", "lraspp_mobilenet_v3_small", "fc_densenet56"),
     *("residual_unet", "vnet", "dilation8", "deeplab_v2_vgg16", "fcn_resnet50"),
-    *("unet_resnet34", "fpn_resnet50"),
+    *("unet_resnet34", "fpn_resnet50", "unet_3d_residual"),
 )
 """One name for each way in which networks are made, for laws that are dear to test."""
 LIKE_OTHERS = {
@@ -103,6 +108,8 @@ ADVICE = {
     "unet_reflect": "100 or 104",
     "unet_efficientnet_lite0": "96 or 128",
     "vnet": "96 or 112",
+    "unet_3d": "100 or 104",
+    "unet_3d_residual": "100 or 104",
     "dilation7": "380",
 }
 """Networks that do not take any size: the sizes that they name beside 101."""
@@ -160,6 +167,8 @@ BY_HEART = {
     "fc_densenet103": (64, 0, 1, DENSE),
     "residual_unet": (64, 0, 1, {"filters": 8, "dropout": 0.0} | BN),
     "vnet": (64, 0, 1, {"filters": 8}),
+    "unet_3d": (64, 0, 1, {"filters": 8, "depth": 3}),
+    "unet_3d_residual": (64, 0, 1, {"filters": 8, "depth": 3, "blocks": (1, 2, 2, 2)}),
     "dilated_frontend": (96, 4, 8, DILATED),
     "dilation7": (96, 4, 8, DILATED),
     "dilation8": (96, 4, 8, DILATED),

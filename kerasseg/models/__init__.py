@@ -78,6 +78,11 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "fc_densenet103": ("fc_densenet.fc_densenet103", {}),
     "residual_unet": ("residual_unet.residual_unet", {}),
     "vnet": ("vnet.vnet", {}),
+    "unet_3d": ("unet_3d.unet_3d", {}),
+    "unet_3d_residual": (
+        "unet_3d.unet_3d",
+        {"residual": True, "up_convolutions": 1},
+    ),
     "dilated_frontend": ("dilated.dilated_frontend", {}),
     "dilation7": ("dilated.dilation7", {}),
     "dilation8": ("dilated.dilation8", {}),
