@@ -41,8 +41,8 @@ def starts(length: int, side: int, overlap: float = 0.5) -> list[int]:
 
 @functools.cache
 def weights(side: int) -> np.ndarray:
-    """Gaussian weights (side,) along an axis of a patch, 1 at most; those of a voxel are
-    the product of its axes'."""
+    """Gaussian weights (side,) along an axis of a patch, at most 1; the weight of a
+    voxel is the product of its axes'."""
     away = (np.arange(side) - (side - 1) / 2) / (SIGMA * side)
     return np.exp(-(away**2) / 2).astype(np.float32)
 
@@ -67,9 +67,9 @@ def slabs(
 
     Args:
         network: float32 (1, d, h, w, C) -> (1, d, h, w, K), probabilities as a rule.
-        volume: (D, H, W, C), normalised; beyond its border the network sees 0, the mean.
+        volume: (D, H, W, C), normalised; beyond its border is 0, the mean.
         size: d, h, w of a patch.
-        overlap: the share of a side that neighbouring patches have in common, at least.
+        overlap: the share of a side that neighbouring patches share, at least.
         advance: called after each patch.
 
     Raises:
