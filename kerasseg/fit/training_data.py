@@ -70,7 +70,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
         warnings.append(f"Statistics of the bands are those of the split '{counted}'.")
     _, left_out = augment.applicable(settings.augment, images)
     if used.writes:
-        runs.describe(run, described.taxonomy, images)
+        runs.describe(run, described.taxonomy, images, described.volume)
         for line in [*warnings, *([left_out] if left_out else [])]:
             print(line)
     known = described.split(data.train)

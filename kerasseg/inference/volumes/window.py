@@ -58,6 +58,7 @@ def slabs(
     volume: np.ndarray,
     size: Sequence[int],
     overlap: float = 0.5,
+    outside: float | Sequence[float] = 0.0,
     advance: Advance | None = None,
 ) -> Iterator[np.ndarray]:
     """Weighted means of what the network gives, from the first plane to the last.
@@ -67,9 +68,11 @@ def slabs(
 
     Args:
         network: float32 (1, d, h, w, C) -> (1, d, h, w, K), probabilities as a rule.
-        volume: (D, H, W, C), normalised; beyond its border is 0, the mean.
+        volume: (D, H, W, C), as the network takes it.
         size: d, h, w of a patch.
         overlap: the share of a side that neighbouring patches share, at least.
+        outside: what the network sees beyond the border, a number or one for each
+            channel: the mean of the data.
         advance: called after each patch.
 
     Raises:
@@ -96,7 +99,7 @@ def slabs(
         for top in rows:
             for left in columns:
                 begin = first, top, left
-                given = _piece(volume, begin, size)
+                given = _piece(volume, begin, size, outside)
                 found = _numpy(network(given[None]))[0]
                 if found.shape[:3] != tuple(size):
                     raise UserError(
@@ -132,10 +135,16 @@ def _inside(
     return tuple(inner), tuple(outer)
 
 
-def _piece(volume: np.ndarray, begin: Sequence[int], size: Sequence[int]) -> np.ndarray:
-    """A patch, float32 (d, h, w, C), with 0 beyond the volume."""
+def _piece(
+    volume: np.ndarray,
+    begin: Sequence[int],
+    size: Sequence[int],
+    outside: float | Sequence[float],
+) -> np.ndarray:
+    """A patch, float32 (d, h, w, C)."""
     inner, outer = _inside(begin, size, volume.shape)
-    piece = np.zeros((*size, volume.shape[-1]), np.float32)
+    piece = np.empty((*size, volume.shape[-1]), np.float32)
+    piece[:] = outside
     piece[inner] = volume[outer]
     return piece
 

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tiny
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-import tiny
 from kerasseg import UserError, models
 from kerasseg.export.litert import conversion, flatbuffer
 from kerasseg.export.litert.flattened import flattened
