@@ -135,7 +135,7 @@ def evaluate(
     with split, samples, size (height and width, pixels), classes (their names), worst
     (the images of the lowest mIoU) and matrix (the confusion matrix, rows true). Where
     classes overlap there is none: the scores are those of `OverlapScores.scores`, with
-    counts: tp, fp, fn, tn of each class.
+    counts: tp, fp, fn, tn of each class. Volumes are scored whole (`volume_scores`).
 
     Raises UserError when the classes, bands or types of run and records differ, when
     the split is unknown or empty, when batch is below 1, when trimap is not 0 or a
@@ -159,9 +159,22 @@ def evaluate(
     described = shards.describe(records)
     require_classes(run, records, described.taxonomy)
     images = bands.displaying(display, runs.image_format(run))
-    runs.require_kind(run, records, described.image_format)
-    size = network_size(network)
+    runs.require_kind(run, records, described.image_format, described.volume)
     known = described.split(split)
+    if described.volume:
+        if crf or trimap:
+            flag = "--crf" if crf else "--trimap"
+            raise UserError(f"{flag} is for pictures, not for volumes. Leave it out.")
+        from kerasseg.runs import volume_scores
+
+        axes = (2,) if flip else ()  # x: left to right
+        options = axes, images, surfaces, group_by
+        found, said = volume_scores.evaluated(run, records, split, *options)
+        result = {"split": split, "samples": found.counts.samples} | said
+        result |= found.scores(taxonomy)
+        found.write(folder, result, taxonomy)
+        return result
+    size = network_size(network)
     same = (known.height, known.width) == size
     dataset = pipeline.batches(
         records,

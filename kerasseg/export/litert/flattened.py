@@ -19,12 +19,8 @@ from keras import layers, ops
 from kerasseg import UserError
 from kerasseg.export.litert import planes
 from kerasseg.frameworks.private_hooks import nodes_by_depth
+from kerasseg.inference.volumes.networks import is_volumetric
 from kerasseg.taxonomy import Tensor
-
-
-def is_volumetric(network: keras.Model) -> bool:
-    """Whether a network takes volumes (B, D, H, W, C)."""
-    return len(network.input_shape) == 5
 
 
 def flattened(network: keras.Model) -> keras.Model:
