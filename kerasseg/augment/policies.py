@@ -31,14 +31,18 @@ class Policy:
     """Probability of mirroring left and right."""
     vertical_flip: float = 0.0
     """Probability of mirroring top and bottom."""
+    depth_flip: float = 0.0
+    """Probability of mirroring the slices of a volume. Volumes only."""
     quarter_turns: bool = False
-    """Turn counter-clockwise by 0, 90, 180 or 270 degrees, equally often."""
+    """Turn counter-clockwise by 0, 90, 180 or 270 degrees, equally often; of volumes in
+    the plane of their slices."""
     scale: tuple[float, float] = (1.0, 1.0)
     """Magnification, log-uniform from the first to the second factor."""
     aspect: float = 0.0
     """Width over height changes log-uniformly by up to this share (0.1 = 10 %)."""
     rotation: float = 0.0
-    """Turn by up to this many degrees either way."""
+    """Turn by up to this many degrees either way; of volumes about each axis, of thick
+    slices (spacing over three times coarser) in their plane alone."""
     shear: float = 0.0
     """Slant rows and columns by up to this slope either way (0.1 = 5.7 degrees)."""
     translation: float = 0.0
@@ -46,7 +50,8 @@ class Policy:
     perspective: float = 0.0
     """Change of magnification at the crop's edges, up to this share either way."""
     elastic: float = 0.0
-    """Standard deviation, crop pixels, of the displacements of 3 x 3 nodes (U-Net)."""
+    """Standard deviation, crop pixels, of the displacements of 3 x 3 nodes (U-Net), of
+    volumes 3 x 3 x 3."""
     elastic_fine: float = 0.0
     """Standard deviation, crop pixels, of the displacements of the fine nodes."""
     elastic_spacing: int = 32
@@ -71,6 +76,8 @@ class Policy:
     and 255, in other bands the percentiles 0.5 and 99.5."""
     blur: float = 0.0
     """Probability of a blur, up to a Gaussian of about 1 pixel."""
+    low_resolution: float = 0.0
+    """Probability of the look of half to all of the pixels along each axis."""
     noise: float = 0.0
     """Probability of noise."""
     noise_std: float = 8.0
@@ -114,6 +121,7 @@ class Policy:
             self.crop
             or self.flip > 0
             or self.vertical_flip > 0
+            or self.depth_flip > 0
             or self.quarter_turns
             or self.resamples
         )
@@ -182,7 +190,21 @@ POLICIES = {
         blur=0.2,
         noise=0.3,
     ),
+    "volume": Policy(
+        crop=True,
+        flip=0.5,
+        scale=(0.8, 1.25),
+        rotation=15.0,
+        brightness=0.2,
+        contrast=0.25,
+        gamma=(0.7, 1.5),
+        blur=0.1,
+        low_resolution=0.15,
+        noise=0.15,
+        noise_std=12.0,
+    ),
 }
 """Policies by name. "general": pictures of any kind that stand upright; "road": a
-camera in a car; "cells": a microscope (U-Net's elastic deformation). The vertical axis
-has a meaning on a road, so "road" never turns far."""
+camera in a car; "cells": a microscope (U-Net's elastic deformation); "volume": CT and
+MRI. The vertical axis has a meaning on a road, so "road" never turns far, and front and
+back, feet and head have one in a patient, so "volume" mirrors left and right alone."""

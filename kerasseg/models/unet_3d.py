@@ -2,9 +2,9 @@
 residual encoder (Isensee et al. 2024, arXiv 2404.09556), of volumes and of images.
 
 Instance normalisation, leaky ReLU, strided convolutions down, transposed ones up;
-strides and kernels follow the spacing (`pieces.strides_of_spacing`). Strided convolutions
-pad even sizes at the far end, where PyTorch pads the near one: with mirrored kernels it
-is the same function of the mirrored volume.
+strides and kernels follow the spacing (`pieces.strides_of_spacing`). Strided
+convolutions pad even sizes at the far end, where PyTorch pads the near one: with
+mirrored kernels it is the same function of the mirrored volume.
 """
 
 from __future__ import annotations
@@ -192,6 +192,6 @@ def _check_size(size: Sequence[int], strides: Sequence[Sequence[int]]) -> None:
             below, above = length // step * step, -(-max(length, 1) // step) * step
             near = f"{below} or {above}" if below else f"{above}"
             raise UserError(
-                f"This U-Net of depth {len(strides)} cannot take size {length}: it must "
-                f"be a multiple of {step}. Crop or pad the image to {near}."
+                f"This U-Net of depth {len(strides)} cannot take size {length}: it "
+                f"must be a multiple of {step}. Crop or pad the image to {near}."
             )
