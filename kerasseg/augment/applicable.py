@@ -32,12 +32,14 @@ def applicable(
 
     A named policy is used without the parts that need RGB of 8 bits, for volumes
     without those that need images. It is known by these parts: all of them are as in
-    `POLICIES`.
+    `POLICIES`. The place of a crop in a volume is drawn by the pipeline already: here
+    it is the middle.
 
     Raises UserError as `refuse`, so when somebody has set such a part by hand.
     """
     if volumes:
         parts, need = FLAT, "mean something for images alone"
+        policy = dataclasses.replace(policy, crop=False)
     else:
         parts, need = COLOURS, "need RGB of 8 bits"
     asked = _asked(policy, parts)

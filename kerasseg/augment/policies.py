@@ -26,7 +26,8 @@ class Policy:
     """
 
     crop: bool = False
-    """Random position of the crop in the source; else it is centred."""
+    """Random position of the crop in the source; else it is centred. In training on
+    volumes always centred: the region around it was drawn."""
     flip: float = 0.0
     """Probability of mirroring left and right."""
     vertical_flip: float = 0.0
@@ -191,7 +192,6 @@ POLICIES = {
         noise=0.3,
     ),
     "volume": Policy(
-        crop=True,
         flip=0.5,
         scale=(0.8, 1.25),
         rotation=15.0,

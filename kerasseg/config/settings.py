@@ -110,6 +110,9 @@ class Fit:
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Type of the network's arithmetic; weights and losses stay float32. float16 has
     its loss scaled."""
+    deep_supervision: bool = False
+    """Ask the smaller maps of the network too, on its way up, in training alone:
+    networks that have such levels, unet_3d."""
     accumulate: int = 1
     """Parts of a batch that are worked through one after the other, each in its share
     of the memory, for one update. It must divide the batch."""

@@ -130,9 +130,8 @@ def build(
     (None, 8, 10, 3)
     """
     check_known(name)
-    network = function(name)
+    network, known = function(name), options_of(name)
     parameters = inspect.signature(network).parameters
-    _, _, *known = parameters
     unknown = [key for key in options if key not in known]
     if unknown:
         raise UserError(
@@ -153,6 +152,16 @@ def check_known(name: str) -> None:
     """Raises UserError, with the names that are known, for another one."""
     if name not in MODELS:
         raise UserError(f"Unknown model '{name}'. Known: {', '.join(MODELS)}.")
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """The options of the network called `name`, behind its classes and shape.
+
+    Raises UserError for an unknown name.
+    """
+    check_known(name)
+    _, _, *known = inspect.signature(function(name)).parameters
+    return tuple(known)
 
 
 def function(name: str) -> Callable[..., keras.Model]:

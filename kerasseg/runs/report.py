@@ -64,7 +64,9 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
     lead = html.missing("metrics.json", "python -m kerasseg.evaluate writes it.")
     if metrics:
         what = "volumes" if "case_dice" in metrics else "images"
-        split = f"{metrics.get('samples', 'the')} {what} of the split “{metrics['split']}”"
+        split = (
+            f"{metrics.get('samples', 'the')} {what} of the split “{metrics['split']}”"
+        )
         lead = (
             f'<p class="lead">Scores on {html.text(split)}.{_interval(metrics)}</p>\n'
         )
