@@ -29,20 +29,16 @@ def can_be_fused(layer: keras.layers.Layer) -> bool:
     """Whether the layer is Keras' own batch normalisation over channels, with scale and
     offset."""
     plain = type(layer) is layers.BatchNormalization
-    return plain and layer.scale and layer.center and _is_last(layer)
+    return plain and layer.scale and layer.center and layer.axis in (-1, 3)
 
 
 def is_instance(layer: keras.layers.Layer) -> bool:
-    """Whether the layer is Keras' own group normalisation with a group for each
-    channel, with scale and offset."""
-    if type(layer) is not layers.GroupNormalization or not _is_last(layer):
-        return False
-    channels = layer.output.shape[-1]
-    return layer.scale and layer.center and layer.groups in (-1, channels)
-
-
-def _is_last(layer: keras.layers.Layer) -> bool:
-    return layer.axis in (-1, len(layer.output.shape) - 1)
+    """Whether the layer, once built, is Keras' own group normalisation with a group for
+    each channel, the last axis, and with scale and offset."""
+    plain = type(layer) is layers.GroupNormalization and layer.axis == -1
+    return (
+        plain and layer.scale and layer.center and layer.groups == layer.gamma.shape[0]
+    )
 
 
 def _clone(layer):
@@ -64,12 +60,13 @@ class FusedBatchNormalization(layers.BatchNormalization):
     def call(
         self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
     ) -> Tensor:
+        rank = len(inputs.shape)
         fuses = training and self.trainable and not self.synchronized
-        if not (fuses and len(inputs.shape) in (4, 5)):
+        if not (fuses and rank in (4, 5) and self.axis in (-1, rank - 1)):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
-        shape = inputs.shape if len(inputs.shape) == 5 else None
+        shape = inputs.shape if rank == 5 else None
         if shape:
             inputs = ops.reshape(inputs, (-1, shape[1] * shape[2], *shape[3:]))
         outputs, mean, variance = _fused(inputs, self)

@@ -45,7 +45,7 @@ class TrainingData:
 def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     """The records, drawn now where there are none; the run gets their classes."""
     from kerasseg import augment
-    from kerasseg.data import pipeline
+    from kerasseg.data import patches, pipeline
     from kerasseg.data import records as shards
     from kerasseg.fit import checkpoint
 
@@ -82,7 +82,9 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     known = described.split(data.train)
     region = from_settings.region_of(data)
     size = pipeline.size_of(described, data.train, region)
-    crop = from_settings.crop_of(data, size)
+    crop = pipeline.size_of(described, data.train, from_settings.crop_of(data, size))
+    if volumes:
+        patches.check_crop(size, crop)
     steps = from_settings.steps_of(data, known)
     return TrainingData(
         records,
