@@ -14,6 +14,7 @@ from kerasseg.doctor import (
     check_files,
     check_ids,
     check_labels,
+    check_volumes,
 )
 from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.survey import Survey
@@ -39,6 +40,7 @@ CHECKS = (
     Check("format", "images have the same bands and type", check_files.formats),
     Check("swapped", "images are pictures, masks are masks", check_files.swapped),
     Check("size", "a mask is as large as its image", check_files.sizes),
+    Check("spacing", "voxels are about as large as others", check_volumes.spacing),
     Check("exif", "no camera tag turns an image away from its mask", check_files.exif),
     Check("blank", "images show something", check_bands.blank),
     Check("bands", "every band of every image says something", check_bands.constant),

@@ -14,6 +14,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.data.datasets.volume_cases import Case, find
 from kerasseg.data.datasets.volume_reading import Entry, Reading, read_entry, sequence
+from kerasseg.data.reading.pairing.divide import check_share, divide
 from kerasseg.data.reading.volumes.blocks import blocks_of
 from kerasseg.data.reading.volumes.resampling import shape_at
 from kerasseg.data.reading.volumes.volume import geometry_of, open_volume, read
@@ -25,7 +26,6 @@ from kerasseg.taxonomy import Taxonomy
 from kerasseg.volume_format import Spacing, VolumeFormat
 
 UNSET = (0.0, 0.0, 0.0)
-VAL_SHARE = 0.2
 HOUNSFIELD = -500
 """Below this a volume of whole numbers is taken for CT: air is -1000 there."""
 
@@ -39,6 +39,7 @@ def load(
     normalise: Literal["auto", "zscore", "ct", "none"] = "auto",
     names: tuple[str, ...] = (),
     bands: tuple[str, ...] = (),
+    val_share: float = 0.2,
     on_error: Literal["stop", "skip"] = "stop",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Volumes with labels: NIfTI, NRRD, MetaImage, DICOM series, TIFF stacks, .npy,
@@ -59,6 +60,9 @@ def load(
             dataset.json or the files say, else by their numbers.
         names: Names of the numbers 0, 1, 2... in labels, where no dataset.json says it.
         bands: Names of the channels, where a file holds several.
+        val_share: Share of the cases to validate on; of one volume alone its last
+            slices.
+        on_error: "skip" leaves out cases that cannot be used.
 
     Raises:
         UserError: files that are missing, damaged, or do not belong together.
@@ -82,12 +86,12 @@ def load(
     kind = "float32" if how == "zscore" else _common([one.type for one in looked])
     images = ImageFormat.of(channels, kind)
     reading = Reading(made, images, labels, voxel)
-    splits = _entries(found.cases, looked, made, images)
-    said = [str(labels), *found.said]
+    splits, divided = _divided(_entries(found.cases, looked, made), val_share)
+    voxel_bytes = np.dtype(kind).itemsize * images.channels
+    splits = {s: _blocks(entries, voxel_bytes) for s, entries in splits.items()}
+    said = [f"{labels}.", *found.said, divided]
     if voxel == UNSET and any(not one.says_spacing for one in looked):
         said.append("Some files do not say how large voxels are: 1 mm (--voxel Z Y X).")
-    if len(splits) > len(found.cases):
-        said.append("One volume alone: its last slices are val.")
     return labels.taxonomy, {
         split: Samples(
             entries,
@@ -95,7 +99,7 @@ def load(
             sequence,
             _id,
             image_format=images,
-            source={"volumes": {"line": " ".join(said)}},
+            source={"volumes": {"line": " ".join(filter(None, said))}},
             volume=made,
         )
         for split, entries in splits.items()
@@ -190,57 +194,69 @@ def _median(spacings: list[Spacing]) -> Spacing:
 
 
 def _entries(
-    cases: dict[str, list[Case]],
-    looked: list[Look],
-    made: VolumeFormat,
-    images: ImageFormat,
+    cases: dict[str, list[Case]], looked: list[Look], made: VolumeFormat
 ) -> dict[str, list[Entry]]:
-    """Each case as an entry, large ones as one for each block."""
+    """Each case as an entry; the size of one that cannot be read is not known."""
     known = {one.case: one for one in looked}
-    voxel = np.dtype(images.type).itemsize * images.channels
-    alone = sum(map(len, cases.values())) == 1
     splits: dict[str, list[Entry]] = {}
     for split, part in cases.items():
         for case in part:
             entry = Entry(case.name, case.images, case.label)
-            if case not in known:
-                splits.setdefault(split, []).append(entry)
-                continue
-            one = known[case]
-            shape = one.shape
-            if made.spacing:
-                shape = shape_at(shape, one.spacing, made.spacing)
-            if alone and round(VAL_SHARE * shape[0]):
-                train, val = _last_slices(entry, shape)
-                return {"train": _blocks(train, voxel), "val": _blocks(val, voxel)}
-            whole = replace(entry, size=shape)
-            splits.setdefault(split, []).extend(_blocks(whole, voxel))
+            if one := known.get(case):
+                shape = one.shape
+                if made.spacing:
+                    shape = shape_at(shape, one.spacing, made.spacing)
+                entry = replace(entry, size=shape)
+            splits.setdefault(split, []).append(entry)
     return splits
 
 
-def _last_slices(entry: Entry, shape: tuple[int, int, int]) -> tuple[Entry, Entry]:
-    depth, height, width = shape
-    first = depth - round(VAL_SHARE * depth)
-    return (
-        replace(entry, size=(first, height, width), part=True),
-        replace(
-            entry,
-            place=(first, 0, 0),
-            size=(depth - first, height, width),
-            part=True,
-        ),
-    )
+def _divided(
+    splits: dict[str, list[Entry]], share: float
+) -> tuple[dict[str, list[Entry]], str]:
+    """A val split out of train, where there is none, and a line that says so.
+
+    Slices of one volume are alike, so of one alone the last ones, not random ones, are
+    for validation.
+    """
+    check_share(share)
+    train = splits.get("train", [])
+    if not share or not train or "val" in splits:
+        return splits, ""
+    if len(train) > 1:
+        parts = divide(train, share, sequence)
+        said = f"Val: {len(parts['val'])} of {len(train)} cases, by the hash of names."
+        return {**splits, **parts}, said
+    (entry,) = train
+    depth, height, width = entry.size
+    last = round(share * depth)
+    if not 0 < last < depth:
+        return splits, "One volume alone, too thin to divide: there is no val."
+    first = depth - last
+    parts = {
+        "train": [replace(entry, size=(first, height, width), part=True)],
+        "val": [
+            replace(entry, place=(first, 0, 0), size=(last, height, width), part=True)
+        ],
+    }
+    return {**splits, **parts}, "One volume alone: its last slices are val."
 
 
-def _blocks(entry: Entry, voxel: int) -> list[Entry]:
-    blocks = blocks_of(entry.size, voxel)
-    if len(blocks) == 1:
-        return [entry]
-    z, y, x = entry.place
-    return [
-        replace(entry, place=(z + a, y + b, x + c), size=size, part=True)
-        for (a, b, c), size in blocks
-    ]
+def _blocks(entries: list[Entry], voxel: int) -> list[Entry]:
+    """Large ones as one entry for each block. voxel: bytes in a record."""
+    found = []
+    for entry in entries:
+        blocks = blocks_of(entry.size, voxel)
+        z, y, x = entry.place
+        found += (
+            [
+                replace(entry, place=(z + a, y + b, x + c), size=size, part=True)
+                for (a, b, c), size in blocks
+            ]
+            if len(blocks) > 1
+            else [entry]
+        )
+    return found
 
 
 def _id(entry: Any) -> str:
