@@ -10,7 +10,7 @@ from kerasseg.data.reading.volumes.volume import geometry_of, read
 from kerasseg.data.reading.volumes.volume_file import VolumeFile
 
 BYTES = 32 << 20
-"""Of the image of a block, at most. A training unpacks all of a block for one patch, and
+"""Of the image of a block, at most. A training unpacks a block for each patch, and
 writing needs ten times as much: counts and sums of its values are wide numbers."""
 OVERLAP = 32
 """Voxels that neighbouring blocks share along an axis, so that a patch between them
