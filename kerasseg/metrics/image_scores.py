@@ -55,8 +55,9 @@ class ImageScores:
 
         Returns:
             miou, boundary_f1 (N,); iou, dice, hit_pixels, true_pixels, found_pixels
-            (N, C), of volumes also true_ml and found_ml and no boundary_f1; and those of `ObjectScores.columns` and `SurfaceMeans.columns`,
-            where objects and surfaces were scored.
+            (N, C), of volumes also true_ml and found_ml and no boundary_f1; and those
+            of `ObjectScores.columns` and `SurfaceMeans.columns`, where objects and
+            surfaces were scored.
         """
         hit, true, seen = np.stack(self._margins, axis=1)  # (N, C)
         found = {"miou": np.array([miou_of(one) for one in self._margins])}
@@ -80,7 +81,8 @@ class ImageScores:
             boundary_f1: SegNet's, the mean over the classes of an image, then over
             images, and of volumes in its place case_dice, case_iou, volume_error (C,):
             means over the volumes in which a class is or was found, the last of what it
-            is too large or too small, in ml; those of `ObjectScores.scores` and `SurfaceMeans.scores`.
+            is too large or too small, in ml;
+            those of `ObjectScores.scores` and `SurfaceMeans.scores`.
         """
         apart = set(self._groups) if all(self._groups) else set()
         groups = self._groups if len(apart) > 1 else None

@@ -48,8 +48,8 @@ class OverlapScores(ImageScores):
     ) -> None:
         """Counts one image, or one volume: then all (H, W) are (D, H, W).
 
-        Contours, trimaps and objects are of images alone. Objects are counted where there is one class: predicted ones are the connected
-        pieces of its plane.
+        Contours, trimaps and objects are of images alone. Objects are counted where
+        there is one class: predicted ones are the connected pieces of its plane.
 
         Args:
             label: (H, W, C): 1 = the class is there, 0 = it is not; others are ignored

@@ -66,6 +66,6 @@ def cases(records: str | Path, split: str) -> Iterator[Sample]:
     if waiting:
         name = next(iter(waiting))
         raise UserError(
-            f"Split '{split}' of {records} lacks blocks of the volume '{name}'. Prepare "
-            "it again."
+            f"Split '{split}' of {records} lacks blocks of the volume '{name}'. "
+            "Prepare it again."
         )

@@ -46,8 +46,8 @@ def evaluated(
     segment = volume_segmenter(network, volume, image_format, taxonomy, mirror)
     if surfaces and any(surfaces.pixel):
         raise UserError(
-            "--pixel-size is of pictures: volumes say themselves how large their voxels "
-            "are. Leave it out."
+            "--pixel-size is of pictures: volumes say themselves how large their "
+            "voxels are. Leave it out."
         )
     if surfaces is None and find_spec("scipy"):
         surfaces = Surfaces()

@@ -27,14 +27,13 @@ def patch_size(network: Any) -> tuple[int, int, int]:
 def outside_of(
     volume: VolumeFormat | None, image_format: ImageFormat
 ) -> float | tuple[float, ...]:
-    """What is taken to lie beyond the border of a volume: the mean of its values.
-
-    It is 0 of volumes that were normalised, or have no statistics; of Hounsfield units
-    the mean of the training, which the first layers make 0.
-    """
-    if volume and volume.normalise == "ct" and image_format.statistics:
-        return tuple(band.mean for band in image_format.statistics)
-    return 0.0
+    """What is taken to lie beyond the border of a volume, as in the training
+    (`kerasseg.data.patches.fill_of`): the mean of the set, 0 where each volume was
+    standardised."""
+    if (volume and volume.normalise == "zscore") or not image_format.statistics:
+        return 0.0
+    means = [band.mean for band in image_format.statistics]
+    return tuple(means if image_format.type == "float32" else np.round(means).tolist())
 
 
 def volume_segmenter(
