@@ -138,6 +138,30 @@ def parser() -> argparse.ArgumentParser:
         help="write the class map of each frame too, as NAME_labels/000001.png",
     )
     add("--show", action="store_true", help="show frames in a window too; q ends it")
+    add = made.add_argument_group("volumes (NIfTI, DICOM series, ...)").add_argument
+    add(
+        "--slices",
+        action="store_true",
+        help="run a network of pictures on each slice of volumes",
+    )
+    add(
+        "--mirror",
+        type=_axes,
+        default="",
+        metavar="AXES",
+        help="average with the mirror images along these axes too: x (left to right, "
+        "as --flip), xy, xyz, ...",
+    )
+    add(
+        "--largest",
+        action="store_true",
+        help="keep the largest piece of each class but the first",
+    )
+    add(
+        "--fill-holes",
+        action="store_true",
+        help="fill background that a class encloses",
+    )
     add = made.add_argument_group("maps (GeoTIFF)").add_argument
     add(
         "--vectors",
@@ -154,6 +178,13 @@ def parser() -> argparse.ArgumentParser:
         help="areas of fewer pixels join their largest neighbour in --vectors; 0: none",
     )
     return made
+
+
+def _axes(word: str) -> str:
+    if set(word) - set("xyz") or len(set(word)) < len(word):
+        told = f"must be of the letters x, y and z, each once, is {word!r}"
+        raise argparse.ArgumentTypeError(told)
+    return word
 
 
 def _opacity(word: str) -> float:

@@ -28,6 +28,7 @@ from kerasseg.frameworks.private_hooks import tflite_convert
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import device_class_map, probabilities_of
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 SIGNATURES = ("class_map", "probabilities")
 """What a converted network can be asked for; a file has one of them, or both."""
@@ -150,6 +151,7 @@ def finish(
     taxonomy: Taxonomy | None = None,
     signatures: Sequence[str] = SIGNATURES[:1],
     image_format: ImageFormat = RGB,
+    volume: VolumeFormat | None = None,
 ) -> Path:
     """Writes the file that `convert` gave, with signatures and metadata; returns PATH.
 
@@ -159,11 +161,12 @@ def finish(
     C). MediaPipe and OpenCV refuse files of two. The first of `signatures` is what runs
     where none is named.
     name: of the network, for the metadata; taxonomy: classes whose names and colours
-    are put into the file, and with them `image_format`, unless it is RGB of 8 bits.
+    are put into the file, and with them `image_format`, unless it is RGB of 8 bits, and
+    `volume`, of volumes: of these all (h, w) are (d, h, w).
     """
     data = edits.for_accelerators(flatbuffer.split(data, signatures))
     if taxonomy is not None:
-        data = metadata.attach(data, name, taxonomy, image_format)
+        data = metadata.attach(data, name, taxonomy, image_format, volume)
     atomic.write_bytes(path, data)
     return Path(path)
 

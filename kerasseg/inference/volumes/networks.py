@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.image_format import ImageFormat
-from kerasseg.inference.volumes.segmenter import VolumeSegmenter
+from kerasseg.inference.volumes.segmenter import VolumeSegmenter, outside_of
 from kerasseg.taxonomy import Taxonomy
 from kerasseg.volume_format import VolumeFormat
 
@@ -22,18 +22,6 @@ def patch_size(network: Any) -> tuple[int, int, int]:
     """Depth, height and width that a network of volumes was built for, voxels."""
     depth, height, width = network.input_shape[1:4]
     return depth, height, width
-
-
-def outside_of(
-    volume: VolumeFormat | None, image_format: ImageFormat
-) -> float | tuple[float, ...]:
-    """What is taken to lie beyond the border of a volume, as in the training
-    (`kerasseg.data.patches.fill_of`): the mean of the set, 0 where each volume was
-    standardised."""
-    if (volume and volume.normalise == "zscore") or not image_format.statistics:
-        return 0.0
-    means = [band.mean for band in image_format.statistics]
-    return tuple(means if image_format.type == "float32" else np.round(means).tolist())
 
 
 def volume_segmenter(

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasseg.image_format import ImageFormat
 from kerasseg.inference.answers import Each, ids_of, stacked
 from kerasseg.inference.mirror import mean_over_mirrored
 from kerasseg.inference.volumes import window
 from kerasseg.inference.volumes.restoring import resized
 from kerasseg.inference.volumes.window import Advance
 from kerasseg.taxonomy import Tensor
+from kerasseg.volume_format import VolumeFormat
 
 Shape = tuple[int, int, int]
 """(D, H, W)."""
@@ -74,3 +76,15 @@ class VolumeSegmenter:
             return ids_of(slab, self.exclusive)
 
         return stacked(map(ids, slabs), depth)
+
+
+def outside_of(
+    volume: VolumeFormat | None, image_format: ImageFormat
+) -> float | tuple[float, ...]:
+    """What is taken to lie beyond the border of a volume, as in the training
+    (`kerasseg.data.patches.fill_of`): the mean of the set, 0 where each volume was
+    standardised."""
+    if (volume and volume.normalise == "zscore") or not image_format.statistics:
+        return 0.0
+    means = [band.mean for band in image_format.statistics]
+    return tuple(means if image_format.type == "float32" else np.round(means).tolist())
