@@ -96,9 +96,9 @@ def main(argv: list[str]) -> None:
 def _is_of_volumes(asked: argparse.Namespace) -> bool:
     """Whether a run or a file for devices says that it is for volumes."""
     if asked.litert:
-        from kerasseg.inference import litert
+        from kerasseg.inference import litert_engine
 
-        return litert.is_of_volumes(Path(asked.litert))
+        return litert_engine.is_of_volumes(Path(asked.litert))
     run = Path(asked.run)
     folder = run if run.is_dir() else run.parent
     return bool(asked.run) and runs.volume_format(folder) is not None

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from kerasseg import UserError, tiles
 from kerasseg.console import silenced
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.answers import Each, ids_of, stacked
+from kerasseg.inference.litert_engine import cores, interpreter_class
 from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
 from kerasseg.inference.resampling import repeated, stretched
@@ -55,11 +54,11 @@ class Model:
         require_whole(path)
         # Within the silence: the import and the first use write to stderr.
         with silenced():
-            Interpreter = _interpreter()
+            Interpreter = interpreter_class()
             runners: dict[str, Any] = {}
             failure: Exception | None = None
             try:
-                interpreter = Interpreter(str(path), num_threads=threads or _cores())
+                interpreter = Interpreter(str(path), num_threads=threads or cores())
                 self.signatures = tuple(interpreter.get_signature_list())
                 runners = {
                     name: interpreter.get_signature_runner(name)
@@ -229,8 +228,13 @@ class Model:
 
         depth, height, width = self.size
         outside = outside_of(self.volume_format, self.image_format)
-        size, options = (depth, height, width), {"mirror": mirror, "outside": outside}
-        return VolumeSegmenter(probabilities_of, size, self.exclusive, **options)
+        return VolumeSegmenter(
+            probabilities_of,
+            (depth, height, width),
+            self.exclusive,
+            mirror,
+            outside=outside,
+        )
 
     def _ids(self, probabilities: np.ndarray, each: Each | None) -> np.ndarray:
         if each:
@@ -288,31 +292,3 @@ class Model:
                 ) from error
         self._ran.add(name)
         return out[name][0]
-
-
-def is_of_volumes(path: Path) -> bool:
-    """Whether a LiteRT file says that it is for volumes; of others it is False."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "volume_format.json" in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
-def _interpreter() -> Any:
-    """LiteRT's Interpreter; where it has no wheels (32-bit ARM), that of TensorFlow
-    Lite, as it was called before."""
-    for package in ("ai_edge_litert", "tflite_runtime"):
-        try:
-            return importlib.import_module(f"{package}.interpreter").Interpreter
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] != package:
-                raise
-    raise UserError(
-        "LiteRT is not installed. Run: pip install ai-edge-litert (on 32-bit ARM: pip "
-        "install tflite-runtime)."
-    )
-
-
-def _cores() -> int:
-    return min(4, os.cpu_count() or 1)

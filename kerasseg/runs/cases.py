@@ -61,8 +61,9 @@ def cases(records: str | Path, split: str) -> Iterator[Sample]:
         if blocks.known.all():
             del waiting[name]
             whole = replace(geometry, place=(0, 0, 0), whole=())
-            parts = {"image": blocks.image, "label": blocks.label, "volume": whole}
-            yield replace(sample, id=name, **parts)
+            yield Sample(
+                name, blocks.image, blocks.label, sequence=sample.sequence, volume=whole
+            )
     if waiting:
         name = next(iter(waiting))
         raise UserError(

@@ -43,7 +43,8 @@ def evaluated(
     taxonomy = runs.taxonomy(run)
     volume = runs.volume_format(run)
     network = runs.load(run)
-    segment = volume_segmenter(network, volume, image_format, taxonomy, mirror)
+    options = image_format, taxonomy.exclusive, mirror
+    segment = volume_segmenter(network, volume, *options)
     if surfaces and any(surfaces.pixel):
         raise UserError(
             "--pixel-size is of pictures: volumes say themselves how large their "
@@ -116,10 +117,9 @@ def _planes(
     taxonomy: Taxonomy,
 ) -> Iterator[np.ndarray]:
     """Image, label and ids of the three planes in which most is to be found."""
-    there = ids > 0 if taxonomy.exclusive else ids.any(-1)
-    true = (label > 0) & (label < taxonomy.num_classes)
+    there, true = ids > 0, (label > 0) & (label < taxonomy.num_classes)
     if not taxonomy.exclusive:
-        true = (label == 1).any(-1)
+        there, true = np.any(there, axis=-1), np.any(label == 1, axis=-1)
     places = planes.through(true if true.any() else there)
     outside = taxonomy.ignore if taxonomy.exclusive else IGNORE
     yield planes.side_by_side(image, places, spacing)

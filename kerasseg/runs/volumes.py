@@ -37,7 +37,7 @@ def network(
 
     taxonomy, images = reading.taxonomy(folder), reading.image_format(folder)
     loaded = reading.load(asked.run)
-    segment = volume_segmenter(loaded, volume, images, taxonomy, mirror)
+    segment = volume_segmenter(loaded, volume, images, taxonomy.exclusive, mirror)
     return VolumeNetwork(taxonomy, images, volume or VolumeFormat(), segment)
 
 

@@ -27,8 +27,8 @@ def evaluated(volume_run, volume_records, tmp_path_factory):
 def test_scores_of_cases_are_those_of_numpy(evaluated, volume_run, volume_records):
     folder, result = evaluated
     images, volume = runs.image_format(volume_run), runs.volume_format(volume_run)
-    network, taxonomy = runs.load(volume_run), runs.taxonomy(volume_run)
-    segment = volume_segmenter(network, volume, images, taxonomy)
+    network = runs.load(volume_run)
+    segment = volume_segmenter(network, volume, images)
     dices, away = [], []
     for sample in shards.read(volume_records, "val"):
         ids = segment(sample.image)

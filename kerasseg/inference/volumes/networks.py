@@ -9,7 +9,6 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.image_format import ImageFormat
 from kerasseg.inference.volumes.segmenter import VolumeSegmenter, outside_of
-from kerasseg.taxonomy import Taxonomy
 from kerasseg.volume_format import VolumeFormat
 
 
@@ -28,7 +27,7 @@ def volume_segmenter(
     network: Any,
     volume: VolumeFormat | None,
     image_format: ImageFormat,
-    taxonomy: Taxonomy,
+    exclusive: bool = True,
     mirror: tuple[int, ...] = (),
     overlap: float = 0.5,
 ) -> VolumeSegmenter:
@@ -42,7 +41,7 @@ def volume_segmenter(
             f"Network '{network.name}' takes pictures, not volumes. python -m "
             "kerasseg.predict --slices runs it on each slice of a volume."
         )
-    predict: Any = predictor(network, exclusive=taxonomy.exclusive)
+    predict: Any = predictor(network, exclusive=exclusive)
 
     def probabilities_of(patch: np.ndarray) -> np.ndarray:
         return predict(tf.constant(patch)).numpy()
@@ -50,7 +49,7 @@ def volume_segmenter(
     return VolumeSegmenter(
         probabilities_of,
         patch_size(network),
-        taxonomy.exclusive,
+        exclusive,
         mirror,
         overlap,
         outside_of(volume, image_format),

@@ -122,13 +122,14 @@ class VolumeResults:
         for part, file in zip(parts, self._labels(source, target), strict=True):
             with self._made.replacing(file, source) as aside:
                 writing.write(part, geometry, source.files[0], file, aside)
-        there = label > 0 if exclusive else label.any(-1)
+        there = label > 0 if exclusive else np.any(label > 0, axis=-1)
         places = planes.through(there)
         seen, ids = (
             planes.side_by_side(array, places, geometry.spacing)
             for array in (volume.image, label)
         )
-        self.drawings.overlay(str(source), seen.astype(np.float32), ids, target)
+        seen = seen.astype(np.float32)
+        self.drawings.overlay(source.files[0], seen, ids, target)
 
     def _ids(self, volume: Any, source: Source, shape: Shape, each: Each | None):
         network = self._network
