@@ -17,8 +17,8 @@ from kerasseg.image_format import ImageFormat
 from kerasseg.inference.volumes.segmenter import VolumeSegmenter
 from kerasseg.runs.cases import cases
 from kerasseg.runs.sample_facts import Facts, group_of
+from kerasseg.runs.score_result import Result, Surfaces
 from kerasseg.runs.score_sheets import Scored, Sheets
-from kerasseg.runs.scores import Result, Surfaces
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
