@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tyro
 
 from kerasseg import UserError
@@ -16,6 +17,7 @@ from kerasseg.augment import NUMBERS, POLICIES
 from kerasseg.console import command, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
+from kerasseg.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,15 @@ class Preview:
     """Split of the records."""
     count: int = 12
     """Number of samples."""
-    size: tuple[int, int] = (0, 0)
-    """Height and width the images are stretched to first; 0 0 keeps their own."""
-    crop: tuple[int, int] = (0, 0)
-    """Height and width of the result, pixels; 0 0: as large as the image."""
+    size: tuple[int, ...] = (0, 0)
+    """Height and width the images are stretched to first; 0 0 keeps their own. Of
+    volumes depth, height and width of the region that is cut out first; 0 0: the
+    crop."""
+    crop: tuple[int, ...] = (0, 0)
+    """Height and width of the result, pixels; 0 0: as large as the image. Of volumes
+    depth, height and width."""
+    foreground: float = 0.33
+    """Of volumes: share of the patches around a voxel of a class."""
     seed: int = 0
     """Another seed, other samples and other numbers."""
     bands: str = ""
@@ -51,10 +58,10 @@ def main(argv: list[str]) -> None:
         raise UserError(
             f"Unknown policy '{asked.policy}'. Known: {', '.join(POLICIES)}."
         )
-    if asked.count < 1 or min(asked.crop) < 0:
+    if asked.count < 1 or min(asked.crop, default=-1) < 0:
         raise UserError(
             "Expected a count of at least 1 and a crop of whole pixels, got "
-            f"--count {asked.count} --crop {asked.crop[0]} {asked.crop[1]}."
+            f"--count {asked.count} --crop {' '.join(map(str, asked.crop))}."
         )
     start_tensorflow()
     sheet, note = draw(asked)
@@ -65,29 +72,36 @@ def main(argv: list[str]) -> None:
 
 
 def draw(asked: Preview) -> tuple[bytes, str]:
-    """The contact sheet as PNG: two samples a row, each beside its label; and what was
-    left out of the policy, or ""."""
+    """The contact sheet as PNG: two samples a row, each beside its label, of volumes
+    one, in three planes; and what was left out of the policy, or ""."""
     from keras import ops
 
     from kerasseg import augment
     from kerasseg.data import pipeline, records
-    from kerasseg.drawing import bands, pictures
+    from kerasseg.drawing import bands, pictures, planes
 
     described = records.describe(asked.records)
     image_format = bands.displaying(asked.bands, described.image_format)
-    policy, note = augment.applicable(POLICIES[asked.policy], image_format)
+    volume = described.volume
+    named = POLICIES[asked.policy]
+    policy, note = augment.applicable(named, image_format, volume is not None)
+    region = asked.crop if volume and not any(asked.size) else asked.size
     batches = pipeline.batches(
         asked.records,
         asked.split,
         batch_size=asked.count,
-        size=asked.size,
+        size=region,
+        crop=asked.crop if volume else (0, 0),
+        foreground=asked.foreground,
         training=True,
         numbers=NUMBERS,
         seed=asked.seed,
     )
     with naming_damage(asked.records):
         batch = next(iter(batches))
-    crop = asked.crop if 0 not in asked.crop else batch["image"].shape[1:3]
+    axes = 3 if volume else 2
+    crop = asked.crop if 0 not in asked.crop else batch["image"].shape[1 : 1 + axes]
+    spacing = volume.median_spacing if volume else (1.0, 1.0, 1.0)
     images, labels = augment.apply(
         batch["image"],
         batch["label"],
@@ -96,15 +110,30 @@ def draw(asked: Preview) -> tuple[bytes, str]:
         crop,
         image_format=image_format,
         ignore=described.taxonomy.ignore,
+        spacing=spacing,
     )
     images, labels = ops.convert_to_numpy(images), ops.convert_to_numpy(labels)
     cells = []
     for image, label in zip(images, labels, strict=True):
+        if volume:
+            places = planes.through(_there(label, described.taxonomy))
+            image, label = (
+                planes.side_by_side(array, places, spacing) for array in (image, label)
+            )
         drawn = bands.shown(image, image_format)
         overlay = pictures.overlay(drawn, label, described.taxonomy, alpha=0.6)
         cells += [drawn, overlay]
-    rows = [cells[i : i + 4] for i in range(0, len(cells), 4)]
+    row = 2 if volume else 4
+    rows = [cells[i : i + row] for i in range(0, len(cells), row)]
     return pictures.png(pictures.contact_sheet(rows, width=1600)), note
+
+
+def _there(label: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
+    """bool (D, H, W), where a class is, but for the first of those that exclude each
+    other."""
+    if not taxonomy.exclusive:
+        return (label == 1).any(axis=-1)
+    return (label > 0) & (label != taxonomy.ignore)
 
 
 if __name__ == "__main__":
