@@ -117,9 +117,9 @@ def draw(asked: Preview) -> tuple[bytes, str]:
     for image, label in zip(images, labels, strict=True):
         if volume:
             places = planes.through(_there(label, described.taxonomy))
-            image, label = (
-                planes.side_by_side(array, places, spacing) for array in (image, label)
-            )
+            image = planes.side_by_side(image, places, spacing)
+            ignore = described.taxonomy.ignore
+            label = planes.side_by_side(label, places, spacing, outside=ignore)
         drawn = bands.shown(image, image_format)
         overlay = pictures.overlay(drawn, label, described.taxonomy, alpha=0.6)
         cells += [drawn, overlay]

@@ -131,6 +131,7 @@ def write_stream(
     image_format: ImageFormat,
     shards: int,
     progress: bool,
+    labelled: bool = False,
 ) -> Written:
     """Writes samples that come one by one, nobody knows how many.
 
@@ -141,7 +142,7 @@ def write_stream(
     """
     spool, starts = folder / f"{split}.part", [0]
     ignore = taxonomy.ignore
-    statistics = SplitStatistics(split, image_format=image_format, ignore=ignore)
+    statistics = SplitStatistics(split, "", image_format, ignore, labelled)
     with Writer(spool) as writer:
         shown = tqdm(samples, split, **progress_options(progress))
         for sample, pixels, serialised in check_and_serialise(

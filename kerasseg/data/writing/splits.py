@@ -29,6 +29,7 @@ from kerasseg.data.writing.jobs import (
 )
 from kerasseg.data.writing.remote_records import existing_records, upload_records
 from kerasseg.data.writing.shards import NOTES
+from kerasseg.data.writing.statistics import counts_labelled
 from kerasseg.data.writing.tiling import TiledSamples
 from kerasseg.files import remote
 from kerasseg.files.lock import held
@@ -146,7 +147,14 @@ def write_splits(
         try:
             streams = {
                 split: write_stream(
-                    samples, split, folder, taxonomy, formats[split], shards, progress
+                    samples,
+                    split,
+                    folder,
+                    taxonomy,
+                    formats[split],
+                    shards,
+                    progress,
+                    counts_labelled(volumes[split]),
                 )
                 for split, samples in splits.items()
                 if split not in source.splits

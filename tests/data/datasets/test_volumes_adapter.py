@@ -187,6 +187,12 @@ def test_dicom_cases(tmp_path):
     assert found.volume.normalise == "ct" and found.image_format.type == "int16"
     for sample in records.read(tmp_path / "out", "train"):
         np.testing.assert_array_equal(sample.label, sample.image[..., 0] > 120)
+    # Of CT the values of what is labelled count.
+    labelled = np.concatenate([image[image > 120]] * 2)
+    (counted,) = found.image_format.statistics
+    assert (counted.smallest, counted.largest) == (labelled.min(), labelled.max())
+    assert abs(counted.mean - labelled.mean()) < 1e-9
+    np.testing.assert_allclose(counted.high, np.percentile(labelled, 99.5))
 
 
 def test_one_volume_alone_gives_its_last_slices_to_val(tmp_path, capsys):

@@ -77,7 +77,7 @@ def open_volume(path: Path) -> VolumeFile:
 
 
 def read(
-    source: Path | VolumeFile,
+    source: str | Path | VolumeFile,
     place: tuple[int, int, int] = (0, 0, 0),
     size: tuple[int, int, int] | None = None,
 ) -> Volume:
@@ -87,7 +87,7 @@ def read(
 
     Raises UserError as `open_volume` does.
     """
-    opened = open_volume(source) if isinstance(source, Path) else source
+    opened = source if isinstance(source, VolumeFile) else open_volume(Path(source))
     whole = geometry_of(opened)
     part, geometry = _part(opened, place, size or whole.source_shape), whole
     if size and size != whole.source_shape:
