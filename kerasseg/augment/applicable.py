@@ -37,11 +37,11 @@ def applicable(
 
     Raises UserError as `refuse`, so when somebody has set such a part by hand.
     """
+    parts: tuple[str, ...] = COLOURS
+    need = "need RGB of 8 bits"
     if volumes:
         parts, need = FLAT, "mean something for images alone"
         policy = dataclasses.replace(policy, crop=False)
-    else:
-        parts, need = COLOURS, "need RGB of 8 bits"
     asked = _asked(policy, parts)
     if not asked or (image_format.is_rgb8 and not volumes):
         refuse(policy, image_format, volumes)

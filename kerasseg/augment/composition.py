@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -79,7 +80,9 @@ def _moved(
         return _centred(image, label, instance, fill, size, ignore)
     if len(size) == 3:
         source = image.shape[1:4]
-        places = volume_geometry.coordinates(numbers, policy, source, size, spacing)
+        places: Sequence[Tensor] = volume_geometry.coordinates(
+            numbers, policy, source, size, spacing
+        )
     else:
         height, width = size
         places = geometry.coordinates(
@@ -131,7 +134,7 @@ def _lit(image: Tensor, numbers: Tensor, policy: Policy, thick: int | None) -> T
     """
     by_band = image.shape[-1] == 1 or len(image.shape) == 5
     colours = ("brightness", "contrast", "saturation", "hue", "cast")
-    wanted = {
+    wanted: dict[Callable[..., Tensor], Any] = {
         weather.shadow: policy.shadow,
         weather.fog: policy.fog,
         weather.rain: policy.rain,

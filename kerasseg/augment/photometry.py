@@ -129,7 +129,7 @@ def low_resolution(
         place = (centres(length) * coarser - 0.5)[..., None]  # (B, n, 1)
         first = ops.floor(place)
         last = ops.ceil(length * coarser[..., None] - 0.5) - 1  # coarse pixel inside
-        weights = 0.0
+        weights: Tensor = 0.0
         for node, weight in ((first, 1 - place + first), (first + 1, place - first)):
             node = ops.clip(node, 0.0, last)
             # The pixel that the coarse one was read from.

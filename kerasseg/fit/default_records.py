@@ -28,7 +28,7 @@ def write(records: Path, seed: int, volumes: bool = False) -> None:
     if volumes:
         print(f"Drawing synthetic volumes into {records}")
         taxonomy, drawn = synthetic_volumes.load(seed=seed)
-        shards.write_splits(drawn, records, taxonomy=taxonomy, progress=False)
+        shards.write_splits({**drawn}, records, taxonomy=taxonomy, progress=False)
         return
     print(f"Drawing synthetic road scenes into {records}")
     # spawn: a forked TensorFlow hangs.

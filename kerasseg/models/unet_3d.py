@@ -118,8 +118,8 @@ def unet_3d(
         x = layers.Concatenate()([x, skips.pop()])
         count = up_convolutions or convolutions
         for number in range(count):
-            name = f"decoder_{level}" if number == count - 1 else None
-            x = _conv(x, widths[level], kernels[level], name=name, **norm)
+            last = f"decoder_{level}" if number == count - 1 else None
+            x = _conv(x, widths[level], kernels[level], name=last, **norm)
             if dropout and not number and count > 1:
                 x = layers.Dropout(dropout)(x)
     logits = _of_rank("Conv{}D", x, num_classes, 1, dtype="float32", name="logits")

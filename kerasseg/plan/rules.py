@@ -53,6 +53,11 @@ def first(facts: Fingerprint, records: str, parameters: float = math.inf) -> Pla
     parameters: the most that the network may have.
     """
     plan = Plan(Config(data=Data(records=records), model=Model(), fit=Fit()))
+    if facts.depth:
+        from kerasseg.plan import volume_rules
+
+        volume_rules.first(plan, facts, parameters)
+        return plan
     _network(plan, facts, parameters)
     _size(plan, facts)
     _batch(plan, facts)
