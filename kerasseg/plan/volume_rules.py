@@ -134,7 +134,7 @@ def _loss(plan: Plan, facts: Fingerprint) -> None:
             "loss and class weights",
             f"cross_entropy + soft_dice of the batch{'' if overlap else WITHOUT}",
             f"the rarest class has {100 * facts.rarest:.2g} % of the voxels",
-            "cross entropy with Dice over the batch (nnU-Net): a patch may lack classes",
+            "cross entropy with Dice of the batch (nnU-Net): a patch may lack classes",
             "--fit.class_weights sqrt_median",
         ),
         loss=("cross_entropy=1", "soft_dice=1"),
