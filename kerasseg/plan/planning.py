@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kerasseg.config.settings import Config
 from kerasseg.plan import fingerprint, machine, rules, volume_rules
+from kerasseg.plan.choices import Choice
 from kerasseg.plan.fingerprint import Fingerprint
-from kerasseg.plan.rules import Choice
 
 FORMATS = ("saved_model", "float32", "int8")
 """What a planned training exports."""

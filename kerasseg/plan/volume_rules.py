@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from kerasseg.augment.policies import POLICIES
 from kerasseg.models.pieces.strides_of_spacing import strides_and_kernels
+from kerasseg.plan.choices import SIDES, Choice, Plan
 from kerasseg.plan.fingerprint import Fingerprint
-from kerasseg.plan.rules import SIDES, Choice, Plan
 
 LARGEST_PATCH = 48**3
 """Voxels of a patch: a step of two takes about a second on two cores."""
