@@ -80,6 +80,7 @@ def adjust(run: Path, records: str = "") -> Path:
     start_tensorflow()
     from kerasseg.data.records import describe
 
+    runs.refuse_volumes(run, "adjust")
     network, settings = runs.load(run), runs.settings_for(run, records)
     data, taxonomy = settings.data, runs.taxonomy(run)
     names = taxonomy.names

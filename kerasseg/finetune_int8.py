@@ -76,6 +76,7 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     that a quantised network cannot train with, and when the loss is NaN or Inf.
     """
     # ---- The run, and what its int8 file loses -------------------------------------
+    runs.refuse_volumes(run, "finetune_int8")
     settings = runs.settings_for(run, asked.records)
     tuned = settings_of_finetuning(settings, asked.rate)
     used = from_settings.devices_of(tuned)

@@ -18,6 +18,7 @@ from kerasseg.console import command
 from kerasseg.demo import litertjs
 from kerasseg.demo.server import Server, site
 from kerasseg.export.formats import ARTEFACTS
+from kerasseg.inference import litert_engine
 from kerasseg.taxonomy import Taxonomy
 
 _KINDS = ("float32", "int8", "float16")
@@ -42,6 +43,8 @@ class Demo:
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Demo, args=argv, prog="python -m kerasseg.demo")
     file = _network(Path(asked.run) if asked.run else runs.newest())
+    if litert_engine.is_of_volumes(file):
+        raise UserError(f"{file} takes volumes, and the demo is for pictures.")
     about = describe(file)
     files = site(file.read_bytes(), about, litertjs.load(asked.litertjs))
     with Server(files, asked.port) as server:

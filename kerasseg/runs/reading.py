@@ -128,6 +128,12 @@ def _parsed(file: Path, parse: Callable[[dict], Parsed], meant: str) -> Parsed:
         ) from error
 
 
+def refuse_volumes(run: Path, what: str) -> None:
+    """Raises UserError for a run of volumes. what: is for pictures alone."""
+    if volume_format(run):
+        raise UserError(f"{run} takes volumes, and {what} is for runs of pictures.")
+
+
 def require_kind(
     run: Path,
     records: str | Path,

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from kerasseg import UserError, runs
+from kerasseg import UserError, adjust, finetune_int8, runs
 from kerasseg.data import records as shards
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.image_format import ImageFormat
@@ -74,6 +74,13 @@ def test_flags_of_pictures_are_refused(volume_run, volume_records, tmp_path):
 def test_pictures_are_refused(volume_run, shared_records, tmp_path):
     with pytest.raises(UserError, match=r"hold pictures|knows"):
         evaluate(volume_run, shared_records, "val", tmp_path)
+
+
+def test_commands_of_pictures_refuse_runs_of_volumes(volume_run, capsys):
+    for main in (adjust.main, finetune_int8.main):
+        with pytest.raises(SystemExit):
+            main([str(volume_run)])
+        assert "is for runs of pictures" in capsys.readouterr().err
 
 
 def test_blocks_of_a_volume_are_put_together(tmp_path, rng):

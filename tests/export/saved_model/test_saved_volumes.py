@@ -11,6 +11,7 @@ from kerasseg.data.synthetic.volumes import IMAGES, TAXONOMY
 from kerasseg.export.saved_model import volumes
 from kerasseg.inference.volumes import window
 from kerasseg.inference.volumes.networks import volume_segmenter
+from kerasseg.serve.model import Model
 from kerasseg.volume_format import VolumeFormat, standardised
 
 
@@ -52,3 +53,5 @@ def test_signatures(tmp_path, rng):
     assert held["normalise"] == "zscore"
     share = volumes.agreement(network, path, patch, IMAGES, made, flip=True)
     assert share > 0.999
+    served_by = Model(path)  # requests of any SavedModel
+    assert served_by.by_rows("serving_default")
