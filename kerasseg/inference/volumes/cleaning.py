@@ -68,6 +68,6 @@ def _ndimage() -> Any:
     except ImportError as error:
         raise UserError(
             "--largest and --fill-holes need scipy, which is missing. Install it with: "
-            "pip install 'kerasseg[datasets]'."
+            "pip install 'kerasseg[volumes]'."
         ) from error
     return ndimage
