@@ -97,7 +97,9 @@ def scored(
 
         ids = segment(sample.image, calibrate)
         spacing = geometry.spacing
-        group = grouped(sample.id) if group_by else sample.sequence
+        # The records' own group of a volume is the volume itself, for its blocks.
+        alone = sample.sequence in ("", sample.id)
+        group = grouped(sample.id) if group_by else "" if alone else sample.sequence
         counts.add(label, ids, spacing=spacing, group=group)
         voxels += int(np.prod(label.shape[:3]))
         result.facts.append(Facts(sample.id, group))
