@@ -17,15 +17,10 @@ from tqdm import tqdm
 
 from kerasseg import UserError
 from kerasseg.data.format import tfrecord
-from kerasseg.data.format.description import (
-    FILE,
-    Description,
-    Shard,
-    describe,
-    how_to_rewrite,
-)
+from kerasseg.data.format.description import FILE, Description, describe, how_to_rewrite
 from kerasseg.data.format.example import FEATURES, deserialise, parse
 from kerasseg.data.format.header import Header, differences, header
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.check import check
 from kerasseg.data.writing.conversion import progress_options

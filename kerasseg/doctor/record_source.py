@@ -13,8 +13,9 @@ from numpy.typing import DTypeLike
 
 from kerasseg import UserError
 from kerasseg.data.format import volume_features
-from kerasseg.data.format.description import Description, Shard
+from kerasseg.data.format.description import Description
 from kerasseg.data.format.encode import is_picture_file
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.masks.mask_decoders import Stored
 from kerasseg.data.reading.pictures.image import read

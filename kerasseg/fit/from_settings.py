@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from kerasseg.data.format.description import SplitDescription
+    from kerasseg.data.format.splits import SplitDescription
     from kerasseg.fit.optimizer import Guard
     from kerasseg.fit.trainer import Trainer
 

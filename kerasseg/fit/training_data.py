@@ -14,7 +14,7 @@ from kerasseg.taxonomy import Taxonomy
 from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
-    from kerasseg.data.format.description import SplitDescription
+    from kerasseg.data.format.splits import SplitDescription
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError, __version__
 from kerasseg.data.format import consistency
+from kerasseg.data.format.splits import SplitDescription
 from kerasseg.files import remote
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
@@ -27,72 +28,6 @@ images with classes that overlap, 4 for volumes of any classes.
 """
 FORMATS = FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP, FORMAT_OF_VOLUMES
 FILE = "dataset.json"
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One TFRecord file: its name, number of samples, size in bytes and SHA-256.
-
-    last: its last four bytes, hexadecimal; "" where it was not noted.
-    """
-
-    name: str
-    samples: int
-    bytes: int
-    sha256: str
-    last: str = ""
-
-    def __post_init__(self) -> None:
-        # A path would let a downloaded dataset.json read, or replace, other files.
-        plain = isinstance(self.name, str) and Path(self.name).name == self.name
-        if not plain or self.name in ("", "..") or "\0" in self.name:
-            raise TypeError(f"shard {self.name!r} is not a plain file name")
-        if not all(type(n) is int and n >= 0 for n in (self.samples, self.bytes)):
-            raise TypeError(f"samples and bytes of shard {self.name} must be counts")
-
-
-@dataclass(frozen=True)
-class SplitDescription:
-    """Counts of one split. The tuples have one entry for each class.
-
-    depth, height, width: voxels or pixels; None where the images differ in size.
-        Pictures have no depth: None.
-    pixels: labelled pixels of the class; where classes overlap a pixel counts for each.
-    images_with: number of images in which the class occurs.
-    pixels_of_images_with: all pixels (ignored ones too) of those images together.
-    ignored: pixels labelled 255; of more than 255 classes 65535; where classes overlap,
-        those that are ignored for each of them.
-    instances: whether the samples carry object ids.
-    left_out: why entries of the source are missing, one text for each.
-    """
-
-    samples: int
-    height: int | None
-    width: int | None
-    pixels: tuple[int, ...]
-    images_with: tuple[int, ...]
-    pixels_of_images_with: tuple[int, ...]
-    ignored: int
-    instances: bool
-    shards: tuple[Shard, ...]
-    left_out: tuple[str, ...] = ()
-    depth: int | None = None
-
-    def to_json(self) -> dict:
-        """What stands in `dataset.json`; a depth only where there is one."""
-        values = asdict(self)
-        if self.depth is None:
-            del values["depth"]
-        return values
-
-    @classmethod
-    def from_json(cls, values: dict) -> SplitDescription:
-        """Raises KeyError, TypeError or AttributeError for values of another form."""
-        counts = ("pixels", "images_with", "pixels_of_images_with")
-        values = values | {key: tuple(values[key]) for key in counts}
-        values["left_out"] = tuple(values.get("left_out", ()))
-        values["shards"] = tuple(Shard(**shard) for shard in values["shards"])
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -185,8 +120,11 @@ def describe(path: str | Path) -> Description:
         )
     try:
         values = json.loads((path / FILE).read_text(encoding="utf-8"))
+        _refuse_raw_volumes(path, values)
         known = values["format"] in FORMATS
         description = _from_json(path, values) if known else None
+    except RawVolumesError:
+        raise
     except (*DAMAGES, UserError) as error:
         raise UserError(
             f"{path / FILE} is damaged ({in_words(error)}). Write the records again "
@@ -243,6 +181,18 @@ def _from_json(path: Path, values: dict) -> Description:
     return description
 
 
+class RawVolumesError(UserError):
+    """A data set of volumes has a `dataset.json` of its own."""
+
+
+def _refuse_raw_volumes(path: Path, values: dict) -> None:
+    if "format" not in values and "labels" in values:
+        raise RawVolumesError(
+            f"{path} is a data set of volumes, not records. Write records of it: "
+            f"python -m kerasseg.prepare volumes {path} OUT."
+        )
+
+
 def _taxonomy(values: dict) -> Taxonomy:
     """Raises KeyError or TypeError where format and taxonomy contradict each other."""
     taxonomy = Taxonomy.from_json(values["taxonomy"])
@@ -258,6 +208,8 @@ def _image_format(values: dict) -> ImageFormat:
     image = values.get("image")
     if image is None and values["format"] == FORMAT:
         raise KeyError("image")
+    if values.get("volume") is None and values["format"] == FORMAT_OF_VOLUMES:
+        raise KeyError("volume")
     return ImageFormat.from_json(image)
 
 

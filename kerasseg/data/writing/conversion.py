@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kerasseg.data.format.description import Shard, SplitDescription
+from kerasseg.data.format.splits import Shard, SplitDescription
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing import worker

@@ -13,13 +13,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kerasseg import UserError
-from kerasseg.data.format.description import (
-    FILE,
-    Description,
-    Shard,
-    describe,
-    how_to_rewrite,
-)
+from kerasseg.data.format.description import FILE, Description, describe, how_to_rewrite
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.writing.installing import name_of_shards
 from kerasseg.files import atomic, remote
 from kerasseg.files.sha256 import sha256_of

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.format.description import Shard
 from kerasseg.data.format.encode import serialise
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample, masked
 from kerasseg.data.writing.check import check, check_encoded

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.format.description import Shard, SplitDescription
+from kerasseg.data.format.splits import Shard, SplitDescription
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.band_statistics import add_bands, counter
 from kerasseg.image_format import RGB, BandStatistics, ImageFormat

@@ -139,3 +139,9 @@ def test_volumes_and_pictures_are_not_mixed(tmp_path):
 def test_records_of_pictures_say_nothing_of_volumes(shared_records):
     text = (shared_records / "dataset.json").read_text()
     assert "depth" not in text and "volume" not in text
+
+
+def test_a_set_of_volumes_is_no_records(tmp_path):
+    (tmp_path / "dataset.json").write_text('{"labels": {"0": "background"}}')
+    with pytest.raises(UserError, match=r"python -m kerasseg.prepare volumes"):
+        records.describe(tmp_path)
