@@ -126,7 +126,8 @@ def _policy(plan: Plan, facts: Fingerprint) -> None:
 
 
 def _loss(plan: Plan, facts: Fingerprint) -> None:
-    overlap, options = not facts.exclusive, ("soft_dice.per_image=false",)
+    overlap = not facts.exclusive
+    options: tuple[str, ...] = ("soft_dice.per_image=false",)
     options += () if overlap else ("soft_dice.background=false",)
     plan.choose(
         "fit",
