@@ -40,7 +40,6 @@ CHECKS = (
     Check("format", "images have the same bands and type", check_files.formats),
     Check("swapped", "images are pictures, masks are masks", check_files.swapped),
     Check("size", "a mask is as large as its image", check_files.sizes),
-    Check("spacing", "voxels are about as large as others", check_volumes.spacing),
     Check("exif", "no camera tag turns an image away from its mask", check_files.exif),
     Check("blank", "images show something", check_bands.blank),
     Check("bands", "every band of every image says something", check_bands.constant),
@@ -58,6 +57,7 @@ CHECKS = (
     Check("duplicates", "no image occurs twice", check_duplicates.duplicates),
     Check("leakage", "no near copy in another split", check_duplicates.near),
     Check("sequence", "no video dealt to several splits", check_duplicates.sequence),
+    Check("spacing", "voxels are about as large as others", check_volumes.spacing),
 )
 
 IDS_MEANINGLESS = ("swapped", "labelIds", "encoding")
