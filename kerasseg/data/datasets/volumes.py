@@ -157,10 +157,16 @@ def _bands(names: tuple[str, ...], looked: list[Look]) -> tuple[str, ...]:
     names = names or looked[0].bands or ("intensity",)
     if counts != {len(names)}:
         other = next(one for one in looked if one.channels != len(names))
+        files, count = other.case.images, other.channels
+        if len(files) > 1:
+            has = f"{files[0]} and {files[1].name} are of {count} channels of a case"
+        elif count > 1:
+            has = f"{files[0]} has 4 axes: {count} channels or points of time"
+        else:
+            has = f"{files[0]} has 1 channel"
         raise UserError(
-            f"{other.case.images[0]} has 4 axes, or more files than expected: "
-            f"{other.channels} channels or points of time, expected {len(names)} "
-            f"({', '.join(names)}). Name the channels with --bands, or split it."
+            f"{has}, expected {len(names)} ({', '.join(names)}). Name the channels by "
+            "--bands, add those that lack, or take out what is too much."
         )
     repeated = len(set(names)) < len(names)
     return tuple(f"{n}_{i}" for i, n in enumerate(names)) if repeated else names

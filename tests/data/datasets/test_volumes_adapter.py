@@ -107,9 +107,13 @@ def test_nnu_net_with_channels_and_ignored(tmp_path):
     assert found.taxonomy.names == ("background", "lesion")
     assert found.split("test").samples == 4
     assert found.split("test").ignored == 4 * 27
-    (src / "imagesTr/case_002_0001.nii.gz").unlink()
+    nifti(src / "imagesTr/case_002_0002.nii.gz", arrays(2)[0], OBLIQUE)
     said = fails(src, tmp_path / "more", "--val-share", 0)
-    assert "case_002.nii.gz" in said or "expected 2 (T1, FLAIR)" in said
+    assert "case_002_0000.nii.gz and case_002_0001.nii.gz are of 3 channels" in said
+    for channel in (1, 2):
+        (src / f"imagesTr/case_002_{channel:04d}.nii.gz").unlink()
+    said = fails(src, tmp_path / "more", "--val-share", 0)
+    assert "has 1 channel, expected 2 (T1, FLAIR)" in said
 
 
 def test_regions_of_nnu_net_overlap(tmp_path):
@@ -284,7 +288,10 @@ def spoil(src: Path, what: str) -> None:
         ("label of another shape", "labelsTr/case_001.nii.gz has 9 x 10 x 7 voxels"),
         ("id out of range", "case_001.nii.gz holds the number 9, which is no class"),
         ("smooth label", "case_001.nii.gz holds 0.5; a label holds whole numbers"),
-        ("4-D image", "case_001.nii.gz has 4 axes, or more files than expected: 3"),
+        (
+            "4-D image",
+            "case_001.nii.gz has 4 axes: 3 channels or points of time, expected 1",
+        ),
         ("4-D label", "labelsTr/case_001.nii.gz has 4 axes (8 x 9 x 10 x 3)"),
         ("2-D image", "imagesTr/case_001.nii.gz has 2 axes (9 x 10)"),
         ("no manifest", "dataset.json is not the dataset.json of a set of volumes"),
