@@ -34,7 +34,7 @@ class OverlapScores(ImageScores):
         super().__init__(num_classes, trimap_width, tolerance)
         self._counts: list[np.ndarray] = []
         self._near_boundaries = np.zeros((num_classes, 4), np.int64)
-        self._bins: list[np.ndarray | int] = [0] * num_classes
+        self._bins = [np.zeros((1, 3))] * num_classes
 
     def add(
         self,

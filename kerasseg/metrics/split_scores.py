@@ -27,7 +27,7 @@ class SplitScores(ImageScores):
     matrix: np.ndarray = np.zeros((0, 0), np.int64)
     """The confusion matrix of all images, int64 (C, C)."""
     _near_boundaries: np.ndarray | int = 0
-    _bins: np.ndarray | int = 0
+    _bins: np.ndarray = np.zeros((1, 3))
 
     def add(
         self,
