@@ -31,10 +31,10 @@ def write(
 ) -> Path:
     """Writes RUN/export/card.md and card.html; returns the latter.
 
-    rows: of the gate, see `gate.check`, or `run.unscored`; records: they were scored
-    on; "": not known. size: height and width of the network; of volumes depth, height
-    and width of a patch. Measures the latency of
-    the files that passed, except that of the SavedModel.
+    rows: of the gate, see `gate.check`, or `exporting.unscored`; records: they were
+    scored on; "": not known. size: height and width of the network; of volumes depth,
+    height and width of a patch. Measures the latency of the files that passed, except
+    that of the SavedModel.
     """
     folder, taxonomy = run / "export", runs.taxonomy(run)
     image_format = runs.image_format(run)
@@ -222,8 +222,11 @@ def _limits(network: dict, taxonomy: Taxonomy, size: tuple[int, ...]) -> Parts:
 
 def _origin(run: Path, records: str | Path, network: dict) -> Parts:
     yield "section", "Licence and data"
-    settings = runs.settings(run)
-    data = f"{Path(settings.data.records).name or 'unknown'}, not at hand here."
+    data, model = "unknown, not at hand here.", "a model from elsewhere"
+    if (run / "config.toml").is_file():
+        settings = runs.settings(run)
+        data = f"{Path(settings.data.records).name or 'unknown'}, not at hand here."
+        model = settings.model.name
     if records:
         described = describe(records)
         splits = "; ".join(
@@ -235,7 +238,7 @@ def _origin(run: Path, records: str | Path, network: dict) -> Parts:
         "list",
         [
             f"Data: {data}",
-            f"Network: {settings.model.name}, run {run.resolve().name}, "
+            f"Network: {model}, run {run.resolve().name}, "
             f"network.keras SHA-256 {network['sha256']}.",
             "The program that made this (kerasseg) is under Apache-2.0. The weights "
             "are bound by the terms of the data and of pretrained weights they were "
