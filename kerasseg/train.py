@@ -19,6 +19,7 @@ from kerasseg.data.damage import naming_damage
 from kerasseg.fit import early, from_settings, input_range, training_data
 from kerasseg.fit.devices import Devices, is_first_process
 from kerasseg.fit.networks import Networks, networks_of
+from kerasseg.fit.tracking.tracker import Tracker, tracked
 from kerasseg.fit.training_data import TrainingData
 from kerasseg.plan.folder import is_folder, recipe_of
 from kerasseg.runs.log import read_log
@@ -75,11 +76,18 @@ def train(settings: config.Config, run: Path | None) -> None:
     if used.writes:
         print(_summary(settings, data, networks, done))
     hooks = hooks_of(settings, run, data, networks, used, done)
-    _fit(settings, run, data, networks.trainer, used, hooks, done)
-    used.disconnect()
+    with tracked(settings, run if used.writes else None) as tracker:
+        if tracker:
+            from kerasseg.fit.tracking.hook import TrackEpochs
+
+            tracker.begin(settings)
+            hooks.append(TrackEpochs(tracker))
+        _fit(settings, run, data, networks.trainer, used, hooks, done)
+        used.disconnect()
+        if used.writes:
+            print(f"Trained in {_clock(began)}; scoring the best network")
+            finish(run, data.records, settings, tracker)
     if used.writes:
-        print(f"Trained in {_clock(began)}; scoring the best network")
-        finish(run, data.records, settings)
         print(
             f"Done in {_clock(began)}. See {run / 'report.html'}\n"
             f"Next: python -m kerasseg.predict PICTURES --run {run}"
@@ -129,9 +137,11 @@ def _fit(
 ) -> None:
     """Trains from step `done` on to the end."""
     from kerasseg.fit import stopping
+    from kerasseg.fit.hooks import ENDED
 
     fit = settings.fit
-    while done < data.steps * fit.epochs:
+    ended = bool(data.notes.get(ENDED))
+    while not ended and done < data.steps * fit.epochs:
         epoch = done // data.steps
         rows = read_log(run / "log.csv")[:epoch]
         over = stopping.reason(rows, fit.patience, fit.minutes)
@@ -154,10 +164,17 @@ def _fit(
                 verbose=(1 if sys.stdout.isatty() else 2) * used.writes,
             )
         done, _ = trainer.optimizer.calls()
+        ended = bool(settings.callbacks) and trainer.stop_training
 
 
-def finish(run: Path, records: str | Path, settings: config.Config) -> None:
-    """Scores the best network, exports it if --export, and writes the report.
+def finish(
+    run: Path,
+    records: str | Path,
+    settings: config.Config,
+    tracker: Tracker | None = None,
+) -> None:
+    """Scores the best network, exports it if --export, writes the report, and sends it
+    all to the tracker, if any.
 
     This needs TensorFlow. Where another backend trained, a process of its own does it,
     on the CPU: the GPU's memory is taken.
@@ -191,6 +208,8 @@ def finish(run: Path, records: str | Path, settings: config.Config) -> None:
         if settings.export:
             acts.once("exported", export)
     acts.once("reported", lambda: report.write(run))
+    if tracker:
+        acts.once("tracked", tracker.finish)
     (run / runs.STATE).unlink(missing_ok=True)  # from here on the run is finished
     acts.forget()
 

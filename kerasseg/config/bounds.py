@@ -71,6 +71,12 @@ def _run_name(value: str) -> str:
     return ""
 
 
+def _function(value: str) -> str:
+    if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", value):
+        return ""
+    return f"be MODULE:FUNCTION, for instance mine:callbacks, got '{value}'."
+
+
 SHARE = Number(0, 1)
 COUNT, COUNT_OR_0 = Number(1, MANY), Number(0, MANY)
 FACTOR_SHARE = Number(0, 1, below=True)
@@ -146,6 +152,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--name": _run_name,
     "--out": _named,
     "--formats": _named,
+    "--callbacks": _function,
 }
 """Flag -> what is wrong with a value, in words that follow "must", or ""; of a tuple,
 with each of its values. Words of a Literal and booleans need no row: their type says

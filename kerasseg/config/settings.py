@@ -161,6 +161,13 @@ class Config:
     """Write SavedModel and LiteRT files at the end, and score them."""
     formats: tuple[str, ...] = ("saved_model", "float32")
     """What --export writes, as --formats of kerasseg.export."""
+    callbacks: tuple[str, ...] = ()
+    """Functions of your own as MODULE:FUNCTION, called without arguments: each gives a
+    list of Keras callbacks, which are called with the others. A recipe that names some
+    runs their code."""
+    track: Literal["none", "mlflow", "wandb"] = "none"
+    """Send settings, epochs, scores and report to this tracker too (pip install
+    'kerasseg[mlflow]' or 'kerasseg[wandb]')."""
 
 
 def flags_of(table: Mapping[str, Any], prefix: str = "--") -> Iterator[tuple[str, Any]]:

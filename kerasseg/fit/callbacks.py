@@ -36,8 +36,18 @@ class WithJax(keras.callbacks.Callback):
         super().set_model(model)
         self._each("set_model", model)
 
+    def set_params(self, params):
+        super().set_params(params)
+        self._each("set_params", params)
+
     def on_train_begin(self, logs=None):
         self._each("on_train_begin", logs)
+
+    def on_train_end(self, logs=None):
+        self._each("on_train_end", logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._each("on_train_batch_begin", batch, logs)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._each("on_epoch_begin", epoch, logs)

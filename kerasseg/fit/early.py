@@ -5,12 +5,17 @@ from __future__ import annotations
 from kerasseg import config, models, runs
 from kerasseg.data.format.description import describe
 from kerasseg.files import remote
+from kerasseg.fit import own_callbacks
+from kerasseg.fit.tracking import tracker
 from kerasseg.models.options import check_bounds
 
 
 def check(settings: config.Config) -> None:
     """Raises UserError for a network that is not known, options out of their bounds, a
-    --model.start without a network, and records or splits that are not there."""
+    --model.start without a network, records or splits that are not there, a package
+    that --track needs, and a module of --callbacks that is not found."""
+    own_callbacks.check(settings.callbacks)
+    tracker.check(settings.track)
     model, data = settings.model, settings.data
     models.check_known(model.name)
     given = config.options(model.options, "--model.options")

@@ -17,6 +17,7 @@ from kerasseg.fit import (
     from_settings,
     health,
     not_finite,
+    own_callbacks,
     statistics,
     stopping,
 )
@@ -24,6 +25,9 @@ from kerasseg.fit.devices import Devices
 from kerasseg.fit.networks import Networks
 from kerasseg.fit.training_data import TrainingData
 from kerasseg.runs.log import read_log
+
+ENDED = "ended"
+"""The note of a state: whether callbacks of the user's own ended the training."""
 
 
 def hooks_of(
@@ -38,16 +42,25 @@ def hooks_of(
     one process writes."""
     samples = from_settings.sample_ids_of(settings, data.records)
     hooks: list = [not_finite.StopAtNotFinite(run / runs.STATE, samples)]
+    own = own_callbacks.load(settings.callbacks, used.share[1])
     if used.writes:
-        hooks += _writing(settings, run, data, networks.judge, done // data.steps)
+        first = done // data.steps
+        hooks += _writing(settings, run, data, networks, first, own)
     jax = keras.backend.backend() == "jax"
     return [callbacks.WithJax(hooks)] if jax else hooks
 
 
 def _writing(
-    settings: config.Config, run: Path, data: TrainingData, judge: Any, first: int
+    settings: config.Config,
+    run: Path,
+    data: TrainingData,
+    networks: Networks,
+    first: int,
+    own: list[keras.callbacks.Callback],
 ) -> list[keras.callbacks.Callback]:
-    """Those that write into the run, from epoch `first` on."""
+    """Those that write into the run, from epoch `first` on, and the user's own: they
+    see the scores of an epoch, and its state says whether they ended the training."""
+    judge = networks.judge
     fit, pixels = settings.fit, settings.data.batch * math.prod(data.crop)
     val, picture = _validation_data(settings, data, judge.network)
     settle = _settle(settings, data, judge.network, data.steps * pixels)
@@ -63,13 +76,15 @@ def _writing(
 
     def notes() -> dict[str, Any]:
         written = {"log": log.rows, "health": watch.rows}
-        return {"records": data.noted, "best": validation.best} | written
+        ended = bool(own) and bool(networks.trainer.stop_training)
+        noted = {"records": data.noted, "best": validation.best, ENDED: ended}
+        return noted | written
 
     save = checkpoint.SaveCheckpoint(
         run / runs.STATE, fit.save_every, data.steps, notes
     )
     stop = stopping.Stop(log, fit.patience, fit.minutes)
-    return [validation, watch, log, save, stop]
+    return [validation, watch, log, *own, save, stop]
 
 
 def _validation_data(

@@ -7,6 +7,7 @@ image_format.json bands of an image, type and range of their numbers
 volume_format.json of volumes: normalisation and spacing
 network.keras     the best network by validation mIoU
 state.weights.h5  where training stands; the last act of a run removes it
+tracker.json      where --track has this run
 done.json         which acts after the training are done, while one is left
 health.json       what training saw: gradients, time spent waiting, dead classes
 logit_bias.json   what `adjust` added to the logits of each class, if it made the run

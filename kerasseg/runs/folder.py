@@ -105,6 +105,7 @@ BEFORE_FIRST_STEP = {
     "volume_format.json",
     "records",
     "tensorboard",
+    "tracker.json",
 }
 """What a run folder may hold before the first step of its training."""
 
@@ -203,7 +204,7 @@ def _repeats(run: Path, config: str) -> bool:
 
 
 def _settings(text: str) -> dict[str, Any]:
-    """Flag -> value of every setting but the number of devices."""
+    """Flag -> value of every setting that the result depends on."""
     from kerasseg import config
 
     default = config.values_of(config.to_toml(config.Config()))
@@ -211,7 +212,8 @@ def _settings(text: str) -> dict[str, Any]:
     for flag, value in default.items():  # a list of one could be a text before
         if isinstance(value, list) and isinstance(found[flag], str):
             found[flag] = [found[flag]]
-    found.pop("--fit.devices")
+    for flag in ("--fit.devices", "--track"):  # what leaves the result as it is
+        found.pop(flag)
     return found
 
 
