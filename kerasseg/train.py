@@ -32,15 +32,24 @@ if TYPE_CHECKING:
 
 RESTART = "--restart"
 """The flag that begins a stopped run anew, for instance over other records."""
+LR_FIND = "--lr-find"
+"""The flag that draws the loss over rising learning rates, and trains nothing."""
 
 
 @command
 def main(argv: list[str]) -> None:
     restart = RESTART in argv
-    argv = [word for word in argv if word != RESTART]
+    finds = LR_FIND in argv
+    argv = [word for word in argv if word not in (RESTART, LR_FIND)]
     settings = config.parse(recipe_of(argv) if is_folder(argv) else argv)
     config.check(settings)
     early.check(settings)
+    if finds:
+        from kerasseg.fit import rate_curve
+
+        name = settings.name.replace("/", "-") or "synthetic"
+        rate_curve.find(settings, Path(f"{name}-lr_find.png"))
+        return
     if not is_first_process():
         train(settings, None)
         return

@@ -144,7 +144,8 @@ class Config:
     """Train a segmentation network, score it, export it.
 
     A training that was stopped goes on with the same command. --restart begins it anew,
-    for instance over other records.
+    for instance over other records. --lr-find trains nothing: it draws the loss of 100
+    steps whose learning rate rises, and suggests one.
     """
 
     data: Data = field(default_factory=Data)

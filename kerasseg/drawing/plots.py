@@ -158,6 +158,28 @@ def curves(history: Mapping[str, Sequence[float] | np.ndarray]) -> bytes:
     return _drawn(figure, "svg")
 
 
+def rate_curve(
+    rates: ArrayLike, losses: ArrayLike, smoothed: ArrayLike, suggestion: float
+) -> bytes:
+    """PNG of the losses (N,) of steps with rising learning rates (N,), these
+    smoothed (N,), and the rate that is suggested; nan: none is."""
+    figure, axes = _figure(6.5, 4)
+    axes.plot(rates, losses, color=TRAIN, alpha=0.3, lw=1, label="each step")
+    axes.plot(rates, smoothed, color=TRAIN, lw=2, label="smoothed")
+    if np.isfinite(suggestion):
+        text = f"suggested: {suggestion:.2g}"
+        axes.axvline(suggestion, color=VALIDATION, ls=(0, (5, 2)), label=text)
+    least, most = np.min(smoothed), np.max(np.asarray(smoothed)[:10])
+    axes.set_ylim(least - 0.1 * (most - least), most + 0.5 * (most - least) + 1e-6)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("loss")
+    axes.legend(frameon=False)
+    axes.spines[["right", "top"]].set_visible(False)
+    axes.grid(axis="y", color="#808080", alpha=0.25, lw=0.6)
+    return _drawn(figure, "png")
+
+
 def _letters(count: int) -> int:
     return 10 if count <= 24 else 8
 

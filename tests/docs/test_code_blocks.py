@@ -21,6 +21,7 @@ from kerasseg import __main__ as commands
 from kerasseg import config
 from kerasseg.data.preparing import run as preparing
 from kerasseg.plan.folder import budget_of
+from kerasseg.train import LR_FIND, RESTART
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -114,6 +115,7 @@ def kerasseg_takes(name: str, flags: list[str], monkeypatch) -> None:
     if name == "train":  # parses its recipe, and then all of the line
         if flags and not flags[0].startswith("-") and not flags[0].endswith(".toml"):
             _, flags = budget_of(flags[1:])  # a folder of data
+        flags = [word for word in flags if word not in (RESTART, LR_FIND)]
         with monkeypatch.context() as whole:
             whole.setattr(tyro, "cli", REAL)
             config.check(config.parse(flags))
