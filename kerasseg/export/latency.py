@@ -32,7 +32,7 @@ def measure(
     5 times, after two runs to warm up. Reading and resizing are not in it.
     """
     seconds = SECONDS if seconds is None else seconds
-    image = _noise(size, image_format)[None]
+    image = noise(size, image_format)[None]
     for _ in range(2):
         run(image)
     times, end = [], time.perf_counter() + seconds
@@ -47,7 +47,7 @@ def measure(
     }
 
 
-def _noise(size: tuple[int, ...], image_format: ImageFormat) -> np.ndarray:
+def noise(size: tuple[int, ...], image_format: ImageFormat) -> np.ndarray:
     """(*size, C), uniform in the range of each band."""
     random, shape = np.random.default_rng(0), (*size, image_format.channels)
     if image_format.is_rgb8:
@@ -71,8 +71,15 @@ def processor() -> str:
 
 def machine() -> str:
     """The machine in words: processor, number of cores, and whether it is busy."""
-    cores = os.cpu_count() or 1
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # not on Windows
-    # This process alone makes a load of about the number of its threads.
-    busy = f"; BUSY with other work (load {load:.1f}), so not to be trusted"
-    return f"{processor()}, {cores} cores{busy if load > cores + 1 else ''}"
+    busy = f"; BUSY with other work (load {_load():.1f}), so not to be trusted"
+    return f"{processor()}, {os.cpu_count() or 1} cores{busy if is_busy() else ''}"
+
+
+def is_busy() -> bool:
+    """Whether other work runs beside this process, which alone makes a load of about
+    the number of its threads."""
+    return _load() > (os.cpu_count() or 1) + 1
+
+
+def _load() -> float:
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # not on Windows

@@ -29,6 +29,9 @@ class PlanCommand:
     """Budget of the whole training with scores and files; 0: twenty minutes."""
     parameters: float = math.inf
     """The most parameters that the network may have, for instance 5e6."""
+    device_ms: float = math.inf
+    """The most milliseconds that the network may take for an image, in LiteRT int8 on
+    one thread of this machine: candidates are measured."""
 
 
 @command
@@ -38,10 +41,14 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--minutes must be 0 or more, got {asked.minutes}.")
     if not asked.parameters > 0:
         raise UserError(f"--parameters must be above 0, got {asked.parameters}.")
+    if not asked.device_ms > 0:
+        raise UserError(f"--device-ms must be above 0, got {asked.device_ms}.")
     if asked.out.suffix != ".toml":
         raise UserError(f"--out must be the name of a .toml file, got {asked.out}.")
     start_tensorflow()
-    found = planned(asked.records, asked.minutes, asked.parameters)
+    found = planned(
+        asked.records, asked.minutes, asked.parameters, device_ms=asked.device_ms
+    )
     write(found, asked.out)
     print(f"Next: python -m kerasseg.train {asked.out}")
 

@@ -38,17 +38,27 @@ class Planned:
 
 
 def planned(
-    records: Path, minutes: float, parameters: float = math.inf, spent: float = 0.0
+    records: Path,
+    minutes: float,
+    parameters: float = math.inf,
+    spent: float = 0.0,
+    device_ms: float = math.inf,
 ) -> Planned:
     """The plan for records and a budget.
 
     minutes: of all the work, from now on; 0: twenty. parameters: the most that the
-    network may have. spent: seconds of the budget that are over already.
+    network may have. spent: seconds of the budget that are over already. device_ms:
+    milliseconds that the network may take for an image, see `device.within`.
 
-    Raises UserError as reading records does, and where no step can be made.
+    Raises UserError as reading records does, where no step can be made, and where no
+    network is as fast as that.
     """
     facts = fingerprint.of_records(records)
     plan = rules.first(facts, str(records), parameters)
+    if math.isfinite(device_ms):
+        from kerasseg.plan import device
+
+        plan, _ = device.within(plan, facts, device_ms, parameters)
     settings, cost = machine.measured(plan.settings)
     if settings.fit.accumulate > 1:
         plan.choose(

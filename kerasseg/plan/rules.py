@@ -19,6 +19,12 @@ LARGE, LARGEST_CROP = 512 * 640, 320 * 320
 """Pixels of an image above which it is made smaller, and of a crop."""
 THIN = 3.0
 """Pixels that the thinnest class keeps when images are made smaller."""
+NETWORKS = {
+    "ladder_efficientnet_lite0": 3.4e6,
+    "lraspp_mobilenet_v3_small": 0.48e6,
+    "unet_small": 0.0,
+}
+"""Networks, the best ones first, and the parameters that they have at least."""
 STEPS_OF_AN_AVERAGE = 100
 """Fewer steps have no running mean of the weights."""
 
@@ -38,6 +44,17 @@ def first(facts: Fingerprint, records: str, parameters: float = math.inf) -> Pla
     _policy(plan, facts)
     _loss(plan, facts)
     return plan
+
+
+def networks_within(parameters: float) -> list[str]:
+    """Those that have at most so many parameters, the best ones first."""
+    return [name for name, most in NETWORKS.items() if most <= parameters]
+
+
+def model_of(name: str) -> dict[str, Any]:
+    """Values of `config.Model` for a network."""
+    pretrained = name != "lraspp_mobilenet_v3_small"
+    return {"name": name, "options": () if pretrained else ("weights=none",)}
 
 
 def with_steps(plan: Plan, facts: Fingerprint, epochs: int, why: str) -> Plan:
@@ -88,15 +105,7 @@ def with_steps(plan: Plan, facts: Fingerprint, epochs: int, why: str) -> Plan:
 
 
 def _network(plan: Plan, facts: Fingerprint, parameters: float) -> None:
-    names = {
-        "ladder_efficientnet_lite0": 3.4e6,
-        "lraspp_mobilenet_v3_small": 0.48e6,
-        "unet_small": 0.0,
-    }
-    name = next(n for n, most in names.items() if most <= parameters)
-    options: tuple[str, ...] = ()
-    if name == "lraspp_mobilenet_v3_small":
-        options = ("weights=none",)
+    name = networks_within(parameters)[0]
     plan.choose(
         "model",
         Choice(
@@ -108,8 +117,7 @@ def _network(plan: Plan, facts: Fingerprint, parameters: float) -> None:
             "processor seconds of steps",
             "--model.name unet_fast (from random weights)",
         ),
-        name=name,
-        options=options,
+        **model_of(name),
     )
 
 
