@@ -153,7 +153,7 @@ def _fit(
     while not ended and done < data.steps * fit.epochs:
         epoch = done // data.steps
         rows = read_log(run / "log.csv")[:epoch]
-        over = stopping.reason(rows, fit.patience, fit.minutes)
+        over = stopping.reason(rows, fit.patience, fit.minutes, fit.epochs)
         if over and not done % data.steps:
             print(f"Ended after epoch {epoch}: {over}")
             return

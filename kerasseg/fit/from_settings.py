@@ -155,12 +155,18 @@ def loss_of(
 
 
 def optimizer_of(fit: config.Fit, steps: int) -> Guard:
-    """The optimizer with its schedule over `steps`."""
+    """The optimizer with its schedule over `steps`, which keeps to --fit.minutes, see
+    `stopping.Pace`."""
+    import keras
+
     from kerasseg.fit import optimizer, schedules
 
+    rate = schedules.schedule(fit.schedule, fit.learning_rate, steps, fit.warmup)
+    if fit.minutes and fit.schedule != "constant" and keras.backend.backend() != "jax":
+        rate = schedules.Paced(rate)
     return optimizer.optimizer(
         fit.optimizer,
-        schedules.schedule(fit.schedule, fit.learning_rate, steps, fit.warmup),
+        rate,
         weight_decay=fit.weight_decay,
         clip_norm=fit.clip_norm,
         ema=fit.ema,

@@ -18,6 +18,7 @@ from kerasseg.fit import (
     health,
     not_finite,
     own_callbacks,
+    schedules,
     statistics,
     stopping,
 )
@@ -83,8 +84,12 @@ def _writing(
     save = checkpoint.SaveCheckpoint(
         run / runs.STATE, fit.save_every, data.steps, notes
     )
-    stop = stopping.Stop(log, fit.patience, fit.minutes)
-    return [validation, watch, log, *own, save, stop]
+    stop = stopping.Stop(log, fit.patience, fit.minutes, fit.epochs)
+    schedule = networks.trainer.optimizer.schedule
+    pace: list[keras.callbacks.Callback] = []
+    if isinstance(schedule, schedules.Paced):
+        pace = [stopping.Pace(log, schedule, data.steps, fit.epochs, fit.minutes)]
+    return [validation, watch, log, *own, save, *pace, stop]
 
 
 def _validation_data(

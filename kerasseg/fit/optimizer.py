@@ -57,7 +57,9 @@ def optimizer(
     kind = _warm(kind) if ema > 0 else kind
     inner = (kind if encoder_rate == 1 else _two_rates(kind, encoder_rate))(**common)
     inner.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return Guard(inner, loss_scale)
+    guard = Guard(inner, loss_scale)
+    guard.schedule = rate
+    return guard
 
 
 def _warm(kind):
@@ -98,7 +100,8 @@ class Guard(private_hooks.LossScaleOptimizer):
 
     gradient_norms: (V,) norms of the last gradients of the V trainable variables,
         before clipping; not finite where the gradient was not.
-    steps: number of calls. `iterations` counts the updates that were made.
+    steps: number of calls. `iterations` counts the updates that were made. schedule:
+        what the rate was given as, a number or a schedule.
 
     With `loss_scale` the loss is multiplied by a power of 2 before its gradient is
     taken, halved at each gradient that is not finite and doubled after 2000 that are
@@ -118,6 +121,7 @@ class Guard(private_hooks.LossScaleOptimizer):
             name=name,
         )
         self.loss_scale = loss_scale
+        self.schedule: Any = None
         if replicas.count() > 1:
             # `apply` has added them up before they are checked and clipped.
             private_hooks.without_all_reduce(inner_optimizer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import keras
+from keras import ops
 from keras.optimizers import schedules
 
 from kerasseg import UserError
@@ -60,3 +62,30 @@ def warmup_cosine(
         warmup_target=peak,
         warmup_steps=warmup,
     )
+
+
+class Paced(schedules.LearningRateSchedule):
+    """A schedule that can be walked through faster or slower from some step on.
+
+    At step s it is base(place + (s - turn) speed), at first base(s). These three are
+    variables, so that a compiled step follows them: on TensorFlow and Torch; JAX would
+    keep their first values.
+    """
+
+    def __init__(self, base: schedules.LearningRateSchedule):
+        super().__init__()
+        self.base = base
+        self.turn_step, self.place, self.speed = (
+            keras.Variable(value, trainable=False, dtype="float32", name=name)
+            for value, name in ((0.0, "turn"), (0.0, "place"), (1.0, "speed"))
+        )
+
+    def __call__(self, step):
+        passed = ops.cast(step, "float32") - self.turn_step
+        return self.base(self.place + passed * self.speed)
+
+    def turn(self, step: float, place: float, speed: float) -> None:
+        """From `step` on: go on at `place` of the base, `speed` times as fast."""
+        self.turn_step.assign(step)
+        self.place.assign(place)
+        self.speed.assign(speed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from kerasseg.augment.policies import POLICIES, Policy
 from kerasseg.config.settings import Config, Data, Fit, Model
@@ -167,6 +168,7 @@ def _batch(plan: Plan, facts: Fingerprint) -> None:
     height, width = plan.settings.data.crop
     batch = 8 if height * width <= 256 * 256 else 4
     batch = max(2, min(batch, facts.train // 8)) if facts.train >= 16 else 2
+    batch = min(batch, facts.train)
     plan.choose(
         "data",
         Choice(
@@ -174,7 +176,7 @@ def _batch(plan: Plan, facts: Fingerprint) -> None:
             str(batch),
             f"{facts.train} images, crops of {height} x {width}",
             "many steps rather than large batches: the budget is in minutes; at least "
-            "2 (nnU-Net), and 8 steps an epoch",
+            "2 (nnU-Net) where there are two images, and 8 steps an epoch",
             "--data.batch",
         ),
         batch=batch,

@@ -2,6 +2,7 @@
 
 import types
 
+import numpy as np
 import pytest
 
 from kerasseg.fit import stopping
@@ -37,3 +38,62 @@ def test_the_callback_reads_the_log():
     log.rows += rows(0.3)
     stop.on_epoch_end(2)
     assert stop.model.stop_training
+
+
+def paced(*seconds, epochs=10, minutes=10.0):
+    log = [{"val_miou": "0", "seconds": str(s)} for s in seconds]
+    return stopping.pace(log, epochs, minutes)
+
+
+def test_the_pace_follows_the_seconds_of_epochs():
+    # Ten epochs in ten minutes, as planned; the first one is slow, and alone in that.
+    assert paced() == (0, 1)
+    assert paced(90) == (1, 1)
+    assert paced(90, 50, 50) == (3, 1)
+    # 600 - 240 = 360 seconds are left after two of 120: three more, for eight.
+    assert paced(120, 120) == (2, pytest.approx(8 / 3))
+    assert paced(120, 120, 120, 120, 120)[0] == pytest.approx(10)
+    assert paced(120, 120, 120, 120, 120)[1] == 0
+    assert paced(120, 120, minutes=0) == (2, 1)
+
+
+def test_a_paced_training_ends_with_its_schedule():
+    log = [{"val_miou": "0", "seconds": "120"}] * 5
+    assert not stopping.reason(log[:4], 0, 10, 10)
+    assert "10 minutes" in stopping.reason(log, 0, 10, 10)
+    assert not stopping.reason(log, 0, 0, 10)
+
+
+def test_a_schedule_turns_inside_a_compiled_step():
+    """Gradient 1 and plain SGD: each step moves the weight by the rate."""
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX keeps the first values of the variables")
+    from kerasseg.fit import schedules
+
+    steps, epochs = 4, 10
+    base = schedules.poly(1.0, steps * epochs, power=1.0)
+    schedule = schedules.Paced(base)
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((1,)), layer])
+    model.compile(
+        keras.optimizers.SGD(schedule), loss=lambda true, seen: seen, jit_compile=False
+    )
+    log = types.SimpleNamespace(rows=[])
+    weights = []
+
+    class Epoch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):
+            log.rows.append({"val_miou": "0", "seconds": "120"})
+            weights.append(float(layer.get_weights()[0].item()))
+
+    pace = stopping.Pace(log, schedule, steps, epochs, minutes=10)
+    stop = stopping.Stop(log, 0, 10, epochs)
+    ones = np.ones((steps, 1), "float32")
+    model.fit(ones, ones, 1, epochs=epochs, verbose=0, callbacks=[Epoch(), pace, stop])
+    assert len(weights) == 5  # of ten that were planned: they take twice as long
+    moved = -np.diff([0, *weights])
+    # Two epochs as planned, the other eight in three: the rate falls 8 / 3 as fast.
+    place = [*np.arange(8.0), *(8 + np.arange(12) * 8 / 3)]
+    rates = (1 - np.array(place) / 40).reshape(5, 4).sum(1)
+    np.testing.assert_allclose(moved, rates, rtol=1e-4)
