@@ -182,15 +182,15 @@ def finish(
     settings: config.Config,
     tracker: Tracker | None = None,
 ) -> None:
-    """Scores the best network, exports it if --export, writes the report, and sends it
-    all to the tracker, if any.
+    """Scores the best network, adjusts it if --adjust, exports it if --export, writes
+    the report, and sends it all to the tracker, if any.
 
     This needs TensorFlow. Where another backend trained, a process of its own does it,
     on the CPU: the GPU's memory is taken.
     """
     import keras
 
-    from kerasseg.runs import report, score_table, scores
+    from kerasseg.runs import class_bias, report, score_table, scores
     from kerasseg.runs.acts import Acts
 
     split, batch = settings.data.val, settings.data.batch
@@ -203,6 +203,12 @@ def finish(
         else:
             _run("evaluate", str(run), "--batch", str(batch))
 
+    def adjust():
+        if not here:
+            print("Not adjusted: that is for TensorFlow. python -m kerasseg.adjust RUN")
+        elif class_bias.improve(run, records, split):
+            score()
+
     def export():
         if here:
             from kerasseg.export.run import export
@@ -214,6 +220,8 @@ def finish(
     acts = Acts(run / "done.json")
     with naming_damage(records):
         acts.once("scored", score)
+        if settings.adjust:
+            acts.once("adjusted", adjust)
         if settings.export:
             acts.once("exported", export)
     acts.once("reported", lambda: report.write(run))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kerasseg import adjust, config, models, runs
 from kerasseg.metrics import count, scores
 from kerasseg.metrics.thresholds import best_threshold, iou_above
+from kerasseg.runs import class_bias
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -26,7 +27,7 @@ def test_never_worse_and_finds_a_shift_again(seed, classes):
     logits = rng.normal(0, 1, (4000, classes)).astype("float32")
     label = (logits + rng.normal(0, 0.1, logits.shape)).argmax(1)
     shift = rng.uniform(-1.5, 1.5, classes).astype("float32")
-    bias = adjust.best_bias(logits - shift, label)
+    bias = class_bias.best_bias(logits - shift, label)
     before, after = miou(logits - shift, label), miou(logits - shift + bias, label)
     assert abs(bias.sum()) < 1e-4
     assert after >= before
@@ -40,7 +41,7 @@ def test_two_classes_against_all_biases():
         0, 2, (5000, 2)
     )
     grid = [miou(logits + np.array([-b, b]) / 2, label) for b in np.arange(-6, 6, 0.05)]
-    found = miou(logits + adjust.best_bias(logits.astype("float32"), label), label)
+    found = miou(logits + class_bias.best_bias(logits.astype("float32"), label), label)
     assert found >= max(grid) - 0.005
 
 
@@ -74,10 +75,10 @@ def test_classes_that_overlap_are_moved_each_for_itself():
     label[:2000, 3] = 0
     label[::7, 0] = 255
     halves = [(logits[part], label[part]) for part in (np.s_[:2000], np.s_[2000:])]
-    bias, before, crossed = adjust.each_class(*halves)
+    bias, before, crossed = class_bias.each_class(*halves)
     assert 1.5 < bias[0] < 4.5 and not bias[1:].any()
     assert sum(crossed) > sum(before) + 0.05
-    words = adjust.thresholds_said(bias, ["a", "b", "c", "d"]).splitlines()
+    words = class_bias.thresholds_said(bias, ["a", "b", "c", "d"]).splitlines()
     assert words[1].split() == ["a", f"{1 / (1 + np.exp(bias[0])):.3f}"]
     assert words[2].split() == ["b", "-"]
 
@@ -180,7 +181,7 @@ def test_a_last_convolution_may_be_transposed(name):
     """The network that is trained by default ends in one."""
     network = models.build(name, 3, (32, 40, 3), filters=4, depth=2)
     before = [np.array(weight) for weight in network.weights]
-    assert adjust._last_convolution(network).name == "logits"
+    assert class_bias._last_convolution(network).name == "logits"
     for weight, value in zip(network.weights, before, strict=True):
         np.testing.assert_allclose(weight, value, atol=1e-6)
 
@@ -197,7 +198,23 @@ def test_a_network_without_such_a_bias(shared_records, tmp_path):
 
 def test_nothing_to_gain(shared_records, tmp_path, monkeypatch):
     run = spoilt(shared_records, tmp_path / "mine-1", spoil=0.0)
-    monkeypatch.setattr(adjust, "best_bias", lambda logits, _: np.zeros(11, "float32"))
+    monkeypatch.setattr(
+        class_bias, "best_bias", lambda logits, _: np.zeros(11, "float32")
+    )
     with pytest.raises(ValueError, match=r"Nothing to gain for .*: no class bias"):
         adjust.adjust(run)
     assert not (tmp_path / "mine-1-adjusted-1").exists()
+
+
+def test_at_the_end_of_a_training_it_is_kept_if_it_helps(
+    shared_records, tmp_path, capsys
+):
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=2.0)
+    before = (run / "network.keras").read_bytes()
+    assert class_bias.improve(run, shared_records, "val")
+    assert (run / "network.keras").read_bytes() != before
+    assert "halves_crossed" in json.loads((run / adjust.FILE).read_text())
+    after = (run / "network.keras").read_bytes()
+    assert not class_bias.improve(run, shared_records, "val")
+    assert (run / "network.keras").read_bytes() == after
+    assert "nothing to gain on the half" in capsys.readouterr().out

@@ -158,6 +158,9 @@ class Config:
     """Name of the run folder, a number is added; empty: made from the recipe."""
     out: str = "saved_models"
     """Folder of runs."""
+    adjust: bool = False
+    """Shift class logits after the training, as kerasseg.adjust does, where that gains
+    on the halves of the validation split that the shift was not found on."""
     export: bool = True
     """Write SavedModel and LiteRT files at the end, and score them."""
     formats: tuple[str, ...] = ("saved_model", "float32")

@@ -13,10 +13,10 @@ from kerasseg.plan.fingerprint import Fingerprint
 
 FORMATS = ("saved_model", "float32", "int8")
 """What a planned training exports."""
-ARTEFACTS = 8
+ARTEFACTS = 10
 """Times that a validation image is looked at after the training: by the network, for
-boundaries, and by the gate for each file, of which float32 and int8 run on few
-threads."""
+boundaries, for the balance of the classes and once more where it is changed, and by the
+gate for each file, of which float32 and int8 run on few threads."""
 AFTER = 45.0
 """Seconds for writing and converting the files, and the report."""
 SLACK = 0.95
@@ -83,7 +83,7 @@ def planned(
     )
     plan = rules.with_steps(plan, facts, epochs, why)
     fit = replace(plan.settings.fit, minutes=round(1.1 * max(left, epoch) / 60, 2))
-    settings = replace(plan.settings, fit=fit, formats=FORMATS)
+    settings = replace(plan.settings, fit=fit, adjust=True, formats=FORMATS)
     return Planned(settings, plan.choices, facts, cost, epoch, after)
 
 
