@@ -42,8 +42,9 @@ def within(
             "--device-ms is for networks of images; these records hold volumes. Leave "
             "it out."
         )
-    size = plan.settings.data.size
-    size = (facts.height, facts.width) if size == (0, 0) else size
+    planned = plan.settings.data.size
+    kept = planned == (0, 0)
+    size = (facts.height, facts.width) if kept else (planned[0], planned[1])
     times: dict[str, float] = {}
     for name in rules.networks_within(parameters):
         times[name] = milliseconds(plan.settings, rules.model_of(name), size)

@@ -83,7 +83,7 @@ def planned(
     )
     plan = rules.with_steps(plan, facts, epochs, why)
     fit = replace(plan.settings.fit, minutes=round(1.1 * max(left, epoch) / 60, 2))
-    settings = replace(plan.settings, fit=fit, adjust=True, formats=FORMATS)
+    settings = replace(plan.settings, fit=fit, adjust=not facts.depth, formats=FORMATS)
     return Planned(settings, plan.choices, facts, cost, epoch, after)
 
 

@@ -81,6 +81,7 @@ def improve(run: Path, records: str | Path, split: str) -> bool:
     logit_bias.json says which. What was found is printed."""
     network, taxonomy = runs.load(run), runs.taxonomy(run)
     try:
+        runs.refuse_volumes(run, "adjust")
         gain = searched(network, taxonomy, records, split)
     except UserError as error:
         print(f"Not adjusted: {error}")
