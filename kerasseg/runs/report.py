@@ -15,9 +15,11 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.drawing import html, plots
 from kerasseg.files import atomic
-from kerasseg.runs import image_table, report_classes
+from kerasseg.runs import image_table, report_classes, report_more
 from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
+
+FILE = "report.html"
 
 PICTURES = {
     "examples": "Images across the split: image, truth, prediction, errors.",
@@ -49,14 +51,15 @@ def write(run_folder: str | Path) -> Path:
         html.section("Classes", report_classes.scores(metrics, classes)),
         report_classes.mistakes(run, metrics, classes),
         report_classes.objects(metrics),
+        *report_more.sections(run, metrics),
         *_pictures(run, classes, metrics.get("worst") or []),
         html.section("Export", _exports(_json(run / "export" / "gate.json"), classes)),
         html.section("Use and repeat", _commands(run)),
         html.section("Settings", _settings(run, environment)),
     ]
     document = html.page(f"{run.resolve().name}: kerasseg report", "".join(body))
-    atomic.write_text(run / "report.html", document)
-    return run / "report.html"
+    atomic.write_text(run / FILE, document)
+    return run / FILE
 
 
 def _head(run: Path, metrics: dict, log: dict) -> str:

@@ -1,0 +1,94 @@
+"""The network of a run at other sizes than its own, with the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasseg import UserError, runs
+from kerasseg.fit import from_settings
+from kerasseg.inference import scales
+
+if TYPE_CHECKING:
+    import keras
+
+
+def passes_of(
+    run: Path, wanted: Sequence[float], flag: str = "--scales"
+) -> Callable[[keras.Model], list[scales.Sized]] | None:
+    """Function: the network of a run -> it at each of its scales, for
+    `inference.averaging`; None where no scales are wanted.
+
+    flag: what the scales were given to, for messages. They are checked now, before
+    anything is loaded.
+
+    Raises UserError for scales that make no sense, and for a run without settings.
+    """
+    scales.check(wanted, flag)
+    if not wanted:
+        return None
+    runs.settings(run)
+
+    def passes(network: keras.Model) -> list[scales.Sized]:
+        own = scales.Sized.of(network)
+        sizes = [scales.scaled_size(own.size, scale) for scale in wanted]
+        if len(set(sizes)) < len(sizes):
+            listed = ", ".join(f"{height}x{width}" for height, width in sizes)
+            raise UserError(
+                f"{flag} {' '.join(f'{scale:g}' for scale in wanted)} give the sizes "
+                f"{listed}, one of them twice: the network of {run} takes steps of "
+                "several pixels. Choose scales that lie farther apart."
+            )
+        return [own if s == own.size else sized(run, network, s) for s in sizes]
+
+    return passes
+
+
+def sized(run: Path, network: keras.Model, size: tuple[int, int]) -> scales.Sized:
+    """The network of a run at a size. It reads the variables of `network`, so that a
+    SavedModel of several sizes holds them once.
+
+    Raises UserError where the settings of the run build another network.
+    """
+    built = at_size(run, network, size)
+    pairs = (
+        (built.trainable_variables, network.trainable_variables),
+        (built.non_trainable_variables, network.non_trainable_variables),
+    )
+    if any(len(ours) != len(theirs) for ours, theirs in pairs):
+        built.set_weights(network.get_weights())  # dropout without its random state
+        return scales.Sized.of(built)
+
+    def logits(image: Any) -> Any:
+        known = [[variable.value for variable in theirs] for _, theirs in pairs]
+        found, _ = built.stateless_call(*known, image, training=False)
+        return found
+
+    return scales.Sized(logits, size)
+
+
+def at_size(run: Path, network: keras.Model, size: tuple[int, int]) -> keras.Model:
+    """The network of a run built for a size (height, width); its weights are still
+    others.
+
+    Raises UserError where the settings of the run build another network, or the network
+    does not take that size.
+    """
+    settings = runs.settings(run)
+    built = from_settings.network_of(
+        settings.model,
+        network.output_shape[-1],
+        size,
+        weights=False,
+        image_format=runs.image_format(run),
+        normalise=settings.data.normalise,
+    )
+    shapes = [[tuple(weight.shape) for weight in m.weights] for m in (built, network)]
+    if shapes[0] != shapes[1]:
+        raise UserError(
+            f"{run} holds another network than its config.toml builds "
+            f"({settings.model.name}), so it is not known at other sizes than its own. "
+            "Give one size only."
+        )
+    return built
