@@ -18,9 +18,9 @@ from kerasseg.taxonomy import label_type
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from kerasseg.data.format.description import SplitDescription
+    from kerasseg.fit.distillation import Distillation
     from kerasseg.fit.optimizer import Guard
     from kerasseg.fit.trainer import Trainer
 
@@ -61,35 +61,6 @@ def borders_of(fit: config.Fit) -> tuple[float, float] | None:
     return (fit.border_weight, fit.border_sigma) if fit.border_weight else None
 
 
-def stream_of(
-    settings: config.Config,
-    records: str | Path,
-    start: int = 0,
-    share: tuple[int, int] = (0, 1),
-) -> tf.data.Dataset:
-    """Endless batches of the training split, from sample `start` on, as a Trainer takes
-    them. share: (index of this process, processes)."""
-    from kerasseg import augment
-    from kerasseg.data import pipeline
-
-    data = settings.data
-    return pipeline.batches(
-        records,
-        data.train,
-        batch_size=data.batch,
-        size=data.size,
-        training=True,
-        numbers=augment.NUMBERS,
-        seed=settings.seed,
-        start=start,
-        shuffle=data.shuffle,
-        instances=borders_of(settings.fit) is not None,
-        share=share,
-        threads=data.threads,
-        service=data.service,
-    )
-
-
 def settle_of(
     settings: config.Config,
     records: str | Path,
@@ -120,25 +91,6 @@ def settle_of(
     )
     images = batches.take(count).map(lambda batch: batch["image"])
     return statistics.Settle(network, images)
-
-
-def sample_ids_of(
-    settings: config.Config, records: str | Path
-) -> Callable[[int], list[str]]:
-    """Function from the number of a step of `stream_of`, the first is 0, to the ids of
-    its samples."""
-    from kerasseg.fit import not_finite
-
-    data = settings.data
-    if data.service:
-        return lambda step: ["unknown (a tf.data service gave them)"]
-    order = data.batch, settings.seed, data.shuffle
-    return lambda step: not_finite.sample_ids(records, data.train, *order, step)
-
-
-def steps_of(data: config.Data, split: SplitDescription) -> int:
-    """Steps of an epoch."""
-    return max(1, round(split.samples / data.batch))
 
 
 def loss_of(
@@ -228,13 +180,15 @@ def trainer_of(
     used: devices.Devices,
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
+    teaching: Distillation | None = None,
 ) -> Trainer:
     """A compiled Trainer with all its variables, so that a state can be loaded.
 
     build: function () -> network for `crop`; it runs on the training's devices and in
     its precision. steps: of the whole training, for the schedule. image_format: what
     the images are; a named policy loses the parts that mean nothing for them
-    (`kerasseg.augment.applicable`). exclusive: see `Taxonomy`.
+    (`kerasseg.augment.applicable`). exclusive: see `Taxonomy`. teaching: of
+    `teachers.distillation_of`.
     """
     import keras
 
@@ -259,6 +213,7 @@ def trainer_of(
             remat=fit.remat,
             image_format=image_format,
             exclusive=exclusive,
+            teaching=teaching,
         )
         trainer.compile(optimizer=optimizer_of(fit, steps), jit_compile=xla)
         _make_variables(trainer, crop, image_format)

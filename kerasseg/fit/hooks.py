@@ -11,6 +11,7 @@ import keras
 from kerasseg import config, runs
 from kerasseg.data import pipeline
 from kerasseg.data.damage import naming_damage
+from kerasseg.data.format.joined import trains_on
 from kerasseg.fit import (
     callbacks,
     checkpoint,
@@ -18,6 +19,7 @@ from kerasseg.fit import (
     health,
     not_finite,
     stopping,
+    streams,
 )
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.networks import Networks
@@ -35,7 +37,7 @@ def hooks_of(
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of a training that goes on after step `done`, in their order; only
     one process writes."""
-    samples = from_settings.sample_ids_of(settings, data.records)
+    samples = streams.sample_ids_of(settings, data.records)
     hooks: list = [not_finite.StopAtNotFinite(run / runs.STATE, samples)]
     if used.writes:
         hooks += _writing(settings, run, data, networks.judge, done // data.steps)
@@ -53,7 +55,9 @@ def _writing(
         settings, data.records, judge.network, data.steps * pixels, data.size
     )
     best = best_score(run, data.notes, first)
-    validation = callbacks.Validation(judge, val, run / "network.keras", best, settle)
+    last = trains_on(settings.data.train, settings.data.val)
+    file = run / "network.keras"
+    validation = callbacks.Validation(judge, val, file, best, settle, last)
     rows, events = data.notes.get("log"), run / "tensorboard"
     log = callbacks.Log(run / "log.csv", events, first, picture, rows)
     rows, names = data.notes.get("health"), data.taxonomy.names

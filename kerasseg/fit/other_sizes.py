@@ -52,6 +52,7 @@ def sized(run: Path, network: keras.Model, size: tuple[int, int]) -> scales.Size
     Raises UserError where the settings of the run build another network.
     """
     built = at_size(run, network, size)
+    built.trainable = network.trainable
     pairs = (
         (built.trainable_variables, network.trainable_variables),
         (built.non_trainable_variables, network.non_trainable_variables),

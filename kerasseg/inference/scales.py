@@ -57,6 +57,14 @@ def scaled_size(
     >>> scaled_size((360, 480), 1.25), scaled_size((513, 513), 0.5)
     ((448, 600), (256, 256))
     """
+    return fitting([side * scale for side in size], size, most)
+
+
+def fitting(
+    wanted: Sequence[float], size: tuple[int, int], most: int = UNIT
+) -> tuple[int, int]:
+    """The height and width next to the wanted ones that a network of `size` takes, see
+    `scaled_size`."""
     unit = min(*(side & -side for side in size), most)
-    height, width = (max(round(side * scale / unit), 1) * unit for side in size)
+    height, width = (max(round(side / unit), 1) * unit for side in wanted)
     return height, width

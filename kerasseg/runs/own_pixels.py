@@ -33,7 +33,7 @@ def batches(records: str | Path, split: str, batch: int) -> Iterator[dict[str, A
         )
         return
     for sample in shards.read(records, split):
-        parts = {"image": sample.image, "label": sample.label}
+        parts: dict[str, Any] = {"image": sample.image, "label": sample.label}
         if known.instances:
             parts["instance"] = sample.instance
         yield {name: tf.constant(value[None]) for name, value in parts.items()}

@@ -69,9 +69,10 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
         split = (
             f"{metrics.get('samples', 'the')} images of the split “{metrics['split']}”"
         )
-        lead = (
-            f'<p class="lead">Scores on {html.text(split)}.{_interval(metrics)}</p>\n'
-        )
+        known = " It was trained on them: they do not say how well it works on others."
+        trained = known if metrics.get("trained_on") else ""
+        words = f"Scores on {html.text(split)}.{trained}{_interval(metrics)}"
+        lead = f'<p class="lead">{words}</p>\n'
     overlap = "counts" in metrics
     figures = {
         "mean IoU": html.number(metrics.get("miou")),

@@ -68,6 +68,11 @@ def _means(result: dict[str, Any]) -> list[str]:
             },
         ),
     ]
+    if result.get("trained_on"):
+        said.append(
+            "The network was trained on these images: the scores say how well it "
+            "knows them, not how well it works on others."
+        )
     if overlap:
         said.append(
             f"mean over single images: IoU {_cell(result['image_miou'])}, "

@@ -18,6 +18,7 @@ from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.runs import image_table
 from kerasseg.runs.sample_facts import Facts, facts_of
 from kerasseg.runs.score_sheets import Scored, Sheets
+from kerasseg.runs.seen import trained_on
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ def evaluate(
     robustness: score `kerasseg.runs.corruptions` as well.
 
     Returns what metrics.json holds: the scores of `SplitScores.scores`, None for nan,
-    with split, samples, size (height and width, pixels), classes (their names), worst
+    with split, samples, trained_on (true of images of the training), size (height and
+    width of the network, pixels), classes (their names), worst
     (the images of the lowest mIoU) and matrix (the confusion matrix, rows true). Where
     classes overlap there is none: the scores are those of `OverlapScores.scores`, with
     counts: tp, fp, fn, tn of each class. Of several passes also averaged, what they
@@ -186,6 +188,7 @@ def evaluate(
         robustness=robustness,
     )
     result = {"split": split, "samples": found.counts.samples, "size": list(own.size)}
+    result |= {"trained_on": True} if trained_on(run, records, split) else {}
     result |= {"trimap_pixels": trimap} if trimap else {}
     result |= {"surfaces": surfaces.to_json()} if surfaces else {}
     result |= found.scores(taxonomy)
