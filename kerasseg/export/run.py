@@ -20,6 +20,7 @@ from kerasseg.export.formats import Compat, Format, Limits, Signatures
 from kerasseg.export.writing import Writer, needs_images
 from kerasseg.files import atomic
 from kerasseg.files.sha256 import sha256_of
+from kerasseg.fit import other_sizes
 
 if TYPE_CHECKING:
     import keras
@@ -66,6 +67,9 @@ class Export:
     """
     flip: bool = False
     """SavedModel: answer with the mean of the image and of its mirror image."""
+    scales: tuple[float, ...] = ()
+    """SavedModel: answer with the mean over these sizes of the network, such as 0.75 1
+    1.25; empty: its own."""
     max_pixels: int = 16_777_216
     """SavedModel: pictures of more pixels are refused before they are decoded."""
     limits: Limits = field(default_factory=Limits)
@@ -107,12 +111,14 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     limited = "mediapipe" in asked.formats  # the others take any number of classes
     classes = runs.taxonomy(run).num_classes if limited else 1
     formats.check((*asked.formats, *asked.compat), runs.image_format(run), classes)
+    passes_of = other_sizes.passes_of(run, asked.scales)
     start_tensorflow()
     from kerasseg.data import records as shards
     from kerasseg.export import card, gate
     from kerasseg.inference.class_maps import network_size
 
     network: Any = runs.load(run)
+    passes = passes_of(network) if passes_of else ()
     if asked.gate:
         described = shards.describe(records)
         described.split(split)
@@ -123,17 +129,19 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
         _check_max_pixels(asked.max_pixels, size)
     images = _images_for_int8(run, records, size, asked)
     ways = _ways(asked) | {"max_pixels": asked.max_pixels}
-    writer = Writer(run, network, images, asked.keep_float, ways)
+    writer = Writer(run, network, images, asked.keep_float, ways, passes)
     with _aside(place) as aside:
         files = writer.write(wanted, aside)
         if asked.gate:
-            rows = _score(run, network, files, records, split, asked)
+            rows = _score(run, network, files, records, split, asked, passes)
             print(gate.table(rows))
         else:
             rows = unscored(files)
         if "saved_model" in files:
             row = next(row for row in rows if row["format"] == "saved_model")
             row["ways"] = ways
+            if asked.scales:
+                row["ways"] = ways | {"sizes": [list(one.size) for one in passes]}
         folder.let_in(rows, files, place)
     split = split if asked.gate else ""
     rows[0] |= {"sha256": sha256_of(run / "network.keras"), "split": split}
@@ -219,13 +227,14 @@ def _score(
     records,
     split: str,
     asked: Export,
+    passes: Sequence[Any] = (),
 ) -> list[dict]:
     """The rows of `gate.check`, with the id of the image that agrees least."""
     from kerasseg.data import pipeline
     from kerasseg.export import gate
     from kerasseg.inference.class_maps import network_size
 
-    size, ways = network_size(network), _ways(asked)
+    size, ways = network_size(network), _ways(asked) | {"passes": passes}
     ways["image_format"] = runs.image_format(run)
     ways["exclusive"] = runs.taxonomy(run).exclusive
     batches = pipeline.batches(records, split, batch_size=8, size=size)

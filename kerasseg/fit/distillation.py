@@ -105,6 +105,17 @@ def divergence(
     return there + absent * (_log(absent) - ops.log_sigmoid(-scaled))
 
 
+def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, H, W, C) -> (B, height, width, C), bilinear, with antialiasing where it
+    shrinks, as records are; their sizes must be static."""
+    have = tuple(images.shape[1:3])
+    if have == size:
+        return images
+    shrinks = any(a > b for a, b in zip(have, size, strict=True))
+    way = {"interpolation": "bilinear", "data_format": "channels_last"}
+    return ops.image.resize(images, size, antialias=shrinks, **way)
+
+
 def _log(probabilities: Tensor) -> Tensor:
     return ops.log(ops.maximum(probabilities, SMALLEST))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,10 @@ def passes_of(
     runs.settings(run)
 
     def passes(network: keras.Model) -> list[scales.Sized]:
-        own = scales.Sized.of(network)
-        sizes = [scales.scaled_size(own.size, scale) for scale in wanted]
+        own = scales.Sized.of(network).size
+        wishes = [[scale * side for side in own] for scale in wanted]
+        found = [near(run, network, wish) for wish in wishes]
+        sizes = [one.size for one in found]
         if len(set(sizes)) < len(sizes):
             listed = ", ".join(f"{height}x{width}" for height, width in sizes)
             raise UserError(
@@ -40,26 +43,38 @@ def passes_of(
                 f"{listed}, one of them twice: the network of {run} takes steps of "
                 "several pixels. Choose scales that lie farther apart."
             )
-        return [own if s == own.size else sized(run, network, s) for s in sizes]
+        return found
 
     return passes
 
 
-def sized(run: Path, network: keras.Model, size: tuple[int, int]) -> scales.Sized:
-    """The network of a run at a size. It reads the variables of `network`, so that a
-    SavedModel of several sizes holds them once.
+def near(run: Path, network: keras.Model, wanted: Sequence[float]) -> scales.Sized:
+    """The network of a run at the size that it takes next to a wanted height and width.
+
+    It reads the variables of `network`, so that a SavedModel of several sizes holds
+    them once.
 
     Raises UserError where the settings of the run build another network.
     """
+    own = scales.Sized.of(network)
+    *finer, safe = scales.units(own.size)
+    for unit in finer:
+        with contextlib.suppress(UserError):  # it wants larger steps
+            return _sized(run, network, own, scales.fitting(wanted, unit))
+    return _sized(run, network, own, scales.fitting(wanted, safe))
+
+
+def _sized(
+    run: Path, network: keras.Model, own: scales.Sized, size: tuple[int, int]
+) -> scales.Sized:
+    if size == own.size:
+        return own
     built = at_size(run, network, size)
     built.trainable = network.trainable
     pairs = (
         (built.trainable_variables, network.trainable_variables),
         (built.non_trainable_variables, network.non_trainable_variables),
     )
-    if any(len(ours) != len(theirs) for ours, theirs in pairs):
-        built.set_weights(network.get_weights())  # dropout without its random state
-        return scales.Sized.of(built)
 
     def logits(image: Any) -> Any:
         known = [[variable.value for variable in theirs] for _, theirs in pairs]
@@ -85,7 +100,8 @@ def at_size(run: Path, network: keras.Model, size: tuple[int, int]) -> keras.Mod
         image_format=runs.image_format(run),
         normalise=settings.data.normalise,
     )
-    shapes = [[tuple(weight.shape) for weight in m.weights] for m in (built, network)]
+    both = built, network
+    shapes = [[tuple(v.shape) for v in m.variables] for m in both]
     if shapes[0] != shapes[1]:
         raise UserError(
             f"{run} holds another network than its config.toml builds "

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerasseg import UserError, config, runs
 from kerasseg.files.sha256 import sha256_of
@@ -77,7 +76,8 @@ def distillation_of(
             for scale in fit.teacher_scales or (1.0,):
                 sides = zip(crop, own, size, strict=True)
                 wanted = [scale * side * o / whole for side, o, whole in sides]
-                found.append(_teacher(run, network, scales.fitting(wanted, own), crop))
+                one = other_sizes.near(run, network, wanted)
+                found.append(_answering(one, crop))
     return Distillation(
         found,
         fit.teacher_flip,
@@ -88,19 +88,9 @@ def distillation_of(
     )
 
 
-def _teacher(run: Path, network: Any, size: tuple[int, int], crop: tuple[int, int]):
-    """The network of a run for crops, which it sees at `size`."""
-    from keras import ops
+def _answering(one: scales.Sized, crop: tuple[int, int]) -> Teacher:
+    """Function: crops of the student -> logits of the same size; they are brought to
+    the teacher's size between."""
+    from kerasseg.fit.distillation import resized
 
-    own = scales.Sized.of(network)
-    one = own if size == own.size else other_sizes.sized(run, network, size)
-
-    def resized(images: Any, to: tuple[int, int]) -> Any:
-        if tuple(images.shape[1:3]) == to:
-            return images
-        smaller = any(a > b for a, b in zip(images.shape[1:3], to, strict=True))
-        return ops.image.resize(
-            images, to, "bilinear", antialias=smaller, data_format="channels_last"
-        )
-
-    return lambda images: resized(one.run(resized(images, size)), crop)
+    return lambda images: resized(one.run(resized(images, one.size)), crop)

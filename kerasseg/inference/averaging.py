@@ -43,4 +43,5 @@ def mean_predictor(
         found = [mirrored_mean(one, image) if flip else one(image) for one in each]
         return tf.add_n(found) / len(found)
 
-    return tf.function(predict, reduce_retracing=True)
+    spec = tf.TensorSpec((None, None, None, image_format.channels), image_format.type)
+    return tf.function(predict, input_signature=[spec])

@@ -12,8 +12,8 @@ from kerasseg.taxonomy import Tensor
 
 LEAST, MOST = 0.125, 8.0
 """Of a scale; what lies outside is a slip."""
-UNIT = 32
-"""By how much networks shrink images, at most."""
+FINE, COARSE = 8, 32
+"""Networks shrink images by so much, at least and at most, or by a power between."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,25 @@ def check(scales: Sequence[float], flag: str = "--scales") -> None:
         raise UserError(f"{flag} names a scale twice: {listed}.")
 
 
-def scaled_size(
-    size: tuple[int, int], scale: float, most: int = UNIT
-) -> tuple[int, int]:
-    """Height and width at a scale, rounded to sides that a network of `size` takes.
+def units(size: tuple[int, int]) -> list[int]:
+    """What other sides of a network of `size` may be multiples of, the finest first.
 
     Networks that shrink and enlarge again want multiples of a power of two. The largest
-    one that divides both sides, up to `most`, is theirs or a multiple of it.
+    one that divides both sides is theirs or a multiple of it: the last one here is
+    safe, and the others have to be tried.
 
-    >>> scaled_size((360, 480), 1.25), scaled_size((513, 513), 0.5)
-    ((448, 600), (256, 256))
+    >>> units((360, 480)), units((256, 256)), units((513, 513))
+    ([8], [8, 16, 32], [1])
     """
-    return fitting([side * scale for side in size], size, most)
+    safe = min(*(side & -side for side in size), COARSE)
+    return [unit for unit in (FINE, 2 * FINE) if unit < safe] + [safe]
 
 
-def fitting(
-    wanted: Sequence[float], size: tuple[int, int], most: int = UNIT
-) -> tuple[int, int]:
-    """The height and width next to the wanted ones that a network of `size` takes, see
-    `scaled_size`."""
-    unit = min(*(side & -side for side in size), most)
+def fitting(wanted: Sequence[float], unit: int) -> tuple[int, int]:
+    """The height and width next to the wanted ones that are multiples of a unit.
+
+    >>> fitting((450, 600), 8)
+    (448, 600)
+    """
     height, width = (max(round(side / unit), 1) * unit for side in wanted)
     return height, width

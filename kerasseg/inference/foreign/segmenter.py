@@ -59,8 +59,11 @@ def segmenter(
     @functools.lru_cache(SIZES_AT_HAND)
     def of_size(size: tuple[int, int], overlap: int = 0) -> Any:
         network = adapted(foreign, size, scaling)
-        most = max(scales.UNIT, foreign.multiple)
-        sizes = [scales.scaled_size(size, scale, most) for scale in wanted]
+        # Of a size that the user chose the multiple is not known.
+        unit = scales.units(size)[-1] if foreign.size else foreign.multiple
+        sizes = [
+            scales.fitting([scale * side for side in size], unit) for scale in wanted
+        ]
         passes = [scales.Sized.of(adapted(foreign, s, scaling)) for s in sizes]
         options = overlap, flip, crf, image_format, exclusive, passes
         return _in_one_line(class_maps.segmenter(network, *options), foreign.name)
