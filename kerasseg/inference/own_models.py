@@ -23,7 +23,7 @@ Activation = Literal["", "softmax", "sigmoid", "none"]
 IN_PYTHON = (
     (r"--activation (\w+)", r'activation="\1"'),
     (r"--size HEIGHT WIDTH", "size=(HEIGHT, WIDTH)"),
-    (r"--size", "size"),
+    (r"--(size|scales)", r"\1"),
     (r"--(\w+)-(\w+)", r"\1_\2"),
 )
 """Flags in messages -> the arguments that stand for them here."""

@@ -145,8 +145,14 @@ def taught(parts=1, weight=1.0, policy="flip", label=None, jit=None):
     return trainer, logs
 
 
-def test_teachers_stay_as_they_are_and_out_of_the_state():
-    trainer, logs = taught()
+@pytest.fixture(scope="module")
+def once():
+    """A Trainer after two steps, and its logs. Read only."""
+    return taught()
+
+
+def test_teachers_stay_as_they_are_and_out_of_the_state(once):
+    trainer, logs = once
     assert len(trainer.trainable_variables) == len(network(2).trainable_variables)
     assert len(trainer.network.variables) == len(network(2).variables)
     assert logs[1]["loss"] < logs[0]["loss"]
@@ -161,8 +167,8 @@ def test_images_without_labels_are_learnt_from():
     assert np.abs(moved - network(2).get_weights()[0]).max() > 0
 
 
-def test_validation_has_no_teachers():
-    trainer, _ = taught()
+def test_validation_has_no_teachers(once):
+    trainer, _ = once
     found = trainer(batch(), training=False)
     assert set(found) == {"logits", "label"}
     seen = trainer(batch(), training=True)
@@ -178,7 +184,27 @@ def test_a_batch_in_parts_is_taught_too():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
-def test_xla_compiles_the_teachers_with_the_step():
-    _, plain = taught()
+def test_xla_compiles_the_teachers_with_the_step(once):
+    _, plain = once
     _, compiled = taught(jit=True)
     assert compiled[0]["loss"] == pytest.approx(plain[0]["loss"], rel=1e-4)
+
+
+def test_classes_that_overlap_are_taught_each_for_itself():
+    teacher, student = network(1), network(2)
+    teaching = Distillation(
+        [lambda image: teacher(image, training=False)], False, 1.0, 1.0, 0.5, False
+    )
+    loss = losses.total({"cross_entropy": 1}, exclusive=False)
+    rules = augment.POLICIES["road"]
+    options = {"exclusive": False, "teaching": teaching}
+    trainer = Trainer(student, loss, rules, SIZE, **options)
+    label = np.random.default_rng(0).integers(0, 2, (4, *SIZE, 2)).astype(np.uint8)
+    found = trainer(batch(label), training=True)
+    assert tuple(found["targets"].shape) == (4, *SIZE, 2)
+    names = "targets", "logits", "label", "inside"
+    term = number(teaching.loss(*(found[name] for name in names)))
+    whole = number(trainer.compute_loss(y_pred=found))
+    del found["targets"]
+    assert whole == pytest.approx(term + number(trainer.compute_loss(y_pred=found)))
+    assert term > 0

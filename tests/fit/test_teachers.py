@@ -102,11 +102,13 @@ def test_a_teacher_sees_the_crop_at_its_own_resolution(settings, shared_run):
 # ---- Images without labels ----------------------------------------------------------
 
 
-@pytest.mark.parametrize(("labelled", "others"), [(1, 1), (3, 1), (4, 4), (5, 3)])
+@pytest.mark.parametrize(
+    ("labelled", "others"), [(1, 1), (3, 1), (2, 2), (4, 4), (5, 3)]
+)
 def test_the_order_mixes_evenly(labelled, others):
     found = unlabelled.order(labelled, others)
     assert sorted(found) == list(range(labelled + others))
-    if labelled == others:  # each half of the batch has its share
+    if labelled == others > 1:  # each half of the batch has its share
         halves = found[: len(found) // 2], found[len(found) // 2 :]
         assert all(sum(i >= labelled for i in half) * 2 == len(half) for half in halves)
 
@@ -142,11 +144,12 @@ class _Split:
         self.samples = samples
 
 
+@pytest.mark.processes
 def test_a_training_with_all_of_it_is_stopped_and_goes_on(
     shared_records, shared_run, tmp_path, monkeypatch, capsys
 ):
-    """Teachers of two sizes, images without labels, train+val: the same bits at the
-    end, whether it was stopped in between or not."""
+    """Teachers of two sizes, images without labels, train+val, a network larger than
+    the images: the same bits at the end, whether it was stopped in between or not."""
     settings = {
         "fit__teacher": str(shared_run),
         "fit__teacher_scales": "1 1.5",
@@ -154,6 +157,7 @@ def test_a_training_with_all_of_it_is_stopped_and_goes_on(
         "fit__deterministic": True,
         "data__train": "train+val",
         "data__unlabelled": str(shared_records),
+        "data__size": "48 72",
         "data__crop": "24 32",
         "export": False,
     }
@@ -162,9 +166,10 @@ def test_a_training_with_all_of_it_is_stopped_and_goes_on(
     assert (
         "The split 'val' is trained on ('train+val'): its scores say how well" in said
     )
-    assert "15 images of 32x48" in said and "2 epochs of 8 steps" in said
+    assert "15 images of 48x72" in said and "2 epochs of 8 steps" in said
     found = json.loads((whole / "metrics.json").read_text())
     assert found["trained_on"] is True
+    assert found["size"] == [48, 72] and np.sum(found["matrix"]) <= 5 * 32 * 48
     assert "It was trained on them" in (whole / "report.html").read_text()
 
     class Stopped(Exception):
