@@ -69,28 +69,6 @@ def _sized(
 ) -> scales.Sized:
     if size == own.size:
         return own
-    built = at_size(run, network, size)
-    built.trainable = network.trainable
-    pairs = (
-        (built.trainable_variables, network.trainable_variables),
-        (built.non_trainable_variables, network.non_trainable_variables),
-    )
-
-    def logits(image: Any) -> Any:
-        known = [[variable.value for variable in theirs] for _, theirs in pairs]
-        found, _ = built.stateless_call(*known, image, training=False)
-        return found
-
-    return scales.Sized(logits, size)
-
-
-def at_size(run: Path, network: keras.Model, size: tuple[int, int]) -> keras.Model:
-    """The network of a run built for a size (height, width); its weights are still
-    others.
-
-    Raises UserError where the settings of the run build another network, or the network
-    does not take that size.
-    """
     settings = runs.settings(run)
     built = from_settings.network_of(
         settings.model,
@@ -100,12 +78,45 @@ def at_size(run: Path, network: keras.Model, size: tuple[int, int]) -> keras.Mod
         image_format=runs.image_format(run),
         normalise=settings.data.normalise,
     )
-    both = built, network
-    shapes = [[tuple(v.shape) for v in m.variables] for m in both]
+    built.trainable = network.trainable
+    ours, theirs = _by_place(built), _by_place(network)
+    shapes = [{k: tuple(v.shape) for k, v in known.items()} for known in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise UserError(
             f"{run} holds another network than its config.toml builds "
             f"({settings.model.name}), so it is not known at other sizes than its own. "
             "Give one size only."
         )
-    return built
+    of = {id(variable): theirs[place] for place, variable in ours.items()}
+    groups = built.trainable_variables, built.non_trainable_variables
+
+    def logits(image: Any) -> Any:
+        known = [[of[id(variable)].value for variable in group] for group in groups]
+        found, _ = built.stateless_call(*known, image, training=False)
+        return found
+
+    return scales.Sized(logits, size)
+
+
+def _by_place(network: keras.Model) -> dict[tuple[str, int, int], Any]:
+    """The variables of a network by their layer and their number in it.
+
+    The order of layers is not the same for every size, nor after a file was read:
+    branches beside each other may change places. Names that Keras gives itself count on
+    from network to network (conv2d_7), so a layer is told by what stands before its
+    number, and by the rank of that number in this network.
+    """
+    seen: dict[str, list[tuple[int, Any]]] = {}
+    for layer in network.layers:
+        if layer.variables:
+            name, _, number = layer.name.rpartition("_")
+            if number.isdigit():
+                seen.setdefault(name, []).append((int(number), layer))
+            else:
+                seen.setdefault(layer.name, []).append((-1, layer))
+    return {
+        (name, rank, place): variable
+        for name, layers in seen.items()
+        for rank, (_, layer) in enumerate(sorted(layers, key=lambda one: one[0]))
+        for place, variable in enumerate(layer.variables)
+    }

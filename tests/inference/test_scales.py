@@ -9,7 +9,7 @@ import tensorflow as tf
 import tiny
 from PIL import Image
 
-from kerasseg import UserError, evaluate, models, predict, runs
+from kerasseg import UserError, config, evaluate, models, predict, runs
 from kerasseg.data import records
 from kerasseg.fit import from_settings, other_sizes
 from kerasseg.inference import averaging, class_maps, own_models, scales
@@ -106,6 +106,27 @@ def test_the_network_of_a_run_at_other_sizes(scaled, shared_run, rng):
     variable.assign(variable + 1)  # read when it runs, not copied
     np.testing.assert_allclose(passes[2].run(image), expected + 1, atol=1e-4)
     variable.assign(variable - 1)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (33, 50)])
+def test_weights_find_their_layers_though_a_file_changes_their_order(tmp_path, size):
+    """The branches of the ASPP change places when a network is read from its file."""
+    options = {"aspp_filters": 8, "filters": (8, 8, 4, 4), "weights": "none"}
+    name, words = "ladder_efficientnet_lite0", ["--model.options"]
+    words += [f"{k}={list(v) if k == 'filters' else v}" for k, v in options.items()]
+    keras.utils.set_random_seed(0)
+    network = tiny.normalised(models.build(name, 3, (64, 64, 3), **options))
+    settings = config.parse(["--model.name", name, *words])
+    runs.save(network, tmp_path / "network.keras")
+    (tmp_path / "config.toml").write_text(config.to_toml(settings))
+    read = runs.load(tmp_path)
+    orders = [[x.name for x in m.layers if x.weights] for m in (read, network)]
+    assert orders[0] != orders[1]
+    expected = models.build(name, 3, (*size, 3), **options)
+    expected.set_weights(network.get_weights())  # both made by the function
+    image = np.random.default_rng(0).uniform(0, 255, (1, *size, 3)).astype("float32")
+    found = other_sizes._sized(tmp_path, read, Sized.of(read), size).run(image)
+    np.testing.assert_allclose(found, expected(image, training=False), atol=1e-5)
 
 
 def test_sizes_that_are_the_same(scaled, shared_run):

@@ -1,4 +1,4 @@
-"""Pictures without labels: what `train --data.unlabelled` learns from with a teacher."""
+"""Pictures without labels: for `train --data.unlabelled`, with a teacher."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def load(
     files = sorted(f for f in files if not f.name.startswith("."))
     if not files:
         raise UserError(
-            f"{src} holds no pictures ({', '.join(sorted(SUFFIXES))}). Name a folder of "
-            "them."
+            f"{src} holds no pictures ({', '.join(sorted(SUFFIXES))}). Name a folder "
+            "of them."
         )
     if any(band < 1 for band in image_bands):
         raise UserError("--image-bands are counted from 1.")
