@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError, runs
 from kerasseg.fit import from_settings
+from kerasseg.fit.places import variables_of
 from kerasseg.inference import scales
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _sized(
         normalise=settings.data.normalise,
     )
     built.trainable = network.trainable
-    ours, theirs = _by_place(built), _by_place(network)
+    ours, theirs = variables_of(built), variables_of(network)
     shapes = [{k: tuple(v.shape) for k, v in known.items()} for known in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise UserError(
@@ -96,27 +97,3 @@ def _sized(
         return found
 
     return scales.Sized(logits, size)
-
-
-def _by_place(network: keras.Model) -> dict[tuple[str, int, int], Any]:
-    """The variables of a network by their layer and their number in it.
-
-    The order of layers is not the same for every size, nor after a file was read:
-    branches beside each other may change places. Names that Keras gives itself count on
-    from network to network (conv2d_7), so a layer is told by what stands before its
-    number, and by the rank of that number in this network.
-    """
-    seen: dict[str, list[tuple[int, Any]]] = {}
-    for layer in network.layers:
-        if layer.variables:
-            name, _, number = layer.name.rpartition("_")
-            if number.isdigit():
-                seen.setdefault(name, []).append((int(number), layer))
-            else:
-                seen.setdefault(layer.name, []).append((-1, layer))
-    return {
-        (name, rank, place): variable
-        for name, layers in seen.items()
-        for rank, (_, layer) in enumerate(sorted(layers, key=lambda one: one[0]))
-        for place, variable in enumerate(layer.variables)
-    }

@@ -109,3 +109,17 @@ def test_train_goes_on_from_a_run(shared_records, shared_run, tmp_path):
     ):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert min(scores) > 0
+
+
+def test_a_file_changes_the_order_of_branches(tmp_path):
+    """The branches of an ASPP: by their order, one would begin with another's weights,
+    or at random."""
+    options = {"aspp_filters": 8, "filters": (8, 8), "weights": "none"}
+    name, shape = "ladder_efficientnet_lite0", (64, 64, 3)
+    keras.utils.set_random_seed(0)
+    network = models.build(name, 3, shape, **options)
+    network.save(tmp_path / "network.keras")
+    start = str(tmp_path / "network.keras")
+    again = warm_start.build(name, 3, shape, options, start)
+    for ours, theirs in zip(again.get_weights(), network.get_weights(), strict=True):
+        assert (ours == theirs).all()
