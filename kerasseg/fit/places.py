@@ -8,10 +8,11 @@ from typing import Any
 def layers_of(network: Any) -> dict[tuple[str, int], Any]:
     """The layers with variables, by their place: a name and a number.
 
-    The order of layers does not tell them: it changes when a network is read from its
-    file, where branches beside each other change places. Names that Keras gives itself
-    count on from network to network (conv2d_7), so a layer is told by what stands
-    before its number, and by the rank of that number in this network.
+    The order of layers does not tell them: in files of earlier versions, as that of
+    road_scene, branches beside each other have other places than in networks that are
+    built now. Names that Keras gives itself count on from network to network
+    (conv2d_7), so a layer is told by what stands before its number, and by the rank of
+    that number in this network.
     """
     seen: dict[str, list[tuple[int, Any]]] = {}
     for layer in network.layers:

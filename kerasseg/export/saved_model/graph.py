@@ -70,16 +70,13 @@ class Graph:
 
     def of_pixels(self, image):
         """Images (B, h, w, bands) of the network's own size -> both."""
-        if self._alone:
-            pixels = [zeroed(tf.cast(image, tf.float32), self.image_format)]
-        else:
-            pixels = self._stretched(image)
-        return self._both(self._scores(pixels))
+        logits_of = self._own_logits if self._alone else self._stretched_logits
+        return self._both(self._scores(logits_of, image))
 
     def probabilities_of_bytes(self, image_bytes):
         """Pictures (B,) -> both at the network's size, and the size they had."""
         pixels, size = self._loaded(image_bytes)
-        return {"size": size, **self._both(self._scores(pixels))}
+        return {"size": size, **self._both(self._scores_of(pixels))}
 
     def of_bytes(self, image_bytes):
         """Pictures (B,) -> class maps as PNG at their own size, and that size."""
@@ -102,7 +99,7 @@ class Graph:
             scores = [one[None] for one in scores]
             return (self._png(self._enlarged_ids(scores, size)[0]),)
 
-        scores = self._scores(pixels)
+        scores = self._scores_of(pixels)
         (png,) = _mapped(resized, (scores, size), [kind])
         return {"class_map_png_bytes": png, "size": size}
 
@@ -114,44 +111,61 @@ class Graph:
         return [one.size for one in self.passes] == [self.size]
 
     def _loaded(self, image_bytes):
-        """Pixels float32 (B, h, w, bands) at the size of each pass, and the size they
-        had."""
-        given, sizes = self.image_format, [one.size for one in self.passes]
+        """Pixels float32 (B, h, w, bands) at the size of each pass, with `flip` those
+        of the mirror image behind each; and the size they had."""
+        given = self.image_format
+        sizes = [one.size for one in self.passes for _ in range(1 + self.flip)]
 
         def load(item):
             data, number = item
             image = self._upright(data, number)
-            found = [tf.cast(stretched(image, s, given), given.type) for s in sizes]
-            return *found, tf.shape(image)[:2]
+            ways = [image, tf.reverse(image, [1])] if self.flip else [image]
+            ways = ways * len(self.passes)
+            found = [
+                tf.cast(stretched(way, size, given), given.type)
+                for way, size in zip(ways, sizes, strict=True)
+            ]
+            return (*found, tf.shape(image)[:2])
 
         kinds = [((*size, given.channels), given.type) for size in sizes]
-        *pixels, size = _mapped(
-            load, _numbered(image_bytes), [*kinds, ((2,), tf.int32)]
-        )
+        kinds.append(((2,), tf.int32))
+        *pixels, size = _mapped(load, _numbered(image_bytes), kinds)
         return [zeroed(tf.cast(one, tf.float32), given) for one in pixels], size
 
     def _upright(self, data, number):
         return encoded.upright(data, number, self.max_pixels, self.image_format)
 
-    def _stretched(self, image):
-        """What each pass is given of images (B, H, W, bands) of any size. As
-        `inference.class_maps.stretched`; of operations that other engines know."""
-        pixels = zeroed(tf.cast(image, tf.float32), self.image_format)
-        sizes = [one.size for one in self.passes]
-        return [whole(resampled(pixels, size), self.image_format) for size in sizes]
-
     # ---- Scores ----------------------------------------------------------------------
 
-    def _scores(self, pixels):
-        """Scores of what each pass is given."""
-        pairs = zip(self.passes, pixels, strict=True)
-        return [self._mirrored(one.run, image) for one, image in pairs]
+    def _scores_of(self, pixels):
+        """Scores of pixels of `_loaded`."""
+        each = 1 + self.flip
+        found = []
+        for number, one in enumerate(self.passes):
+            logits = [one.run(x) for x in pixels[number * each : (number + 1) * each]]
+            logits[1:] = [tf.reverse(x, [2]) for x in logits[1:]]
+            found.append(tf.concat(logits, -1))
+        return found
 
-    def _mirrored(self, logits_of, image):
-        if not self.flip:
-            return logits_of(image)
-        other = tf.reverse(logits_of(tf.reverse(image, [2])), [2])
-        return tf.concat([logits_of(image), other], -1)
+    def _scores(self, logits_of, image):
+        """Scores of images. logits_of: function (pass, images) -> logits."""
+        found = []
+        for one in self.passes:
+            logits = [logits_of(one, image)]
+            if self.flip:
+                other = logits_of(one, tf.reverse(image, [2]))
+                logits.append(tf.reverse(other, [2]))
+            found.append(tf.concat(logits, -1))
+        return found
+
+    def _own_logits(self, one, image):
+        return one.run(zeroed(tf.cast(image, tf.float32), self.image_format))
+
+    def _stretched_logits(self, one, image):
+        """Of images (B, H, W, bands) of any size, at the size of the pass. As
+        `inference.class_maps.stretched`; of operations that other engines know."""
+        pixels = zeroed(tf.cast(image, tf.float32), self.image_format)
+        return one.run(whole(resampled(pixels, one.size), self.image_format))
 
     def _tiled_logits(self, one, image):
         """(B, H, W, C) of tiles at the image's own size, each run as a pass does."""
@@ -192,12 +206,11 @@ class Graph:
         size, spec = tf.shape(image)[1:3], tf.TensorSpec(shape, kind)
 
         def stretched_to_it():
-            scores = self._scores(self._stretched(image))
+            scores = self._scores(self._stretched_logits, image)
             return strips.enlarged(scores, size, finish, spec)
 
         def in_tiles():
-            tiled = [functools.partial(self._tiled_logits, one) for one in self.passes]
-            scores = [self._mirrored(logits_of, image) for logits_of in tiled]
+            scores = self._scores(self._tiled_logits, image)
             return tf.ensure_shape(finish(tf.concat(scores, -1)), shape)
 
         if not self.overlap:
