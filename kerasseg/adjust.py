@@ -25,6 +25,7 @@ import tyro
 from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.data.damage import naming_damage
+from kerasseg.data.format.joined import trains_on
 from kerasseg.files import atomic
 from kerasseg.runs import report
 from kerasseg.runs.class_bias import FILE, searched, thresholds_said
@@ -66,6 +67,12 @@ def adjust(run: Path, records: str = "") -> Path:
     runs.refuse_volumes(run, "adjust")
     network, settings = runs.load(run), runs.settings_for(run, records)
     data, taxonomy = settings.data, runs.taxonomy(run)
+    if trains_on(data.train, data.val) and not records:
+        raise UserError(
+            f"Run {run} was trained on the split '{data.val}' ('{data.train}'), where "
+            "the balance would be looked for. Name records of other images with "
+            "--records."
+        )
     names = taxonomy.names
     described = describe(data.records)
     runs.require_kind(run, data.records, described.image_format)

@@ -13,7 +13,9 @@ import tyro
 from kerasseg import UserError, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
-from kerasseg.runs import image_table
+from kerasseg.fit import other_sizes
+from kerasseg.inference import scales
+from kerasseg.runs import image_table, report
 from kerasseg.runs.model_scores import evaluate_model
 from kerasseg.runs.score_table import table
 from kerasseg.runs.scores import Surfaces, evaluate
@@ -35,6 +37,11 @@ class Evaluate:
     """Images at a time."""
     flip: bool = False
     """Average with the prediction for the mirrored image."""
+    scales: tuple[float, ...] = ()
+    """Average over these sizes of the network, such as 0.75 1 1.25; empty: its own."""
+    robustness: bool = False
+    """Score the images in other light, blurred, noisy and as JPEG as well, at three
+    strengths each: 18 times the work."""
     crf: bool = False
     """Sharpen with a dense CRF (defaults of DeepLab v2): about a second an image."""
     trimap: float = 0.0
@@ -61,13 +68,17 @@ class Evaluate:
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Evaluate, args=argv, prog="python -m kerasseg.evaluate")
     surfaces = _surfaces(asked)
+    scales.check(asked.scales)
     run = Path(asked.run) if asked.run else runs.newest()
     settings = runs.settings(run)
     split = asked.split or settings.data.val
     records = asked.records or settings.data.records or run / "records"
     ways = [name for name in ("flip", "crf") if getattr(asked, name)]
+    if asked.scales:
+        ways.append("scales_" + "_".join(f"{scale:g}" for scale in asked.scales))
     other = bool(asked.records or asked.split or ways)
     folder = run / "-".join(["evaluation", split, *ways]) if other else run
+    passes_of = other_sizes.passes_of(run, asked.scales)
     with naming_damage(records):
         result = evaluate(
             run,
@@ -81,7 +92,11 @@ def main(argv: list[str]) -> None:
             display=asked.bands,
             surfaces=surfaces,
             group_by=asked.group_by,
+            passes_of=passes_of,
+            robustness=asked.robustness,
         )
+    if (run / report.FILE).is_file():
+        report.write(run)  # it also tells of the evaluations beside it
     print(table(result, runs.taxonomy(run).names))
     print(f"Written: {folder / 'metrics.json'}, {image_table.FILE}, pictures/")
 

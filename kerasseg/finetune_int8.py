@@ -26,7 +26,7 @@ from kerasseg.export.calibration import of_records as calibration_images
 from kerasseg.export.formats import Limits
 from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
-from kerasseg.fit import from_settings
+from kerasseg.fit import from_settings, streams, teachers
 from kerasseg.fit.devices import Devices
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
@@ -49,6 +49,9 @@ class FinetuneInt8:
     """Highest learning rate, as a share of the recipe's."""
     records: str = ""
     """Records to train and score on; empty: those of the training."""
+    teacher: tuple[str, ...] = ()
+    """Run folders that teach it beside the labels, for instance the run itself; the
+    other settings of teachers are the run's (--fit.temperature, ...)."""
     calibration: int = 32
     """Images of the training split, not augmented, that set the ranges of int8."""
     limit: float = 1.0
@@ -78,7 +81,7 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     # ---- The run, and what its int8 file loses -------------------------------------
     runs.refuse_volumes(run, "finetune_int8")
     settings = runs.settings_for(run, asked.records)
-    tuned = settings_of_finetuning(settings, asked.rate)
+    tuned = settings_of_finetuning(settings, asked.rate, asked.teacher)
     used = from_settings.devices_of(tuned)
     import keras
 
@@ -124,8 +127,11 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     return passed and after[1]["passed"]
 
 
-def settings_of_finetuning(settings: config.Config, rate: float) -> config.Config:
-    """Those of a run's training, as its network is fine-tuned at a share of the rate.
+def settings_of_finetuning(
+    settings: config.Config, rate: float, teacher: tuple[str, ...] = ()
+) -> config.Config:
+    """Those of a run's training, as its network is fine-tuned at a share of the rate,
+    by these teachers; without any, on labelled images alone.
 
     Raises UserError for settings that a quantised network cannot train with.
     """
@@ -146,8 +152,12 @@ def settings_of_finetuning(settings: config.Config, rate: float) -> config.Confi
         precision="float32",
         devices=1,
         xla="off",  # which has no kernel for rounded channels
+        teacher=teacher,
     )
-    return dataclasses.replace(settings, fit=fit)
+    data = settings.data
+    if not teacher:
+        data = dataclasses.replace(data, unlabelled="")
+    return dataclasses.replace(settings, data=data, fit=fit)
 
 
 def _train(
@@ -169,7 +179,7 @@ def _train(
     described = shards.describe(data.records)
     known, exclusive = described.split(data.train), described.taxonomy.exclusive
     crop = from_settings.crop_of(data, size)
-    steps = from_settings.steps_of(data, known)
+    steps = streams.steps_of(data, known)
     names = described.taxonomy.names
     loss = from_settings.loss_of(settings.fit, known, exclusive, names)
     whole = quantised(network)
@@ -185,14 +195,25 @@ def _train(
         return quantised(small)
 
     total = steps * epochs
+    teachers.check(settings.fit, described.taxonomy, image_format, data.records)
+    sizes = size, crop
+    teaching = teachers.distillation_of(settings.fit, described.taxonomy, *sizes, used)
     trainer = from_settings.trainer_of(
-        settings, build, loss, crop, total, used, image_format, exclusive
+        settings,
+        build,
+        loss,
+        crop,
+        total,
+        used,
+        image_format,
+        exclusive,
+        teaching=teaching,
     )
     judge = from_settings.judge_of(settings, whole, loss, used, exclusive)
     best = _best(judge, val, network)
     print(f"Fine-tuning: {epochs} epochs of {steps} steps, into {out}")
     trainer.fit(
-        from_settings.stream_of(settings, data.records),
+        streams.stream_of(settings, data.records),
         epochs=epochs,
         steps_per_epoch=steps,
         callbacks=[

@@ -21,8 +21,10 @@ import errno
 import functools
 import importlib.util
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, start_tensorflow
@@ -172,6 +174,10 @@ def _litert(asked: argparse.Namespace) -> maps.Network:
 
     if asked.crf:
         raise UserError("--crf needs Keras and --run; --litert runs without it.")
+    if asked.scales:
+        raise UserError(
+            "--scales needs Keras and --run: a LiteRT file has one size. Leave it out."
+        )
     foreign.refuse_flags(asked, asked.litert)
     model = litert.Model(asked.litert, asked.threads)
     size = model.height, model.width
@@ -206,6 +212,7 @@ def _network(asked: argparse.Namespace) -> maps.Network:
     if foreign.is_foreign(run):
         return foreign.network(run, asked, functools.partial(_overlap, asked))
     foreign.refuse_flags(asked, asked.run)
+    passes = _passes(run if run.is_dir() else run.parent, asked.scales)
     network = runs.load(run)
     folder = run if run.is_dir() else run.parent
     taxonomy, image_format = runs.taxonomy(folder), runs.image_format(folder)
@@ -220,8 +227,17 @@ def _network(asked: argparse.Namespace) -> maps.Network:
     size = network_size(network)
     overlap = _overlap(asked, size)
     options = overlap, asked.flip, asked.crf, image_format, taxonomy.exclusive
-    segment = segmenter(network, *options)
+    segment = segmenter(network, *options, passes(network) if passes else ())
     return maps.Network(segment, size, taxonomy, image_format, asked.overlap)
+
+
+def _passes(run: Path, scales: Sequence[float]) -> Any:
+    """See `other_sizes.passes_of`, which needs more packages than a device has."""
+    if not scales:
+        return None
+    from kerasseg.fit import other_sizes
+
+    return other_sizes.passes_of(run, scales)
 
 
 if __name__ == "__main__":

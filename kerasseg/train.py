@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kerasseg import UserError, config, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
-from kerasseg.fit import early, from_settings, input_range, training_data
+from kerasseg.fit import early, from_settings, input_range, streams, training_data
 from kerasseg.fit.devices import Devices, is_first_process
 from kerasseg.fit.networks import Networks, networks_of
 from kerasseg.fit.tracking.tracker import Tracker, tracked
@@ -161,7 +161,7 @@ def _fit(
         rest = data.steps - done % data.steps
         last = epoch + 1 if rest < data.steps else fit.epochs
         start = done * settings.data.batch
-        stream = from_settings.stream_of(settings, data.records, start, used.share)
+        stream = streams.stream_of(settings, data.records, start, used.share)
         with naming_damage(data.records), used.fitting():
             trainer.fit(
                 stream,

@@ -43,7 +43,8 @@ def values(kind):
         return st.sampled_from(parts)
     if origin is tuple and parts[-1] is ...:
         words = TEXTS.filter(lambda text: not text.startswith("-"))
-        return st.lists(words, max_size=3).map(tuple)
+        each = words if parts[0] is str else values(parts[0])
+        return st.lists(each, max_size=3).map(tuple)
     if origin is tuple:
         return st.tuples(*map(values, parts))
     simple = {str: TEXTS, bool: st.booleans(), int: st.integers()}

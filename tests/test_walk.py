@@ -13,7 +13,7 @@ from PIL import Image
 from kerasseg import config, evaluate, predict, runs
 from kerasseg.data import records as shards
 from kerasseg.export import __main__ as export
-from kerasseg.fit import from_settings
+from kerasseg.fit import from_settings, streams
 from kerasseg.fit.devices import Devices
 
 
@@ -158,7 +158,7 @@ def test_same_seed_same_step(shared_records):
             Devices(gpu=False),
         )
         begun = trainer.network.get_weights()
-        (batch,) = from_settings.stream_of(settings, shared_records).take(1)
+        (batch,) = streams.stream_of(settings, shared_records).take(1)
         return batch, begun, trainer
 
     batch, begun, trainer = first_step(5)

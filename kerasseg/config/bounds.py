@@ -93,6 +93,9 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--data.batch": COUNT,
     "--data.shuffle": COUNT,
     "--data.threads": Number(0, 4096),
+    "--data.unlabelled": _any_text,
+    "--data.unlabelled_split": _named,
+    "--data.unlabelled_share": Number(0, 1, above=True, below=True),
     "--data.service": _any_text,
     "--model.name": _named,
     "--model.options": _any_text,  # see `options`
@@ -141,6 +144,11 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--fit.class_weights": _any_text,  # see `loss_settings`
     "--fit.border_weight": Number(0, 1e6),
     "--fit.border_sigma": Number(0, SIDE, above=True),
+    "--fit.teacher": _named,  # see `fit.teachers`
+    "--fit.teacher_scales": Number(1 / 8, 8),
+    "--fit.temperature": Number(0.1, 100),
+    "--fit.distill": Number(0, 1e6, above=True),
+    "--fit.disagreement": SHARE,
     "--fit.ema": Number(0, 1, below=True),
     "--fit.statistics": COUNT_OR_0,
     "--fit.accumulate": COUNT,

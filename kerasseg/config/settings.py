@@ -20,7 +20,8 @@ class Data:
     records: str = ""
     """Folder of records (see `prepare`); empty: synthetic road scenes, made now."""
     train: str = "train"
-    """Name of the split to train on."""
+    """Name of the split to train on, or of several, as train+val. Of a validation split
+    that is trained on, the network of the last epoch is kept, not the best."""
     val: str = "val"
     """Name of the split to validate on and choose the best network by."""
     size: tuple[int, ...] = (0, 0)
@@ -45,6 +46,13 @@ class Data:
     """Samples that are mixed with each other (held in memory, encoded)."""
     threads: int = 0
     """Parallel reads and decodes, 0 chooses; the batches are the same for any."""
+    unlabelled: str = ""
+    """Folder of records whose labels are not looked at: images for --fit.teacher."""
+    unlabelled_split: str = "train"
+    """Name of their split."""
+    unlabelled_share: float = 0.5
+    """Share of each batch that they take; an epoch still has each labelled image
+    once."""
     service: str = ""
     """Address of a tf.data service that decodes the training split, grpc://HOST:PORT
     (pipelines/distributed); empty: this process decodes it."""
@@ -100,6 +108,23 @@ class Fit:
     pieces of each class."""
     border_sigma: float = 5.0
     """Width of that weight's fall with the distance to the objects, pixels."""
+    teacher: tuple[str, ...] = ()
+    """Run folders of trained networks of the same classes, whose mean probabilities are
+    learnt beside the labels (distillation, Hinton et al. 2015). Each sees the augmented
+    crop at the resolution of its own training."""
+    teacher_scales: tuple[float, ...] = ()
+    """Sizes at which each teacher answers, averaged, such as 0.75 1 1.25; empty: 1."""
+    teacher_flip: bool = False
+    """Whether the teachers' answers to the mirror image are averaged too."""
+    temperature: float = 1.0
+    """What logits of teachers and student are divided by before they are compared; more
+    shows the teachers' second thoughts."""
+    distill: float = 1.0
+    """Weight of that comparison beside the losses of the labels, which stay as they
+    are."""
+    disagreement: float = 0.5
+    """What a pixel counts in it where the teachers contradict the label: 1 as much as
+    others, 0 nothing."""
     ema: float = 0.98
     """Decay of the running mean of weights that is validated and kept, smaller in the
     first steps; 0: none."""

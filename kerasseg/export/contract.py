@@ -52,12 +52,18 @@ def parts(
                 "cuts what is larger than the network into tiles that share "
                 f"{ways['overlap']} pixels"
             )
-        mean = ", and answers with the mean of the image and of its mirror image"
+        over = ["the image and of its mirror image"] if ways["flip"] else []
+        if ways.get("sizes"):
+            sizes = ", ".join(f"{high}x{wide}" for high, wide in ways["sizes"])
+            over.append(f"the network at the sizes {sizes}")
+        mean = (
+            f", and answers with the mean of {', and of '.join(over)}" if over else ""
+        )
         yield (
             "text",
             f"{_served(image_format)} Signature probabilities takes the same image. It "
             f"{larger}"
-            f"{mean if ways['flip'] else ''}. Pictures of more than "
+            f"{mean}. Pictures of more than "
             f"{ways['max_pixels']:,} pixels are refused.",
         )
     kind = device_type(image_format)

@@ -31,7 +31,8 @@ class Source:
     the folder export. images: (h, w, C) each, that int8 takes its ranges from. batches:
     for the gate, see `gate.check`; None: the files are not scored. split: their name.
     sample_id: from the number of an image in them, the first is 0, to its name.
-    records: they are of, for the card; "": not known.
+    records: they are of, for the card; "": not known. passes: the network at each size
+    over which the SavedModel takes the mean (`inference.scales.Sized`); (): its own.
     """
 
     run: Path
@@ -41,6 +42,7 @@ class Source:
     split: str = ""
     sample_id: Callable[[int], str] = str
     records: str = ""
+    passes: Sequence[Any] = ()
 
 
 def exported(source: Source, asked: Export) -> list[dict]:
@@ -55,7 +57,7 @@ def exported(source: Source, asked: Export) -> list[dict]:
     if "saved_model" in wanted and not runs.volume_format(run):
         _check_max_pixels(asked.max_pixels, size)
     ways = _ways(asked) | {"max_pixels": asked.max_pixels}
-    writer = Writer(run, network, source.images, asked.keep_float, ways)
+    writer = Writer(run, network, source.images, asked.keep_float, ways, source.passes)
     with _aside(place) as aside:
         files = writer.write(wanted, aside)
         if source.batches is not None:
@@ -66,6 +68,8 @@ def exported(source: Source, asked: Export) -> list[dict]:
         if "saved_model" in files:
             row = next(row for row in rows if row["format"] == "saved_model")
             row["ways"] = ways
+            if asked.scales:
+                row["ways"] = ways | {"sizes": [list(p.size) for p in source.passes]}
         folder.let_in(rows, files, place)
     rows[0] |= {"sha256": sha256_of(run / "network.keras"), "split": source.split}
     rows[0]["classes"] = list(runs.taxonomy(run).names)
@@ -127,7 +131,7 @@ def _score(source: Source, files: dict[str, Path], asked: Export) -> list[dict]:
     """The rows of `gate.check`, with the name of the image that agrees least."""
     from kerasseg.export import gate
 
-    ways = _ways(asked)
+    ways = _ways(asked) | {"passes": source.passes}
     ways["image_format"] = runs.image_format(source.run)
     ways["exclusive"] = runs.taxonomy(source.run).exclusive
     ways["volume"] = runs.volume_format(source.run)

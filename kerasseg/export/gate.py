@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ from kerasseg.export.formats import ARTEFACTS, LITERT, Limits
 from kerasseg.export.litert import gpu
 from kerasseg.export.runners import runner
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.inference.averaging import mean_predictor
 from kerasseg.inference.class_maps import class_map, predictor
+from kerasseg.inference.scales import Sized
 from kerasseg.metrics import overlapping
 from kerasseg.volume_format import VolumeFormat
 
@@ -40,6 +42,7 @@ def check(
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
     volume: VolumeFormat | None = None,
+    passes: Sequence[Sized] = (),
 ) -> list[dict]:
     """Scores the network and the files, a dict each, the network first.
 
@@ -53,9 +56,9 @@ def check(
     passed; a LiteRT file's accelerators: what the accelerators that are at hand make of
     it beside the CPU (`gpu.row`), of up to TRIED images.
 
-    overlap, flip: of the SavedModel (`saved_model.write`): with `flip` it is compared
-    with the network's own mean over the image and its mirror image. Its row also has
-    larger: the share that agrees on a picture larger than the network
+    overlap, flip, passes: of the SavedModel (`signatures.write`): with `flip` and
+    several passes it is compared with the network's own mean over them. Its row also
+    has larger: the share that agrees on a picture larger than the network
     (`larger.agreement`), under the same limit.
 
     Raises UserError when no pixel of the batches has a label.
@@ -63,7 +66,13 @@ def check(
     from kerasseg.export.saved_model import larger, volumes
 
     limits = limits or Limits()
-    counted = _count(network, files, batches, flip, exclusive)
+    mean = None
+    if flip and volume:
+        mean = predictor(network, flip=True, exclusive=exclusive)
+    elif flip or passes:
+        ways = passes or [Sized.of(network)]
+        mean = mean_predictor(ways, flip, image_format, exclusive)
+    counted = _count(network, files, batches, mean, exclusive)
     if not counted.counts["network"].any():
         raise UserError("Nothing to score: the split has no labelled pixel.")
     first: dict[str, Any] = {
@@ -85,9 +94,8 @@ def check(
                     network, file, images, image_format, volume, exclusive, flip
                 )
             else:
-                share = larger.agreement(
-                    network, file, images, overlap, flip, image_format, exclusive
-                )
+                options = overlap, flip, image_format, exclusive, passes
+                share = larger.agreement(network, file, images, *options)
             row["larger"] = share
             row["rule"] += f", larger pictures {100 * share:.4f} %"
             row["passed"] &= share >= limits.agreement
@@ -110,7 +118,7 @@ class _Counted:
 
 
 def _count(
-    network, files: dict[str, Path], batches, flip: bool, exclusive: bool
+    network, files: dict[str, Path], batches, mean_of: Any, exclusive: bool
 ) -> _Counted:
     """Runs the network and every file over the batches."""
     import tensorflow as tf
@@ -120,7 +128,6 @@ def _count(
         return class_map(logits, exclusive=exclusive)
 
     reference = tf.function(named, reduce_retracing=True)
-    mirrored = predictor(network, flip=True, exclusive=exclusive)
     runners = {"network": lambda images: reference(images).numpy()}
     runners |= {name: runner(name, file) for name, file in files.items()}
     classes = network.output_shape[-1]
@@ -132,9 +139,9 @@ def _count(
         if not counted.images.size:
             counted.images = images
         expected = served = runners["network"](images)
-        if flip:
+        if mean_of:
             least = 0.5  # of probabilities
-            mean = mirrored(images)
+            mean = mean_of(images)
             served = class_map(mean, exclusive=exclusive, least=least).numpy()
         for name, run in runners.items():
             ids = expected if name == "network" else run(images)

@@ -47,6 +47,9 @@ class Export:
     """
     flip: bool = False
     """SavedModel: answer with the mean of the image and of its mirror image."""
+    scales: tuple[float, ...] = ()
+    """SavedModel: answer with the mean over these sizes of the network, such as 0.75 1
+    1.25; empty: its own."""
     max_pixels: int = 16_777_216
     """SavedModel: pictures of more pixels are refused before they are decoded."""
     limits: Limits = field(default_factory=Limits)

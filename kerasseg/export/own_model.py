@@ -87,7 +87,7 @@ def export_model(
     given = labelled(data, taxonomy, split)
     first, images = given.peeked()
     described = given.image_format or image_format
-    options = (given.taxonomy or taxonomy, described, size, activation, 0, False)
+    options = (given.taxonomy or taxonomy, described, size, activation, 0, False, ())
     looked = looked_at(model, *options, first=first)
     check((*asked.formats,), looked.image_format, looked.taxonomy.num_classes)
     network = _of_one_size(model, size or first.shape[:2], activation, looked.taxonomy)

@@ -15,6 +15,7 @@ from kerasseg.console import start_tensorflow
 from kerasseg.export import calibration, folder, formats
 from kerasseg.export.options import Export
 from kerasseg.export.writing import needs_images
+from kerasseg.fit import other_sizes
 
 __all__ = ["Export", "Rejected", "export", "export_run"]
 
@@ -63,6 +64,9 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
             f"{flag} is for pictures; volumes go through a window of half overlap, and "
             "int8 takes its ranges from records. Leave it out."
         )
+    if volume and asked.scales:
+        raise UserError("--scales is for pictures, not for volumes. Leave it out.")
+    passes_of = other_sizes.passes_of(run, asked.scales)
     start_tensorflow()
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards
@@ -87,7 +91,8 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
             records=str(records),
         )
     images = _images_for_int8(run, records, size, asked)
-    return exported(dataclasses.replace(source, images=images), asked)
+    passes = passes_of(network) if passes_of else ()
+    return exported(dataclasses.replace(source, images=images, passes=passes), asked)
 
 
 def _images_for_int8(run: Path, records, size, asked: Export) -> list[np.ndarray]:

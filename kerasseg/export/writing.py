@@ -29,7 +29,7 @@ class Writer:
     """Writes artefacts of a run's network.
 
     images: that int8 is calibrated on; keep_float: names of layers that it leaves in
-    float32; ways: options of `saved_model.signatures.write`.
+    float32; ways, passes: options of `saved_model.signatures.write`.
     """
 
     run: Path
@@ -37,6 +37,7 @@ class Writer:
     images: Sequence[np.ndarray]
     keep_float: tuple[str, ...]
     ways: dict[str, Any]
+    passes: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
         self.taxonomy: Taxonomy = runs.taxonomy(self.run)
@@ -68,6 +69,7 @@ class Writer:
                 self.taxonomy,
                 name=title,
                 image_format=self.image_format,
+                passes=self.passes,
                 **self.ways,
             )
         elif name in LITERT:

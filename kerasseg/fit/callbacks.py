@@ -72,7 +72,8 @@ class Validation(keras.callbacks.Callback):
     holds the (averaged) weights afterwards. settle, if given, is called before they are
     scored: a `kerasseg.fit.statistics.Settle` of judge.network. Adds val_loss,
     val_miou and val_pixel_accuracy to the epoch's logs and saves `judge.network` to
-    `path` whenever val_miou exceeds the best so far, at first `best`.
+    `path` whenever val_miou exceeds the best so far, at first `best`; with `last` after
+    each epoch, where the images that it is judged on are trained on too.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Validation(keras.callbacks.Callback):
         path: Path,
         best: float = -1.0,
         settle: Callable[[], None] | None = None,
+        last: bool = False,
     ):
         super().__init__()
+        self.last = last
         self.judge, self.batches, self.path, self.best = judge, batches, path, best
         self.settle = settle
 
@@ -93,8 +96,9 @@ class Validation(keras.callbacks.Callback):
             self.settle()
         scores = self.judge.evaluate(self.batches, verbose=0, return_dict=True)
         logs |= {f"val_{name}": value for name, value in scores.items()}
-        if scores["miou"] > self.best:
-            self.best = scores["miou"]
+        better = scores["miou"] > self.best
+        self.best = max(self.best, scores["miou"])
+        if better or self.last:
             runs.save(self.judge.network, self.path)
 
 

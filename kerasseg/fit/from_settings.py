@@ -7,7 +7,6 @@ in each of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError, config, models
@@ -19,9 +18,9 @@ from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from kerasseg.data.format.splits import SplitDescription
+    from kerasseg.fit.distillation import Distillation
     from kerasseg.fit.optimizer import Guard
     from kerasseg.fit.trainer import Trainer
 
@@ -65,56 +64,6 @@ def crop_of(data: config.Data, size: tuple[int, ...]) -> tuple[int, ...]:
 def borders_of(fit: config.Fit) -> tuple[float, float] | None:
     """(w0, sigma) of U-Net's border weights; None where there are none."""
     return (fit.border_weight, fit.border_sigma) if fit.border_weight else None
-
-
-def stream_of(
-    settings: config.Config,
-    records: str | Path,
-    start: int = 0,
-    share: tuple[int, int] = (0, 1),
-) -> tf.data.Dataset:
-    """Endless batches of the training split, from sample `start` on, as a Trainer takes
-    them. share: (index of this process, processes)."""
-    from kerasseg import augment
-    from kerasseg.data import pipeline
-
-    data = settings.data
-    return pipeline.batches(
-        records,
-        data.train,
-        batch_size=data.batch,
-        size=region_of(data),
-        crop=data.crop,
-        foreground=data.foreground,
-        training=True,
-        numbers=augment.NUMBERS,
-        seed=settings.seed,
-        start=start,
-        shuffle=data.shuffle,
-        instances=borders_of(settings.fit) is not None,
-        share=share,
-        threads=data.threads,
-        service=data.service,
-    )
-
-
-def sample_ids_of(
-    settings: config.Config, records: str | Path
-) -> Callable[[int], list[str]]:
-    """Function from the number of a step of `stream_of`, the first is 0, to the ids of
-    its samples."""
-    from kerasseg.fit import not_finite
-
-    data = settings.data
-    if data.service:
-        return lambda step: ["unknown (a tf.data service gave them)"]
-    order = data.batch, settings.seed, data.shuffle
-    return lambda step: not_finite.sample_ids(records, data.train, *order, step)
-
-
-def steps_of(data: config.Data, split: SplitDescription) -> int:
-    """Steps of an epoch."""
-    return max(1, round(split.samples / data.batch))
 
 
 def loss_of(
@@ -217,6 +166,7 @@ def trainer_of(
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
     volume: VolumeFormat | None = None,
+    teaching: Distillation | None = None,
 ) -> Trainer:
     """A compiled Trainer with all its variables, so that a state can be loaded.
 
@@ -224,6 +174,7 @@ def trainer_of(
     its precision. steps: of the whole training, for the schedule. image_format: what
     the images are; a named policy loses the parts that mean nothing for them
     (`kerasseg.augment.applicable`). exclusive: see `Taxonomy`. volume: of volumes.
+    teaching: of `teachers.distillation_of`.
     """
     import keras
 
@@ -250,6 +201,7 @@ def trainer_of(
             exclusive=exclusive,
             deep=fit.deep_supervision,
             **({"spacing": volume.median_spacing} if volume else {}),
+            teaching=teaching,
         )
         trainer.compile(optimizer=optimizer_of(fit, steps), jit_compile=xla)
         _make_variables(trainer, crop, image_format)

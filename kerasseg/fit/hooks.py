@@ -11,16 +11,17 @@ import keras
 from kerasseg import config, runs
 from kerasseg.data import pipeline
 from kerasseg.data.damage import naming_damage
+from kerasseg.data.format.joined import trains_on
 from kerasseg.fit import (
     callbacks,
     checkpoint,
-    from_settings,
     health,
     not_finite,
     own_callbacks,
     schedules,
     statistics,
     stopping,
+    streams,
 )
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.networks import Networks
@@ -41,7 +42,7 @@ def hooks_of(
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of a training that goes on after step `done`, in their order; only
     one process writes."""
-    samples = from_settings.sample_ids_of(settings, data.records)
+    samples = streams.sample_ids_of(settings, data.records)
     hooks: list = [not_finite.StopAtNotFinite(run / runs.STATE, samples)]
     own = own_callbacks.load(settings.callbacks, used.share[1])
     if used.writes:
@@ -66,7 +67,9 @@ def _writing(
     val, picture = _validation_data(settings, data, judge.network)
     settle = _settle(settings, data, judge.network, data.steps * pixels)
     best = best_score(run, data.notes, first)
-    validation = callbacks.Validation(judge, val, run / "network.keras", best, settle)
+    last = trains_on(settings.data.train, settings.data.val)
+    file = run / "network.keras"
+    validation = callbacks.Validation(judge, val, file, best, settle, last)
     rows, events = data.notes.get("log"), run / "tensorboard"
     log = callbacks.Log(run / "log.csv", events, first, picture, rows)
     rows, names = data.notes.get("health"), data.taxonomy.names

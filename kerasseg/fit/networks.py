@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kerasseg import config
-from kerasseg.fit import from_settings
+from kerasseg.fit import from_settings, teachers
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.training_data import TrainingData
 
@@ -52,8 +52,19 @@ def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> N
         return used.as_trained_here(network, xla)
 
     total = data.steps * settings.fit.epochs
+    sizes = data.size, data.crop
+    teaching = teachers.distillation_of(settings.fit, data.taxonomy, *sizes, used)
     trainer = from_settings.trainer_of(
-        settings, build, loss, data.crop, total, used, images, exclusive, volume
+        settings,
+        build,
+        loss,
+        data.crop,
+        total,
+        used,
+        images,
+        exclusive,
+        volume,
+        teaching,
     )
     whole = network_of(data.size, weights=False)
     judge = from_settings.judge_of(settings, whole, loss, used, exclusive)

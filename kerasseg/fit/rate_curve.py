@@ -20,7 +20,7 @@ from kerasseg import UserError, config
 from kerasseg.data.damage import naming_damage
 from kerasseg.drawing import plots
 from kerasseg.files import atomic
-from kerasseg.fit import from_settings, training_data
+from kerasseg.fit import from_settings, streams, training_data
 from kerasseg.fit.networks import networks_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def of(settings: config.Config) -> Curve:
     with tempfile.TemporaryDirectory() as folder:
         data = training_data.read(settings, Path(folder), used)
         trainer = networks_of(settings, data, used).trainer
-        stream = from_settings.stream_of(settings, data.records)
+        stream = streams.stream_of(settings, data.records)
         with naming_damage(data.records), used.fitting():
             losses = _losses(trainer, stream)
     return curve_of(losses)

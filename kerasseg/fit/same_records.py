@@ -40,8 +40,10 @@ def require(
         if before[what] != now.get(what)
     ]
     if changed:
+        others = all(what.startswith(("teacher", "unlabelled")) for what in changed)
+        told = "What is learnt from is" if others else f"The records {records} are"
         raise UserError(
-            f"The records {records} are not those that run {run} began with: "
+            f"{told} not {'what' if others else 'those that'} run {run} began with: "
             f"{'; '.join(changed)}. Put the old ones back, or begin the run anew: the "
             "same command with --restart."
         )

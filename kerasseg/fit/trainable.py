@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kerasseg import UserError
 from kerasseg.data.format.description import Description
+from kerasseg.data.format.joined import trains_on
 
 
 def check(records: Description, train: str, val: str, batch: int = 1) -> list[str]:
@@ -67,6 +68,13 @@ def check(records: Description, train: str, val: str, batch: int = 1) -> list[st
 
 def _same_images(records: Description, train: str, val: str) -> list[str]:
     shards = [{s.sha256 for s in records.split(name).shards} for name in (train, val)]
+    if trains_on(train, val):
+        return [
+            f"The split '{val}' is trained on ('{train}'): its scores say how well the "
+            "network knows these images, not how well it works on others. The network "
+            "of the last epoch is kept; take the number of epochs from a training that "
+            "leaves them out."
+        ]
     if not shards[0] & shards[1]:
         return []
     same = (

@@ -10,8 +10,9 @@ from keras import ops
 
 from kerasseg import UserError, border, metrics
 from kerasseg.augment.policies import Policy
-from kerasseg.fit import accumulate, deep_supervision, replicas
+from kerasseg.fit import accumulate, deep_supervision, distillation, replicas
 from kerasseg.fit.augmentation import CUBES, augmentation
+from kerasseg.fit.distillation import Distillation
 from kerasseg.fit.last_batch import LastBatch
 from kerasseg.fit.rematerialise import rematerialised
 from kerasseg.image_format import RGB, ImageFormat
@@ -43,6 +44,7 @@ class Trainer(keras.Model):
     spacing: (z, y, x) of volumes, for the augmentation.
     deep: whether the levels of the network are asked too, see
         `kerasseg.fit.deep_supervision`.
+    teaching: what is learnt from teachers beside the labels, in training alone.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Trainer(keras.Model):
         exclusive: bool = True,
         spacing: Spacing = CUBES,
         deep: bool = False,
+        teaching: Distillation | None = None,
         **options: Any,
     ):
         # Of its own type: mixed precision is the network's, not the augmentation's.
@@ -83,33 +86,43 @@ class Trainer(keras.Model):
         ignore = ignore_of(self.num_classes)
         self.augment = augmentation(policy, crop, image_format, ignore, spacing)
         self.borders = borders
+        self.teaching = teaching
         self.parts = parts
         counts = metrics.ConfusionMatrix if exclusive else metrics.OverlapCounts
         self.confusion = counts(self.num_classes)
         self.last_batch = LastBatch()
 
     def call(self, batch: dict, training: bool = False) -> dict[str, Tensor]:
-        """Logits (B, h, w, C) and label (B, h, w), in training with borders also
-        weight (B, h, w), and with `deep` level_1, level_2, ..., smaller logits."""
-        image, label, *weight = self.augmented(batch, training)
+        """Logits (B, h, w, C) and label (B, h, w); in training with borders also
+        weight (B, h, w), with `deep` level_1, level_2, ..., smaller logits, and with
+        teachers targets (B, h, w, C) and inside (B, h, w), see `Distillation.loss`."""
+        image, found = self.augmented(batch, training)
         logits = self.network_in_training(image, training=training)
-        logits, *levels = logits if self.deep else [logits]
-        found = {"logits": logits, "label": label}
+        found["logits"], *levels = logits if self.deep else [logits]
         found |= {f"level_{i}": level for i, level in enumerate(levels, start=1)}
-        return found | {"weight": weight[0]} if weight else found
+        if training and self.teaching:
+            found["targets"] = self.teaching.targets(image)
+        return found
 
-    def augmented(self, batch: dict, training: bool = False) -> tuple[Tensor, ...]:
-        """What the network sees of a batch: image, label and, with borders, weight.
+    def augmented(
+        self, batch: dict, training: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The image as the network sees it, and label, weight and inside of `call`.
         Without `training` nothing is moved."""
-        image, label, weight = batch["image"], batch["label"], []
-        if training:
-            instance = [batch["instance"]] if self.borders else []
-            image, label, *instance = self.augment(
-                image, label, batch["numbers"], *instance
-            )
-            if self.borders:
-                weight = [self._border_weights(label, *instance)]
-        return ops.cast(image, "float32"), label, *weight
+        image, label = batch["image"], batch["label"]
+        if not training:
+            return ops.cast(image, "float32"), {"label": label}
+        instance = batch["instance"] if self.borders else None
+        if self.teaching:
+            instance = distillation.marks(label, instance)
+        given = [] if instance is None else [instance]
+        image, label, *moved = self.augment(image, label, batch["numbers"], *given)
+        found = {"label": label}
+        if self.teaching:
+            moved[0], found["inside"] = distillation.unmarked(moved[0])
+        if self.borders:
+            found["weight"] = self._border_weights(label, moved[0])
+        return ops.cast(image, "float32"), found
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **_):
         found = replicas.gather(y_pred)
@@ -121,6 +134,9 @@ class Trainer(keras.Model):
             for share, level in zip(shares, levels, strict=True):
                 label = deep_supervision.reduced(found["label"], level.shape[1:-1])
                 loss = loss + share * self._loss(label, level)
+        if "targets" in found:
+            names = "targets", "logits", "label", "inside"
+            loss = loss + self.teaching.loss(*(found[name] for name in names))
         loss = loss + sum(self.losses) if self.losses else loss
         # Keras adds up what the replicas return, here the same.
         several = replicas.context()

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError, config, runs
-from kerasseg.fit import default_records, from_settings, same_records, trainable
+from kerasseg.fit import (
+    default_records,
+    early,
+    from_settings,
+    same_records,
+    streams,
+    teachers,
+    trainable,
+    unlabelled,
+)
 from kerasseg.fit.devices import Devices
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
@@ -61,7 +70,9 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
         default_records.write(run / "records", settings.seed, volumes)
     used.wait("records")
     described = shards.describe(records)
+    early.check_teaching(settings, described)
     noted = same_records.noted(described, (data.train, data.val))
+    noted |= teachers.noted(fit) | unlabelled.noted(data)
     notes: dict[str, Any] = {}
     if (run / runs.STATE).exists():
         notes = checkpoint.notes_of(run / runs.STATE)
@@ -69,7 +80,8 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     for split in (data.train, data.val):
         shards.shard_paths(records, split)
     images = described.image_format
-    warnings = trainable.check(described, data.train, data.val, data.batch)
+    labelled = streams.labelled_of(data)
+    warnings = trainable.check(described, data.train, data.val, labelled)
     counted = described.statistics_of
     if images.statistics and counted != data.train:
         warnings.append(f"Statistics of the bands are those of the split '{counted}'.")
@@ -85,7 +97,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     crop = pipeline.size_of(described, data.train, from_settings.crop_of(data, size))
     if volumes:
         patches.check_crop(size, crop)
-    steps = from_settings.steps_of(data, known)
+    steps = streams.steps_of(data, known)
     return TrainingData(
         records,
         described.taxonomy,

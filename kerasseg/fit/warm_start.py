@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kerasseg import UserError, models, runs
+from kerasseg.fit.places import layers_of
 from kerasseg.image_format import InputRange
 from kerasseg.models.pieces import first_layers
 
@@ -27,9 +28,9 @@ def build(
     """`models.build`; with `start`, a run folder, .keras file or the name of a network
     that comes with kerasseg, with its weights.
 
-    The layers are taken in their order, each where its weights have the same shapes, so
-    another number of classes leaves only the last one at random. The first layer's
-    kernel is fitted to other bands, and a line says how.
+    The layers are taken by their names (`places`), each where its weights have the same
+    shapes, so another number of classes leaves only the last one at random. The first
+    layer's kernel is fitted to other bands, and a line says how.
 
     Raises UserError when not even half of the weights find their place: then it is
     another network.
@@ -39,13 +40,15 @@ def build(
     network = without_weights(name, classes, shape, options, input_range, bands)
     start = str(runs.named(start))
     source = runs.load(start)
-    ours, theirs = ([x for x in m.layers if x.weights] for m in (network, source))
-    pairs = list(zip(ours, theirs, strict=True)) if len(ours) == len(theirs) else []
+    ours, theirs = map(layers_of, (network, source))
+    same = ours.keys() == theirs.keys()
+    pairs = [(layer, theirs[p]) for p, layer in ours.items() if layer.weights and same]
+    first = next(layer for layer in network.layers if layer.weights)
     known, wanted = _bands_of(Path(start), source), first_layers.names_of(bands, shape)
     taken = 0
-    for number, (layer, found) in enumerate(pairs):
+    for layer, found in pairs:
         weights = found.get_weights()
-        if number == 0 and known != wanted:
+        if layer is first and known != wanted:
             weights = _fitted(weights, layer, known, wanted, start)
         if [weight.shape for weight in weights] == _shapes(layer):
             layer.set_weights(weights)

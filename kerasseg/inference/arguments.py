@@ -100,6 +100,14 @@ def parser() -> argparse.ArgumentParser:
         help="pixels that tiles share, even; default: a quarter of the network's side",
     )
     add("--flip", action="store_true", help="average with the mirror image")
+    add(
+        "--scales",
+        nargs="+",
+        type=float,
+        default=(),
+        metavar="SCALE",
+        help="average over these sizes of the network, such as 0.75 1 1.25",
+    )
     add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
     add = made.add_argument_group("what is written").add_argument
     add(

@@ -7,7 +7,7 @@ was scored is what is served.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from kerasseg.inference import resampling, strips
 from kerasseg.inference.answers import Segment, ids_of, stacked
 from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
+from kerasseg.inference.scales import Sized
 from kerasseg.taxonomy import IGNORE, Tensor, label_type
 
 LARGE = 1 << 26
@@ -145,6 +146,7 @@ def segmenter(
     crf: bool = False,
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
+    passes: Sequence[Sized] = (),
 ) -> Segment:
     """Function: image (H, W, C) of any size -> class map (H, W), as `class_map`; where
     classes overlap (H, W, classes).
@@ -157,6 +159,8 @@ def segmenter(
     image_format: bands and type of the images that the network was trained on; the
         function raises UserError for others.
     exclusive: see `Taxonomy`.
+    passes: the network at several sizes: the mean of their probabilities. Tiles keep
+        the network's own size, and each is run at all of them.
 
     The memory does not grow with pixels times classes, but for the CRF and for `each`
     that keeps them.
@@ -165,9 +169,16 @@ def segmenter(
     axes, kind = (1, None, None), label_type(network.output_shape[-1])
     ids = tf.TensorSpec(axes if exclusive else (*axes, None), kind)
 
-    @functools.partial(tf.function, input_signature=[pixels])
-    def logits_of(image):
-        return _logits_of_any(network, image[None], image_format)
+    def at_size(one):
+        @functools.partial(tf.function, input_signature=[pixels])
+        def logits_of(image):
+            return one.run(stretched(image[None], one.size, image_format))
+
+        return lambda image: logits_of(shrunk(image, one.size))
+
+    own = Sized.of(network)
+    logits_of = at_size(own)
+    each_pass = [logits_of if one is own else at_size(one) for one in passes or (own,)]
 
     @functools.partial(tf.function, reduce_retracing=True)
     def enlarged(logits, size):
@@ -178,7 +189,7 @@ def segmenter(
 
     def plain(image, each):
         size = tf.constant(image.shape[:2])
-        logits = logits_of(shrunk(image, network_size(network)))
+        logits = logits_of(image)
         if each is None and image.nbytes < LARGE:
             return enlarged(logits, size).numpy()[0]
 
@@ -190,7 +201,7 @@ def segmenter(
         return stacked(map(ids, strips.of(logits, size)), len(image))
 
     def careful(image, each):
-        options = image, network_size(network), overlap, flip, exclusive
+        options = image, own.size, overlap, flip, exclusive
 
         def ids(strip):
             if each:
@@ -201,13 +212,13 @@ def segmenter(
             from kerasseg.crf import check_memory, dense_crf
 
             check_memory(*image.shape[:2], network.output_shape[-1])
-            found = stacked(_strips(logits_of, *options), len(image))
+            found = stacked(_strips(each_pass, *options), len(image))
             return ids(dense_crf(found, image, image_format=image_format))
-        return stacked(map(ids, _strips(logits_of, *options)), len(image))
+        return stacked(map(ids, _strips(each_pass, *options)), len(image))
 
     def segment(image, each=None):
         image = checked(image, image_format)
-        return (careful if overlap or flip or crf else plain)(image, each)
+        return (careful if overlap or flip or crf or passes else plain)(image, each)
 
     return segment
 
@@ -219,22 +230,28 @@ def probabilities(
     flip: bool = False,
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
+    passes: Sequence[Sized] = (),
 ) -> np.ndarray:
     """float32 (H, W, classes) of an image (H, W, C); options as in `segmenter`.
 
     Raises UserError for an image of other bands or type.
     """
-    image = checked(image, image_format)
+    image, own = checked(image, image_format), Sized.of(network)
 
-    def logits_of(image):
-        return _logits_of_any(network, image[None], image_format)
+    def at_size(one):
+        def logits_of(image):
+            image = shrunk(image, one.size)
+            return one.run(stretched(image[None], one.size, image_format))
 
-    found = _strips(logits_of, image, network_size(network), overlap, flip, exclusive)
+        return logits_of
+
+    each_pass = [at_size(one) for one in passes or (own,)]
+    found = _strips(each_pass, image, own.size, overlap, flip, exclusive)
     return stacked(found, len(image))
 
 
 def _strips(
-    logits_of: Callable[[np.ndarray], Tensor],
+    each_pass: Sequence[Callable[[np.ndarray], Tensor]],
     image: np.ndarray,
     size: tuple[int, int],
     overlap: int,
@@ -243,22 +260,33 @@ def _strips(
 ) -> Iterator[np.ndarray]:
     """Probabilities (rows, W, classes) from the top of an image to its bottom.
 
-    logits_of: (H, W, C) of any size -> (1, h, w, classes); size: of its network. A
-    graph takes a quarter of the time of layers called one by one, and less memory.
+    each_pass: functions (H, W, C) of any size -> logits (1, h, w, classes), of which
+    the mean is taken; size: of the network. A graph takes a quarter of the time of
+    layers called one by one, and less memory.
     """
     larger = any(have > want for have, want in zip(image.shape, size, strict=False))
 
-    def one(image):
+    def one(image, logits_of):
+        def of_tile(tile):
+            return tf.image.resize(logits_of(tile[0]), size, method="bilinear")
+
         if overlap and larger:
-            found = tiles.strips(lambda tile: logits_of(tile[0]), image, size, overlap)
+            found = tiles.strips(of_tile, image, size, overlap)
         else:
-            logits = logits_of(shrunk(image, size))
+            logits = logits_of(image)
             found = (strip[0] for strip in strips.of(logits, image.shape[:2]))
         return (probabilities_of(scores, exclusive).numpy() for scores in found)
 
-    if not flip:
-        return one(image)
-    return map(mean_with_mirrored, one(image), one(image[:, ::-1]))
+    def both(logits_of):
+        if not flip:
+            return one(image, logits_of)
+        mirrored = one(image[:, ::-1], logits_of)
+        return map(mean_with_mirrored, one(image, logits_of), mirrored)
+
+    if len(each_pass) == 1:
+        return both(each_pass[0])
+    rows = zip(*map(both, each_pass), strict=True)
+    return (sum(found) / np.float32(len(found)) for found in rows)
 
 
 def _logits_of_any(network: Any, image: Tensor, image_format: ImageFormat) -> Tensor:

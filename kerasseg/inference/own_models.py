@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ Activation = Literal["", "softmax", "sigmoid", "none"]
 IN_PYTHON = (
     (r"--activation (\w+)", r'activation="\1"'),
     (r"--size HEIGHT WIDTH", "size=(HEIGHT, WIDTH)"),
-    (r"--size", "size"),
+    (r"--(size|scales)", r"\1"),
     (r"--(\w+)-(\w+)", r"\1_\2"),
 )
 """Flags in messages -> the arguments that stand for them here."""
@@ -49,6 +49,7 @@ def predict_model(
     activation: Activation = "",
     overlap: int = 0,
     flip: bool = False,
+    scales: Sequence[float] = (),
     image_format: ImageFormat | None = None,
 ) -> list[np.ndarray]:
     """Class maps of pictures of any sizes, each as large as its picture.
@@ -71,6 +72,8 @@ def predict_model(
         overlap: pixels, even, above 0: larger pictures are cut into tiles which share
             so many.
         flip: the mean over the picture and its mirror image.
+        scales: for a model of any size: the mean over these sizes of what it is given,
+            such as (0.75, 1, 1.25).
         image_format: bands and type; None: by the channels of the model and the type of
             the first picture.
 
@@ -87,8 +90,8 @@ def predict_model(
     found = []
     for picture in _each(pictures):
         if looked is None:
-            options = (model, taxonomy, image_format, size, activation, overlap, flip)
-            looked = looked_at(*options, first=picture)
+            options = (model, taxonomy, image_format, size, activation, overlap)
+            looked = looked_at(*options, flip, scales, first=picture)
         with in_python():
             answers = looked.answer(pixels(picture, looked.image_format))
         found.append(answers[probabilities])
@@ -103,6 +106,7 @@ def looked_at(
     activation: Activation,
     overlap: int,
     flip: bool,
+    scales: Sequence[float],
     first: Any,
 ) -> OwnModel:
     """The model, ready to answer. first: the first picture, for its type.
@@ -125,7 +129,9 @@ def looked_at(
     # One channel of one class of its own is answered as two classes.
     alone = found.binary and not classes.exclusive
     exclusive = classes.exclusive or alone
-    segment = segmenter.segmenter(found, kind, (1, 0), exclusive, overlap, flip)
+    options = exclusive, overlap, flip, False, scales
+    with in_python():
+        segment = segmenter.segmenter(found, kind, (1, 0), *options)
 
     def answer(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         strips: list[np.ndarray] = []

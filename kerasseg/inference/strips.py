@@ -7,7 +7,7 @@ ids of a byte a pixel, is small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import tensorflow as tf
@@ -23,18 +23,23 @@ AT_ONCE = 1 << 20
 """Numbers of a strip: small enough for a processor's cache."""
 
 
-def enlarged(scores: Tensor, size: Tensor, finish: Finish, spec: tf.TensorSpec):
+def enlarged(
+    scores: Tensor | Sequence[Tensor], size: Tensor, finish: Finish, spec: tf.TensorSpec
+):
     """`finish(tf.image.resize(scores, size))`, bit for bit, in bounded memory.
 
     In graphs (of a SavedModel too) and eagerly. An example, the class map of a batch:
 
         enlarged(logits, size, class_map, tf.TensorSpec((None, None, None), tf.uint8))
 
-    scores: float32 (B, h, w, C). size: int32, H and W. finish: what is made of each
-    strip. spec: shape and type of what it gives of all.
+    scores: float32 (B, h, w, C), or several of other h and w, whose channels are put
+    side by side once they are enlarged. size: int32, H and W. finish: what is made of
+    each strip. spec: shape and type of what it gives of all.
     """
     size = tf.convert_to_tensor(size, tf.int32)
-    batch, _, _, classes = tf.unstack(tf.shape(scores, tf.int64))
+    parts = list(scores) if isinstance(scores, list | tuple) else [scores]
+    batch = tf.shape(parts[0], tf.int64)[0]
+    classes = sum(tf.shape(part, tf.int64)[-1] for part in parts)
     height, width = tf.unstack(tf.cast(size, tf.int64))
     each = tf.maximum(batch * width * classes, 1)  # numbers of a row
 
@@ -44,7 +49,7 @@ def enlarged(scores: Tensor, size: Tensor, finish: Finish, spec: tf.TensorSpec):
         high = tf.cast(-(-height // count), tf.int32)  # all alike
 
         def strip(number):
-            return finish(rows(scores, size, number * high, high))
+            return finish(together(lambda one: rows(one, size, number * high, high)))
 
         kind = tf.TensorSpec((spec.shape[0], None, *spec.shape[2:]), spec.dtype)
         numbers = tf.range(tf.cast(count, tf.int32))
@@ -57,7 +62,11 @@ def enlarged(scores: Tensor, size: Tensor, finish: Finish, spec: tf.TensorSpec):
         return tf.reshape(found, joined)[:, : size[0]]
 
     def whole():
-        return finish(tf.image.resize(scores, size, method="bilinear"))
+        return finish(together(lambda one: tf.image.resize(one, size)))
+
+    def together(enlarge):
+        each = [enlarge(one) for one in parts]
+        return each[0] if len(each) == 1 else tf.concat(each, -1)
 
     found = tf.cond(each * height <= WHOLE, whole, in_strips)
     return tf.ensure_shape(found, spec.shape)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kerasseg import config
 from kerasseg.files import atomic
-from kerasseg.fit import from_settings, training_data
+from kerasseg.fit import from_settings, streams, training_data
 from kerasseg.fit.networks import networks_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     data = training_data.read(settings, out.parent, used)
     networks = networks_of(settings, data, used)
     trainer = networks.trainer
-    stream = iter(from_settings.stream_of(settings, data.records))
+    stream = iter(streams.stream_of(settings, data.records))
     trainer.train_on_batch(next(stream))
     ready = time.perf_counter() - began
     seconds = []

@@ -50,8 +50,8 @@ def network(
 ) -> Network:
     """A network from elsewhere as commands use one; what was found is printed.
 
-    asked: the flags of `FLAGS`, and `flip`, `crf` and `overlap`. overlap_of: pixels
-    that tiles of a size share.
+    asked: the flags of `FLAGS`, and `flip`, `crf`, `scales` and `overlap`. overlap_of:
+    pixels that tiles of a size share.
 
     Raises UserError for a file that holds no such network, and for flags that do not
     fit to it.
@@ -69,7 +69,7 @@ def network(
     for line in lines(found, taxonomy, images, asked):
         print(f"{file.name}: {line}")
     tile = segmenter.tile_size(found)
-    options = overlap_of(tile), asked.flip, asked.crf
+    options = overlap_of(tile), asked.flip, asked.crf, asked.scales
     segment = segmenter.segmenter(found, images, scaling, taxonomy.exclusive, *options)
     return maps.Network(segment, tile, taxonomy, images, asked.overlap)
 

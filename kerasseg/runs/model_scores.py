@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def evaluate_model(
     activation: Activation = "",
     overlap: int = 0,
     flip: bool = False,
+    scales: Sequence[float] = (),
     trimap: float = 0.0,
     surfaces: bool | Surfaces = False,
     group_by: str = "",
@@ -35,11 +36,11 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Scores a Keras model as `python -m kerasseg.evaluate` scores a run.
 
-    Every image is scored at its own size, see `predict_model`, where the command scores
-    at the size of the network.
+    Every image is scored at its own size, see `predict_model`; so does the command.
 
     Args:
-        model, size, activation, overlap, flip, image_format: as `predict_model`.
+        model, size, activation, overlap, flip, scales, image_format: as
+            `predict_model`.
         data: the folder of records; or batches (image, label[, weight]) or dicts of
             "image", "label" and, with objects, "instance", as a `tf.data.Dataset`, a
             `PyDataset`, a generator or one tuple of arrays. Labels are ids (B, H, W) or
@@ -65,8 +66,8 @@ def evaluate_model(
     given = labelled(data, taxonomy, split, group_by)
     taxonomy = given.taxonomy or taxonomy
     first, images = given.peeked()
-    options = (given.image_format or image_format, size, activation, overlap, flip)
-    looked = looked_at(model, taxonomy, *options, first=first)
+    options = (given.image_format or image_format, size, activation, overlap)
+    looked = looked_at(model, taxonomy, *options, flip, scales, first=first)
 
     def answers() -> Iterator[tuple]:
         for one in images:

@@ -15,9 +15,11 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.drawing import html, plots
 from kerasseg.files import atomic
-from kerasseg.runs import image_table, report_classes, score_table
+from kerasseg.runs import image_table, report_classes, report_more, score_table
 from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
+
+FILE = "report.html"
 
 PICTURES = {
     "examples": "Images across the split: image, truth, prediction, errors.",
@@ -49,14 +51,15 @@ def write(run_folder: str | Path) -> Path:
         html.section("Classes", report_classes.scores(metrics, classes)),
         report_classes.mistakes(run, metrics, classes),
         report_classes.objects(metrics),
+        *report_more.sections(run, metrics),
         *_pictures(run, classes, metrics.get("worst") or []),
         html.section("Export", _exports(_json(run / "export" / "gate.json"), classes)),
         html.section("Use and repeat", _commands(run)),
         html.section("Settings", _settings(run, environment)),
     ]
     document = html.page(f"{run.resolve().name}: kerasseg report", "".join(body))
-    atomic.write_text(run / "report.html", document)
-    return run / "report.html"
+    atomic.write_text(run / FILE, document)
+    return run / FILE
 
 
 def _head(run: Path, metrics: dict, log: dict) -> str:
@@ -67,9 +70,10 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
         split = (
             f"{metrics.get('samples', 'the')} {what} of the split “{metrics['split']}”"
         )
-        lead = (
-            f'<p class="lead">Scores on {html.text(split)}.{_interval(metrics)}</p>\n'
-        )
+        known = " It was trained on them: they do not say how well it works on others."
+        trained = known if metrics.get("trained_on") else ""
+        words = f"Scores on {html.text(split)}.{trained}{_interval(metrics)}"
+        lead = f'<p class="lead">{words}</p>\n'
     overlap = "counts" in metrics
     figures = {
         "mean IoU": html.number(metrics.get("miou")),

@@ -64,17 +64,20 @@ class Surfaces:
 
 @dataclass
 class Result:
-    """What was scored: the counts of every image, the sheets, and the images' facts."""
+    """What was scored: the counts of every image, the sheets, and the images' facts;
+    more: what metrics.json says of passes and robustness, where they were asked for."""
 
     counts: SplitScores | OverlapScores
     sheets: Sheets
     facts: list[Facts] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
 
     def scores(self, taxonomy: Taxonomy) -> dict[str, Any]:
         """All scores as JSON knows them, None for nan, and the names of the classes."""
         found = {"classes": list(taxonomy.names)}
         found |= atomic.plain(self.counts.scores(), digits=6)
         found["worst"] = atomic.plain(self.sheets.worst, digits=6)
+        found |= atomic.plain(self.more, digits=6)
         if taxonomy.exclusive:
             return found | {"matrix": self.counts.matrix.tolist()}  # type: ignore[union-attr]
         from kerasseg.metrics import overlapping

@@ -82,6 +82,11 @@ def _means(result: dict[str, Any]) -> list[str]:
             "mean Dice over volumes, then over classes"
             f"{'' if overlap else ' but the first'}: {_cell(mean_case_dice(result))}"
         )
+    if result.get("trained_on"):
+        said.append(
+            "The network was trained on these images: the scores say how well it "
+            "knows them, not how well it works on others."
+        )
     if overlap:
         said.append(
             f"mean over single {what}: IoU {_cell(result['image_miou'])}, "
@@ -105,6 +110,35 @@ def _means(result: dict[str, Any]) -> list[str]:
         said.append(f"objects: {_listed(result, scores)}")
     if "surfaces" in result:
         said.append(_surfaces(result))
+    if "averaged" in result:
+        said.append(_averaged(result["averaged"]))
+    if "robustness" in result:
+        said += _robustness(result)
+    return said
+
+
+def _averaged(found: dict[str, Any]) -> str:
+    sizes = ", ".join(f"{height}x{width}" for height, width in found["sizes"])
+    ways = [f"sizes {sizes}"] if sizes else []
+    ways += ["mirror image"] if found["flip"] else []
+    gain = "" if found["gain"] is None else f" ({100 * found['gain']:+.2f} points)"
+    return (
+        f"mean over {' and '.join(ways)}: mIoU {_cell(found['miou'])}, one pass "
+        f"{_cell(found['one_pass_miou'])}{gain}; "
+        f"{found['milliseconds']:.0f} ms an image, one pass "
+        f"{found['one_pass_milliseconds']:.0f}"
+    )
+
+
+def _robustness(result: dict[str, Any]) -> list[str]:
+    found = result["robustness"]
+    said = [
+        f"mean corruption mIoU {_cell(found['mean_miou'])}, as they are "
+        f"{_cell(result['miou'])}; each weak, medium, strong:"
+    ]
+    for name, row in found["corruptions"].items():
+        values = f"{KEPT}".join(map(_cell, row["miou"]))
+        said.append(f"{KEPT}{KEPT}{name}:{KEPT}{values}")
     return said
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,11 @@ from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.runs.sample_facts import Facts, facts_of
 from kerasseg.runs.score_result import Result, Surfaces
 from kerasseg.runs.score_sheets import Scored, Sheets
+from kerasseg.runs.seen import trained_on
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from kerasseg.inference.scales import Sized
     from kerasseg.metrics.overlap_scores import OverlapScores
     from kerasseg.metrics.split_scores import SplitScores
 
@@ -35,9 +37,12 @@ def evaluate(
     display: str = "",
     surfaces: Surfaces | None = None,
     group_by: str = "",
+    passes_of: Callable[[Any], Sequence[Sized]] | None = None,
+    robustness: bool = False,
 ) -> dict[str, Any]:
     """Scores RUN/network.keras; writes FOLDER/metrics.json, metrics_per_image.csv and
-    FOLDER/pictures/.
+    FOLDER/pictures/. Every labelled pixel of the records counts once: images are
+    brought to the network's size, its answers to that of the label as it is stored.
 
     records, split: what to score on. batch: images at a time. flip: average with the
     prediction for the mirror image. crf: sharpen with `kerasseg.crf.dense_crf`.
@@ -45,13 +50,18 @@ def evaluate(
     scored apart as well: trimap_iou and trimap_miou (`kerasseg.metrics.trimap`).
     display: bands that the pictures show, as `kerasseg.drawing.bands.displaying` takes
     them. surfaces: measure distances of surfaces, in pixels of the stored images, or
-    the units of `Surfaces.pixel`. group_by: see `facts_of`.
+    the units of `Surfaces.pixel`. group_by: see `facts_of`. passes_of: function (the
+    network) -> it at each size of which the mean is taken; None: its own alone.
+    robustness: score `kerasseg.runs.corruptions` as well.
 
     Returns what metrics.json holds: the scores of `SplitScores.scores`, None for nan,
-    with split, samples, size (height and width, pixels), classes (their names), worst
+    with split, samples, trained_on (true of images of the training), size (height and
+    width of the network, pixels), classes (their names), worst
     (the images of the lowest mIoU) and matrix (the confusion matrix, rows true). Where
     classes overlap there is none: the scores are those of `OverlapScores.scores`, with
-    counts: tp, fp, fn, tn of each class. Volumes are scored whole (`volume_scores`).
+    counts: tp, fp, fn, tn of each class. Of several passes also averaged, what they
+    gain and cost (`Averaged.to_json`); robustness (`Robustness.to_json`). Volumes are
+    scored whole (`volume_scores`).
 
     Raises UserError when the classes, bands or types of run and records differ, when
     the split is unknown or empty, when batch is below 1, when trimap is not 0 or a
@@ -62,9 +72,9 @@ def evaluate(
     if not (trimap >= 0 and np.isfinite(trimap)):
         raise UserError(f"--trimap must be 0 or more pixels, got {trimap}.")
     start_tensorflow()
-    from kerasseg.data import pipeline
     from kerasseg.data import records as shards
-    from kerasseg.inference.class_maps import network_size
+    from kerasseg.inference.scales import Sized
+    from kerasseg.runs import own_pixels
 
     network, taxonomy = runs.load(run), runs.taxonomy(run)
     if crf and not taxonomy.exclusive:
@@ -76,10 +86,15 @@ def evaluate(
     require_classes(run, records, described.taxonomy)
     images = bands.displaying(display, runs.image_format(run))
     runs.require_kind(run, records, described.image_format, described.volume)
-    known = described.split(split)
+    described.split(split)
     if described.volume:
-        if crf or trimap:
-            flag = "--crf" if crf else "--trimap"
+        refused = {
+            "--crf": crf,
+            "--trimap": trimap,
+            "--scales": passes_of,
+            "--robustness": robustness,
+        }
+        for flag in (name for name, value in refused.items() if value):
             raise UserError(f"{flag} is for pictures, not for volumes. Leave it out.")
         from kerasseg.runs import volume_scores
 
@@ -87,21 +102,14 @@ def evaluate(
         options = axes, images, surfaces, group_by
         found, said = volume_scores.evaluated(run, records, split, *options)
         result = {"split": split, "samples": found.counts.samples} | said
+        result |= {"trained_on": True} if trained_on(run, records, split) else {}
         result |= found.scores(taxonomy)
         found.write(folder, result, taxonomy)
         return result
-    size = network_size(network)
-    same = (known.height, known.width) == size
-    dataset = pipeline.batches(
-        records,
-        split,
-        batch_size=batch,
-        size=(0, 0) if same else size,
-        instances=known.instances,
-    )
+    own = Sized.of(network)
     found = score(
         network,
-        dataset,
+        own_pixels.batches(records, split, batch),
         taxonomy,
         flip,
         crf,
@@ -109,8 +117,11 @@ def evaluate(
         image_format=images,
         facts=facts_of(records, split, group_by),
         surfaces=surfaces,
+        passes=passes_of(network) if passes_of else [own],
+        robustness=robustness,
     )
-    result = {"split": split, "samples": found.counts.samples, "size": list(size)}
+    result = {"split": split, "samples": found.counts.samples, "size": list(own.size)}
+    result |= {"trained_on": True} if trained_on(run, records, split) else {}
     result |= {"trimap_pixels": trimap} if trimap else {}
     result |= {"surfaces": surfaces.to_json()} if surfaces else {}
     result |= found.scores(taxonomy)
@@ -146,18 +157,23 @@ def score(
     image_format: ImageFormat = RGB,
     facts: Iterable[Facts] = (),
     surfaces: Surfaces | None = None,
+    passes: Sequence[Sized] = (),
+    robustness: bool = False,
 ) -> Result:
     """Runs a network over batches of `kerasseg.data.pipeline`; options as `evaluate`.
 
-    shown: images on a sheet. image_format: what the images are; sheets show its display
-    bands. facts: of the samples in their order; samples without get their number.
+    passes: without, the images have the network's size. shown: images on a sheet.
+    image_format: what the images are; sheets show its display bands. facts: of the
+    samples in their order; samples without get their number.
 
     Raises UserError for a dataset without samples.
     """
     from kerasseg.inference.answers import ids_of
-    from kerasseg.inference.class_maps import predictor
+    from kerasseg.runs.averaged import Averaged
+    from kerasseg.runs.robustness import Robustness
 
-    predict = predictor(network, flip, exclusive=taxonomy.exclusive)
+    answer = Averaged.of(network, passes, flip, taxonomy, image_format)
+    robust = Robustness(answer.mean, taxonomy, image_format) if robustness else None
 
     def answers() -> Iterable[tuple]:
         for batch in dataset:
@@ -165,7 +181,7 @@ def score(
             objects = itertools.repeat(None, len(images))
             if "instance" in batch:
                 objects = batch["instance"].numpy()
-            given = predict(batch["image"]).numpy()
+            given = answer(batch["image"], labels)
             rows = zip(images, labels, given, objects, strict=True)
             for image, label, p, instance in rows:
                 if crf:
@@ -173,8 +189,15 @@ def score(
 
                     p = dense_crf(p, image, image_format=image_format)
                 yield image, label, ids_of(p, taxonomy.exclusive), p, instance
+            if robust:
+                robust.add(images, labels)
 
-    return collected(answers(), taxonomy, image_format, trimap, shown, facts, surfaces)
+    options = taxonomy, image_format, trimap, shown, facts, surfaces
+    result = collected(answers(), *options)
+    result.more = answer.to_json() | (
+        {"robustness": robust.to_json()} if robust else {}
+    )
+    return result
 
 
 def collected(

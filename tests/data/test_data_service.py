@@ -9,7 +9,7 @@ import tensorflow as tf
 from kerasseg import config
 from kerasseg.data import pipeline, records
 from kerasseg.data.sample import Sample
-from kerasseg.fit import from_settings
+from kerasseg.fit import streams
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -50,7 +50,7 @@ def service():
 def stream(folder, *flags):
     """What `train` reads with these flags."""
     words = ["--data.records", str(folder), "--data.batch", "2", "--seed", "5", *flags]
-    return from_settings.stream_of(config.parse(words), folder)
+    return streams.stream_of(config.parse(words), folder)
 
 
 def samples(batches):
@@ -86,4 +86,4 @@ def test_objects_must_be_in_the_records(folder):
 
 def test_the_samples_of_a_step_are_not_known(folder):
     settings = config.parse(["--data.service", "grpc://localhost:1"])
-    assert "unknown" in from_settings.sample_ids_of(settings, folder)(0)[0]
+    assert "unknown" in streams.sample_ids_of(settings, folder)(0)[0]

@@ -10,7 +10,7 @@ import walk
 
 from kerasseg import config
 from kerasseg.data import records as shards
-from kerasseg.fit import checkpoint, from_settings
+from kerasseg.fit import checkpoint, from_settings, streams
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.replicas import synchronised
 
@@ -38,7 +38,7 @@ def trainer_of(settings, copied=lambda network: CPU.as_trained_here(network, Fal
 
 def fit(trainer, settings, start, steps):
     records = settings.data.records
-    stream = from_settings.stream_of(settings, records, start * settings.data.batch)
+    stream = streams.stream_of(settings, records, start * settings.data.batch)
     trainer.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0)
 
 

@@ -9,7 +9,13 @@ import walk
 
 from kerasseg import augment, config, losses, models
 from kerasseg.data import records as shards
-from kerasseg.fit import checkpoint, deep_supervision, from_settings, input_range
+from kerasseg.fit import (
+    checkpoint,
+    deep_supervision,
+    from_settings,
+    input_range,
+    streams,
+)
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.fused_normalisation import FusedInstanceNormalization, fused
 from kerasseg.fit.trainer import Trainer
@@ -210,7 +216,7 @@ def test_saved_and_gone_on_is_never_stopped_bit_for_bit(volumes, tmp_path):
         )
 
     def fit(trainer, start, steps):
-        stream = from_settings.stream_of(settings, volumes, 2 * start)
+        stream = streams.stream_of(settings, volumes, 2 * start)
         trainer.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=0)
 
     whole = made(0)

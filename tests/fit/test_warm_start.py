@@ -109,3 +109,24 @@ def test_train_goes_on_from_a_run(shared_records, shared_run, tmp_path):
     ):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert min(scores) > 0
+
+
+def branches(first, second):
+    """A network of two branches of equal shapes, in this order."""
+    image = keras.Input((4, 4, 3))
+    made = [keras.layers.Conv2D(2, 1, name=name)(image) for name in (first, second)]
+    x = keras.layers.Conv2D(2, 1)(keras.layers.Add()(made))
+    return keras.Model(image, keras.layers.Conv2D(2, 1)(x))
+
+
+def test_branches_in_another_order_find_their_weights(tmp_path, monkeypatch):
+    """As in the file of road_scene, which an earlier version wrote."""
+    branches("one", "two").save(tmp_path / "network.keras")
+    start = str(tmp_path / "network.keras")
+    monkeypatch.setattr(models, "build", lambda *_, **__: branches("two", "one"))
+    network = warm_start.build("unet_small", 2, (4, 4, 3), {}, start)
+    source = runs.load(start)
+    orders = [[x.name for x in m.layers if x.weights] for m in (network, source)]
+    assert orders[0][:2] == orders[1][1::-1]
+    image = np.ones((1, 4, 4, 3), "float32")
+    np.testing.assert_allclose(network(image), source(image), atol=1e-6)

@@ -56,6 +56,7 @@ DATASETS = {
     "mapillary": "Mapillary Vistas v1.2 and v2.0, classes of its config file",
     "pascal_context": "PASCAL-Context: 59 classes on VOC2010, PNG or MAT files",
     "pascal_voc": "PASCAL VOC segmentation, 20 classes and background",
+    "pictures": "a folder of pictures without labels, for --data.unlabelled",
     "raster": "GeoTIFFs of any size, labels as rasters or polygons",
     "sbd": "Semantic Boundaries Dataset (MAT files); with VOC also trainaug",
     "supervisely": "projects of Supervisely: polygons, bitmaps, rectangles",

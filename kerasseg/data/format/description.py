@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError, __version__
-from kerasseg.data.format import consistency
+from kerasseg.data.format import consistency, joined
 from kerasseg.data.format.splits import SplitDescription
 from kerasseg.files import remote
 from kerasseg.image_format import RGB, ImageFormat
@@ -53,7 +53,13 @@ class Description:
     volume: VolumeFormat | None = None
 
     def split(self, name: str) -> SplitDescription:
-        """The split of that name. Raises UserError that lists the splits there are."""
+        """The split of that name; of several names, as train+val, one after the other.
+
+        Raises UserError that lists the splits there are.
+        """
+        parts = joined.parts_of(name)
+        if name not in self.splits and len(parts) > 1:
+            return joined.joined({part: self.split(part) for part in parts})
         if name not in self.splits:
             raise UserError(
                 f"Records {self.path} have no split '{name}', only "

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import keras
 import tensorflow as tf
 
 from kerasseg.export.saved_model import encoded, tiles
@@ -21,6 +19,7 @@ from kerasseg.inference.class_maps import (
     whole,
     zeroed,
 )
+from kerasseg.inference.scales import Sized
 from kerasseg.taxonomy import label_type
 
 
@@ -28,19 +27,18 @@ from kerasseg.taxonomy import label_type
 class Graph:
     """Functions of the signatures.
 
-    run: the network, images float32 (B, h, w, bands) -> logits (B, h, w, C), traced
-    once for all signatures (`traced`); size: (h, w); classes: C; exclusive: whether a
-    pixel has one class, see `kerasseg.taxonomy.Taxonomy`; the others: of
-    `signatures.write`.
+    passes: the network at each size that it is run at, traced once for all signatures
+    (`traced`); size: its own, (h, w); classes: C; exclusive: whether a pixel has one
+    class, see `kerasseg.taxonomy.Taxonomy`; the others: of `signatures.write`.
 
-    Scores are logits (B, H, W, C); with `flip` (B, H, W, 2 C), those of the image and
-    those of its mirror image, turned back. An example: a network of 360 x 480 and 11
-    classes, `of_bytes` of two pictures:
+    Scores are a list of logits (B, h, w, C), one of each pass; with `flip` (B, h, w,
+    2 C), those of the image and those of its mirror image, turned back. An example: a
+    network of 360 x 480 and 11 classes, `of_bytes` of two pictures:
 
     image_bytes (2,)   a JPEG of 720 x 960 pixels, a PNG of 90 x 120
-    _loaded            uint8 (2, 360, 480, 3), both stretched; size [[720, 960], [90,
+    _loaded            [uint8 (2, 360, 480, 3)], both stretched; size [[720, 960], [90,
                        120]]
-    _scores            float32 (2, 360, 480, 11), one run of the network for both
+    _scores            [float32 (2, 360, 480, 11)], one run of the network for both
     enlarged           (720, 960) and (90, 120) ids, one after the other and strip by
                        strip: no tensor holds the scores of a whole large picture
     answer             two gray PNGs of ids, 720 x 960 and 90 x 120, and size
@@ -49,7 +47,7 @@ class Graph:
     second is stretched.
     """
 
-    run: Callable[[tf.Tensor], tf.Tensor]
+    passes: Sequence[Sized]
     size: tuple[int, int]
     classes: int
     exclusive: bool
@@ -72,14 +70,13 @@ class Graph:
 
     def of_pixels(self, image):
         """Images (B, h, w, bands) of the network's own size -> both."""
-        scores = self._scores(self._logits, image)
-        ids, probabilities = self._ids(scores), self._probabilities(scores)
-        return {"class_map": ids, "probabilities": probabilities}
+        logits_of = self._own_logits if self._alone else self._stretched_logits
+        return self._both(self._scores(logits_of, image))
 
     def probabilities_of_bytes(self, image_bytes):
         """Pictures (B,) -> both at the network's size, and the size they had."""
         pixels, size = self._loaded(image_bytes)
-        return {"size": size, **self.of_pixels(pixels)}
+        return {"size": size, **self._both(self._scores_of(pixels))}
 
     def of_bytes(self, image_bytes):
         """Pictures (B,) -> class maps as PNG at their own size, and that size."""
@@ -99,56 +96,92 @@ class Graph:
 
         def resized(item):
             scores, size = item
-            return (self._png(self._enlarged_ids(scores[None], size)[0]),)
+            scores = [one[None] for one in scores]
+            return (self._png(self._enlarged_ids(scores, size)[0]),)
 
-        scores = self._scores(self._logits, pixels)
+        scores = self._scores_of(pixels)
         (png,) = _mapped(resized, (scores, size), [kind])
         return {"class_map_png_bytes": png, "size": size}
 
     # ---- Pixels ----------------------------------------------------------------------
 
+    @property
+    def _alone(self):
+        """Whether the network runs at its own size only."""
+        return [one.size for one in self.passes] == [self.size]
+
     def _loaded(self, image_bytes):
-        """Pixels (B, h, w, bands) at the network's size, and the size they had."""
+        """Pixels float32 (B, h, w, bands) at the size of each pass, with `flip` those
+        of the mirror image behind each; and the size they had."""
         given = self.image_format
+        sizes = [one.size for one in self.passes for _ in range(1 + self.flip)]
 
         def load(item):
             data, number = item
             image = self._upright(data, number)
-            pixels = tf.cast(stretched(image, self.size, given), given.type)
-            return pixels, tf.shape(image)[:2]
+            ways = [image, tf.reverse(image, [1])] if self.flip else [image]
+            ways = ways * len(self.passes)
+            found = [
+                tf.cast(stretched(way, size, given), given.type)
+                for way, size in zip(ways, sizes, strict=True)
+            ]
+            return (*found, tf.shape(image)[:2])
 
-        kinds = [((*self.size, given.channels), given.type), ((2,), tf.int32)]
-        return _mapped(load, _numbered(image_bytes), kinds)
+        kinds = [((*size, given.channels), given.type) for size in sizes]
+        kinds.append(((2,), tf.int32))
+        *pixels, size = _mapped(load, _numbered(image_bytes), kinds)
+        return [zeroed(tf.cast(one, tf.float32), given) for one in pixels], size
 
     def _upright(self, data, number):
         return encoded.upright(data, number, self.max_pixels, self.image_format)
 
     # ---- Scores ----------------------------------------------------------------------
 
+    def _scores_of(self, pixels):
+        """Scores of pixels of `_loaded`."""
+        each = 1 + self.flip
+        found = []
+        for number, one in enumerate(self.passes):
+            logits = [one.run(x) for x in pixels[number * each : (number + 1) * each]]
+            logits[1:] = [tf.reverse(x, [2]) for x in logits[1:]]
+            found.append(tf.concat(logits, -1))
+        return found
+
     def _scores(self, logits_of, image):
-        if not self.flip:
-            return logits_of(image)
-        other = tf.reverse(logits_of(tf.reverse(image, [2])), [2])
-        return tf.concat([logits_of(image), other], -1)
+        """Scores of images. logits_of: function (pass, images) -> logits."""
+        found = []
+        for one in self.passes:
+            logits = [logits_of(one, image)]
+            if self.flip:
+                other = logits_of(one, tf.reverse(image, [2]))
+                logits.append(tf.reverse(other, [2]))
+            found.append(tf.concat(logits, -1))
+        return found
 
-    def _logits(self, image):
-        return self.run(zeroed(tf.cast(image, tf.float32), self.image_format))
+    def _own_logits(self, one, image):
+        return one.run(zeroed(tf.cast(image, tf.float32), self.image_format))
 
-    def _stretched_logits(self, image):
-        """As `inference.class_maps.logits_at_size` before it enlarges them; of
-        operations that other engines know."""
-        image = tf.cast(image, tf.float32)
-        pixels = resampled(zeroed(image, self.image_format), self.size)
-        return self.run(whole(pixels, self.image_format))
+    def _stretched_logits(self, one, image):
+        """Of images (B, H, W, bands) of any size, at the size of the pass. As
+        `inference.class_maps.stretched`; of operations that other engines know."""
+        pixels = zeroed(tf.cast(image, tf.float32), self.image_format)
+        return one.run(whole(resampled(pixels, one.size), self.image_format))
 
-    def _tiled_logits(self, image):
-        """(B, H, W, C) of tiles at the image's own size."""
+    def _tiled_logits(self, one, image):
+        """(B, H, W, C) of tiles at the image's own size, each run as a pass does."""
         # Numbers that the data holds, as after the resize.
         pixels = zeroed(tf.cast(image, tf.float32), self.image_format)
         pixels = whole(pixels, self.image_format)
+
+        def run(tiles):
+            if one.size == self.size:
+                return one.run(tiles)
+            found = one.run(whole(resampled(tiles, one.size), self.image_format))
+            return tf.image.resize(found, self.size)
+
         return tf.map_fn(
-            lambda one: tiles.logits(
-                self.run, self.classes, one, self.size, self.overlap
+            lambda image: tiles.logits(
+                run, self.classes, image, self.size, self.overlap
             ),
             tf.cast(pixels, self.image_format.type),
             fn_output_signature=tf.float32,
@@ -177,8 +210,8 @@ class Graph:
             return strips.enlarged(scores, size, finish, spec)
 
         def in_tiles():
-            found = finish(self._scores(self._tiled_logits, image))
-            return tf.ensure_shape(found, shape)
+            scores = self._scores(self._tiled_logits, image)
+            return tf.ensure_shape(finish(tf.concat(scores, -1)), shape)
 
         if not self.overlap:
             return stretched_to_it()
@@ -194,19 +227,27 @@ class Graph:
             return (None, None, None), label_type(self.classes)
         return (None, None, None, self.classes), tf.uint8
 
+    def _both(self, scores):
+        """Ids and probabilities at the network's own size."""
+        if not self._alone:
+            scores = [tf.image.resize(one, self.size) for one in scores]
+        scores = tf.concat(scores, -1)
+        ids, probabilities = self._ids(scores), self._probabilities(scores)
+        return {"class_map": ids, "probabilities": probabilities}
+
     def _probabilities(self, scores):
-        if not self.flip:
-            return probabilities_of(scores, self.exclusive)
-        one, other = (
-            probabilities_of(part, self.exclusive) for part in tf.split(scores, 2, -1)
-        )
-        return (one + other) / 2
+        """Scores side by side (..., k C) -> the mean of k probabilities (..., C)."""
+        count = len(self.passes) * (1 + self.flip)
+        parts = tf.split(scores, count, -1)
+        found = [probabilities_of(part, self.exclusive) for part in parts]
+        return found[0] if count == 1 else tf.add_n(found) / count
 
     def _ids(self, scores):
         """Scores -> ids (...); where classes overlap 0 and 1 (..., C)."""
         # Of logits where possible: in float32, probabilities near 1 may be equal.
-        scores = self._probabilities(scores) if self.flip else scores
-        least = 0.5 if self.flip else 0.0
+        several = len(self.passes) > 1 or self.flip
+        scores = self._probabilities(scores) if several else scores
+        least = 0.5 if several else 0.0
         return class_map(scores, self.classes, self.exclusive, least)
 
     def _png(self, ids):
@@ -217,14 +258,10 @@ class Graph:
         return tf.stack([tf.io.encode_png(plane[..., None]) for plane in planes])
 
 
-def traced(network: keras.Model) -> Any:
-    """The network as one function of a graph: all signatures call it."""
-    spec = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
-
-    def run(image):
-        return network(image, training=False)
-
-    return tf.function(run, input_signature=[spec])
+def traced(one: Sized, bands: int) -> Sized:
+    """A pass as one function of a graph: all signatures call it."""
+    spec = tf.TensorSpec((None, *one.size, bands), tf.float32)
+    return Sized(tf.function(one.run, input_signature=[spec]), one.size)
 
 
 def _numbered(image_bytes):

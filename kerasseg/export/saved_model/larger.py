@@ -5,6 +5,7 @@ The gate scores pictures of the network's size; these alone would not show wrong
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ import tensorflow as tf
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.answers import ids_of
 from kerasseg.inference.class_maps import network_size, probabilities
+from kerasseg.inference.scales import Sized
 from kerasseg.taxonomy import label_type
 
 
@@ -25,6 +27,7 @@ def agreement(
     flip: bool = False,
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
+    passes: Sequence[Sized] = (),
 ) -> float:
     """Share of pixels that get the class that `inference.class_maps.probabilities`
     gives.
@@ -34,10 +37,10 @@ def agreement(
     asked: serving_default, and serve_bytes where there is one; the lower share counts.
     With `overlap` this compares the graph's tiles with `kerasseg.tiles.predict`;
     without, both stretch. exclusive: see `Taxonomy`; where classes overlap, pixels
-    are counted class by class.
+    are counted class by class. passes: of the SavedModel.
     """
     picture = mosaic(np.asarray(images), network_size(network))
-    options = overlap, flip, image_format, exclusive
+    options = overlap, flip, image_format, exclusive, passes
     expected = ids_of(probabilities(network, picture, *options), exclusive)
     signatures = tf.saved_model.load(str(folder)).signatures
     ask = signatures["serving_default"]

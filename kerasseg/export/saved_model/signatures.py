@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kerasseg.export.saved_model.graph import Graph, traced
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import network_size
+from kerasseg.inference.scales import Sized
 from kerasseg.taxonomy import Taxonomy
 
 
@@ -29,6 +31,7 @@ def write(
     flip: bool = False,
     max_pixels: int = encoded.MAX_PIXELS,
     image_format: ImageFormat = RGB,
+    passes: Sequence[Sized] = (),
 ) -> Path:
     """Writes the SavedModel folder PATH with these signatures.
 
@@ -58,6 +61,8 @@ def write(
     image_format: bands and type of the images of the network's training. Those that fit
         neither PNG nor JPEG have no serve_bytes and no serve_probabilities. Unless it
         is RGB of 8 bits it goes to assets/image_format.json.
+    passes: the network at several sizes, which read its variables
+        (`fit.other_sizes`): every answer is the mean of their probabilities.
 
     Of more than 255 classes class_map is uint16 and the PNG has 16 bits. Where classes
     overlap (`Taxonomy.exclusive`), class_map is (B, H, W, C) of 0 and 1, probabilities
@@ -72,7 +77,9 @@ def write(
     height, width = size = network_size(network)
     ways = overlap, flip, max_pixels, image_format
     classes, exclusive = taxonomy.num_classes, taxonomy.exclusive
-    graph = Graph(traced(network), size, classes, exclusive, *ways)
+    bands = image_format.channels
+    runs = [traced(one, bands) for one in passes or [Sized.of(network)]]
+    graph = Graph(runs, size, classes, exclusive, *ways)
     signatures = _signatures(graph)
     module = module_of(network)
     with tempfile.TemporaryDirectory() as folder, atomic.replacing(path) as aside:

@@ -16,7 +16,6 @@ import numpy as np
 import tensorflow as tf
 
 from kerasseg import UserError
-from kerasseg.export.saved_model.graph import traced
 from kerasseg.export.saved_model.signatures import asset, module_of
 from kerasseg.files import atomic
 from kerasseg.image_format import ImageFormat
@@ -58,7 +57,10 @@ def write(
             f"The network takes {channels} bands and gives {classes} classes; its run "
             f"says {image_format.channels} and {taxonomy.num_classes}."
         )
-    run, exclusive = traced(network), taxonomy.exclusive
+    exclusive = taxonomy.exclusive
+    spec = tf.TensorSpec((None, *size, channels), tf.float32)
+    # One function of the graph, which all signatures call.
+    run = tf.function(lambda patch: network(patch, training=False), [spec])
     outside = outside_of(volume, image_format)
 
     def of_patch(image: Any) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasseg import UserError
 from kerasseg.image_format import ImageFormat
-from kerasseg.inference import class_maps
+from kerasseg.inference import class_maps, scales
 from kerasseg.inference.foreign.network import Foreign, adapted
 
 MOST_PIXELS = 1 << 20
@@ -35,18 +35,37 @@ def segmenter(
     overlap: int = 0,
     flip: bool = False,
     crf: bool = False,
+    wanted: Sequence[float] = (),
 ) -> Any:
     """As `class_maps.segmenter`, of a network of one size, or of any.
+
+    wanted: scales, for a network of any size: the mean over so many sizes.
 
     A network of any size is given a picture of up to `MOST_PIXELS` as it is, enlarged
     by its mirror image to a size that the network takes. A larger one is shrunk to
     about as many; with an overlap one that is larger than a tile is cut into tiles.
+
+    Raises UserError for scales of a network that takes one size alone.
     """
+    scales.check(wanted)
+    if wanted and None not in foreign.network.inputs[0].shape[1:3]:
+        height, width = foreign.size or (0, 0)
+        raise UserError(
+            f"{foreign.name} takes images of {height} x {width} alone, and --scales "
+            "needs several sizes. Leave it out, or save the network with an input of "
+            "any size."
+        )
 
     @functools.lru_cache(SIZES_AT_HAND)
     def of_size(size: tuple[int, int], overlap: int = 0) -> Any:
         network = adapted(foreign, size, scaling)
-        options = overlap, flip, crf, image_format, exclusive
+        # Of a size that the user chose the multiple is not known.
+        unit = scales.units(size)[-1] if foreign.size else foreign.multiple
+        sizes = [
+            scales.fitting([scale * side for side in size], unit) for scale in wanted
+        ]
+        passes = [scales.Sized.of(adapted(foreign, s, scaling)) for s in sizes]
+        options = overlap, flip, crf, image_format, exclusive, passes
         return _in_one_line(class_maps.segmenter(network, *options), foreign.name)
 
     tile = tile_size(foreign)
