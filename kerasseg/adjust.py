@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tyro
 
-from kerasseg import UserError, runs
+from kerasseg import UserError, flags, runs
 from kerasseg.console import command, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
@@ -61,7 +61,7 @@ class Adjust:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Adjust, args=argv, prog="python -m kerasseg.adjust")
+    asked = flags.parse(Adjust, argv, prog="python -m kerasseg.adjust")
     run = Path(asked.run) if asked.run else runs.newest()
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):

@@ -1,4 +1,8 @@
-"""The terminal: errors that a person can act on, and quiet native libraries."""
+"""The terminal: errors that a person can act on, and how much is said.
+
+Every command takes -q (only errors and warnings are said; the exit code tells the rest)
+and -v (also what native libraries log, and the traceback of an error).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import functools
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +23,7 @@ def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
 
     A UserError, any OSError (missing file, full disk) and a lack of memory are messages
     to the user. All else is a defect and keeps its traceback. Ctrl-C ends with exit
-    code 130.
+    code 130. The words -q, --quiet, -v and --verbose are taken out.
 
     Returns main with its argument optional: without it, the words of the command line.
     """
@@ -32,11 +37,16 @@ def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
             print(f"kerasseg {__version__}")
             return
         try:
-            main(words)
+            with _as_loud_as(words):
+                others = [word for word in words if word not in WORDS]
+                _refuse_empty(others)
+                main(others)
         except KeyboardInterrupt:
             print("\nStopped.", file=sys.stderr)
             sys.exit(130)
         except (UserError, OSError) as error:
+            if {"-v", "--verbose"} & {*words}:
+                traceback.print_exc()
             text = " ".join(str(error).split())
             print(f"kerasseg {name}: error: {text}", file=sys.stderr)
             sys.exit(2)
@@ -53,6 +63,58 @@ def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
             sys.exit(2)
 
     return guarded
+
+
+LOUDNESS = "KERASSEG_LOUDNESS"
+"""Environment variable: quiet or verbose, of this process and those that it starts."""
+IN_HELP = (
+    "Every command also takes -q (only errors and warnings are said) and -v (also what "
+    "TensorFlow logs, and where in the program an error came from)."
+)
+WORDS = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}
+
+
+def is_quiet() -> bool:
+    """Whether -q was given: nothing is said but errors and warnings."""
+    return os.environ.get(LOUDNESS) == "quiet"
+
+
+def is_verbose() -> bool:
+    """Whether -v was given."""
+    return os.environ.get(LOUDNESS) == "verbose"
+
+
+@contextlib.contextmanager
+def _as_loud_as(words: list[str]) -> Iterator[None]:
+    """Does what -q or -v among the words of a command say, and undoes it at the end."""
+    asked = {WORDS[word] for word in words if word in WORDS}
+    if len(asked) > 1:
+        raise UserError("-q and -v contradict each other. Leave one out.")
+    before = os.environ.get(LOUDNESS, "")
+    os.environ[LOUDNESS] = asked.pop() if asked else before
+    try:
+        with _muted() if is_quiet() else contextlib.nullcontext():
+            yield
+    finally:
+        os.environ[LOUDNESS] = before
+
+
+def _refuse_empty(words: list[str]) -> None:
+    """Raises UserError for "" where no flag stands before it: Python would take it for
+    the folder that one stands in."""
+    for before, word in zip(["", *words], words, strict=False):
+        if not word and not before.startswith("--"):
+            raise UserError(
+                "An argument is empty, expected a path or a name. Is a variable of "
+                "your shell not set?"
+            )
+
+
+@contextlib.contextmanager
+def _muted() -> Iterator[None]:
+    """Throws away what is printed; warnings and errors go to stderr."""
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 LACK_OF_MEMORY = (
@@ -75,8 +137,11 @@ def is_lack_of_memory(error: BaseException) -> bool:
 def silenced() -> Iterator[None]:
     """Holds back what is written to the process's stderr, also from C++.
 
-    It is shown after all when the block raises: it may tell why.
+    It is shown after all when the block raises: it may tell why; and with -v.
     """
+    if is_verbose():
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -96,7 +161,7 @@ def start_tensorflow() -> None:
     """Imports TensorFlow and looks for devices, without its log lines."""
     if "tensorflow" in sys.modules:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if is_verbose() else "3")
     with silenced():
         import tensorflow as tf
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from kerasseg import UserError, runs
+from kerasseg import UserError, flags, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
+from kerasseg.flags import COUNT, SIDE, Number
 from kerasseg.runs import image_table
 from kerasseg.runs.model_scores import evaluate_model
 from kerasseg.runs.score_table import table
@@ -31,22 +33,22 @@ class Evaluate:
     """Folder of records; empty: those of the training."""
     split: str = ""
     """Name of the split; empty: the run's validation split."""
-    batch: int = 8
+    batch: Annotated[int, COUNT] = 8
     """Images at a time."""
     flip: bool = False
     """Average with the prediction for the mirrored image."""
     crf: bool = False
     """Sharpen with a dense CRF (defaults of DeepLab v2): about a second an image."""
-    trimap: float = 0.0
+    trimap: Annotated[float, Number(0, SIDE)] = 0.0
     """Score pixels at most so many pixels away from a boundary of the label as well;
     0: do not. The trimap experiment of DeepLab v1, section 5."""
     surfaces: bool = False
     """Measure how far the surfaces of classes are apart: ASSD, HD95 and surface Dice
     (NSD), in pixels of the images as they are stored. Needs scipy."""
-    tolerance: float = 1.0
+    tolerance: Annotated[float, Number(0)] = 1.0
     """With --surfaces: how far a surface may be off for the surface Dice, in the unit
     of --pixel-size."""
-    pixel_size: tuple[float, float] = (0.0, 0.0)
+    pixel_size: Annotated[tuple[float, float], Number(0)] = (0.0, 0.0)
     """With --surfaces: height and width of a pixel, in mm or m; 0 0: count pixels."""
     group_by: str = ""
     """Regular expression on the samples' names, as of prepare; images of one group (its
@@ -59,7 +61,7 @@ class Evaluate:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Evaluate, args=argv, prog="python -m kerasseg.evaluate")
+    asked = flags.parse(Evaluate, argv, prog="python -m kerasseg.evaluate")
     surfaces = _surfaces(asked)
     run = Path(asked.run) if asked.run else runs.newest()
     settings = runs.settings(run)

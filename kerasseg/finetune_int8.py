@@ -15,11 +15,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kerasseg import UserError, config, runs
+from kerasseg import UserError, config, flags, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
 from kerasseg.export.calibration import of_records as calibration_images
@@ -28,6 +28,7 @@ from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
 from kerasseg.fit import from_settings
 from kerasseg.fit.devices import Devices
+from kerasseg.flags import COUNT, Number
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
@@ -43,24 +44,21 @@ class FinetuneInt8:
 
     run: tyro.conf.Positional[str] = ""
     """Run folder; empty: the one trained last."""
-    epochs: int = 1
+    epochs: Annotated[int, Number(1, 10**6)] = 1
     """Passes over the training split; the best one by validation mIoU is kept."""
-    rate: float = 0.05
+    rate: Annotated[float, Number(0, 10**6, above=True)] = 0.05
     """Highest learning rate, as a share of the recipe's."""
     records: str = ""
     """Records to train and score on; empty: those of the training."""
-    calibration: int = 32
+    calibration: Annotated[int, COUNT] = 32
     """Images of the training split, not augmented, that set the ranges of int8."""
-    limit: float = 1.0
+    limit: Annotated[float, Number(0, 100)] = 1.0
     """mIoU that the new int8 file may lose against the run's network, points."""
 
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(FinetuneInt8, args=argv, prog="python -m kerasseg.finetune_int8")
-    for flag, value in {"epochs": asked.epochs, "rate": asked.rate}.items():
-        if value <= 0:
-            raise UserError(f"--{flag} must be above 0, got {value}.")
+    asked = flags.parse(FinetuneInt8, argv, prog="python -m kerasseg.finetune_int8")
     run = Path(asked.run) if asked.run else runs.newest()
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):

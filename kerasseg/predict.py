@@ -43,7 +43,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 @command
 def main(argv: list[str]) -> None:
-    asked = arguments.parser().parse_args(argv)
+    asked = arguments.parse(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
     found = inputs.inputs_of(asked.inputs, asked.out, asked.recursive)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from kerasseg import UserError
+from kerasseg import UserError, flags
 from kerasseg.augment import NUMBERS, POLICIES
 from kerasseg.console import command, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
+from kerasseg.flags import PIXELS, SEED, Number
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,13 @@ class Preview:
     are left out of it for other images, and named."""
     split: str = "train"
     """Split of the records."""
-    count: int = 12
+    count: Annotated[int, Number(1, 10**4)] = 12
     """Number of samples."""
-    size: tuple[int, int] = (0, 0)
+    size: Annotated[tuple[int, int], PIXELS] = (0, 0)
     """Height and width the images are stretched to first; 0 0 keeps their own."""
-    crop: tuple[int, int] = (0, 0)
+    crop: Annotated[tuple[int, int], PIXELS] = (0, 0)
     """Height and width of the result, pixels; 0 0: as large as the image."""
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     """Another seed, other samples and other numbers."""
     bands: str = ""
     """The bands to show as red, green and blue, by name or number from 1 (nir,red,green
@@ -46,7 +48,7 @@ class Preview:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Preview, args=argv, prog="python -m kerasseg.preview")
+    asked = flags.parse(Preview, argv, prog="python -m kerasseg.preview")
     if asked.policy not in POLICIES:
         raise UserError(
             f"Unknown policy '{asked.policy}'. Known: {', '.join(POLICIES)}."

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from kerasseg import flags
 from kerasseg.console import command, start_tensorflow
 
 
@@ -26,7 +27,7 @@ class Settings:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Settings, args=argv, prog="python -m kerasseg.records")
+    asked = flags.parse(Settings, argv, prog="python -m kerasseg.records")
     start_tensorflow()
     from kerasseg.data import records
     from kerasseg.data.format.description import images_line

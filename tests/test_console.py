@@ -98,3 +98,33 @@ def test_a_package_without_its_sources_tells_mistakes_alike(tmp_path):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("kerasseg evaluate: error: /nowhere is not a run folder")
+
+
+def test_quiet_says_warnings_and_errors_only(capsys):
+    @command
+    def main(argv):
+        assert argv == ["run"]
+        print("what was done")
+        print("a warning", file=sys.stderr)
+
+    main(["run", "-q"])
+    assert capsys.readouterr() == ("", "a warning\n")
+    main(["run"])
+    assert capsys.readouterr().out == "what was done\n"
+    with pytest.raises(SystemExit):
+        main(["run", "-q", "-v"])
+    assert "contradict" in capsys.readouterr().err
+
+
+def test_verbose_shows_native_noise_and_where_an_error_came_from(capfd):
+    @command
+    def main(argv):
+        with silenced():
+            os.write(2, b"noise\n")
+        raise UserError("Wrong.")
+
+    with pytest.raises(SystemExit):
+        main(["--verbose"])
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:2] == ["noise", "Traceback (most recent call last):"]
+    assert lines[-1] == "kerasseg test_console: error: Wrong."

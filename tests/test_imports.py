@@ -18,6 +18,7 @@ LEVEL = {
     # What everybody may import.
     "": 0,  # kerasseg/__init__.py
     "console": 1,
+    "flags": 2,
     "frameworks": 1,
     "files": 2,
     "image_format": 2,
@@ -63,7 +64,7 @@ LEVEL = {
 COMMAND, LIST_OF_COMMANDS = 20, 21
 
 WITHOUT_TENSORFLOW = {
-    *("", "console", "files", "image_format", "taxonomy", "labels", "border"),
+    *("", "console", "flags", "files", "image_format", "taxonomy", "labels", "border"),
     *("upsampling", "crf", "tiles", "drawing", "addons", "augment", "losses"),
     *("metrics", "config", "models", "data.sample", "data.reading"),
 }

@@ -10,14 +10,16 @@ import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from kerasseg import UserError, runs
+from kerasseg import UserError, flags, runs
 from kerasseg.console import command
 from kerasseg.demo import litertjs
 from kerasseg.demo.server import Server, site
 from kerasseg.export.formats import ARTEFACTS
+from kerasseg.flags import PORT
 from kerasseg.taxonomy import Taxonomy
 
 _KINDS = ("float32", "int8", "float16")
@@ -31,7 +33,7 @@ class Demo:
 
     run: tyro.conf.Positional[str] = ""
     """Run folder, or a .tflite file of an export; empty: the newest run."""
-    port: int = 8080
+    port: Annotated[int, PORT] = 8080
     """Port of 127.0.0.1; 0: any that is free."""
     litertjs: str = ""
     """LiteRT.js, for machines without internet: the archive made by npm pack
@@ -40,7 +42,7 @@ class Demo:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Demo, args=argv, prog="python -m kerasseg.demo")
+    asked = flags.parse(Demo, argv, prog="python -m kerasseg.demo")
     file = _network(Path(asked.run) if asked.run else runs.newest())
     about = describe(file)
     files = site(file.read_bytes(), about, litertjs.load(asked.litertjs))

@@ -10,9 +10,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-import tyro
-
-from kerasseg import runs
+from kerasseg import flags, runs
 from kerasseg.console import command
 from kerasseg.data.damage import naming_damage
 from kerasseg.export.run import Export, export_run
@@ -20,7 +18,7 @@ from kerasseg.export.run import Export, export_run
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Export, args=argv, prog="python -m kerasseg.export")
+    asked = flags.parse(Export, argv, prog="python -m kerasseg.export")
     run = Path(asked.run) if asked.run else runs.newest()
     data = runs.settings_for(run, asked.records).data
     if asked.gate and not asked.records and not Path(data.records).is_dir():

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
@@ -20,6 +20,7 @@ from kerasseg.export.formats import Compat, Format, Limits, Signatures
 from kerasseg.export.writing import Writer, needs_images
 from kerasseg.files import atomic
 from kerasseg.files.sha256 import sha256_of
+from kerasseg.flags import COUNT, PIXELS
 
 if TYPE_CHECKING:
     import keras
@@ -56,17 +57,17 @@ class Export:
     """Score the files; --no-gate: where there are no records. The card says so."""
     calibrate: str = ""
     """Folder of pictures that set the ranges of int8; empty: the training split."""
-    calibration: int = 32
+    calibration: Annotated[int, COUNT] = 32
     """How many images, not augmented, set the ranges of int8."""
     keep_float: tuple[str, ...] = ()
     """Names of layers that int8 leaves in float32."""
-    overlap: int = 0
+    overlap: Annotated[int, PIXELS] = 0
     """SavedModel: pixels > 0, even, that tiles share; it then cuts what is larger than
     the network into tiles and does not shrink it.
     """
     flip: bool = False
     """SavedModel: answer with the mean of the image and of its mirror image."""
-    max_pixels: int = 16_777_216
+    max_pixels: Annotated[int, COUNT] = 16_777_216
     """SavedModel: pictures of more pixels are refused before they are decoded."""
     limits: Limits = field(default_factory=Limits)
 

@@ -6,12 +6,11 @@ import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import tyro
-
-from kerasseg import UserError
+from kerasseg import UserError, flags
 from kerasseg.console import command, silenced
+from kerasseg.flags import SIDE, Number
 
 COLUMNS = (
     "network",
@@ -36,11 +35,11 @@ class Models:
     to the next. A network that cannot take the size says so instead.
     """
 
-    size: tuple[int, ...] = (360, 480)
+    size: Annotated[tuple[int, ...], Number(1, SIDE)] = (360, 480)
     """Height and width of the image, pixels; depth, height and width for volumes."""
-    classes: int = 11
+    classes: Annotated[int, Number(1, 2**16)] = 11
     """Number of classes."""
-    bands: int = 3
+    bands: Annotated[int, Number(1, 2**16)] = 3
     """Number of bands of the image."""
     names: tuple[str, ...] = ()
     """Networks to list; none: all."""
@@ -48,21 +47,17 @@ class Models:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Models, args=argv, prog="python -m kerasseg.models")
+    asked = flags.parse(Models, argv, prog="python -m kerasseg.models")
     from kerasseg.models import MODELS
 
     unknown = [name for name in asked.names if name not in MODELS]
     if unknown:
         raise UserError(f"Unknown model '{unknown[0]}'. Known: {', '.join(MODELS)}.")
-    if len(asked.size) not in (2, 3) or min(asked.size) < 1:
+    if len(asked.size) not in (2, 3):
         raise UserError(
-            "Expected --size with 2 or 3 positive numbers, got "
+            "Expected --size with 2 or 3 numbers, got "
             f"{' '.join(map(str, asked.size))}."
         )
-    if asked.classes < 1:
-        raise UserError(f"Expected --classes of at least 1, got {asked.classes}.")
-    if asked.bands < 1:
-        raise UserError(f"Expected --bands of at least 1, got {asked.bands}.")
     names = asked.names or tuple(MODELS)
     width = max(map(len, names))
     print(_line(COLUMNS, width))

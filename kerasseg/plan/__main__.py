@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from kerasseg import UserError
+from kerasseg import UserError, flags
 from kerasseg.console import command, start_tensorflow
+from kerasseg.flags import Number
 from kerasseg.plan.page import write
 from kerasseg.plan.planning import planned
 
@@ -25,19 +27,15 @@ class PlanCommand:
     """Folder of records, as written by kerasseg.prepare."""
     out: Path = Path("plan.toml")
     """The recipe; the page has its name and ends with .md."""
-    minutes: float = 0.0
+    minutes: Annotated[float, Number(0, 10**6)] = 0.0
     """Budget of the whole training with scores and files; 0: twenty minutes."""
-    parameters: float = math.inf
+    parameters: Annotated[float, Number(0, above=True, endless=True)] = math.inf
     """The most parameters that the network may have, for instance 5e6."""
 
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(PlanCommand, args=argv, prog="python -m kerasseg.plan")
-    if not 0 <= asked.minutes < 10**6:
-        raise UserError(f"--minutes must be 0 or more, got {asked.minutes}.")
-    if not asked.parameters > 0:
-        raise UserError(f"--parameters must be above 0, got {asked.parameters}.")
+    asked = flags.parse(PlanCommand, argv, prog="python -m kerasseg.plan")
     if asked.out.suffix != ".toml":
         raise UserError(f"--out must be the name of a .toml file, got {asked.out}.")
     start_tensorflow()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ from kerasseg.data.reading.drawn.polygons import asked_alone
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.pairing.divide import divide
 from kerasseg.data.sample import Sample, Samples
+from kerasseg.flags import COUNT_OR_0, Number
 from kerasseg.image_format import RGB
 from kerasseg.taxonomy import Taxonomy
 
@@ -63,8 +64,8 @@ def load(
     /,
     *,
     image: Literal["three_band", "A", "M", "P", "all"] = "three_band",
-    bands: tuple[int, int, int] = (0, 1, 2),
-    percentiles: tuple[float, float] = (2, 98),
+    bands: Annotated[tuple[int, int, int], COUNT_OR_0] = (0, 1, 2),
+    percentiles: Annotated[tuple[float, float], Number(0, 100)] = (2, 98),
     grid: Literal["three_band", "M"] = "three_band",
     overlap: bool = False,
     val_share: float = 0.2,

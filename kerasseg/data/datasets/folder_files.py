@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from kerasseg.data.reading.pairing.pair_flags import FilePair
 from kerasseg.data.reading.pictures import picture
 from kerasseg.data.reading.pictures.fitted import agree, format_of
 from kerasseg.data.reading.pictures.image import header, pages_of
+from kerasseg.flags import COUNT
 from kerasseg.image_format import GRAY, ImageFormat
 from kerasseg.taxonomy import IGNORE
 
@@ -29,7 +30,7 @@ Pages = Literal["ask", "bands", "samples"]
 class ImageFlags:
     """How the files of images are read, where that needs a word."""
 
-    image_bands: tuple[int, ...] = ()
+    image_bands: Annotated[tuple[int, ...], COUNT] = ()
     """Numbers of the bands to keep, from 1 and in this order: --image-bands 4 3 2."""
     image_alpha: Literal["drop", "band", "valid"] = "drop"
     """Alpha channel of images. band: keep it as the last one. valid: ignore pixels

@@ -42,6 +42,7 @@ from kerasseg.data.reading.pairing.splits import split_of
 from kerasseg.data.reading.pictures.fitted import format_of
 from kerasseg.data.reading.pictures.picture import ReadOptions
 from kerasseg.data.sample import Samples
+from kerasseg.flags import COUNT, PIXELS
 from kerasseg.taxonomy import Taxonomy
 
 MASKS = MaskFlags()
@@ -58,9 +59,9 @@ def load(
     layer: str = "",
     uncovered: Literal["background", "ignore"] = "background",
     masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
-    image_bands: tuple[int, ...] = (),
+    image_bands: Annotated[tuple[int, ...], COUNT] = (),
     image_alpha: Literal["drop", "band", "valid"] = "drop",
-    gap: int = 64,
+    gap: Annotated[int, PIXELS] = 64,
     val_share: float = 0.2,
     cut: tuple[int, int] = (0, 0),
 ) -> tuple[Taxonomy, dict[str, Samples]]:

@@ -21,6 +21,7 @@ from kerasseg.data.preparing.pool import id_of, pooled
 from kerasseg.data.reading.pairing.divide import check_share, in_order_of_hash
 from kerasseg.data.reading.pairing.splits import named
 from kerasseg.data.sample import Samples
+from kerasseg.flags import COUNT_OR_0, Number
 
 OWN = -1.0
 """`val_share` as the source has it."""
@@ -45,10 +46,10 @@ class Division:
     group_by: str = ""
     """Regular expression on the samples' names; its first group (a patient, a city)
     stays in one split: --group-by '^(.+?)_'. Divides train and val anew."""
-    folds: int = 0
+    folds: Annotated[int, Number(0, 10**6)] = 0
     """Number of folds for cross-validation; one of them is val. Divides train and val
     anew."""
-    fold: int = 0
+    fold: Annotated[int, COUNT_OR_0] = 0
     """Which fold is val, from 0."""
 
     @property
