@@ -13,7 +13,7 @@ from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.survey import Survey
 from kerasseg.taxonomy import ignore_of
 
-WIDTH = 88
+WIDTH = 80
 
 
 def table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,17 +13,9 @@ from kerasseg import UserError, flags
 from kerasseg.console import command, silenced
 from kerasseg.flags import SIDE, Number
 
-COLUMNS = (
-    "network",
-    "parameters",
-    "trainable",
-    "GMAC",
-    "MiB",
-    "peak",
-    "sees",
-    "stride",
-)
-WIDTHS = (12, 12, 6, 6, 6, 15, 9)
+COLUMNS = ("network", "parameters", "GMAC", "MiB", "peak", "sees", "stride")
+WIDTHS = (11, 5, 5, 4, 10, 6)
+"""With the longest name and the blanks between them 80 columns, as a terminal has."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"Unknown model '{unknown[0]}'. Known: {', '.join(MODELS)}.")
     if len(asked.size) not in (2, 3):
         raise UserError(
-            "Expected --size with 2 or 3 numbers, got "
+            "Expected --size with 2 or 3 positive numbers, got "
             f"{' '.join(map(str, asked.size))}."
         )
     names = asked.names or tuple(MODELS)
@@ -87,16 +80,14 @@ def _row(name: str, asked: Models) -> tuple[str, ...]:
             )
     except ValueError as error:
         return (_short(str(error)),)
-    trainable = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     field = receptive_field.receptive_field(network)
     cells = (
         f"{network.count_params():,}",
-        f"{trainable:,}",
         f"{cost.multiply_adds(network) / 1e9:.1f}",
         f"{cost.activation_bytes(network) / 2**20:.0f}",
         f"{cost.peak_bytes(network) / 2**20:.0f}",
-        "image" if math.inf in field else " x ".join(map(str, field)),
-        " x ".join(map(str, receptive_field.output_stride(network))),
+        "image" if math.inf in field else "x".join(map(str, field)),
+        "x".join(map(str, receptive_field.output_stride(network))),
     )
     del network
     keras.utils.clear_session(free_memory=True)
@@ -106,15 +97,18 @@ def _row(name: str, asked: Models) -> tuple[str, ...]:
 def _short(reason: str) -> str:
     """The first sentence, on one line."""
     text = " ".join(reason.split()).split(". ")[0]
-    return text if len(text) <= 120 else text[:117] + "..."
+    return textwrap.shorten(text, 120, placeholder="...")
 
 
 def _line(cells: Sequence[str], width: int) -> str:
     name, *others = cells
     if len(others) == 1:
-        return f"{name:{width}}  {others[0]}"
+        first = f"{name:{width}}  "
+        return textwrap.fill(
+            others[0], 80, initial_indent=first, subsequent_indent=" " * len(first)
+        )
     columns = zip(others, WIDTHS, strict=True)
-    return f"{name:{width}}" + "".join(f"  {cell:>{w}}" for cell, w in columns)
+    return f"{name:{width}}" + "".join(f" {cell:>{w}}" for cell, w in columns)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ from kerasseg.data.reading.legends.legend import read_legend
 from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.files.exif import PNG
+from kerasseg.flags import Number
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SHARD = re.compile(r"(?P<split>.+?)-\d+-of-\d+")
@@ -33,7 +35,7 @@ GRAY, GRAY_WITH_ALPHA = 0, 4
 
 
 def load(
-    src: Path, /, *, legend: str = "", ignore: int = IGNORE
+    src: Path, /, *, legend: str = "", ignore: Annotated[int, Number(0, 255)] = IGNORE
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Records of DeepLab and Model Garden: train-00000-of-00010.tfrecord, ...
 
