@@ -26,7 +26,7 @@ import numpy as np
 import tyro
 
 from kerasseg import UserError, flags, runs
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, say, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
 from kerasseg.runs import report
@@ -91,7 +91,7 @@ def adjust(run: Path, records: str = "") -> Path:
     halves = _halves(network, data.records, data.val)
     how = shared_bias if taxonomy.exclusive else each_class
     bias, before, crossed = how(*halves)
-    print(
+    say(
         f"mIoU of the halves of '{data.val}': "
         f"{before[0]:.4f} and {before[1]:.4f}; each with the bias of the other half: "
         f"{crossed[0]:.4f} and {crossed[1]:.4f}"

@@ -11,9 +11,11 @@ import functools
 import os
 import sys
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from kerasseg import UserError, __version__
 
@@ -168,6 +170,38 @@ def start_tensorflow() -> None:
         tf.config.list_physical_devices()
         # The first operation makes the devices, which logs too.
         tf.zeros(()).numpy()
+
+
+COLUMNS = 80
+"""Of a terminal, in which everything that is printed fits."""
+
+
+def say(text: str, to: TextIO | None = None) -> None:
+    """Prints sentences, in lines of at most 80 columns; what follows the first one of a
+    line is indented by two more. Names of files and flags stay whole, to be copied.
+
+    to: stdout, if it is not said.
+    """
+    print("\n".join(map(_folded, text.split("\n"))), file=to, flush=True)
+
+
+def _folded(line: str) -> str:
+    rest = line.lstrip()
+    indent = line[: len(line) - len(rest)]
+    return textwrap.fill(
+        rest,
+        COLUMNS,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def hidden_bar() -> bool | None:
+    """Whether a bar of tqdm is hidden, as it takes it (`disable`): with -q; else only
+    where it would not be written to a terminal."""
+    return True if is_quiet() else None
 
 
 def counted(number: int, what: str = "image", width: int = 0) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from kerasseg import UserError, flags, runs
-from kerasseg.console import command
+from kerasseg.console import command, say
 from kerasseg.data.damage import naming_damage
 from kerasseg.flags import COUNT, SIDE, Number
 from kerasseg.runs import image_table
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> None:
             group_by=asked.group_by,
         )
     print(table(result, runs.taxonomy(run).names))
-    print(f"Written: {folder / 'metrics.json'}, {image_table.FILE}, pictures/")
+    say(f"Written: {folder / 'metrics.json'}, {image_table.FILE}, pictures/")
 
 
 def _surfaces(asked: Evaluate) -> Surfaces | None:

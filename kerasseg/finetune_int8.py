@@ -160,6 +160,7 @@ def _train(
     from kerasseg.data import records as shards
     from kerasseg.export.litert.fake_quantisation import quantised
     from kerasseg.fit import callbacks
+    from kerasseg.fit.progress import Progress
     from kerasseg.inference.class_maps import network_size
 
     data, size = settings.data, network_size(network)
@@ -182,6 +183,7 @@ def _train(
         return quantised(small)
 
     total = steps * epochs
+    log = callbacks.Log(out / "log.csv", out / "tensorboard", 0)
     trainer = from_settings.trainer_of(
         settings, build, loss, crop, total, used, image_format, exclusive
     )
@@ -192,12 +194,9 @@ def _train(
         from_settings.stream_of(settings, data.records),
         epochs=epochs,
         steps_per_epoch=steps,
-        callbacks=[
-            best,
-            callbacks.Log(out / "log.csv", out / "tensorboard", 0),
-        ],
+        callbacks=[best, log, Progress(log, epochs)],
         shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=0,
     )
     return best.ranges
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import IN_HELP, command
+from kerasseg.console import IN_HELP, command, say
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.datasets.recognition.recognise import recognise
 from kerasseg.data.preparing import AND
@@ -113,7 +113,7 @@ def _recognised(words: list[str]) -> list[str]:
     if words[1].startswith("-"):
         raise UserError("Write SRC right after auto, and the flags after SRC.")
     found = recognise(remote.fetched(Path(words[1])))
-    print(found.line)
+    say(found.line)
     given = {word.split("=")[0] for word in words}
     flags = [] if given & {*found.flags} else found.flags
     return [found.kind, *map(str, found.sources), *words[2:], *flags]

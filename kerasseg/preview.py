@@ -14,7 +14,7 @@ import tyro
 
 from kerasseg import UserError, flags
 from kerasseg.augment import NUMBERS, POLICIES
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, say, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
 from kerasseg.flags import PIXELS, SEED, Number
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> None:
     sheet, note = draw(asked)
     atomic.write_bytes(asked.out, sheet)
     if note:
-        print(note)
+        say(note)
     print(f"{asked.count} samples under policy '{asked.policy}': {asked.out}")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from kerasseg import UserError, runs
-from kerasseg.console import start_tensorflow
+from kerasseg.console import say, start_tensorflow
 from kerasseg.export import calibration, folder, formats
 from kerasseg.export.formats import Compat, Format, Limits, Signatures
 from kerasseg.export.writing import Writer, needs_images
@@ -144,7 +144,7 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     atomic.write_json(place / folder.GATE, known)
     page = card.write(run, known, records if asked.gate else "", size)
     written = [str(place / row["file"]) for row in rows[1:] if row["passed"]]
-    print(f"Written: {', '.join([*written, str(page)])}")
+    say(f"Written: {', '.join([*written, str(page)])}")
     return rows
 
 
@@ -280,7 +280,7 @@ def _print_layer_errors(run: Path, network, images, rejected: Path) -> None:
     print(f"{'error':>8}   layer (relative, by its quantisation alone)")
     for row in errors[:8]:
         print(f"{100 * row['error']:6.2f} %   {row['layer']}")
-    print(
+    say(
         f"The culprit is most likely '{errors[0]['layer']}'. Try --keep-float "
         f"{errors[0]['layer'].split(', ')[0]}, or fine-tune: python -m "
         f"kerasseg.finetune_int8 {run}. All layers: {rejected / 'layer_errors.json'}"

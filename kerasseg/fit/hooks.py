@@ -17,6 +17,7 @@ from kerasseg.fit import (
     from_settings,
     health,
     not_finite,
+    progress,
     stopping,
 )
 from kerasseg.fit.devices import Devices
@@ -70,7 +71,8 @@ def _writing(
         run / runs.STATE, fit.save_every, data.steps, notes
     )
     stop = stopping.Stop(log, fit.patience, fit.minutes)
-    return [validation, watch, log, save, stop]
+    told = progress.Progress(log, fit.epochs, fit.minutes)
+    return [validation, watch, log, told, save, stop]
 
 
 def _validation_data(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError, config, runs
+from kerasseg.console import say
 from kerasseg.fit import default_records, from_settings, same_records, trainable
 from kerasseg.fit.devices import Devices
 from kerasseg.image_format import ImageFormat
@@ -72,7 +74,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     if used.writes:
         runs.describe(run, described.taxonomy, images)
         for line in [*warnings, *([left_out] if left_out else [])]:
-            print(line)
+            say(f"Warning: {line}", sys.stderr)
     known = described.split(data.train)
     size = pipeline.size_of(described, data.train, data.size)
     crop = from_settings.crop_of(data, size)
