@@ -186,3 +186,12 @@ POLICIES = {
 """Policies by name. "general": pictures of any kind that stand upright; "road": a
 camera in a car; "cells": a microscope (U-Net's elastic deformation). The vertical axis
 has a meaning on a road, so "road" never turns far."""
+
+USES = {
+    "none": "the images as they are, the whole of them or their middle",
+    "flip": "crops, mirrored left to right",
+    "general": "flip, scale, light and colours: pictures that stand upright",
+    "road": "scale and light of a camera in a car; it hardly turns",
+    "cells": "any way round, elastic, in other light: a microscope",
+}
+"""What each of `POLICIES` does, for lists of them."""

@@ -134,6 +134,9 @@ class Fit:
 class Config:
     """Train a segmentation network, score it, export it.
 
+    --augment.policy NAME (none, flip, general, road, cells) sets all of --augment at
+    once; python -m kerasseg.preview --list tells what they do, and draws it.
+
     A training that was stopped goes on with the same command. --restart begins it anew,
     for instance over other records.
     """
