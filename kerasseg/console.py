@@ -12,12 +12,15 @@ import os
 import sys
 import tempfile
 import textwrap
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from kerasseg import UserError, __version__
+
+Value = TypeVar("Value")
 
 
 def command(main: Callable[[list[str]], None]) -> Callable[..., None]:
@@ -196,6 +199,55 @@ def _folded(line: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+class Step:
+    """A long piece of work: says what is done, and how far it is.
+
+    At a terminal one line is written over; elsewhere there is one every `SECONDS`.
+    """
+
+    SECONDS = 10.0
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self._told, self._began = time.monotonic(), time.monotonic()
+        self._tty = sys.stdout.isatty()
+        self._tell()
+
+    def __call__(self, value: Value) -> Value:
+        """Counts one more; gives the value back."""
+        self.done += 1
+        now = time.monotonic()
+        if now - self._told >= (0.2 if self._tty else self.SECONDS):
+            self._told = now
+            self._tell()
+        return value
+
+    def _tell(self) -> None:
+        so_far = f" {self.done} of {self.total}" if self.total > 1 else ""
+        line = f"{self.what}{so_far} ..."
+        if self._tty:
+            print(f"\r{line:79}", end="", flush=True)
+        else:
+            print(line, flush=True)
+
+    def end(self) -> None:
+        """Says how long it took."""
+        seconds = time.monotonic() - self._began
+        line = f"{self.what}: {seconds:.0f} s"
+        if self._tty:
+            print(f"\r{line:79}", flush=True)
+        elif seconds >= 1:
+            print(line, flush=True)
+
+
+@contextlib.contextmanager
+def counting(what: str, total: int = 1) -> Iterator[Step]:
+    """A `Step` that is ended with the block."""
+    step = Step(what, total)
+    yield step
+    step.end()
 
 
 def hidden_bar() -> bool | None:

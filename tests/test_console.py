@@ -11,7 +11,7 @@ import pytest
 
 import kerasseg
 from kerasseg import UserError
-from kerasseg.console import command, silenced
+from kerasseg.console import command, counting, say, silenced
 
 
 def ending_with(error: BaseException):
@@ -128,3 +128,20 @@ def test_verbose_shows_native_noise_and_where_an_error_came_from(capfd):
     lines = capfd.readouterr().err.splitlines()
     assert lines[:2] == ["noise", "Traceback (most recent call last):"]
     assert lines[-1] == "kerasseg test_console: error: Wrong."
+
+
+def test_sentences_have_80_columns_and_names_stay_whole(capsys):
+    path = "/".join(["a-long-name"] * 9)
+    say(f"one two\n  three {path} {'four ' * 20}")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["one two", "  three", f"    {path}"]
+    assert all(len(line) <= 80 for line in lines if path not in line)
+
+
+def test_long_work_says_how_far_it_is(capsys, monkeypatch):
+    monkeypatch.setattr("kerasseg.console.Step.SECONDS", 0.0)
+    with counting("int8: calibrating on image", 2) as one_more:
+        assert [one_more(value) for value in "ab"] == ["a", "b"]
+    said = capsys.readouterr().out.splitlines()
+    numbers = ["0 of 2", "1 of 2", "2 of 2"]
+    assert said == [f"int8: calibrating on image {n} ..." for n in numbers]

@@ -161,9 +161,9 @@ class Limits:
     agreement: Annotated[float, SHARE] = 0.9999
     """SavedModel, float32, ONNX, OpenVINO: share of pixels of the network's class, at
     least."""
-    float16: Annotated[float, Number(0, 100)] = 0.1
-    """float16: lost mIoU, points (hundredths), at most."""
-    int8: Annotated[float, Number(0, 100)] = 1.0
+    float16: Annotated[float, Number(-100, 100)] = 0.1
+    """float16: lost mIoU, points (hundredths), at most; below 0 it has to gain."""
+    int8: Annotated[float, Number(-100, 100)] = 1.0
     """int8: lost mIoU, points (hundredths), at most."""
 
     def of(self, name: str, agreement: float, lost: float) -> tuple[str, bool]:

@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from kerasseg import UserError, runs
-from kerasseg.console import say, start_tensorflow
+from kerasseg.console import counting, say, start_tensorflow
 from kerasseg.export import calibration, folder, formats
 from kerasseg.export.formats import Compat, Format, Limits, Signatures
 from kerasseg.export.writing import Writer, needs_images
@@ -230,7 +230,9 @@ def _score(
     ways["image_format"] = runs.image_format(run)
     ways["exclusive"] = runs.taxonomy(run).exclusive
     batches = pipeline.batches(records, split, batch_size=8, size=size)
-    rows = gate.check(network, files, batches, asked.limits, **ways)
+    with counting("gate: scoring batch", int(batches.cardinality())) as one_more:
+        told = map(one_more, batches)
+        rows = gate.check(network, files, told, asked.limits, **ways)
     for row in rows[1:]:
         row["worst"]["id"] = _sample_id(records, split, row["worst"]["image"])
     return rows

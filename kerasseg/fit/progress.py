@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
-from kerasseg.console import hidden_bar
+from kerasseg.console import COLUMNS, hidden_bar
 from kerasseg.drawing.html import duration
 
 SECONDS = 0.5
@@ -61,10 +61,13 @@ class Progress(keras.callbacks.Callback):
 def line(epoch: int, epochs: int, logs: Mapping[str, Any], left: float) -> str:
     """What an epoch gave. left: seconds until the last one has ended."""
     number = f"epoch {epoch:{len(str(epochs))}}/{epochs}"
-    parts = [number, *_scores(logs, "")]
-    if "val_loss" in logs:
-        parts += ["val", *_scores(logs, "val_")]
-    return "  ".join([*parts, f"left {duration(left)}"])
+    trained = _scores(logs, "")
+    judged = _scores(logs, "val_")
+    judged[:1] = [f"val {one}" for one in judged[:1]]
+    ends = [*judged, f"left {duration(left)}"]
+    said = "  ".join([number, *trained, *ends])
+    # Of very long trainings the mIoU in training, which says least, finds no room.
+    return said if len(said) <= COLUMNS else "  ".join([number, *trained[:1], *ends])
 
 
 def seconds_left(
@@ -90,5 +93,6 @@ def _scores(logs: Mapping[str, Any], prefix: str) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    """Five letters: 0.123, 12.34."""
-    return f"{float(value):.3f}"[:5].rstrip(".")
+    """0.123, 12.345, 1.23e+03."""
+    value = float(value)
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
