@@ -44,7 +44,7 @@ def main() -> None:
         return
     print("usage: python -m kerasseg COMMAND ...   (COMMAND --help tells more)\n")
     for command, what in COMMANDS.items():
-        print(f"  {command:15}{what}")
+        print(textwrap.fill(f"  {command:15}{what}", 80, subsequent_indent=" " * 17))
     print("\n" + textwrap.fill(IN_HELP, 80))
     if name not in ("", "-h", "--help"):
         known = ", ".join(COMMANDS)
