@@ -110,8 +110,8 @@ def _in_columns(text: str) -> str:
     """The paragraphs in lines of 80 columns. tyro would join lines, but for those that
     begin with a blank."""
     paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
-    blank = {"initial_indent": " ", "subsequent_indent": " "}
-    return "\n\n".join(textwrap.fill(one, 80, **blank) for one in paragraphs)
+    wrapper = textwrap.TextWrapper(80, initial_indent=" ", subsequent_indent=" ")
+    return "\n\n".join(map(wrapper.fill, paragraphs))
 
 
 def with_pairs(
