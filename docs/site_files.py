@@ -28,7 +28,7 @@ OUTSIDE = (
     "pipelines/synthetic/result.jpg",
     "saved_models/road_scene/export/card.md",
 )
-HELP = re.compile(r"<!-- help: (\w+) -->")
+HELP = re.compile(r"<!-- help: ([\w.]+) -->")
 
 
 def on_files(files, config):

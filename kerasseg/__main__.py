@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "score a run on a split of records",
     "predict": "draw label maps and overlays of pictures, folders or a video",
     "models": "list the networks: parameters, multiply-adds, memory, receptive field",
+    "models.import": "make a network of a trained one of torchvision and others",
     "export": "write SavedModel and LiteRT files of a run, and score them again",
     "adjust": "shift class logits for the best mIoU, into a new run (also: rebalance)",
     "finetune_int8": "fine-tune a run's network to lose less in int8, into a new run",
@@ -24,7 +25,10 @@ COMMANDS = {
     "serve": "serve a run as TensorFlow Serving does, on this machine: REST and gRPC",
     "serve.client": "have a server segment pictures, by REST or gRPC",
 }
-PACKAGES = ("demo", "doctor", "export", "models", "plan", "serve", "serve.client")
+PACKAGES = (
+    *("demo", "doctor", "export", "models", "models.import", "plan", "serve"),
+    "serve.client",
+)
 """Commands that are packages: their `main` stands in NAME/__main__.py."""
 ALIASES = {"rebalance": "adjust"}
 """Other names of commands."""

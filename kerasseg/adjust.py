@@ -25,8 +25,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import tyro
 
-from kerasseg import UserError, flags, runs
-from kerasseg.console import command, say, start_tensorflow
+from kerasseg import UserError, runs
+from kerasseg.console import command, flags, say, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
 from kerasseg.runs import report
@@ -80,6 +80,7 @@ def adjust(run: Path, records: str = "") -> Path:
     start_tensorflow()
     from kerasseg.data.records import describe
 
+    runs.refuse_volumes(run, "adjust")
     network, settings = runs.load(run), runs.settings_for(run, records)
     data, taxonomy = settings.data, runs.taxonomy(run)
     names = taxonomy.names

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import tyro
 
-from kerasseg import UserError, flags, runs
-from kerasseg.console import command, say
+from kerasseg import UserError, runs
+from kerasseg.console import command, flags, say
+from kerasseg.console.flags import COUNT, SIDE, Number
 from kerasseg.data.damage import naming_damage
-from kerasseg.flags import COUNT, SIDE, Number
 from kerasseg.runs import image_table
 from kerasseg.runs.model_scores import evaluate_model
 from kerasseg.runs.score_table import table

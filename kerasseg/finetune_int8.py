@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from kerasseg import UserError, config, flags, runs
-from kerasseg.console import command
+from kerasseg import UserError, config, runs
+from kerasseg.console import command, flags
+from kerasseg.console.flags import COUNT, Number
 from kerasseg.data.damage import naming_damage
 from kerasseg.export.calibration import of_records as calibration_images
 from kerasseg.export.formats import Limits
@@ -28,7 +29,6 @@ from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
 from kerasseg.fit import from_settings
 from kerasseg.fit.devices import Devices
-from kerasseg.flags import COUNT, Number
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
@@ -74,6 +74,7 @@ def finetune(run: Path, asked: FinetuneInt8) -> bool:
     that a quantised network cannot train with, and when the loss is NaN or Inf.
     """
     # ---- The run, and what its int8 file loses -------------------------------------
+    runs.refuse_volumes(run, "finetune_int8")
     settings = runs.settings_for(run, asked.records)
     tuned = settings_of_finetuning(settings, asked.rate)
     used = from_settings.devices_of(tuned)

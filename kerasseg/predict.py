@@ -5,10 +5,11 @@ Without --run and --litert it uses the road-scene network that comes with kerass
 For each picture it writes NAME_label.png (gray levels are the ids) and
 NAME_overlay.jpg, both as large as the picture, and for all of them overlay_legend.png
 and contact_sheet.jpg; for a map (GeoTIFF) NAME_label.tif at the same place on Earth;
-for a video or a camera NAME_overlay.mp4 with the frame rate. Where classes overlap
-NAME_label_CLASS.png for each. Subfolders stay subfolders. Nothing is written over that
-predict did not make: predicted.jsonl lists what it made. From Python `predict_model`
-does it with any Keras model.
+for a video or a camera NAME_overlay.mp4 with the frame rate; for a volume, of a network
+of volumes or with --slices, NAME_label in its own format and on its voxels. Where
+classes overlap NAME_label_CLASS.png for each. Subfolders stay subfolders. Nothing is
+written over that predict did not make: predicted.jsonl lists what it made. From Python
+`predict_model` does it with any Keras model.
 --litert needs ai-edge-litert, NumPy, OpenCV and Pillow only, so it also runs on a small
 device.
 """
@@ -33,7 +34,7 @@ from kerasseg.inference.results import names
 from kerasseg.inference.results.made import CannotWrite, Made
 from kerasseg.inference.results.writing import Results
 from kerasseg.inference.video import overlays
-from kerasseg.runs import foreign
+from kerasseg.runs import foreign, volumes
 
 __all__ = ["main", "predict_model"]
 
@@ -46,6 +47,10 @@ def main(argv: list[str]) -> None:
     asked = arguments.parse(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
+    if asked.slices or _is_of_volumes(asked):
+        _predict_volumes(asked)
+        return
+    _refuse_flags_of_volumes(asked)
     found = inputs.inputs_of(asked.inputs, asked.out, asked.recursive)
     left_out, incomplete = LeftOut(), LeftOut("incomplete")
     for file, reason in found.left_out:
@@ -85,6 +90,62 @@ def main(argv: list[str]) -> None:
     end = f"{done} predicted into {asked.out}"
     if left_out or incomplete:
         raise UserError(", ".join(filter(None, (end, str(left_out), str(incomplete)))))
+    print(end)
+
+
+def _is_of_volumes(asked: argparse.Namespace) -> bool:
+    """Whether a run or a file for devices says that it is for volumes."""
+    if asked.litert:
+        from kerasseg.inference import litert_engine
+
+        return litert_engine.is_of_volumes(Path(asked.litert))
+    run = Path(asked.run)
+    folder = run if run.is_dir() else run.parent
+    return bool(asked.run) and runs.volume_format(folder) is not None
+
+
+def _refuse_flags_of_volumes(asked: argparse.Namespace) -> None:
+    for name in ("mirror", "largest", "fill_holes"):
+        if getattr(asked, name):
+            raise UserError(
+                f"--{name.replace('_', '-')} is for volumes, and this network takes "
+                "pictures. Leave it out, or say --slices."
+            )
+
+
+def _predict_volumes(asked: argparse.Namespace) -> None:
+    from kerasseg.inference.volumes import results, sources
+
+    results.check_flags(asked)
+    if not asked.run and not asked.litert:
+        _choose_network(asked)
+    made = Made(asked.out)
+    network = volumes.network(asked, _litert if asked.litert else _network)
+    channels = network.image_format.channels
+    found, lines = sources.sources_of(
+        asked.inputs, asked.out, channels, asked.recursive
+    )
+    for line in lines:
+        print(line)
+    made_of = results.VolumeResults(network, made, asked)
+    targets = made_of.targets(found)
+    made_of.check(found, targets)
+    left_out, done = LeftOut(), 0
+    for source, target in zip(found, targets, strict=True):
+        try:
+            made_of.write(source, target)
+        except CannotWrite:
+            raise
+        except (UserError, OSError, MemoryError) as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise
+            left_out.add(source.files[0], _told(source, error))
+            continue
+        done += 1
+    made_of.drawings.finish(asked.out)
+    end = f"{done} predicted into {asked.out}"
+    if left_out:
+        raise UserError(f"{end}, {left_out}")
     print(end)
 
 

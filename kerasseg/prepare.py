@@ -13,13 +13,13 @@ import tyro
 
 from kerasseg import UserError
 from kerasseg.console import IN_HELP, command, say
+from kerasseg.console.flags import PIXELS, Number, check_values, parse
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.datasets.recognition.recognise import recognise
 from kerasseg.data.preparing import AND
 from kerasseg.data.preparing.classes import ClassChoice, choose, refuse_one_class
 from kerasseg.data.preparing.division import OWN, Division, check, divide
 from kerasseg.files import remote
-from kerasseg.flags import PIXELS, Number, check_values, parse
 from kerasseg.taxonomy import Taxonomy
 
 

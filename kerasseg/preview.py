@@ -13,16 +13,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tyro
 
-from kerasseg import UserError, config, flags, runs
+from kerasseg import UserError, config, runs
 from kerasseg.augment import POLICIES
 from kerasseg.augment.policies import USES
-from kerasseg.console import command, say, start_tensorflow
+from kerasseg.console import command, flags, say, start_tensorflow
+from kerasseg.console.flags import PIXELS, SEED, Number
 from kerasseg.data.damage import naming_damage
 from kerasseg.files import atomic
 from kerasseg.fit import from_settings
-from kerasseg.flags import PIXELS, SEED, Number
+from kerasseg.taxonomy import Taxonomy
 
 USUAL = "road"
 """The policy for records, which name none."""
@@ -32,7 +34,7 @@ USUAL = "road"
 class Preview:
     """Draw augmented samples of records, a recipe or a run, to see what a policy does.
 
-    Policies: none, flip, general, road, cells; --list tells what they do.
+    Policies: none, flip, general, road, cells, volume; --list tells what they do.
     """
 
     source: tyro.conf.Positional[str] = ""
@@ -49,12 +51,16 @@ class Preview:
     """Split of the records; empty: the one that is trained on."""
     count: Annotated[int, Number(1, 10**4)] = 12
     """Number of samples."""
-    size: Annotated[tuple[int, int], PIXELS] = (0, 0)
+    size: Annotated[tuple[int, ...], PIXELS] = (0, 0)
     """Height and width the images are stretched to first; 0 0: those of the recipe or
-    run, else their own."""
-    crop: Annotated[tuple[int, int], PIXELS] = (0, 0)
+    run, else their own. Of volumes depth, height and width of the region that is cut
+    out first; 0 0: the crop."""
+    crop: Annotated[tuple[int, ...], PIXELS] = (0, 0)
     """Height and width of the result, pixels; 0 0: those of the recipe or run, else as
-    large as the image."""
+    large as the image. Of volumes depth, height and width."""
+    foreground: Annotated[float, Number(-1, 1)] = -1.0
+    """Of volumes: share of the patches around a voxel of a class; below 0: that of the
+    recipe or run, else 0.33."""
     seed: Annotated[int, SEED] = 0
     """Another seed, other samples and other numbers; 0: that of the recipe or run."""
     bands: str = ""
@@ -109,8 +115,9 @@ def settings_of(asked: Preview) -> tuple[config.Config, str]:
     data = replace(
         made.data,
         train=asked.split or made.data.train,
-        size=made.data.size if asked.size == (0, 0) else asked.size,
-        crop=made.data.crop if asked.crop == (0, 0) else asked.crop,
+        size=asked.size if any(asked.size) else made.data.size,
+        crop=asked.crop if any(asked.crop) else made.data.crop,
+        foreground=made.data.foreground if asked.foreground < 0 else asked.foreground,
         service="",
     )
     made = replace(made, data=data, seed=asked.seed or made.seed)
@@ -121,19 +128,25 @@ def settings_of(asked: Preview) -> tuple[config.Config, str]:
 
 def draw(settings: config.Config, count: int, display: str = "") -> tuple[bytes, str]:
     """The first samples of a training as a contact sheet in PNG: two a row, each beside
-    its label and below its name; and what was left out of the policy, or ""."""
+    its label and below its name, of volumes one, in three planes; and what was left out
+    of the policy, or ""."""
     from keras import ops
 
     from kerasseg import augment
     from kerasseg.data import records
-    from kerasseg.drawing import bands, pictures
+    from kerasseg.drawing import bands, pictures, planes
 
     data = settings.data
     described = records.describe(data.records)
     image_format = bands.displaying(display, described.image_format)
-    policy, note = augment.applicable(settings.augment, image_format)
+    volume, taxonomy = described.volume, described.taxonomy
+    spacing = volume.median_spacing if volume else (1.0, 1.0, 1.0)
+    policy, note = augment.applicable(
+        settings.augment, image_format, volume is not None
+    )
     ids_of = from_settings.sample_ids_of(settings, data.records)
-    cells, titles = [], []
+    cells: list[np.ndarray] = []
+    titles: list[str] = []
     with naming_damage(data.records):
         batches = from_settings.stream_of(settings, data.records)
         for step, batch in enumerate(islice(batches, -(-count // data.batch))):
@@ -142,20 +155,33 @@ def draw(settings: config.Config, count: int, display: str = "") -> tuple[bytes,
                 batch["label"],
                 batch["numbers"],
                 policy,
-                from_settings.crop_of(data, batch["image"].shape[1:3]),
+                from_settings.crop_of(data, tuple(batch["image"].shape[1:-1])),
                 image_format=image_format,
-                ignore=described.taxonomy.ignore,
+                ignore=taxonomy.ignore,
+                spacing=spacing,
             )
             pairs = zip(*map(ops.convert_to_numpy, (images, labels)), strict=True)
             for image, label in pairs:
+                if volume:
+                    places = planes.through(_there(label, taxonomy))
+                    image = planes.side_by_side(image, places, spacing)
+                    outside = taxonomy.ignore
+                    label = planes.side_by_side(label, places, spacing, outside=outside)
                 drawn = bands.shown(image, image_format)
-                overlay = pictures.overlay(drawn, label, described.taxonomy, alpha=0.6)
-                cells += [drawn, overlay]
+                cells += [drawn, pictures.overlay(drawn, label, taxonomy, alpha=0.6)]
             titles += [text for name in ids_of(step) for text in (name, "")]
-    several = [slice(i, i + 4) for i in range(0, 2 * count, 4)]
-    cells, titles = cells[: 2 * count], titles[: 2 * count]
-    rows = [cells[some] for some in several], [titles[some] for some in several]
-    return pictures.png(pictures.contact_sheet(*rows, width=1600)), note
+    row = 2 if volume else 4
+    several = [slice(i, min(i + row, 2 * count)) for i in range(0, 2 * count, row)]
+    rows, names = [cells[some] for some in several], [titles[some] for some in several]
+    return pictures.png(pictures.contact_sheet(rows, names, width=1600)), note
+
+
+def _there(label: np.ndarray, taxonomy: Taxonomy) -> np.ndarray:
+    """bool (D, H, W), where a class is, but for the first of those that exclude each
+    other."""
+    if not taxonomy.exclusive:
+        return (label == 1).any(axis=-1)
+    return (label > 0) & (label != taxonomy.ignore)
 
 
 if __name__ == "__main__":

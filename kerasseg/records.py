@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from kerasseg import flags
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, flags, start_tensorflow
 
 
 @dataclass(frozen=True)

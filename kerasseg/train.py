@@ -99,15 +99,19 @@ def _resume(run: Path, trainer: Trainer, used: Devices) -> int:
 def _summary(
     settings: config.Config, data: TrainingData, networks: Networks, done: int
 ) -> str:
-    (height, width), crop = data.size, data.crop
+    size, crop = ("x".join(map(str, each)) for each in (data.size, data.crop))
     epochs, parameters = settings.fit.epochs, networks.judge.network.count_params()
     text = (
         f"{settings.model.name}: {parameters:,} parameters, "
-        f"{data.taxonomy.counted()}; {data.split.samples} images of "
-        f"{height}x{width}, crops {crop[0]}x{crop[1]}; "
-        f"{epochs} epochs of {data.steps} steps\n"
-        f"Images of {data.image_format}: "
-        f"{input_range.normalisation_in_words(data.image_format, settings.data)}"
+        f"{data.taxonomy.counted()}; {data.split.samples} "
+        + (f"volumes, patches of {crop}; " if data.volume else "")
+        + ("" if data.volume else f"images of {size}, crops {crop}; ")
+        + f"{epochs} epochs of {data.steps} steps\n"
+        + (f"Volumes: {data.volume}\n" if data.volume else "")
+        + f"Images of {data.image_format}: "
+        + input_range.normalisation_in_words(
+            data.image_format, settings.data, data.volume
+        )
     )
     if done:
         text += f"\nGoing on after step {done} of {data.steps * epochs}"

@@ -104,3 +104,21 @@ def tiny_tiled(tiny_network, tmp_path_factory):
 
     path = tmp_path_factory.mktemp("tiny") / "tiled" / "1"
     return signatures.write(tiny_network, path, tiny.TAXONOMY, overlap=8, flip=True)
+
+
+@pytest.fixture(scope="session")
+def volume_records(tmp_path_factory):
+    """`volume_runs.records`. Read only."""
+    import volume_runs
+
+    return volume_runs.records(tmp_path_factory.mktemp("volumes") / "records")
+
+
+@pytest.fixture(scope="session")
+def volume_run(tmp_path_factory, volume_records):
+    """`volume_runs.run` over them. Read only: copy to change."""
+    import volume_runs
+
+    return volume_runs.run(
+        tmp_path_factory.mktemp("volumes") / "blur-1", volume_records
+    )

@@ -18,6 +18,7 @@ TIRAMISU = {"growth_rate": 2, "first_filters": 4, "layers_per_block": (1,) * 11}
 V3PLUS = {"aspp_filters": 8, "decoder_filters": 8, "weights": "none"}
 LADDER = {"aspp_filters": 8, "filters": (8, 8, 4, 4), "weights": "none"}
 NARROW = {"encoder_options": {"width": 0.25}, "weights": "none"}
+SHALLOW = {"encoder": "resnet18"} | NARROW
 # name -> (input shape, options that make the network small and offline)
 SMALL = {
     "naive": ((19, 23, 3), {"filters": 4}),
@@ -25,6 +26,8 @@ SMALL = {
     "fcn16s": ((37, 50, 3), {"width": 1 / 16, "border": "same"}),
     "fcn8s": ((37, 50, 3), {"width": 1 / 16, "upsampling": "diagonal"}),
     "fcn_alexnet": ((37, 50, 3), {"width": 1 / 16}),
+    "fcn_resnet50": ((37, 50, 3), NARROW | {"variant": "torchvision"}),
+    "fcn_resnet101": ((65, 51, 3), NARROW),
     "segnet": ((37, 50, 3), {"width": 1 / 16}),
     "segnet_basic": ((37, 50, 3), {"filters": 4}),
     "unet": ((32, 32, 3), {"filters": 4, "depth": 2}),
@@ -33,16 +36,23 @@ SMALL = {
     "unet_valid": ((44, 44, 3), {"filters": 4, "depth": 2}),
     "unet_reflect": ((32, 32, 3), {"filters": 4, "depth": 2}),
     "unet_efficientnet_lite0": ((64, 64, 3), {"filters": 2, "weights": "none"}),
+    "unet_resnet34": ((37, 50, 3), SHALLOW | {"filters": (8, 8, 4, 4, 2)}),
+    "fpn_resnet50": (
+        (37, 50, 3),
+        SHALLOW | {"pyramid_filters": 8, "filters": 8, "groups": 4},
+    ),
     "deeplab_v3plus_efficientnet_lite0": ((71, 64, 3), V3PLUS),
     "deeplab_v3plus_efficientnet_lite1": ((65, 51, 3), V3PLUS),
     "deeplab_v3plus_efficientnet_lite2": ((37, 50, 3), V3PLUS),
     "deeplab_v3plus_mobilenet_v2": ((51, 65, 3), V3PLUS | NARROW),
+    "deeplab_v3plus_resnet34": ((53, 48, 3), V3PLUS | SHALLOW),
     "deeplab_v3plus_resnet50": ((61, 72, 3), V3PLUS | NARROW),
     "deeplab_v3plus_resnet101": ((37, 50, 3), V3PLUS | NARROW),
     "deeplab_v3plus_xception65": ((37, 50, 3), V3PLUS | NARROW),
     "deeplab_v3_resnet50": ((65, 65, 3), NARROW),
     "deeplab_v3_resnet101": ((37, 50, 3), NARROW),
     "deeplab_v3_mobilenet_v2": ((37, 72, 3), NARROW),
+    "deeplab_v3_mobilenet_v3_large": ((51, 37, 3), NARROW | {"variant": "torchvision"}),
     # Its encoder is that of deeplab_v3_resnet101.
     "deeplab_v2_resnet101": ((65, 65, 3), {"encoder": "vgg16"} | NARROW),
     "ladder_efficientnet_lite0": ((65, 51, 3), LADDER),
@@ -54,6 +64,11 @@ SMALL = {
     "fc_densenet103": ((35, 32, 3), TIRAMISU),
     "residual_unet": ((70, 65, 3), {"filters": 2, "repeats": (1, 2, 1, 2, 1)}),
     "vnet": ((32, 48, 3), {"filters": 3, "convolutions": (1, 2, 1, 1, 1)}),
+    "unet_3d": ((32, 40, 3), {"filters": 3, "depth": 2}),
+    "unet_3d_residual": (
+        (32, 40, 3),
+        {"filters": 3, "depth": 2, "blocks": (1, 2, 1)},
+    ),
     "dilated_frontend": ((19, 24, 3), {"width": 1 / 64}),
     "dilation7": ((388, 396, 3), {"width": 1 / 64, "padding": "valid"}),
     "dilation8": ((19, 24, 3), {"width": 1 / 64, "context": "large"}),
@@ -67,13 +82,16 @@ CHOSEN = (
     *("naive", "fcn8s", "fcn_alexnet", "segnet", "segnet_basic", "unet"),
     *("deeplab_v3plus_mobilenet_v2", "deeplab_v3_resnet50", "deeplab_v2_resnet101"),
     *("ladder_efficientnet_lite0", "lraspp_mobilenet_v3_small", "fc_densenet56"),
-    *("residual_unet", "vnet", "dilation8", "deeplab_v2_vgg16"),
+    *("residual_unet", "vnet", "dilation8", "deeplab_v2_vgg16", "fcn_resnet50"),
+    *("unet_resnet34", "fpn_resnet50", "unet_3d_residual"),
 )
 """One name for each way in which networks are made, for laws that are dear to test."""
 LIKE_OTHERS = {
     "naive": "fcn_alexnet",
     "unet": "fcn8s",
+    "unet_resnet34": "fpn_resnet50",
     "deeplab_v3_resnet50": "deeplab_v3plus_mobilenet_v2",
+    "fcn_resnet50": "deeplab_v3plus_mobilenet_v2",
     "ladder_efficientnet_lite0": "deeplab_v3plus_mobilenet_v2",
     "fc_densenet56": "residual_unet",
 }
@@ -90,6 +108,8 @@ ADVICE = {
     "unet_reflect": "100 or 104",
     "unet_efficientnet_lite0": "96 or 128",
     "vnet": "96 or 112",
+    "unet_3d": "100 or 104",
+    "unet_3d_residual": "100 or 104",
     "dilation7": "380",
 }
 """Networks that do not take any size: the sizes that they name beside 101."""
@@ -101,6 +121,7 @@ DENSE = {"growth_rate": 8, "first_filters": 16, "dropout": 0.0} | BN
 DEEPLAB = {"aspp_filters": 32, "weights": "none", "dropout": 0.0} | BN
 PLUS = {"decoder_filters": 32} | DEEPLAB
 STEPS = {"aspp_filters": 32, "filters": (32,) * 4, "dropout": 0.0, "weights": "none"}
+WIDE = {"weights": "none"} | BN
 QUARTER = {"encoder_options": {"width": 0.25}}
 LRASPP = {"encoder_options": {"width": 0.5}, "weights": "none"} | BN
 DILATED = {"width": 1 / 16, "dropout": 0.0}
@@ -112,6 +133,8 @@ BY_HEART = {
     "fcn16s": (96, 4, 16, VGG),
     "fcn8s": (96, 0, 8, VGG),
     "fcn_alexnet": (192, 13, 32, VGG),
+    "fcn_resnet50": (96, 4, 8, {"weights": "none", "dropout": 0.0} | QUARTER | BN),
+    "fcn_resnet101": (96, 4, 8, {"weights": "none", "dropout": 0.0} | QUARTER | BN),
     "segnet": (64, 0, 1, {"width": 1 / 8} | BN),
     "segnet_basic": (64, 0, 1, {"filters": 16} | BN),
     "unet": (64, 0, 1, UNET),
@@ -120,16 +143,20 @@ BY_HEART = {
     "unet_valid": (108, 0, 1, UNET),
     "unet_reflect": (64, 0, 1, UNET),
     "unet_efficientnet_lite0": (64, 0, 1, {"filters": 8, "weights": "none"} | BN),
+    "unet_resnet34": (64, 0, 1, WIDE | {"filters": (32, 32, 16, 16, 16)} | QUARTER),
+    "fpn_resnet50": (64, 2, 4, WIDE | {"filters": 32, "groups": 8} | QUARTER),
     "deeplab_v3plus_efficientnet_lite0": (64, 2, 4, PLUS),
     "deeplab_v3plus_efficientnet_lite1": (64, 2, 4, PLUS),
     "deeplab_v3plus_efficientnet_lite2": (64, 2, 4, PLUS),
     "deeplab_v3plus_mobilenet_v2": (64, 2, 4, PLUS | QUARTER),
+    "deeplab_v3plus_resnet34": (64, 2, 4, PLUS | QUARTER),
     "deeplab_v3plus_resnet50": (64, 2, 4, PLUS | QUARTER),
     "deeplab_v3plus_resnet101": (64, 2, 4, PLUS | QUARTER),
     "deeplab_v3plus_xception65": (64, 2, 4, PLUS | QUARTER),
     "deeplab_v3_resnet50": (96, 8, 16, DEEPLAB | QUARTER),
     "deeplab_v3_resnet101": (96, 8, 16, DEEPLAB | QUARTER),
     "deeplab_v3_mobilenet_v2": (96, 8, 16, DEEPLAB | QUARTER),
+    "deeplab_v3_mobilenet_v3_large": (96, 8, 16, DEEPLAB | QUARTER),
     "deeplab_v2_resnet101": (96, 0, 8, {"weights": "none"} | QUARTER | BN),
     "ladder_efficientnet_lite0": (64, 1, 2, STEPS | BN),
     "ladder_efficientnet_lite2": (64, 1, 2, STEPS | BN),
@@ -140,6 +167,8 @@ BY_HEART = {
     "fc_densenet103": (64, 0, 1, DENSE),
     "residual_unet": (64, 0, 1, {"filters": 8, "dropout": 0.0} | BN),
     "vnet": (64, 0, 1, {"filters": 8}),
+    "unet_3d": (64, 0, 1, {"filters": 8, "depth": 3}),
+    "unet_3d_residual": (64, 0, 1, {"filters": 8, "depth": 3, "blocks": (1, 2, 2, 2)}),
     "dilated_frontend": (96, 4, 8, DILATED),
     "dilation7": (96, 4, 8, DILATED),
     "dilation8": (96, 4, 8, DILATED),

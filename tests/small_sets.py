@@ -30,6 +30,7 @@ import test_supervisely
 import test_via
 import test_voc_masks
 import test_yolo
+import volume_files
 from pictures import IDS, pair, picture, save
 
 
@@ -205,6 +206,17 @@ def huggingface(root):
 def isbi2012(root):
     test_isbi2012.stack(root / "train-volume.tif", test_isbi2012.GRAY)
     test_isbi2012.stack(root / "train-labels.tif", test_isbi2012.CELLS)
+
+
+def volumes(root):
+    """Two cases of the Medical Decathlon."""
+    label = np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 3
+    for case in ("mr_001", "mr_002"):
+        volume_files.nifti(root / f"imagesTr/{case}.nii.gz", label * np.float32(9))
+        volume_files.nifti(root / f"labelsTr/{case}.nii.gz", label)
+    names = {"0": "background", "1": "anterior", "2": "posterior"}
+    told = {"modality": {"0": "MRI"}, "labels": names}
+    (root / "dataset.json").write_text(json.dumps(told))
 
 
 def isbi2012_png(root):
@@ -485,6 +497,7 @@ MINIATURES = {
     "via": Miniature("via", via()),
     "via csv": Miniature("via", via("via.csv")),
     "voc_masks": Miniature("voc_masks", cvat_masks),
+    "volumes": Miniature("volumes", volumes),
     "wilddash": Miniature(
         "wilddash",
         frames(

@@ -106,6 +106,8 @@ def test_defaults_and_policies_are_inside():
         ("--data.train=", "--data.train must not be empty."),
         ("--data.crop=-8 8", "--data.crop must be 0 or more, got -8."),
         ("--data.size 0 8", "--data.size must be two sides above 0, or 0 0, got 0 8."),
+        ("--data.crop 8 0 8", "above 0, or 0 0, got 8 0 8. Volumes have three sides."),
+        ("--data.crop 8", "above 0, or 0 0, got 8. Volumes have three sides."),
         ("--fit.warmup 1.5", r"--fit.warmup must be in \[0, 1\]"),
         ("--fit.clip_norm=-1", "--fit.clip_norm must be 0 or more, got -1.0. 0 means"),
         ("--fit.weight_decay=-1", "--fit.weight_decay must be 0 or more"),

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import pytest
 
-from kerasseg import UserError, config, flags, prepare
+from kerasseg import UserError, config, prepare
 from kerasseg.__main__ import COMMANDS, PACKAGES
+from kerasseg.console import flags
+from kerasseg.console.flags import COUNT, SHARE, Number
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.preparing.classes import ClassChoice
 from kerasseg.data.preparing.division import Division
-from kerasseg.flags import COUNT, SHARE, Number
 from kerasseg.inference import arguments
 
 

@@ -18,11 +18,11 @@ LEVEL = {
     # What everybody may import.
     "": 0,  # kerasseg/__init__.py
     "console": 1,
-    "flags": 2,
     "frameworks": 1,
     "files": 2,
     "image_format": 2,
     "taxonomy": 2,
+    "volume_format": 2,
     "labels": 3,
     # Mathematics, on keras.ops only; drawing, on NumPy only.
     "border": 4,
@@ -47,6 +47,8 @@ LEVEL = {
     "data.writing": 8,
     "data.datasets": 8,
     "data.records": 9,
+    "data.patches": 9,
+    "data.stream": 9,
     "data.pipeline": 10,
     "data.preparing": 10,
     "data.damage": 10,
@@ -64,7 +66,8 @@ LEVEL = {
 COMMAND, LIST_OF_COMMANDS = 20, 21
 
 WITHOUT_TENSORFLOW = {
-    *("", "console", "flags", "files", "image_format", "taxonomy", "labels", "border"),
+    *("", "console", "files", "image_format", "taxonomy", "labels", "border"),
+    "volume_format",
     *("upsampling", "crf", "tiles", "drawing", "addons", "augment", "losses"),
     *("metrics", "config", "models", "data.sample", "data.reading"),
 }

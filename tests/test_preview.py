@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kerasseg import preview, runs, train
+from kerasseg import prepare, preview, runs, train
 from kerasseg.augment.policies import POLICIES, USES
 from kerasseg.data import records
 from kerasseg.data.sample import Sample
@@ -99,3 +99,16 @@ def test_what_is_no_source(capsys, words, said):
         preview.main(words)
     assert left.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_preview_of_volumes_draws_three_planes(tmp_path, capsys):
+    folder, out = str(tmp_path / "records"), str(tmp_path / "sheet.png")
+    words = ["synthetic_volumes", folder, "--train", "3", "--val", "0"]
+    prepare.main([*words, "--shape", "6", "12", "14"])
+    flags = [folder, out, "--count", "2", "--policy", "volume", "--crop", "4", "8", "8"]
+    preview.main(flags)
+    sheet = cv2.imread(out)
+    assert sheet.shape[1] == 1600 and sheet.std() > 10
+    with pytest.raises(SystemExit):
+        preview.main([*flags[:-3], "8", "8"])
+    assert "holds volumes: DEPTH HEIGHT WIDTH" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.fire import walk
 from benchmarks.fire.state import Undisturbed, facts
+from kerasseg.runs.folder import is_finished
 
 CHAIN = 0.3
 """The share of kills after which the same command is killed again."""
@@ -71,12 +72,17 @@ def killed(walked: Walked, draw: random.Random) -> tuple[str, list[str], int]:
         if ended.orphans:
             wrong.append(f"{ended.orphans} processes outlived it")
         kills += 1
-        if ended.code in (0, 2) or draw.random() > CHAIN:
+        if ended.code in (0, 2) or draw.random() > CHAIN or _is_over(name, place):
             break
-    last = walk.run(name, place)
-    if last.code:
+    # Killed behind its last act a run is whole, and the same command begins another.
+    last = None if _is_over(name, place) else walk.run(name, place)
+    if last and last.code:
         wrong.append(f"the same command ended with {last.code}: {last.said[-500:]}")
     return name, wrong + walked.after[name].differences(facts(place)), kills
+
+
+def _is_over(name: str, place: Path) -> bool:
+    return name == "train" and is_finished(place / walk.RUN)
 
 
 def filled(walked: Walked, draw: random.Random) -> tuple[str, list[str]]:

@@ -26,21 +26,25 @@ def apply(
     instance: Tensor | None = None,
     image_format: ImageFormat = RGB,
     ignore: int = IGNORE,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> tuple[Tensor, ...]:
     """Augments a batch; image and label always move by the same map of coordinates.
 
     Args:
-        image: (B, H, W, C), of the format's type or float.
+        image: (B, H, W, C), of the format's type or float. Of volumes
+            (B, D, H, W, C), and one axis more in all of the others too.
         label: (B, H, W) class ids; where classes overlap (B, H, W, K) of 0, 1 and
             `ignore`, whose planes move as one.
         numbers: (B, NUMBERS) float32, uniform in [0, 1).
         policy: one of `POLICIES` or a `Policy` of your own.
-        size: (height, width) of the result, pixels.
+        size: (height, width) of the result, pixels; of volumes (depth, height, width).
         instance: (B, H, W) object ids below 2^28, 0 = none.
         image_format: what the images are. Light is in grey levels for RGB and gray
             pictures of 8 bits, else in units of each band's deviation
             (`kerasseg.augment.levels`).
         ignore: the id of ignored pixels, see `kerasseg.taxonomy.ignore_of`.
+        spacing: of volumes, (z, y, x): turns are true to it, and across thick slices
+            nothing is mixed (`kerasseg.augment.volume_geometry`).
 
     Returns:
         image float32 (B, h, w, C), label int32 (B, h, w[, K]) and, when given, instance
@@ -53,21 +57,21 @@ def apply(
         UserError: when image or numbers have another shape, and when a part of the
             policy means nothing for such images.
     """
-    height, width = size
-    channels = image_format.channels
-    if image.shape[-1] != channels or None in image.shape[1:3]:
+    channels, axes = image_format.channels, len(size)
+    known = len(image.shape) == axes + 2 and None not in image.shape[1:-1]
+    if axes not in (2, 3) or image.shape[-1] != channels or not known:
+        letters = "D, H, W" if axes == 3 else "H, W"
         raise UserError(
-            f"augment.apply expects images (B, H, W, {channels}) of known height and "
-            f"width, got {tuple(image.shape)}. Set the shape in the input pipeline."
+            f"augment.apply expects images (B, {letters}, {channels}) of known height "
+            f"and width, got {tuple(image.shape)}. Set the shape in the input pipeline."
         )
     if tuple(numbers.shape[1:]) != (NUMBERS,):
         raise UserError(
             f"augment.apply expects {NUMBERS} uniform numbers per sample, (B, "
             f"{NUMBERS}), got {tuple(numbers.shape)}."
         )
-    refuse(policy, image_format)
+    refuse(policy, image_format, volumes=axes == 3)
     from kerasseg.augment.composition import augmented  # settings need no Keras
 
-    return augmented(
-        image, label, instance, numbers, policy, (height, width), image_format, ignore
-    )
+    maps, what = (image, label, instance), (image_format, ignore, spacing)
+    return augmented(*maps, numbers, policy, tuple(size), *what)

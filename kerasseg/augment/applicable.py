@@ -11,37 +11,63 @@ from kerasseg.image_format import ImageFormat
 
 COLOURS = ("saturation", "hue", "cast", "jpeg", "shadow", "rain", "fog")
 """Settings that are about light as eyes and cameras see it: RGB of 8 bits only."""
-LEVELS = ("brightness", "contrast", "gamma", "blur", "noise", "band_dropout")
+LEVELS = (
+    *("brightness", "contrast", "gamma", "blur", "low_resolution", "noise"),
+    "band_dropout",
+)
 """Settings in grey levels or of whole bands: any images, by the bands' statistics."""
+FLAT = (
+    *("aspect", "shear", "perspective", "erasing", "cutmix", "classmix", "mosaic"),
+    *COLOURS,
+)
+"""Settings for images, not for volumes."""
+DEEP = ("depth_flip",)
+"""Settings for volumes, not for images."""
 
 
-def applicable(policy: Policy, image_format: ImageFormat) -> tuple[Policy, str]:
+def applicable(
+    policy: Policy, image_format: ImageFormat, volumes: bool = False
+) -> tuple[Policy, str]:
     """The policy for images of a kind, and one line about what was left out, or "".
 
-    A named policy is used without the parts that need RGB of 8 bits. It is known by
-    these parts: all of them are as in `POLICIES`.
+    A named policy is used without the parts that need RGB of 8 bits, for volumes
+    without those that need images. It is known by these parts: all of them are as in
+    `POLICIES`. The place of a crop in a volume is drawn by the pipeline already: here
+    it is the middle.
 
     Raises UserError as `refuse`, so when somebody has set such a part by hand.
     """
-    asked = _asked(policy, COLOURS)
-    if not asked or image_format.is_rgb8:
-        refuse(policy, image_format)
+    parts: tuple[str, ...] = COLOURS
+    need = "need RGB of 8 bits"
+    if volumes:
+        parts, need = FLAT, "mean something for images alone"
+        policy = dataclasses.replace(policy, crop=False)
+    asked = _asked(policy, parts)
+    if not asked or (image_format.is_rgb8 and not volumes):
+        refuse(policy, image_format, volumes)
         return policy, ""
     for name, named in POLICIES.items():
-        if all(getattr(policy, part) == getattr(named, part) for part in COLOURS):
+        if all(getattr(policy, part) == getattr(named, part) for part in parts):
             plain = {part: getattr(Policy(), part) for part in asked}
             rest = dataclasses.replace(policy, **plain)
-            refuse(rest, image_format)
+            refuse(rest, image_format, volumes)
+            what = "volumes of" if volumes else "the images have"
             return rest, (
-                f"Policy '{name}' without {_listed(asked)}, which need RGB of 8 bits; "
-                f"the images have {image_format}."
+                f"Policy '{name}' without {_listed(asked)}, which {need}; "
+                f"{what} {image_format}."
             )
-    refuse(policy, image_format)
-    raise AssertionError("refuse knows the parts that need RGB")
+    refuse(policy, image_format, volumes)
+    raise AssertionError("refuse knows these parts")
 
 
-def refuse(policy: Policy, image_format: ImageFormat) -> None:
+def refuse(policy: Policy, image_format: ImageFormat, volumes: bool = False) -> None:
     """Raises UserError when a part of the policy means nothing for such images."""
+    if wrong := _asked(policy, FLAT if volumes else DEEP):
+        flags = _listed([f"--augment.{part}" for part in wrong])
+        kinds = ("images", "volumes") if volumes else ("volumes", "images")
+        raise UserError(
+            f"{flags}: only for {kinds[0]}, and these are {kinds[1]}. Set it to 0."
+        )
     asked = _asked(policy, COLOURS)
     if asked and not image_format.is_rgb8:
         flags = _listed([f"--augment.{part}" for part in asked])

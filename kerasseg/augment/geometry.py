@@ -1,4 +1,5 @@
-"""Geometric transforms as one map of coordinates: every pixel is looked up once.
+"""Geometric transforms of images as one map of coordinates: every pixel is looked up
+once (`kerasseg.augment.lookup`).
 
 For each pixel of the crop the map says where in the source it comes from. Flips,
 turns, scale, shear and crop position are a 2 x 2 matrix and an offset per sample;
@@ -8,7 +9,7 @@ perspective divides, elastic deformation is added first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from keras import ops
@@ -24,14 +25,10 @@ from kerasseg.augment.random_parameters import (
     single,
     slot,
 )
-from kerasseg.taxonomy import IGNORE, Tensor
+from kerasseg.taxonomy import Tensor
 
 Matrix = tuple[Tensor, Tensor, Tensor, Tensor]
 """One 2 x 2 matrix for each sample, row by row; each entry (B,)."""
-
-BEFORE, BEHIND = 2, 3
-"""Pixels put around the source before lookups: one of its edge, then fill; and one more
-behind, so that the last position has a neighbour."""
 
 
 def coordinates(
@@ -57,67 +54,6 @@ def coordinates(
         rows, columns = _tilted(rows, columns, down, right, numbers, policy, size)
     top, left = _centre(numbers, policy, matrix, source, size)
     return rows + top, columns + left
-
-
-def sample(
-    image: Tensor,
-    label: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    fill: int | np.ndarray,
-    *,
-    mixes: bool = True,
-    instance: Tensor | None = None,
-    ignore: int = IGNORE,
-) -> tuple[Tensor, ...]:
-    """Looks pixels up in the source: image bilinear, label and instance nearest.
-
-    The image continues its edge for half a pixel and fades to `fill` in the next; the
-    label is `ignore` and the instance 0 from half a pixel outside on.
-
-    Args:
-        image: (B, H, W, C).
-        label: (B, H, W) class ids, or (B, H, W, K) where classes overlap.
-        rows: (B, h, w) float32, source pixels; pixel centres are whole numbers.
-        columns: (B, h, w) float32, likewise.
-        fill: grey outside the source, one number or (C,), of the image's type.
-        mixes: False says that all positions are whole, so that one lookup is enough.
-        instance: (B, H, W) object ids, 0 = none.
-
-    Returns:
-        image (B, h, w, C) float32, label (B, h, w[, K]) int32, perhaps instance int32.
-    """
-    image = _framed(image, fill)
-    height, width = image.shape[1:3]
-    rows = ops.clip(rows + BEFORE, 0.0, height - 2.0)
-    columns = ops.clip(columns + BEFORE, 0.0, width - 2.0)
-    row, column = ops.floor(rows), ops.floor(columns)
-    start = ops.arange(ops.shape(image)[0], dtype="int32")[:, None, None]
-    first = (start * height + _whole(row)) * width + _whole(column)
-
-    below, beside = rows - row, columns - column
-    nearest = first + _whole(below >= 0.5) * width + _whole(beside >= 0.5)
-    pixels = ops.reshape(image, (-1, image.shape[-1]))
-    if mixes:
-        below, beside = below[..., None], beside[..., None]
-        moved = _bilinear(pixels, first, below, beside, width)
-    else:
-        moved = ops.cast(ops.take(pixels, nearest, axis=0), "float32")
-    return moved, *(
-        _looked_up(ids, nearest, outside)
-        for ids, outside in ((label, ignore), (instance, 0))
-        if ids is not None
-    )
-
-
-def _looked_up(ids: Tensor, nearest: Tensor, outside: int) -> Tensor:
-    """ids: (B, H, W), or (B, H, W, K), whose planes move as one."""
-    planes = [[0, 0]] * (len(ids.shape) - 3)
-    frame = [BEFORE, BEHIND]
-    ids = ops.pad(ids, [[0, 0], frame, frame, *planes], constant_values=outside)
-    if not planes:
-        return _whole(ops.take(ids, nearest))
-    return _whole(ops.take(ops.reshape(ids, (-1, ids.shape[-1])), nearest, axis=0))
 
 
 def bicubic(nodes: int, size: int) -> np.ndarray:
@@ -249,42 +185,6 @@ def _centre(
             shift = shift + move * extent
         centre.append(per_sample((source[axis] - 1) / 2 + shift))
     return centre
-
-
-def _framed(image: Tensor, fill: int | np.ndarray) -> Tensor:
-    """The image in a ring of its own edge pixels and then `fill`.
-
-    With it nothing has to be masked afterwards, which costs more than the frame.
-    """
-    for axis in (1, 2):
-        first = ops.take(image, [0], axis=axis)
-        last = ops.take(image, [image.shape[axis] - 1], axis=axis)
-        image = ops.concatenate([first, image, last], axis=axis)
-    frame = [[0, 0], [BEFORE - 1, BEHIND - 1], [BEFORE - 1, BEHIND - 1], [0, 0]]
-    return padded(image, frame, fill)
-
-
-def padded(image: Tensor, frame: Sequence, fill: float | np.ndarray) -> Tensor:
-    """The image with a frame, four pairs of numbers of pixels; its grey is one number
-    or (C,)."""
-    if np.ndim(fill) == 0:
-        return ops.pad(image, frame, constant_values=fill)
-    inside = np.pad(np.ones((1, *image.shape[1:3], 1), bool), frame)
-    image = ops.pad(image, frame)
-    return ops.where(inside, image, ops.cast(fill, image.dtype))
-
-
-def _bilinear(
-    pixels: Tensor, first: Tensor, below: Tensor, beside: Tensor, width: int
-) -> Tensor:
-    """Gathers in the image's own type: a quarter of the memory traffic for uint8."""
-    upper_left, upper_right, lower_left, lower_right = (
-        ops.cast(ops.take(pixels, first + step, axis=0), "float32")
-        for step in (0, 1, width, width + 1)
-    )
-    upper = upper_left + (upper_right - upper_left) * beside
-    lower = lower_left + (lower_right - lower_left) * beside
-    return upper + (lower - upper) * below
 
 
 def _times(m: Matrix, n: Matrix) -> Matrix:

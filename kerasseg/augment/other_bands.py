@@ -38,7 +38,7 @@ def emptied(
     image: Tensor, label: Tensor, ignore: int = IGNORE
 ) -> tuple[Tensor, Tensor]:
     """What `filled` made, after geometry: 0 and ignore where there are no data."""
-    empty = _everywhere(label == ignore + 1)
+    empty = _everywhere(label == ignore + 1, image)
     image = ops.where(empty[..., None], 0.0, image)
     return image, ops.where(beside(empty, label), ignore, label)
 
@@ -51,8 +51,9 @@ def lit(
     levels: Levels,
     limits: tuple[float, float],
     ignore: int = IGNORE,
+    thick: int | None = None,
 ) -> Tensor:
-    """Contrast, tone, blur, noise and dropped bands.
+    """Contrast, tone, blur, resolution, noise and dropped bands.
 
     Pixels without data (0 in all bands, label ignore) count as the mean in blurs and
     means, and are 0 again afterwards, as they will be in prediction.
@@ -65,6 +66,7 @@ def lit(
         levels: of each band.
         limits: the smallest and largest number of the image's type.
         ignore: the id of ignored pixels.
+        thick: the axis across thick slices, of volumes.
 
     Returns:
         (B, h, w, C) float32 within the limits.
@@ -79,7 +81,9 @@ def lit(
     if policy.gamma != (1, 1):
         changed = _tone(changed, numbers, policy, levels)
     if policy.blur:
-        changed = photometry.blur(changed, numbers, policy)
+        changed = photometry.blur(changed, numbers, policy, thick)
+    if policy.low_resolution:
+        changed = photometry.low_resolution(changed, numbers, policy, thick)
     if policy.noise:
         changed = photometry.noise(changed, numbers, policy)
     acts = changed is not grey
@@ -102,22 +106,26 @@ def dropout(image: Tensor, numbers: Tensor, policy: Policy, mean: Tensor) -> Ten
     band = ops.cast(ops.floor(count * u[:, 1:]), "int32")  # (B, 1)
     drawn = coin(u[:, :1], policy.band_dropout) > 0
     lost = drawn & (ops.arange(count, dtype="int32")[None] == band)
-    return ops.where(lost[:, None, None], constant(mean), image)
+    lost = ops.reshape(lost, (-1, *[1] * (len(image.shape) - 2), count))
+    return ops.where(lost, constant(mean), image)
 
 
 def _empty(image: Tensor, label: Tensor, ignore: int) -> Tensor:
     """(B, h, w, 1) bool: 0 in all bands, and ignored."""
-    return (ops.all(image == 0, axis=-1) & _everywhere(label == ignore))[..., None]
+    ignored = _everywhere(label == ignore, image)
+    return (ops.all(image == 0, axis=-1) & ignored)[..., None]
 
 
-def _everywhere(mask: Tensor) -> Tensor:
+def _everywhere(mask: Tensor, image: Tensor) -> Tensor:
     """(B, h, w) of (B, h, w), or of (B, h, w, K): in all classes that overlap."""
-    return ops.all(mask, axis=-1) if len(mask.shape) == 4 else mask
+    overlap = len(mask.shape) == len(image.shape)
+    return ops.all(mask, axis=-1) if overlap else mask
 
 
 def _tone(image: Tensor, numbers: Tensor, policy: Policy, levels: Levels) -> Tensor:
     """The curve x^gamma between the band's percentiles; what lies beyond stays."""
-    exponent = log_uniform(single(numbers, "gamma"), *policy.gamma)[:, None, None, None]
+    drawn = log_uniform(single(numbers, "gamma"), *policy.gamma)
+    exponent = photometry.beside(drawn, image)
     low, span = constant(levels.low), levels.high - levels.low
     share = (image - low) * constant(1 / span.clip(1e-6))
     curve = ops.exp(exponent * ops.log(ops.clip(share, 1e-3 / 255, 1.0)))

@@ -6,20 +6,29 @@ is one 3 x 3 matrix and one offset per sample.
 Each function takes an image (B, h, w, C) float32 in grey levels, 0..255 for pictures,
 the numbers (B, NUMBERS), uniform in [0, 1), and the policy with its ranges and
 probabilities; it returns an image like the first, not yet clipped. `colour` and `jpeg`
-take RGB alone.
+take RGB alone; the others take volumes (B, d, h, w, C) too.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 from keras import ops
 
 from kerasseg.augment.hashing import integers, scramble
-from kerasseg.augment.pixel_grid import constant, per_sample
+from kerasseg.augment.pixel_grid import centres, constant, per_sample
 from kerasseg.augment.policies import Policy
-from kerasseg.augment.random_parameters import amount, around, log_uniform, single, slot
+from kerasseg.augment.random_parameters import (
+    amount,
+    around,
+    coin,
+    log_uniform,
+    single,
+    slot,
+    uniform,
+)
 from kerasseg.taxonomy import Tensor
 
 _TO_YIQ = np.array(
@@ -68,35 +77,69 @@ def exposure(
     so that a few wild pixels do not decide it.
     """
     contrast, gain = (
-        (1 + around(single(numbers, name), getattr(policy, name)))[:, None, None, None]
+        beside(1 + around(single(numbers, name), getattr(policy, name)), image)
         for name in ("contrast", "brightness")
     )
     if not policy.contrast:
         return gain * image
     middle = ops.clip(image, low, high)
-    middle = ops.mean(middle, axis=(1, 2), keepdims=True)
+    middle = ops.mean(middle, axis=spatial(image), keepdims=True)
     return gain * (image + (contrast - 1) * (image - middle))
 
 
 def gamma(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     """255 (x / 255)^gamma, with the ends 0 and 255 fixed."""
-    exponent = log_uniform(single(numbers, "gamma"), *policy.gamma)[:, None, None, None]
+    exponent = beside(log_uniform(single(numbers, "gamma"), *policy.gamma), image)
     light = ops.log(ops.clip(image, 1e-3, 255.0) * (1 / 255))
     return ops.exp(exponent * light) * 255
 
 
-def blur(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
-    """A share of a binomial blur: (1 4 6 4 1) / 16 down and across, sigma 1 pixel."""
-    share = amount(single(numbers, "blur"), policy.blur)[:, None, None, None]
-    x = ops.pad(image, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="reflect")
-    x = x[:, :-4] + x[:, 4:] + 4 * (x[:, 1:-3] + x[:, 3:-1]) + 6 * x[:, 2:-2]
-    x = (
-        x[:, :, :-4]
-        + x[:, :, 4:]
-        + 4 * (x[:, :, 1:-3] + x[:, :, 3:-1])
-        + (6 * x[:, :, 2:-2])
-    )
-    return image + share * (x * (1 / 256) - image)
+def blur(
+    image: Tensor, numbers: Tensor, policy: Policy, thick: int | None = None
+) -> Tensor:
+    """A share of a binomial blur: (1 4 6 4 1) / 16 along each axis, sigma 1 pixel.
+
+    thick: the axis of a volume that is left out, see `volume_geometry.coarse_axis`.
+    """
+    share = beside(amount(single(numbers, "blur"), policy.blur), image)
+    axes = [axis for axis in spatial(image) if axis - 1 != thick]
+    frame = [[2, 2] if axis in axes else [0, 0] for axis in range(len(image.shape))]
+    x = ops.pad(image, frame, mode="reflect")
+    for axis in axes:
+        part = functools.partial(_part, x, axis)
+        outer, inner = part(0, -4) + part(4, None), part(1, -3) + part(3, -1)
+        x = outer + 4 * inner + 6 * part(2, -2)
+    return image + share * (x * (1 / 16 ** len(axes)) - image)
+
+
+def low_resolution(
+    image: Tensor, numbers: Tensor, policy: Policy, thick: int | None = None
+) -> Tensor:
+    """The image as one of half to all of its pixels along each axis would look, drawn
+    at its own size: nearest down, linear up (Isensee et al. 2021, nnU-Net). thick: as
+    in `blur`."""
+    u = slot(numbers, "low_resolution")
+    drawn = coin(u[:, 0], policy.low_resolution)
+    coarser = (1 - drawn * (1 - uniform(u[:, 1], 0.5, 1.0)))[:, None]  # (B, 1)
+    x, shape = image, image.shape
+    for axis in spatial(image):
+        if axis - 1 == thick:
+            continue
+        length = shape[axis]
+        place = (centres(length) * coarser - 0.5)[..., None]  # (B, n, 1)
+        first = ops.floor(place)
+        last = ops.ceil(length * coarser[..., None] - 0.5) - 1  # coarse pixel inside
+        weights: Tensor = 0.0
+        for node, weight in ((first, 1 - place + first), (first + 1, place - first)):
+            node = ops.clip(node, 0.0, last)
+            # The pixel that the coarse one was read from.
+            at = ops.round((node + 0.5) / coarser[..., None] - 0.5)
+            here = ops.cast(at == constant(np.arange(length)), "float32")
+            weights = weights + weight * here  # (B, n, n)
+        before = math.prod(shape[1:axis])
+        lines = ops.reshape(x, (-1, before, length, math.prod(shape[axis + 1 :])))
+        x = ops.reshape(ops.matmul(weights[:, None], lines), (-1, *shape[1:]))
+    return ops.where(beside(drawn, image) > 0, x, image)
 
 
 def noise(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
@@ -106,12 +149,12 @@ def noise(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     differences of them are uncorrelated and close to normal. More than three bands take
     further hashes.
     """
-    height, width, bands = image.shape[1:]
+    bands, pixels = image.shape[-1], math.prod(image.shape[1:-1])
     own = bands if bands > 1 else 0
     hashes = -(-(1 + own) // 4)
     strength, seed = ops.split(slot(numbers, "noise"), 2, axis=1)
     std = policy.noise_std * amount(strength, policy.noise)[:, :, None]  # (B, 1, 1)
-    pixel = ops.reshape(ops.arange(height * width, dtype="int32"), (1, -1))
+    pixel = ops.reshape(ops.arange(pixels, dtype="int32"), (1, -1))
     pixel = scramble(pixel) * np.int32(0x2C1B3C6D)
     # A drawn integer has 24 bits: the upper eight tell the hashes apart.
     drawn = integers(seed)
@@ -126,7 +169,21 @@ def noise(image: Tensor, numbers: Tensor, policy: Policy) -> Tensor:
     to_bands[1 : 1 + own] = 0.5 * np.eye(own, bands)
     mixing = np.kron(np.eye(hashes), parts) @ to_bands
     deviates = ops.matmul(deviates, std * constant(mixing))
-    return image + ops.reshape(deviates, (-1, height, width, bands))
+    return image + ops.reshape(deviates, (-1, *image.shape[1:]))
+
+
+def spatial(image: Tensor) -> tuple[int, ...]:
+    """The axes of height and width, of volumes also depth: all but first and last."""
+    return tuple(range(1, len(image.shape) - 1))
+
+
+def beside(x: Tensor, image: Tensor) -> Tensor:
+    """(B,) numbers, one for each sample, as (B, 1, ..., 1) of the image's rank."""
+    return per_sample(x, len(image.shape) - 1)
+
+
+def _part(x: Tensor, axis: int, start: int, stop: int | None) -> Tensor:
+    return x[(*[slice(None)] * axis, slice(start, stop))]
 
 
 def _four_bytes(pixel: Tensor, seed: Tensor) -> Tensor:

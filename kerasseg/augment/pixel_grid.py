@@ -19,12 +19,12 @@ def centres(size: int) -> Tensor:
     return constant(np.arange(size) + 0.5)
 
 
-def per_sample(x: Tensor) -> Tensor:
-    """(B,) numbers, one for each sample, as (B, 1, 1)."""
-    return ops.reshape(x, (-1, 1, 1))
+def per_sample(x: Tensor, axes: int = 2) -> Tensor:
+    """(B,) numbers, one for each sample, as (B, 1, 1), with as many ones as `axes`."""
+    return ops.reshape(x, (-1, *[1] * axes))
 
 
 def beside(mask: Tensor, label: Tensor) -> Tensor:
     """(B, h, w), with an axis for the classes where the label has one: where classes
     overlap it is (B, h, w, K)."""
-    return mask[..., None] if len(label.shape) == 4 else mask
+    return mask[..., None] if len(label.shape) > len(mask.shape) else mask

@@ -26,19 +26,24 @@ class Policy:
     """
 
     crop: bool = False
-    """Random position of the crop in the source; else it is centred."""
+    """Random position of the crop in the source; else it is centred. In training on
+    volumes always centred: the region around it was drawn."""
     flip: float = 0.0
     """Probability of mirroring left and right."""
     vertical_flip: float = 0.0
     """Probability of mirroring top and bottom."""
+    depth_flip: float = 0.0
+    """Probability of mirroring the slices of a volume. Volumes only."""
     quarter_turns: bool = False
-    """Turn counter-clockwise by 0, 90, 180 or 270 degrees, equally often."""
+    """Turn counter-clockwise by 0, 90, 180 or 270 degrees, equally often; of volumes in
+    the plane of their slices."""
     scale: tuple[float, float] = (1.0, 1.0)
     """Magnification, log-uniform from the first to the second factor."""
     aspect: float = 0.0
     """Width over height changes log-uniformly by up to this share (0.1 = 10 %)."""
     rotation: float = 0.0
-    """Turn by up to this many degrees either way."""
+    """Turn by up to this many degrees either way; of volumes about each axis, of thick
+    slices (spacing over three times coarser) in their plane alone."""
     shear: float = 0.0
     """Slant rows and columns by up to this slope either way (0.1 = 5.7 degrees)."""
     translation: float = 0.0
@@ -46,7 +51,8 @@ class Policy:
     perspective: float = 0.0
     """Change of magnification at the crop's edges, up to this share either way."""
     elastic: float = 0.0
-    """Standard deviation, crop pixels, of the displacements of 3 x 3 nodes (U-Net)."""
+    """Standard deviation, crop pixels, of the displacements of 3 x 3 nodes (U-Net), of
+    volumes 3 x 3 x 3."""
     elastic_fine: float = 0.0
     """Standard deviation, crop pixels, of the displacements of the fine nodes."""
     elastic_spacing: int = 32
@@ -71,6 +77,8 @@ class Policy:
     and 255, in other bands the percentiles 0.5 and 99.5."""
     blur: float = 0.0
     """Probability of a blur, up to a Gaussian of about 1 pixel."""
+    low_resolution: float = 0.0
+    """Probability of the look of half to all of the pixels along each axis."""
     noise: float = 0.0
     """Probability of noise."""
     noise_std: float = 8.0
@@ -114,6 +122,7 @@ class Policy:
             self.crop
             or self.flip > 0
             or self.vertical_flip > 0
+            or self.depth_flip > 0
             or self.quarter_turns
             or self.resamples
         )
@@ -182,10 +191,23 @@ POLICIES = {
         blur=0.2,
         noise=0.3,
     ),
+    "volume": Policy(
+        flip=0.5,
+        scale=(0.8, 1.25),
+        rotation=15.0,
+        brightness=0.2,
+        contrast=0.25,
+        gamma=(0.7, 1.5),
+        blur=0.1,
+        low_resolution=0.15,
+        noise=0.15,
+        noise_std=12.0,
+    ),
 }
 """Policies by name. "general": pictures of any kind that stand upright; "road": a
-camera in a car; "cells": a microscope (U-Net's elastic deformation). The vertical axis
-has a meaning on a road, so "road" never turns far."""
+camera in a car; "cells": a microscope (U-Net's elastic deformation); "volume": CT and
+MRI. The vertical axis has a meaning on a road, so "road" never turns far, and front and
+back, feet and head have one in a patient, so "volume" mirrors left and right alone."""
 
 USES = {
     "none": "the images as they are, the whole of them or their middle",
@@ -193,5 +215,6 @@ USES = {
     "general": "flip, scale, light and colours: pictures that stand upright",
     "road": "scale and light of a camera in a car; it hardly turns",
     "cells": "any way round, elastic, in other light: a microscope",
+    "volume": "mirrored left to right, turns, light: CT and MRI",
 }
 """What each of `POLICIES` does, for lists of them."""

@@ -43,6 +43,11 @@ SLOTS = {
     "classmix": 2,
     "mosaic": 3,
     "band_dropout": 2,
+    "depth_flip": 1,
+    "tilt": 2,
+    "position_depth": 1,
+    "translation_depth": 1,
+    "low_resolution": 2,
 }
 """How many numbers each transform owns, in the order of the vector. New ones go to the
 end, so that the numbers of the others stay the same."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from kerasseg import UserError
 from kerasseg.config.settings import Config, flags_of
-from kerasseg.flags import COUNT, COUNT_OR_0, PIXELS, SEED, SHARE, SIDE, Number
+from kerasseg.console.flags import COUNT, COUNT_OR_0, PIXELS, SEED, SHARE, SIDE, Number
 
 
 def _any_text(_: str) -> str:
@@ -43,6 +43,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--data.val": _named,
     "--data.size": PIXELS,
     "--data.crop": PIXELS,
+    "--data.foreground": SHARE,
     "--data.normalise": _any_text,  # see `limits.normalisation`
     "--data.batch": COUNT,
     "--data.shuffle": COUNT,
@@ -53,6 +54,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--model.start": _any_text,
     "--augment.flip": SHARE,
     "--augment.vertical_flip": SHARE,
+    "--augment.depth_flip": SHARE,
     "--augment.scale": Number(1 / 64, 64),
     "--augment.aspect": FACTOR_SHARE,
     "--augment.rotation": Number(0, 180),
@@ -70,6 +72,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--augment.cast": FACTOR_SHARE,
     "--augment.gamma": Number(1 / 64, 64),
     "--augment.blur": SHARE,
+    "--augment.low_resolution": SHARE,
     "--augment.noise": SHARE,
     "--augment.noise_std": Number(0, 255),
     "--augment.jpeg": SHARE,

@@ -18,9 +18,10 @@ def check(config: Config) -> None:
     normalisation(config.data.normalise)
     data, fit = config.data, config.fit
     for flag, size in (("--data.size", data.size), ("--data.crop", data.crop)):
-        if 0 in size and size != (0, 0):
+        if len(size) not in (2, 3) or (0 in size and any(size)):
             raise UserError(
-                f"{flag} must be two sides above 0, or 0 0, got {size[0]} {size[1]}."
+                f"{flag} must be two sides above 0, or 0 0, got "
+                f"{' '.join(map(str, size)) or 'nothing'}. Volumes have three sides."
             )
     if data.batch % fit.accumulate:
         raise UserError(

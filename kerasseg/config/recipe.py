@@ -15,7 +15,7 @@ from typing import Any
 from kerasseg import UserError
 from kerasseg.augment.policies import POLICIES
 from kerasseg.config.settings import Config, flags_of
-from kerasseg.flags import parse as parsed
+from kerasseg.console.flags import parse as parsed
 
 
 def parse(argv: list[str], default: Config | None = None, prog: str = "") -> Config:

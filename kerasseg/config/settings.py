@@ -23,10 +23,16 @@ class Data:
     """Name of the split to train on."""
     val: str = "val"
     """Name of the split to validate on and choose the best network by."""
-    size: tuple[int, int] = (0, 0)
-    """Height and width for the network, pixels; 0 0: that of the records."""
-    crop: tuple[int, int] = (0, 0)
-    """Height and width of a training crop, pixels; 0 0: the whole size."""
+    size: tuple[int, ...] = (0, 0)
+    """Height and width for the network, pixels; 0 0: that of the records. Of volumes
+    depth, height and width, voxels, of the region that is cut out for a training patch
+    before augmentation; 0 0 0: the crop."""
+    crop: tuple[int, ...] = (0, 0)
+    """Height and width of a training crop, pixels; 0 0: the whole size. Of volumes
+    depth, height and width of what the network sees, voxels."""
+    foreground: float = 0.33
+    """Share of the training patches of volumes that is centred on a voxel of a class
+    other than the first, each such class as often as the others."""
     normalise: tuple[str, ...] = ("auto",)
     """What the network's first layers do with the numbers of each band. percentile:
     clip to the percentiles 0.5 and 99.5 of the training split, then scale by mean and
@@ -104,6 +110,9 @@ class Fit:
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Type of the network's arithmetic; weights and losses stay float32. float16 has
     its loss scaled."""
+    deep_supervision: bool = False
+    """Ask the smaller maps of the network too, on its way up, in training alone:
+    networks that have such levels, unet_3d."""
     accumulate: int = 1
     """Parts of a batch that are worked through one after the other, each in its share
     of the memory, for one update. It must divide the batch."""
@@ -134,7 +143,8 @@ class Fit:
 class Config:
     """Train a segmentation network, score it, export it.
 
-    --augment.policy NAME (none, flip, general, road, cells) sets all of --augment at
+    --augment.policy NAME (none, flip, general, road, cells,
+    volume) sets all of --augment at
     once; python -m kerasseg.preview --list tells what they do, and draws it.
 
     A training that was stopped goes on with the same command. --restart begins it anew,

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from kerasseg import UserError
 from kerasseg.border import connected_instances
+from kerasseg.data import patches, stream, supervised
 from kerasseg.data import records as _records
-from kerasseg.data import supervised
 from kerasseg.data.format.description import Description
 from kerasseg.data.resize import resize_image, resize_label
 from kerasseg.image_format import ImageFormat
@@ -31,7 +31,9 @@ def batches(
     split: str,
     *,
     batch_size: int = 8,
-    size: tuple[int, int] = (0, 0),
+    size: tuple[int, ...] = (0, 0),
+    crop: tuple[int, ...] = (0, 0),
+    foreground: float = 0.0,
     training: bool = False,
     numbers: int = 0,
     seed: int = 0,
@@ -56,6 +58,7 @@ def batches(
 
     size: height and width of the batches; (0, 0) keeps the records' own, which must
         then be the same for all samples. Images are stretched to it (`resize_image`).
+        Of volumes, which are cut and never stretched, see below.
     training: an endless stream, another order in each epoch, whole batches only.
         Without it: one pass in the order written, the last batch may be smaller.
     start: running number of the first sample, to go on where a run stopped.
@@ -74,13 +77,26 @@ def batches(
         know which id is ignored: weight float32 (B, H, W), 0 at ignored pixels, whose
         label is 0 then.
 
+    Of volumes image is (B, D, H, W, C) and label (B, D, H, W) or (B, D, H, W, K), and
+    `size` is depth, height and width of patches. With `training` each is drawn from
+    (seed, running number): a share `foreground` around a voxel of a class (each class
+    alike; not class 0), the others anywhere; `crop` is what will be cut out of their
+    middle, which then reaches each voxel. Without it they are the tiles of a grid,
+    each voxel in one of them. Around a volume the image is the mean
+    (`patches.fill_of`), the label ignore.
+
     Raises UserError for an unknown split, for samples of several sizes without `size`,
     for a batch that the hosts cannot share equally, and for a service that cannot give
     what is asked.
     """
     description = _records.describe(records)
     known, taxonomy = description.split(split), description.taxonomy
-    height, width = size_of(description, split, size)
+    size_of_batch = size_of(description, split, size)
+    volumes = description.volume is not None
+    if volumes and instances:
+        raise UserError(
+            "Volumes have no border weights. Leave out --fit.border_weight."
+        )
     if instances and not taxonomy.exclusive:
         raise UserError(
             f"Classes of {description.path} overlap, so a pixel may lie in several "
@@ -92,26 +108,44 @@ def batches(
     part = _part(batch_size, share)
     if weights and not as_supervised:
         raise UserError("weights=True is for as_supervised=True. Say both.")
+    if volumes:
+        shuffle = patches.shuffle_of(description, split, shuffle)
     if training:
-        serialised = endless(paths, known.samples, seed, start, shuffle, parallel)
-        serialised = tf.data.Dataset.zip(_counter(start), serialised)
+        serialised = stream.endless(
+            paths, known.samples, seed, start, shuffle, parallel
+        )
+        serialised = tf.data.Dataset.zip(stream.counter(start), serialised)
         serialised = _share_of_host(serialised, start, batch_size, share)
     else:
         serialised = tf.data.TFRecordDataset(paths).enumerate()
     if service:
         hint = tf.data.experimental.SHARD_HINT
         serialised = serialised.shard(hint, hint)
-    decode = _decode(
-        (height, width),
-        description.image_format,
-        taxonomy,
-        resizes=tuple(size) != (0, 0),
-        instances=instances,
-        stored=known.instances,
-        numbers=numbers if training else 0,
-        seed=seed,
+    decode = (
+        patches.decoder(
+            description,
+            size_of_batch,
+            patches.check_crop(size_of_batch, crop),
+            training=training,
+            foreground=foreground,
+            numbers=numbers if training else 0,
+            seed=seed,
+        )
+        if volumes
+        else _decode(
+            size_of_batch,
+            description.image_format,
+            taxonomy,
+            resizes=tuple(size) != (0, 0),
+            instances=instances,
+            stored=known.instances,
+            numbers=numbers if training else 0,
+            seed=seed,
+        )
     )
     ready = serialised.map(decode, num_parallel_calls=parallel, deterministic=True)
+    if volumes and not training:
+        ready = ready.unbatch()
     ready = ready.batch(part, drop_remainder=training)
     if service:
         policy = tf.data.experimental.service.ShardingPolicy.HINT
@@ -121,8 +155,12 @@ def batches(
         pair = supervised.converter(taxonomy, weights=weights, others=others)
         ready = ready.map(pair, num_parallel_calls=parallel)
     if not training:
-        length = -(-known.samples // batch_size)
-        ready = ready.apply(tf.data.experimental.assert_cardinality(length))
+        count = known.samples
+        if volumes:
+            count = patches.count_of(description, split, size_of_batch)
+        if count >= 0:
+            length = -(-count // batch_size)
+            ready = ready.apply(tf.data.experimental.assert_cardinality(length))
     return ready.prefetch(AHEAD).with_options(_options(threads))
 
 
@@ -162,7 +200,7 @@ def _share_of_host(
 
 
 def _decode(
-    size: tuple[int, int],
+    size: tuple[int, ...],
     image_format: ImageFormat,
     taxonomy: Taxonomy,
     *,
@@ -219,64 +257,32 @@ def _pieces(label):
     return connected_instances(label, ignore=ignore_in(label)).astype(np.uint16)
 
 
-def _read(shards: tf.data.Dataset, count: int, parallel: int) -> tf.data.Dataset:
-    """Serialised examples, one from each shard in turn, always in the same order."""
-    cycle = min(count, 16)
-    return shards.interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=cycle,
-        num_parallel_calls=min(parallel, cycle),
-        deterministic=True,
-    )
-
-
-def endless(
-    paths: list[str], count: int, seed: int, start: int, shuffle: int, parallel: int
-) -> tf.data.Dataset:
-    """The `count` serialised samples of the shards, epoch after epoch, each in its own
-    order, from running number `start` on. shuffle: see `batches`."""
-
-    def mixed(strings, epoch, block):
-        key = tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(seed, tf.int64), epoch]), block
-        )
-        return tf.random.experimental.stateless_shuffle(strings, key)
-
-    def one(epoch):
-        names = tf.constant(paths)
-        if shuffle > 1:
-            names = mixed(names, epoch, tf.constant(-1, tf.int64))
-        shards = tf.data.Dataset.from_tensor_slices(names)
-        read = _read(shards, len(paths), parallel)
-        if shuffle > 1:
-            # Not Dataset.shuffle: it cannot begin in the middle of its order.
-            blocks = read.batch(shuffle).enumerate()
-            blocks = blocks.map(lambda block, strings: mixed(strings, epoch, block))
-            read = blocks.prefetch(1).unbatch()
-        skipped = tf.where(epoch == start // count, start % count, 0)
-        return read.skip(tf.cast(skipped, tf.int64))
-
-    return _counter(start // count).flat_map(one)
-
-
-def _counter(start: int) -> tf.data.Dataset:
-    return tf.data.Dataset.counter(start, dtype=tf.int64)
-
-
 def size_of(
-    description: Description, split: str, size: tuple[int, int]
-) -> tuple[int, int]:
-    """Height and width of the batches of a split; `size` (0, 0): those of its images.
+    description: Description, split: str, size: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Height and width of the batches of a split, of volumes the depth before; `size`
+    (0, 0): those of its images.
 
-    Raises UserError where the images differ in size and `size` is (0, 0).
+    Raises UserError where the images differ in size and `size` is (0, 0), and for
+    another number of sides than the images have.
     """
-    known = description.split(split)
-    height, width = size
-    if (height, width) != (0, 0):
-        return height, width
+    known, axes = description.split(split), 3 if description.volume else 2
+    if any(size) and len(size) != axes:
+        what = "volumes: DEPTH HEIGHT WIDTH" if axes == 3 else "pictures: HEIGHT WIDTH"
+        raise UserError(
+            f"{description.path} holds {what} for --data.size and --data.crop, got "
+            f"{' '.join(map(str, size))}."
+        )
+    if any(size):
+        return tuple(size)
     if known.height is None or known.width is None:
+        if axes == 3:
+            raise UserError(
+                f"The volumes of split '{split}' in {description.path} differ in size. "
+                "Choose the patch for the network with --data.crop DEPTH HEIGHT WIDTH."
+            )
         raise UserError(
             f"The images of split '{split}' in {description.path} differ in size. "
             "Choose one for the network with --data.size HEIGHT WIDTH."
         )
-    return known.height, known.width
+    return (*((known.depth,) if known.depth else ()), known.height, known.width)

@@ -17,15 +17,10 @@ from tqdm import tqdm
 
 from kerasseg import UserError
 from kerasseg.data.format import tfrecord
-from kerasseg.data.format.description import (
-    FILE,
-    Description,
-    Shard,
-    describe,
-    how_to_rewrite,
-)
+from kerasseg.data.format.description import FILE, Description, describe, how_to_rewrite
 from kerasseg.data.format.example import FEATURES, deserialise, parse
 from kerasseg.data.format.header import Header, differences, header
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.check import check
 from kerasseg.data.writing.conversion import progress_options
@@ -39,7 +34,7 @@ from kerasseg.files.sha256 import sha256_of
 Seen = TypeVar("Seen")
 
 COUNTS = (
-    *("samples", "height", "width", "pixels", "images_with"),
+    *("samples", "depth", "height", "width", "pixels", "images_with"),
     *("pixels_of_images_with", "ignored"),
 )
 """What `dataset.json` says of a split and `verify` counts again."""
@@ -176,6 +171,7 @@ def read(path: str | Path, split: str, every: int = 1) -> Iterator[Sample]:
                     description.image_format,
                     description.taxonomy.num_classes,
                     description.taxonomy.exclusive,
+                    description.volume is not None,
                 )
             except (tf.errors.OpError, StopIteration, UnicodeDecodeError) as error:
                 reason = in_words(getattr(error, "message", "no such record"))

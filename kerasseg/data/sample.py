@@ -11,6 +11,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import ignore_in
+from kerasseg.volume_format import VolumeFormat, VolumeGeometry
 
 
 class Decoded(bytes):
@@ -43,6 +44,9 @@ class Sample:
     sequence: the drive, video or patient it comes from; "" where unknown.
     valid: bool (H, W), False where nothing was measured (nodata, NaN, masked); None:
         all of it is valid. What that does to image and label, `masked` says.
+    volume: of a volume, where its voxels lie. Its image is (D, H, W, C), its label
+        (D, H, W) or (D, H, W, K), `valid` (D, H, W); it has no `encoded`, and no
+        `instance`. None: a picture.
     """
 
     id: str
@@ -52,6 +56,7 @@ class Sample:
     encoded: bytes = b""
     sequence: str = ""
     valid: np.ndarray | None = None
+    volume: VolumeGeometry | None = None
 
 
 def masked(sample: Sample) -> Sample:
@@ -72,7 +77,7 @@ def masked(sample: Sample) -> Sample:
 
 def _beside(mask: np.ndarray, label: np.ndarray) -> np.ndarray:
     """(H, W) with an axis for classes where the label has one."""
-    return mask[..., None] if label.ndim == 3 else mask
+    return mask[..., None] if label.ndim > mask.ndim else mask
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Samples:
     image_format: bands and type of all images.
     source: how the source was understood (rule of the masks, legend, pairs), as JSON
         values; it goes to `dataset.json`. A text "line" in one of them is printed.
+    volume: what all have in common, where they are volumes; None: pictures.
     """
 
     entries: Sequence[Any]
@@ -93,12 +99,27 @@ class Samples:
     id: Callable[[Any], str] | None = None
     image_format: ImageFormat = RGB
     source: Mapping[str, Any] = field(default_factory=dict)
+    volume: VolumeFormat | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __iter__(self) -> Iterator[Sample]:
         return map(self.read, self.entries)
+
+
+def refuse_other_volumes(formats: Mapping[str, VolumeFormat | None]) -> None:
+    """Raises UserError where volumes, or volumes and pictures, do not fit one network;
+    formats: by whose they are, as messages name them."""
+    (first, expected), *others = formats.items()
+    for name, found in others:
+        same = found and expected and expected.same_kind(found)
+        if not (same or found is expected):
+            raise UserError(
+                f"{first} has {expected or 'pictures'}, {name} has "
+                f"{found or 'pictures'}. Prepare both with the same --spacing and "
+                "--normalise, or write two folders."
+            )
 
 
 def refuse_mixed(formats: Mapping[str, ImageFormat]) -> None:

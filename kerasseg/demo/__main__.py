@@ -14,12 +14,13 @@ from typing import Annotated
 
 import tyro
 
-from kerasseg import UserError, flags, runs
-from kerasseg.console import command
+from kerasseg import UserError, runs
+from kerasseg.console import command, flags
+from kerasseg.console.flags import PORT
 from kerasseg.demo import litertjs
 from kerasseg.demo.server import Server, site
 from kerasseg.export.formats import ARTEFACTS
-from kerasseg.flags import PORT
+from kerasseg.inference import litert_engine
 from kerasseg.taxonomy import Taxonomy
 
 _KINDS = ("float32", "int8", "float16")
@@ -44,6 +45,8 @@ class Demo:
 def main(argv: list[str]) -> None:
     asked = flags.parse(Demo, argv, prog="python -m kerasseg.demo")
     file = _network(Path(asked.run) if asked.run else runs.newest())
+    if litert_engine.is_of_volumes(file):
+        raise UserError(f"{file} takes volumes, and the demo is for pictures.")
     about = describe(file)
     files = site(file.read_bytes(), about, litertjs.load(asked.litertjs))
     with Server(files, asked.port) as server:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from kerasseg import UserError, flags
-from kerasseg.console import command
+from kerasseg import UserError
+from kerasseg.console import command, flags
+from kerasseg.console.flags import Number
 from kerasseg.data.datasets.folder_files import ImageFlags
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.pairing.pair_flags import PairFlags
-from kerasseg.flags import Number
 
 if TYPE_CHECKING:
     from kerasseg.doctor.pair_source import Source

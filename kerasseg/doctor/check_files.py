@@ -133,7 +133,7 @@ def sizes(survey: Survey) -> list[Finding]:
         fix += "another resolution, say --mask-fit stretch; for a border of a few "
         fix += "pixels --mask-fit crop (here and to prepare folder)."
         found.append(error("size", says, fix, unequal))
-    several = Counter(f.size for f in good)
+    several = Counter(f.size for f in good if not f.entry.volume)
     if len(several) > 1:
         common = ", ".join(_text(size) for size, _ in several.most_common(3))
         says = f"The images have {len(several)} sizes: {common}"

@@ -14,6 +14,7 @@ from kerasseg.doctor import (
     check_files,
     check_ids,
     check_labels,
+    check_volumes,
 )
 from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.survey import Survey
@@ -56,6 +57,7 @@ CHECKS = (
     Check("duplicates", "no image occurs twice", check_duplicates.duplicates),
     Check("leakage", "no near copy in another split", check_duplicates.near),
     Check("sequence", "no video dealt to several splits", check_duplicates.sequence),
+    Check("spacing", "voxels are about as large as others", check_volumes.spacing),
 )
 
 IDS_MEANINGLESS = ("swapped", "labelIds", "encoding")

@@ -20,6 +20,7 @@ from kerasseg.doctor.images import BandFacts, ImageSet, OtherFormatError, Shot
 from kerasseg.doctor.interpolation import in_between
 from kerasseg.doctor.mask_ids import Mask, MaskFormat, one_number, understood
 from kerasseg.image_format import ImageFormat
+from kerasseg.volume_format import VolumeGeometry
 
 
 class Files(NamedTuple):
@@ -37,7 +38,8 @@ class Entry:
     """One pair of a source.
 
     id: the name of its sample. image, mask: what messages call the two files.
-    read: gives both.
+    read: gives both; of a volume the slice with most classes, to be drawn.
+    volume: where the voxels of a volume lie; None: a picture.
     """
 
     split: str
@@ -45,6 +47,7 @@ class Entry:
     image: str
     mask: str
     read: Callable[[], Files]
+    volume: VolumeGeometry | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from kerasseg import UserError
-from kerasseg.data.format.description import Description, Shard
+from kerasseg.data.format import volume_features
+from kerasseg.data.format.description import Description
 from kerasseg.data.format.encode import is_picture_file
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.reading.embedded_file import EmbeddedFile
 from kerasseg.data.reading.masks.mask_decoders import Stored
 from kerasseg.data.reading.pictures.image import read
@@ -25,15 +27,21 @@ from kerasseg.doctor.mask_ids import MaskFormat
 from kerasseg.doctor.pair_source import Source
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeGeometry
 
 
 class Record(NamedTuple):
-    """What the doctor looks at of a serialised example."""
+    """What the doctor looks at of a serialised example.
+
+    size: height and width; of a volume depth, height and width. geometry: of a volume,
+    as it is stored; b"" of a picture.
+    """
 
     image: bytes
     label: bytes
     name: str
-    size: tuple[int, int]
+    size: tuple[int, ...]
+    geometry: bytes = b""
 
 
 def of_records(path: Path) -> Source:
@@ -74,6 +82,8 @@ def _stream(
                     name = f"{record.name} in {shard.name}"
                     read_again = partial(_read_again, file, number - 1, name, *kinds)
                     entry = Entry(split, record.name, name, name, read_again)
+                    if description.volume:
+                        entry = replace(entry, volume=_geometry(record))
                     yield entry, partial(_files, record, name, *kinds)
                 reason = "it ends there" if number < shard.samples else ""
                 if not reason:
@@ -119,13 +129,28 @@ def _record(serialised: Any) -> Record:
         sum(feature[f"image/{side}"].int64_list.value[:1])
         for side in ("height", "width")
     )
-    return Record(image, label, name.decode(), (height, width))
+    depth = feature[volume_features.DEPTH].int64_list.value[:1]
+    geometry = b"".join(feature[volume_features.GEOMETRY].bytes_list.value[:1])
+    return Record(image, label, name.decode(), (*depth, height, width), geometry)
+
+
+def _geometry(record: Record) -> VolumeGeometry | None:
+    """None where it is damaged, which reading the record will say."""
+    try:
+        return volume_features.geometry(record.geometry)
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _files(
     record: Record, name: str, image_format: ImageFormat, taxonomy: Taxonomy
 ) -> Files:
-    """Raises UserError for numbers that cannot be unpacked."""
+    """Of a volume its slices one below the other: all counts and bands are the same.
+
+    Raises UserError for numbers that cannot be unpacked.
+    """
+    if len(record.size) == 3:
+        return _volume(record, name, image_format, taxonomy)
     if is_picture_file(image_format):
         image = EmbeddedFile(f"image {name}", record.image)
         label: EmbeddedFile | Stored = EmbeddedFile(f"mask {name}", record.label)
@@ -141,6 +166,37 @@ def _files(
     pixels = _unpacked(record.image, image_format.type, shape, f"image {name}")
     label = _numbers(record, name, taxonomy)
     return Files(Picture(pixels, image_format.bands), label)
+
+
+def _volume(
+    record: Record, name: str, image_format: ImageFormat, taxonomy: Taxonomy
+) -> Files:
+    """Raises UserError for numbers that cannot be unpacked, or lie nowhere."""
+    if _geometry(record) is None:
+        raise UserError(f"image {name} does not say where its volume lies.")
+    shape = (*record.size, image_format.channels)
+    pixels = _unpacked(record.image, image_format.type, shape, f"image {name}")
+    label = _numbers(record, name, taxonomy).pixels
+    slices = (-1, record.size[-1])
+    return Files(
+        Picture(pixels.reshape(*slices, shape[-1]), image_format.bands),
+        Stored(label.reshape(*slices, *taxonomy.planes)),
+    )
+
+
+def _slice(files: Files, size: tuple[int, ...], taxonomy: Taxonomy) -> Files:
+    """The slice of a volume in which most classes are, and of these most of them."""
+    image, mask = cast(Picture, files.image), cast(Stored, files.mask)
+    label = mask.pixels.reshape(*size, *taxonomy.planes)
+    shown = label.reshape(size[0], -1)
+
+    def classes(number: int) -> tuple[int, int]:
+        counts = np.bincount(shown[number], minlength=256)[1:-1]
+        return int(np.count_nonzero(counts)), int(counts.sum())
+
+    best = max(range(size[0]), key=classes)
+    pixels = image.pixels.reshape(*size, -1)[best]
+    return Files(replace(image, pixels=pixels), Stored(label[best]))
 
 
 def _numbers(record: Record, name: str, taxonomy: Taxonomy) -> Stored:
@@ -169,4 +225,6 @@ def _read_again(file: Path, number: int, name: str, *kinds: Any) -> Files:
     import tensorflow as tf
 
     dataset = tf.data.TFRecordDataset(str(file)).skip(number).take(1)
-    return _files(_record(next(iter(dataset)).numpy()), name, *kinds)
+    record = _record(next(iter(dataset)).numpy())
+    files = _files(record, name, *kinds)
+    return files if len(record.size) == 2 else _slice(files, record.size, kinds[1])

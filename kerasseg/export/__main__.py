@@ -10,8 +10,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from kerasseg import flags, runs
-from kerasseg.console import command, say
+from kerasseg import runs
+from kerasseg.console import command, flags, say
 from kerasseg.data.damage import naming_damage
 from kerasseg.export.run import Export, export_run
 

@@ -12,11 +12,12 @@ from kerasseg.image_format import ImageFormat
 
 
 def of_records(
-    records: str | Path, split: str, size: tuple[int, int], count: int
+    records: str | Path, split: str, size: tuple[int, ...], count: int
 ) -> list[np.ndarray]:
     """`count` images of a split, spread over it, as validation reads them.
 
-    (h, w, C) each, at `size` (height, width); fewer where the split has fewer.
+    (h, w, C) each, at `size` (height, width); fewer where the split has fewer. Of
+    volumes patches (d, h, w, C).
     """
     from kerasseg.data import pipeline
     from kerasseg.data import records as shards

@@ -27,12 +27,13 @@ WEAK = 0.5
 
 
 def write(
-    run: Path, rows: list[dict], records: str | Path, size: tuple[int, int]
+    run: Path, rows: list[dict], records: str | Path, size: tuple[int, ...]
 ) -> Path:
     """Writes RUN/export/card.md and card.html; returns the latter.
 
     rows: of the gate, see `gate.check`, or `run.unscored`; records: they were scored
-    on; "": not known. size: height and width of the network. Measures the latency of
+    on; "": not known. size: height and width of the network; of volumes depth, height
+    and width of a patch. Measures the latency of
     the files that passed, except that of the SavedModel.
     """
     folder, taxonomy = run / "export", runs.taxonomy(run)
@@ -43,18 +44,24 @@ def write(
         for row in accepted
         if row["format"] != "saved_model" and not missing(row["format"])
     ]
-    height, width = size
+    volume = runs.volume_format(run)
+    if volume:
+        given = contract.of_volumes(accepted, size, taxonomy, image_format, volume)
+    else:
+        height, width = size
+        given = contract.parts(accepted, height, width, taxonomy, image_format)
     parts = [
         *_accuracy(rows, taxonomy.names),
         *which_file.parts(folder, accepted, image_format),
-        *_cost(folder, devices, height, width, image_format),
-        *contract.parts(accepted, height, width, taxonomy, image_format),
-        *_limits(rows[0], taxonomy, height, width),
+        *_cost(folder, devices, size, image_format),
+        *given,
+        *_limits(rows[0], taxonomy, size),
         *_origin(run, records, rows[0]),
     ]
     name = run.resolve().name
+    what = "volumes" if volume else "images"
     lead = (
-        f"Semantic segmentation of {height}x{width} images into "
+        f"Semantic segmentation of {_said(size)} {what} into "
         f"{taxonomy.counted()}. {_verdict(rows)}"
     )
     atomic.write_text(folder / "card.md", _markdown(name, lead, parts))
@@ -62,6 +69,10 @@ def write(
     body += "</p>\n</header>\n" + _html(parts)
     atomic.write_text(folder / "card.html", html.page(f"{name}: model card", body))
     return folder / "card.html"
+
+
+def _said(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))
 
 
 def _verdict(rows: list[dict]) -> str:
@@ -135,8 +146,7 @@ def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
 def _cost(
     folder: Path,
     devices: list[dict],
-    height: int,
-    width: int,
+    size: tuple[int, ...],
     image_format: ImageFormat,
 ) -> Parts:
     yield "section", "Size and speed"
@@ -149,8 +159,7 @@ def _cost(
         file = folder / row["file"]
         runs_of = (runner(row["format"], file, n) for n in latency.THREADS)
         times = [
-            latency.measure(run, height, width, image_format=image_format)
-            for run in runs_of
+            latency.measure(run, *size, image_format=image_format) for run in runs_of
         ]
         if row["format"] in LITERT and not row["format"].endswith("_probabilities"):
             counts[row["name"]] = flatbuffer.operators(file.read_bytes())
@@ -173,7 +182,7 @@ def _cost(
     yield "table", note, ["Operator", *counts], rows
 
 
-def _limits(network: dict, taxonomy: Taxonomy, height: int, width: int) -> Parts:
+def _limits(network: dict, taxonomy: Taxonomy, size: tuple[int, ...]) -> Parts:
     yield "section", "Known limits"
     names = taxonomy.names
     known = network["iou"] if folder_.scored(network) else []
@@ -182,17 +191,27 @@ def _limits(network: dict, taxonomy: Taxonomy, height: int, width: int) -> Parts
         f"{name} ({iou:.2f})" for name, iou in pairs if iou is not None and iou < WEAK
     ]
     unseen = [name for name, iou in pairs if iou is None]
+    shape = (
+        f"Images are stretched to {_said(size)}: another aspect ratio than that of "
+        "the training changes shapes, and details smaller than a pixel of it are lost."
+    )
+    if len(size) == 3:
+        shape = (
+            "Volumes of another scanner, protocol, part of the body or spacing than "
+            "those of the training may be answered far worse, without a sign of it."
+        )
     answer = "Every pixel gets one of the classes; there is no 'unknown'"
     if not taxonomy.exclusive:
         answer = "Each class is asked for itself, and is there above 0.5"
     limits = [
-        f"Images are stretched to {height}x{width}: another aspect ratio than that of "
-        "the training changes shapes, and details smaller than a pixel of it are lost.",
+        shape,
         f"{answer}. Probabilities are not calibrated.",
         "The scores are of the split that also chose the best epoch: on new images "
         "they are somewhat lower, with other cameras, weather, places maybe far lower.",
         "Speed was measured on this one machine; measure it on the device.",
-        "Not fit to be the only safeguard of a vehicle or a machine near people.",
+        "Not fit to be the only safeguard of a vehicle or a machine near people."
+        if len(size) == 2
+        else "No medical device: not fit to diagnose or treat anybody.",
     ]
     if weak:
         limits.insert(0, f"Weak classes, IoU below {WEAK}: {', '.join(weak)}.")

@@ -11,6 +11,7 @@ from kerasseg.export.formats import ARTEFACTS, device_type
 from kerasseg.export.litert import snippets
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import IGNORE, Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 Parts: TypeAlias = Iterator[tuple]
 """Of ("section", title), ("text", words), ("list", items), ("code", language, its short
@@ -110,6 +111,55 @@ def parts(
         lines = snippets.for_file(file, height, width, image_format, taxonomy)
         for language, (short, code) in lines.items():
             yield "code", language, short, code
+
+
+def of_volumes(
+    accepted: list[dict],
+    size: tuple[int, ...],
+    taxonomy: Taxonomy,
+    image_format: ImageFormat,
+    volume: VolumeFormat,
+) -> Parts:
+    """The same of a network of volumes. size: depth, height and width of a patch."""
+    known = {row["format"]: row for row in accepted}
+    shape = ", ".join(map(str, size))
+    yield "section", "Input and output"
+    done = {
+        "zscore": "standardised: each channel of the whole volume has mean 0 and "
+        "deviation 1",
+        "ct": "in Hounsfield units; clipping and scaling are inside",
+        "none": "as the files have them",
+    }[volume.normalise]
+    where = "turned to RAS+, axes z, y, x"
+    if volume.spacing:
+        sides = " x ".join(f"{side:g}" for side in volume.spacing)
+        where += f", resampled to voxels of {sides} mm (z, y, x; cubic)"
+    yield (
+        "text",
+        f"Volumes are {where}. LiteRT, ONNX and OpenVINO files take one patch, "
+        f"{device_type(image_format)} (1, {shape}, {image_format.channels}), {done}. "
+        "Signature class_map gives the class of each voxel, in files named "
+        "_probabilities probabilities float32 of each class. A volume is covered by "
+        "patches that overlap by half, whose probabilities are averaged with Gaussian "
+        "weights: python -m kerasseg.predict SCAN.nii.gz --litert FILE with a file of "
+        "probabilities does all of it and writes the answer on the voxels that came. "
+        "taxonomy.json, image_format.json and volume_format.json are inside.",
+    )
+    if "saved_model" in known:
+        standard = ", standardised inside" if volume.normalise == "zscore" else ""
+        mean = known["saved_model"].get("ways", {}).get("flip")
+        yield (
+            "text",
+            "The SavedModel takes whole volumes, float32 (B, D, H, W, "
+            f"{image_format.channels}) of any size{standard}, and has the window in "
+            "its graph: serving_default gives class_map, probabilities those of each "
+            "class, network_size takes patches that are normalised already."
+            f"{' It answers with the mean of mirrored patches.' if mean else ''}",
+        )
+    bands = ", ".join(f"{n} {name}" for n, name in enumerate(image_format.bands))
+    ids = ", ".join(f"{i} {name}" for i, name in enumerate(taxonomy.names))
+    what = "Class ids" if taxonomy.exclusive else "Planes of the class map"
+    yield "list", [f"Channels: {bands}.", f"{what}: {ids}."]
 
 
 def _answers(height: int, width: int, taxonomy: Taxonomy) -> str:

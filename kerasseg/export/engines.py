@@ -27,12 +27,9 @@ from kerasseg.export.formats import device_type
 from kerasseg.export.saved_model.signatures import module_of
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.class_maps import (
-    device_class_map,
-    network_size,
-    probabilities_of,
-)
+from kerasseg.inference.class_maps import device_class_map, probabilities_of
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 OPSET = 18
 """Version of ONNX's operators; ONNX Runtime reads it since 1.14 (February 2023)."""
@@ -45,15 +42,20 @@ def write(
     taxonomy: Taxonomy | None = None,
     image_format: ImageFormat = RGB,
     gives: Sequence[str] = ("class_map",),
+    volume: VolumeFormat | None = None,
 ) -> Path:
     """Writes PATH: a file for name "onnx", for "openvino" a folder with model.xml and
-    model.bin (weights in float32). gives: class_map, probabilities, or both."""
+    model.bin (weights in float32). gives: class_map, probabilities, or both. volume: of
+    networks of volumes, which take patches (B, d, h, w, C), normalised; it goes along
+    under the key "volume_format"."""
     notes = {}
     exclusive = taxonomy is None or taxonomy.exclusive
     if taxonomy is not None:
         notes["taxonomy"] = json.dumps(taxonomy.to_json())
     if not image_format.is_rgb8:
         notes["image_format"] = json.dumps(image_format.to_json())
+    if volume:
+        notes["volume_format"] = json.dumps(volume.to_json())
     serve = _serve(network, device_type(image_format), exclusive, gives)
     if name == "onnx":
         atomic.write_bytes(path, _onnx(serve, notes))
@@ -154,7 +156,7 @@ def _serve(
     batch: int | None = None,
 ):
     """A function of images of the network's size. batch: None for any number."""
-    shape = (batch, *network_size(network), network.input_shape[-1])
+    shape = (batch, *network.input_shape[1:])
 
     @tf.function(input_signature=[tf.TensorSpec(shape, kind, name="image")])
     def serve(image):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from kerasseg import UserError, __version__, runs
 from kerasseg.console import start_tensorflow
@@ -46,19 +47,19 @@ def ensure_saved_model(run: str | Path) -> Path:
 
 def _write(run: Path, file: Path) -> None:
     start_tensorflow()
-    from kerasseg.export.saved_model import signatures
+    from kerasseg.export.saved_model import signatures, volumes
 
     # TensorFlow logs a page for each function whose inputs have no names.
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.ERROR)
-    signatures.write(
-        runs.load(run),
-        file,
-        runs.taxonomy(run),
-        name=run.resolve().name,
-        image_format=runs.image_format(run),
-    )
+    network, taxonomy = runs.load(run), runs.taxonomy(run)
+    images, volume = runs.image_format(run), runs.volume_format(run)
+    if volume:
+        volumes.write(network, file, taxonomy, images, volume)
+    else:
+        options: dict[str, Any] = {"name": run.resolve().name, "image_format": images}
+        signatures.write(network, file, taxonomy, **options)
     log.setLevel(level)
 
 

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from kerasseg import UserError
-from kerasseg.flags import SHARE, Number
+from kerasseg.console.flags import SHARE, Number
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import IGNORE
 
@@ -124,12 +124,25 @@ def device_type(image_format: ImageFormat) -> str:
     return "uint8" if image_format.type == "uint8" else "float32"
 
 
+OF_PICTURES = ("mediapipe", "opencv", "gpu", "edgetpu")
+"""Formats that take no volumes."""
+
+
 def check(
-    names: Iterable[str], image_format: ImageFormat = RGB, num_classes: int = 1
+    names: Iterable[str],
+    image_format: ImageFormat = RGB,
+    num_classes: int = 1,
+    volumes: bool = False,
 ) -> None:
     """Raises UserError when a format's packages are not installed, or it cannot take
-    such images, or give so many classes."""
+    such images, or volumes, or give so many classes."""
     for name in names:
+        if volumes and name in OF_PICTURES:
+            flag = "--compat" if name in ("gpu", "edgetpu") else "--formats"
+            raise UserError(
+                f"{flag} {name} takes pictures, and this network takes volumes. Use "
+                "saved_model, float32, float16, int8, onnx or openvino."
+            )
         if name in ("opencv", "edgetpu") and not image_format.is_rgb8:
             flag = "--formats opencv" if name == "opencv" else "--compat edgetpu"
             raise UserError(

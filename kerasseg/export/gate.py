@@ -17,6 +17,7 @@ from kerasseg.export.runners import runner
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.class_maps import class_map, predictor
 from kerasseg.metrics import overlapping
+from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
     import keras
@@ -38,12 +39,14 @@ def check(
     flip: bool = False,
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
+    volume: VolumeFormat | None = None,
 ) -> list[dict]:
     """Scores the network and the files, a dict each, the network first.
 
     files: artefact (see `formats.ARTEFACTS`) -> file; `batches` are unaugmented batches
     at the network's size: image (B, h, w, bands) of `image_format`, label (B, h, w), or
-    where classes overlap (`exclusive` is False, see `Taxonomy`) (B, h, w, C).
+    where classes overlap (`exclusive` is False, see `Taxonomy`) (B, h, w, C); of
+    volumes, which `volume` says they are, patches: all (h, w) are (d, h, w).
     Each dict has format, name, file, bytes, miou, iou (C,); a file's also agreement
     (share of pixels of the network's class; where classes overlap, of its answers),
     worst (number of the image that agrees least, counted from 0, and its share), rule,
@@ -57,7 +60,7 @@ def check(
 
     Raises UserError when no pixel of the batches has a label.
     """
-    from kerasseg.export.saved_model import larger
+    from kerasseg.export.saved_model import larger, volumes
 
     limits = limits or Limits()
     counted = _count(network, files, batches, flip, exclusive)
@@ -76,13 +79,19 @@ def check(
         scores = _scores(counted.counts[name], exclusive)
         row = _row(name, file, scores, counted.agreement[name], first["miou"], limits)
         if name == "saved_model":
-            share = larger.agreement(
-                network, file, counted.images, overlap, flip, image_format, exclusive
-            )
+            images = counted.images
+            if volume:
+                share = volumes.agreement(
+                    network, file, images, image_format, volume, exclusive, flip
+                )
+            else:
+                share = larger.agreement(
+                    network, file, images, overlap, flip, image_format, exclusive
+                )
             row["larger"] = share
             row["rule"] += f", larger pictures {100 * share:.4f} %"
             row["passed"] &= share >= limits.agreement
-        if name in TRIED_ON_A_GPU:
+        if name in TRIED_ON_A_GPU and not volume:
             images = counted.images[:TRIED]
             row["accelerators"] = [gpu.row(file, images, runner(name, file))]
         rows.append(row)

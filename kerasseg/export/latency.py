@@ -20,19 +20,19 @@ SECONDS = 1.5
 
 def measure(
     run: Run,
-    height: int,
-    width: int,
+    *size: int,
     seconds: float | None = None,
     image_format: ImageFormat = RGB,
 ) -> dict:
     """Milliseconds that one class map takes: median, 10th percentile ("fast"), and the
     number of runs.
 
-    run: see `runners.runner`. seconds: for how long it is run (SECONDS), but at least
+    run: see `runners.runner`. size: height and width of its image; of volumes depth,
+    height and width of a patch. seconds: for how long it is run (SECONDS), but at least
     5 times, after two runs to warm up. Reading and resizing are not in it.
     """
     seconds = SECONDS if seconds is None else seconds
-    image = _noise(height, width, image_format)[None]
+    image = _noise(size, image_format)[None]
     for _ in range(2):
         run(image)
     times, end = [], time.perf_counter() + seconds
@@ -47,9 +47,9 @@ def measure(
     }
 
 
-def _noise(height: int, width: int, image_format: ImageFormat) -> np.ndarray:
-    """(height, width, C), uniform in the range of each band."""
-    random, shape = np.random.default_rng(0), (height, width, image_format.channels)
+def _noise(size: tuple[int, ...], image_format: ImageFormat) -> np.ndarray:
+    """(*size, C), uniform in the range of each band."""
+    random, shape = np.random.default_rng(0), (*size, image_format.channels)
     if image_format.is_rgb8:
         return random.integers(0, 256, shape, np.uint8)
     bands = image_format.statistics

@@ -15,12 +15,12 @@ import tyro
 
 from kerasseg import UserError, runs
 from kerasseg.console import counting, say, start_tensorflow
+from kerasseg.console.flags import COUNT, PIXELS
 from kerasseg.export import calibration, folder, formats
 from kerasseg.export.formats import Compat, Format, Limits, Signatures
 from kerasseg.export.writing import Writer, needs_images
 from kerasseg.files import atomic
 from kerasseg.files.sha256 import sha256_of
-from kerasseg.flags import COUNT, PIXELS
 
 if TYPE_CHECKING:
     import keras
@@ -107,20 +107,28 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     """
     limited = "mediapipe" in asked.formats  # the others take any number of classes
     classes = runs.taxonomy(run).num_classes if limited else 1
-    formats.check((*asked.formats, *asked.compat), runs.image_format(run), classes)
+    volume = runs.volume_format(run)
+    wanted_names = (*asked.formats, *asked.compat)
+    formats.check(wanted_names, runs.image_format(run), classes, bool(volume))
+    if volume and (asked.overlap or asked.calibrate):
+        flag = "--overlap" if asked.overlap else "--calibrate"
+        raise UserError(
+            f"{flag} is for pictures; volumes go through a window of half overlap, and "
+            "int8 takes its ranges from records. Leave it out."
+        )
     start_tensorflow()
     from kerasseg.data import records as shards
     from kerasseg.export import card, gate
-    from kerasseg.inference.class_maps import network_size
 
     network: Any = runs.load(run)
     if asked.gate:
         described = shards.describe(records)
         described.split(split)
-        runs.require_kind(run, records, described.image_format)
-    size, place = network_size(network), run / folder.NAME
+        runs.require_kind(run, records, described.image_format, described.volume)
+    size: tuple[int, ...] = tuple(network.input_shape[1:-1])
+    place = run / folder.NAME
     wanted = asked.artefacts()
-    if "saved_model" in wanted:
+    if "saved_model" in wanted and not volume:
         _check_max_pixels(asked.max_pixels, size)
     images = _images_for_int8(run, records, size, asked)
     ways = _ways(asked) | {"max_pixels": asked.max_pixels}
@@ -176,7 +184,7 @@ def unscored(files: dict[str, Path]) -> list[dict]:
     return [row | {"passed": True, "scored": False} for row in [first, *rows]]
 
 
-def _check_max_pixels(max_pixels: int, size: tuple[int, int]) -> None:
+def _check_max_pixels(max_pixels: int, size: tuple[int, ...]) -> None:
     least = 3 * size[0] * size[1]
     if max_pixels < least:
         raise UserError(
@@ -210,9 +218,6 @@ def _ways(asked: Export) -> dict[str, Any]:
     return {"overlap": asked.overlap, "flip": asked.flip}
 
 
-# ---- Score --------------------------------------------------------------------------
-
-
 def _score(
     run: Path,
     network: keras.Model,
@@ -224,17 +229,19 @@ def _score(
     """The rows of `gate.check`, with the id of the image that agrees least."""
     from kerasseg.data import pipeline
     from kerasseg.export import gate
-    from kerasseg.inference.class_maps import network_size
 
-    size, ways = network_size(network), _ways(asked)
+    size, ways = tuple(network.input_shape[1:-1]), _ways(asked)
     ways["image_format"] = runs.image_format(run)
     ways["exclusive"] = runs.taxonomy(run).exclusive
-    batches = pipeline.batches(records, split, batch_size=8, size=size)
+    ways["volume"] = runs.volume_format(run)
+    some = 1 if ways["volume"] else 8  # patches of volumes are large
+    batches = pipeline.batches(records, split, batch_size=some, size=size)
     with counting("gate: scoring batch", int(batches.cardinality())) as one_more:
-        told = map(one_more, batches)
-        rows = gate.check(network, files, told, asked.limits, **ways)
+        rows = gate.check(network, files, map(one_more, batches), asked.limits, **ways)
     for row in rows[1:]:
-        row["worst"]["id"] = _sample_id(records, split, row["worst"]["image"])
+        number = row["worst"]["image"]
+        patch = f"patch {number + 1}" if ways["volume"] else ""
+        row["worst"]["id"] = patch or _sample_id(records, split, number)
     return rows
 
 
@@ -271,8 +278,10 @@ def _explain_failures(run: Path, network, images, rows: list[dict]) -> None:
 def _print_layer_errors(run: Path, network, images, rejected: Path) -> None:
     """The layers that lose most in int8, as a table and in layer_errors.json."""
     from kerasseg.export.litert import conversion, layer_errors
+    from kerasseg.export.litert.flattened import flattened
     from kerasseg.export.litert.range_layers import range_layers
 
+    network = flattened(network)
     given = runs.image_format(run)
     kept = range_layers(network, given)
     exclusive = runs.taxonomy(run).exclusive

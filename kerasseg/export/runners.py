@@ -134,7 +134,13 @@ def _saved_model(file: Path) -> Run:
     import tensorflow as tf
 
     served = tf.saved_model.load(str(file))
-    # The closure also keeps `served`, without which its variables are deleted.
-    return lambda images: served.signatures["serving_default"](
-        image=tf.cast(images, tf.float32)
-    )["class_map"].numpy()
+    asked = served.signatures["serving_default"]
+    if len(asked.structured_input_signature[1]["image"].shape) == 5:
+        # Of volumes: patches as records hold them, which are standardised already.
+        asked = served.signatures["network_size"]
+    # The default also keeps `served`, without which its variables are deleted.
+
+    def run(images: np.ndarray, _: object = served) -> np.ndarray:
+        return asked(image=tf.cast(images, tf.float32))["class_map"].numpy()
+
+    return run

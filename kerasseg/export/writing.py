@@ -15,6 +15,7 @@ from kerasseg.console import counting
 from kerasseg.export.formats import ARTEFACTS, LITERT
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
     import keras
@@ -41,6 +42,7 @@ class Writer:
     def __post_init__(self) -> None:
         self.taxonomy: Taxonomy = runs.taxonomy(self.run)
         self.image_format: ImageFormat = runs.image_format(self.run)
+        self.volume: VolumeFormat | None = runs.volume_format(self.run)
         self._converted: dict[str, bytes] = {}
 
     def write(self, wanted: dict[str, tuple[str, ...]], aside: Path) -> dict[str, Path]:
@@ -53,7 +55,12 @@ class Writer:
 
     def _write(self, name: str, file: Path, gives: tuple[str, ...]) -> None:
         network, about = self.network, (self.taxonomy, self.image_format)
-        if name == "saved_model":
+        if name == "saved_model" and self.volume:
+            from kerasseg.export.saved_model import volumes
+
+            flip = self.ways["flip"]
+            volumes.write(network, file, *about, self.volume, flip)
+        elif name == "saved_model":
             from kerasseg.export.saved_model import signatures
 
             title = self.run.resolve().name
@@ -71,12 +78,13 @@ class Writer:
             data = self._litert(name)
             gives = gives or ("logits",)
             title = self.run.name
-            conversion.finish(data, file, title, self.taxonomy, gives, about[1])
+            about_it = self.taxonomy, gives, self.image_format, self.volume
+            conversion.finish(data, file, title, *about_it)
         else:
             from kerasseg.export import engines
 
             engine = name.removesuffix("_probabilities")
-            engines.write(network, engine, file, *about, gives)
+            engines.write(network, engine, file, *about, gives, self.volume)
 
     def _litert(self, name: str) -> bytes:
         """The converted network; each kind is converted once for all its files."""

@@ -11,16 +11,20 @@ from kerasseg import augment
 from kerasseg.augment.policies import Policy
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import IGNORE, Tensor
+from kerasseg.volume_format import Spacing
+
+CUBES: Spacing = (1.0, 1.0, 1.0)
 
 
 def augmentation(
     policy: Policy,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     image_format: ImageFormat = RGB,
     ignore: int = IGNORE,
+    spacing: Spacing = CUBES,
 ) -> Callable[..., tuple]:
-    """`augment.apply` for one policy, size (height, width), kind of images and id of
-    ignored pixels.
+    """`augment.apply` for one policy, size (height, width), kind of images, id of
+    ignored pixels and, of volumes, spacing.
 
     The function takes (image, label, numbers, instance=None) and gives the first two,
     and instance where there is one, at `size`.
@@ -30,8 +34,8 @@ def augmentation(
     of the time. (On a CPU XLA slows down convolutions.) Other backends compile whole
     steps.
     """
-    height, width = size
-    apply = functools.partial(_apply, policy, (height, width), image_format, ignore)
+    given = policy, tuple(size), image_format, ignore, spacing
+    apply = functools.partial(_apply, *given)
     if keras.backend.backend() != "tensorflow":
         return apply
     import tensorflow as tf
@@ -41,14 +45,14 @@ def augmentation(
 
 def _apply(
     policy: Policy,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     image_format: ImageFormat,
     ignore: int,
+    spacing: Spacing,
     image: Tensor,
     label: Tensor,
     numbers: Tensor,
     instance: Tensor | None = None,
 ) -> tuple:
-    return augment.apply(
-        image, label, numbers, policy, size, instance, image_format, ignore
-    )
+    how = instance, image_format, ignore, spacing
+    return augment.apply(image, label, numbers, policy, size, *how)

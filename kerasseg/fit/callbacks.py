@@ -157,15 +157,20 @@ def preview(
 ) -> Callable[[], np.ndarray]:
     """Function () -> contact sheet, uint8 RGB (H, W, 3), of the first `count` images of
     the batches: image, truth and what the network predicts now. Of images of other
-    bands than RGB the sheet shows the display bands."""
+    bands than RGB the sheet shows the display bands, of volumes the middle slice."""
     batch = next(iter(batches.take(1)))
     images = np.asarray(batch["image"])[:count]
-    labels = np.asarray(batch["label"])[:count]
-    drawn = [bands.shown(image, image_format) for image in images]
+    volumes = images.ndim == 5
+
+    def plane(maps):
+        return maps[:, maps.shape[1] // 2] if volumes else maps
+
+    labels = plane(np.asarray(batch["label"])[:count])
+    drawn = [bands.shown(image, image_format) for image in plane(images)]
 
     def sheet():
         logits = np.asarray(network(images.astype("float32"), training=False))
-        predicted = ids_of(logits, taxonomy.exclusive, least=0.0)
+        predicted = ids_of(plane(logits), taxonomy.exclusive, least=0.0)
         rows = [
             [
                 image,

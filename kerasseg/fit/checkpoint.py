@@ -1,10 +1,10 @@
 """Saves and loads training checkpoints: weights, optimizer and random state.
 
 Keras names the HDF5 groups of the file after the classes of the layers. Training may
-use a copy of the network with layers of other classes: batch normalisation in one
-kernel (`fused_normalisation`), or one replica a device (`replicas`). So the groups are
-renamed to those of Keras' own layers when a checkpoint is saved, and back when it is
-loaded: a training can go on with another number of devices.
+use a copy of the network with layers of other classes: normalisation in one kernel
+(`fused_normalisation`), or one replica a device (`replicas`). So the groups are renamed
+to those of Keras' own layers when a checkpoint is saved, and back when it is loaded: a
+training can go on with another number of devices.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ import numpy as np
 
 from kerasseg import UserError, runs
 from kerasseg.files import atomic, untrusted
-from kerasseg.fit.fused_normalisation import FusedBatchNormalization, can_be_fused
+from kerasseg.fit.fused_normalisation import (
+    FusedBatchNormalization,
+    FusedInstanceNormalization,
+    can_be_fused,
+)
 from kerasseg.fit.replicas import SynchronisedBatchNormalization, SynchronisedDropout
 from kerasseg.frameworks.private_hooks import weights_bytes
 
@@ -33,6 +37,8 @@ GROUPS = {
     keras.layers.BatchNormalization: "batch_normalization",
     FusedBatchNormalization: "fused_batch_normalization",
     SynchronisedBatchNormalization: "synchronised_batch_normalization",
+    keras.layers.GroupNormalization: "group_normalization",
+    FusedInstanceNormalization: "fused_instance_normalization",
     keras.layers.Dropout: "dropout",
     SynchronisedDropout: "synchronised_dropout",
 }
@@ -137,7 +143,8 @@ def load(trainer: keras.Model, path: Path) -> None:
 
 def _stock(layer) -> type:
     """The class of the layer in the stock network."""
-    for kind in (keras.layers.BatchNormalization, keras.layers.Dropout):
+    stock = keras.layers
+    for kind in (stock.BatchNormalization, stock.GroupNormalization, stock.Dropout):
         if type(layer) in GROUPS and isinstance(layer, kind):
             return kind
     return type(layer)

@@ -11,7 +11,7 @@ from kerasseg import UserError, config
 from kerasseg.data import class_weights
 
 if TYPE_CHECKING:
-    from kerasseg.data.format.description import SplitDescription
+    from kerasseg.data.format.splits import SplitDescription
 
 
 def weights_of(

@@ -1,4 +1,5 @@
-"""Draws synthetic road scenes as records, for a training that is given none."""
+"""Draws synthetic road scenes or volumes as records, for a training that is given
+none."""
 
 from __future__ import annotations
 
@@ -14,14 +15,20 @@ SIZE = {"height": 96, "width": 128}
 """Size of a scene, pixels."""
 
 
-def write(records: Path, seed: int) -> None:
-    """Draws scenes and writes the splits train and val, as for any other data set;
-    nothing where the folder holds records already."""
+def write(records: Path, seed: int, volumes: bool = False) -> None:
+    """Draws scenes, or `volumes`, and writes the splits train and val, as for any other
+    data set; nothing where the folder holds records already."""
     from kerasseg.data import records as shards
+    from kerasseg.data.datasets import synthetic_volumes
     from kerasseg.data.synthetic import TAXONOMY, scene
     from kerasseg.data.writing.worker import end_with_parent
 
     if (records / "dataset.json").exists():
+        return
+    if volumes:
+        print(f"Drawing synthetic volumes into {records}")
+        taxonomy, drawn = synthetic_volumes.load(seed=seed)
+        shards.write_splits({**drawn}, records, taxonomy=taxonomy, progress=False)
         return
     print(f"Drawing synthetic road scenes into {records}")
     # spawn: a forked TensorFlow hangs.

@@ -10,17 +10,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasseg import UserError, config
+from kerasseg import UserError, config, models
 from kerasseg.fit import devices
 from kerasseg.fit.input_range import input_range_of
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import label_type
+from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from kerasseg.data.format.description import SplitDescription
+    from kerasseg.data.format.splits import SplitDescription
     from kerasseg.fit.optimizer import Guard
     from kerasseg.fit.trainer import Trainer
 
@@ -50,10 +51,15 @@ def uses_xla(fit: config.Fit, used: devices.Devices) -> bool:
     return known[fit.xla]
 
 
-def crop_of(data: config.Data, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a training crop of images of `size`."""
-    height, width = data.crop
-    return (height, width) if (height, width) != (0, 0) else size
+def region_of(data: config.Data) -> tuple[int, ...]:
+    """The size that samples are read at: --data.size; of volumes, where it is not
+    given, the crop."""
+    return data.crop if len(data.crop) == 3 and not any(data.size) else data.size
+
+
+def crop_of(data: config.Data, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width, of volumes depth too, of training crops of such images."""
+    return data.crop if any(data.crop) else size
 
 
 def borders_of(fit: config.Fit) -> tuple[float, float] | None:
@@ -77,7 +83,9 @@ def stream_of(
         records,
         data.train,
         batch_size=data.batch,
-        size=data.size,
+        size=region_of(data),
+        crop=data.crop,
+        foreground=data.foreground,
         training=True,
         numbers=augment.NUMBERS,
         seed=settings.seed,
@@ -88,38 +96,6 @@ def stream_of(
         threads=data.threads,
         service=data.service,
     )
-
-
-def settle_of(
-    settings: config.Config,
-    records: str | Path,
-    network: keras.Model,
-    trained: int,
-    size: tuple[int, int],
-) -> Callable[[], None] | None:
-    """What gives a network its statistics before it is judged (--fit.statistics); None
-    where it keeps the running ones. trained: pixels that an epoch trains on. size: of
-    the images, which it sees as validation does, whole and not augmented.
-    """
-    from kerasseg.data import pipeline
-    from kerasseg.fit import statistics
-
-    count, together = statistics.batches_for(settings.fit.statistics, trained, size)
-    if not count:
-        return None
-    data = settings.data
-    batches = pipeline.batches(
-        records,
-        data.train,
-        batch_size=together,
-        size=data.size,
-        training=True,
-        seed=settings.seed,
-        shuffle=data.shuffle,
-        threads=data.threads,
-    )
-    images = batches.take(count).map(lambda batch: batch["image"])
-    return statistics.Settle(network, images)
 
 
 def sample_ids_of(
@@ -146,11 +122,12 @@ def loss_of(
     split: SplitDescription,
     exclusive: bool = True,
     names: Sequence[str] = (),
+    axes: int = 2,
 ) -> Callable:
     """The weighted sum of --fit.loss with --fit.options and --fit.class_weights:
     (target, logits, border weights) -> scalar.
 
-    exclusive: see `Taxonomy`. names: of the classes.
+    exclusive: see `Taxonomy`. names: of the classes. axes: 2 of images, 3 of volumes.
 
     Raises UserError for names and options that no loss has, values out of their range,
     and weights that reach no loss.
@@ -168,8 +145,9 @@ def loss_of(
     try:
         loss = losses.total(parts, weights, given, exclusive)
         # Tried once, so that a value that makes no sense is found before the training.
-        border = (np.ones((1, 2, 2), "float32"),) if borders_of(fit) else ()
-        zeros = np.zeros((1, 2, 2, classes), "float32")
+        size = (1, *[2] * axes)
+        border = (np.ones(size, "float32"),) if borders_of(fit) else ()
+        zeros = np.zeros((*size, classes), "float32")
         loss(zeros, zeros, *border)
     except UserError as error:
         raise UserError(f"--fit.loss: {error}") from None
@@ -194,14 +172,16 @@ def optimizer_of(fit: config.Fit, steps: int) -> Guard:
 def network_of(
     model: config.Model,
     classes: int,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     weights: bool = True,
     image_format: ImageFormat = RGB,
     normalise: Sequence[str] = ("auto",),
+    volume: VolumeFormat | None = None,
 ) -> keras.Model:
     """The network for images of `size`; without `weights`, at random.
 
-    image_format, normalise: what the images are, and --data.normalise.
+    image_format, normalise: what the images are, and --data.normalise. volume: of
+    volumes; a network with an option `spacing` gets the median of theirs.
 
     Raises UserError for unknown names and options, where --model.start is another
     network, and as `input_range_of`.
@@ -209,8 +189,10 @@ def network_of(
     from kerasseg.fit import warm_start
 
     options = config.options(model.options, "--model.options")
+    if volume and "spacing" in models.options_of(model.name):
+        options = {"spacing": volume.median_spacing} | options
     images: dict[str, Any] = {
-        "input_range": input_range_of(image_format, normalise),
+        "input_range": input_range_of(image_format, normalise, volume),
         "bands": image_format.bands,
     }
     given = model.name, classes, (*size, image_format.channels), options
@@ -223,18 +205,19 @@ def trainer_of(
     settings: config.Config,
     build: Callable[[], Any],
     loss: Callable,
-    crop: tuple[int, int],
+    crop: tuple[int, ...],
     steps: int,
     used: devices.Devices,
     image_format: ImageFormat = RGB,
     exclusive: bool = True,
+    volume: VolumeFormat | None = None,
 ) -> Trainer:
     """A compiled Trainer with all its variables, so that a state can be loaded.
 
     build: function () -> network for `crop`; it runs on the training's devices and in
     its precision. steps: of the whole training, for the schedule. image_format: what
     the images are; a named policy loses the parts that mean nothing for them
-    (`kerasseg.augment.applicable`). exclusive: see `Taxonomy`.
+    (`kerasseg.augment.applicable`). exclusive: see `Taxonomy`. volume: of volumes.
     """
     import keras
 
@@ -252,13 +235,15 @@ def trainer_of(
         trainer = Trainer(
             network,
             loss,
-            augment.applicable(settings.augment, image_format)[0],
+            augment.applicable(settings.augment, image_format, bool(volume))[0],
             crop,
             borders_of(fit),
             parts=fit.accumulate,
             remat=fit.remat,
             image_format=image_format,
             exclusive=exclusive,
+            deep=fit.deep_supervision,
+            **({"spacing": volume.median_spacing} if volume else {}),
         )
         trainer.compile(optimizer=optimizer_of(fit, steps), jit_compile=xla)
         _make_variables(trainer, crop, image_format)
@@ -275,15 +260,14 @@ def judge_of(
     """A compiled Trainer that scores a network on whole images, of its own size."""
     from kerasseg.fit.trainer import Trainer
 
-    _, height, width, _ = network.input_shape
-    size = height, width
+    size = network.input_shape[1:-1]
     judge = Trainer(network, loss, settings.augment, size, exclusive=exclusive)
     judge.compile(jit_compile=uses_xla(settings.fit, used))
     return judge
 
 
 def _make_variables(
-    trainer: Trainer, crop: tuple[int, int], image_format: ImageFormat
+    trainer: Trainer, crop: tuple[int, ...], image_format: ImageFormat
 ) -> None:
     import numpy as np
 

@@ -18,6 +18,7 @@ from kerasseg.fit import (
     health,
     not_finite,
     progress,
+    statistics,
     stopping,
 )
 from kerasseg.fit.devices import Devices
@@ -50,9 +51,7 @@ def _writing(
     """Those that write into the run, from epoch `first` on."""
     fit, pixels = settings.fit, settings.data.batch * math.prod(data.crop)
     val, picture = _validation_data(settings, data, judge.network)
-    settle = from_settings.settle_of(
-        settings, data.records, judge.network, data.steps * pixels, data.size
-    )
+    settle = _settle(settings, data, judge.network, data.steps * pixels)
     best = best_score(run, data.notes, first)
     validation = callbacks.Validation(judge, val, run / "network.keras", best, settle)
     rows, events = data.notes.get("log"), run / "tensorboard"
@@ -84,7 +83,7 @@ def _validation_data(
         data.records,
         read.val,
         batch_size=read.batch,
-        size=read.size,
+        size=data.size if data.volume else read.size,
         threads=read.threads,
     )
     with naming_damage(data.records):  # reads a batch
@@ -92,6 +91,32 @@ def _validation_data(
             network, val, data.taxonomy, image_format=data.image_format
         )
     return val, picture
+
+
+def _settle(
+    settings: config.Config, data: TrainingData, network: keras.Model, trained: int
+) -> statistics.Settle | None:
+    """What gives a network its statistics before it is judged (--fit.statistics); None
+    where it keeps the running ones. trained: pixels that an epoch trains on. It sees
+    images as validation does, not augmented."""
+    wanted = settings.fit.statistics
+    count, together = statistics.batches_for(wanted, trained, data.size)
+    if not count:
+        return None
+    read = settings.data
+    batches = pipeline.batches(
+        data.records,
+        read.train,
+        batch_size=together,
+        size=data.size if data.volume else read.size,
+        foreground=read.foreground,
+        training=True,
+        seed=settings.seed,
+        shuffle=read.shuffle,
+        threads=read.threads,
+    )
+    images = batches.take(count).map(lambda batch: batch["image"])
+    return statistics.Settle(network, images)
 
 
 def best_score(run: Path, notes: dict, first: int) -> float:

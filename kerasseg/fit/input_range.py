@@ -7,12 +7,18 @@ from collections.abc import Sequence
 
 from kerasseg import UserError, config
 from kerasseg.image_format import BandStatistics, ImageFormat, InputRange
+from kerasseg.volume_format import VolumeFormat
 
 
 def input_range_of(
-    image_format: ImageFormat, normalise: Sequence[str] = ("auto",)
+    image_format: ImageFormat,
+    normalise: Sequence[str] = ("auto",),
+    volume: VolumeFormat | None = None,
 ) -> InputRange | None:
     """The range of a network's first layers by --data.normalise; None: no change.
+
+    volume: of volumes. Where each was standardised as it was read, "auto" leaves the
+    numbers as they are.
 
     Mean and deviation are those of the records, of all values. Where values are
     clipped, both are brought to what clipped values can have: a mean between the
@@ -24,6 +30,10 @@ def input_range_of(
     """
     name, low, high = config.normalisation(normalise)
     bands = image_format.channels
+    if name == "auto" and volume and volume.normalise == "zscore":
+        infinite = (math.inf,) * bands
+        nothing = tuple(-x for x in infinite), infinite
+        return InputRange(*nothing, (0.0,) * bands, (1.0,) * bands)
     if name == "auto":
         name = "none" if image_format.is_rgb8 else "percentile"
     if name == "none":
@@ -48,11 +58,15 @@ def input_range_of(
     return InputRange(lows, highs, means, deviations)
 
 
-def normalisation_in_words(image_format: ImageFormat, data: config.Data) -> str:
+def normalisation_in_words(
+    image_format: ImageFormat, data: config.Data, volume: VolumeFormat | None = None
+) -> str:
     """What the first layers do, for the lines that a training begins with."""
-    found = input_range_of(image_format, data.normalise)
+    found = input_range_of(image_format, data.normalise, volume)
     if not found:
         return "numbers as they are"
+    if (set(found.mean), set(found.deviation)) == ({0.0}, {1.0}):
+        return "each volume standardised as it was read"
     if found.picture:
         return f"{found.low[0]:g} to {found.high[0]:g} seen as 0 to 255"
     what = "scaled by mean and deviation of each band"

@@ -35,13 +35,15 @@ def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> N
     images, classes = data.image_format, data.taxonomy.num_classes
     exclusive = data.taxonomy.exclusive
     names = data.taxonomy.names
-    loss = from_settings.loss_of(settings.fit, data.split, exclusive, names)
+    axes, volume = len(data.size), data.volume
+    loss = from_settings.loss_of(settings.fit, data.split, exclusive, names, axes)
     network_of = functools.partial(
         from_settings.network_of,
         settings.model,
         classes,
         image_format=images,
         normalise=settings.data.normalise,
+        volume=volume,
     )
 
     def build() -> keras.Model:
@@ -51,7 +53,7 @@ def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> N
 
     total = data.steps * settings.fit.epochs
     trainer = from_settings.trainer_of(
-        settings, build, loss, data.crop, total, used, images, exclusive
+        settings, build, loss, data.crop, total, used, images, exclusive, volume
     )
     whole = network_of(data.size, weights=False)
     judge = from_settings.judge_of(settings, whole, loss, used, exclusive)

@@ -102,17 +102,20 @@ def sample_ids(
     """
     import tensorflow as tf
 
-    from kerasseg.data import pipeline
+    from kerasseg.data import patches, stream
     from kerasseg.data import records as shards
 
     paths = [str(path) for path in shards.shard_paths(records, split)]
-    samples = shards.describe(records).split(split).samples
-    stream = pipeline.endless(paths, samples, seed, step * batch, shuffle, 1)
+    described = shards.describe(records)
+    samples = described.split(split).samples
+    if described.volume:
+        shuffle = patches.shuffle_of(described, split, shuffle)
+    serialised = stream.endless(paths, samples, seed, step * batch, shuffle, 1)
     return [
-        tf.io.parse_single_example(serialised, shards.FEATURES)["image/filename"]
+        tf.io.parse_single_example(one, shards.FEATURES)["image/filename"]
         .numpy()
         .decode()
-        for serialised in stream.take(batch)
+        for one in serialised.take(batch)
     ]
 
 

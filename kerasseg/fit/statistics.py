@@ -11,6 +11,7 @@ judged and kept (the "precise batch normalisation" of Wu and Johnson 2021, "Reth
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -59,14 +60,15 @@ class Settle:
             variable.assign((total / count).astype(variable.dtype))
 
 
-def batches_for(most: int, trained: int, size: tuple[int, int]) -> tuple[int, int]:
+def batches_for(most: int, trained: int, size: tuple[int, ...]) -> tuple[int, int]:
     """(number of batches, images in each) for about `most` images; (0, 0) for none.
 
-    trained: pixels that an epoch trains on. size: height and width of the images.
+    trained: pixels that an epoch trains on. size: height and width of the images, of
+    volumes depth too.
     """
     if not most:
         return 0, 0
-    pixels = size[0] * size[1]
+    pixels = math.prod(size)
     images = min(most, max(LEAST, round(SHARE * trained / pixels)))
     together = max(1, min(TOGETHER, PIXELS // pixels, images))
     return -(-images // together), together

@@ -13,9 +13,10 @@ from kerasseg.fit import default_records, from_settings, same_records, trainable
 from kerasseg.fit.devices import Devices
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
-    from kerasseg.data.format.description import SplitDescription
+    from kerasseg.data.format.splits import SplitDescription
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,19 @@ class TrainingData:
     taxonomy: Taxonomy
     split: SplitDescription
     """The training split."""
-    size: tuple[int, int]
-    """Height and width of the images as the network gets them, pixels."""
-    crop: tuple[int, int]
-    """Height and width of a training crop, pixels."""
+    size: tuple[int, ...]
+    """Height and width of the images as the judged network gets them, pixels; of
+    volumes those of the crop, depth first."""
+    crop: tuple[int, ...]
+    """Height and width of a training crop, pixels; of volumes depth first."""
     steps: int
     """Steps of an epoch."""
     image_format: ImageFormat
     """Bands, type and statistics of the images."""
     noted: dict[str, str]
     """What must not change while the training is stopped (`same_records`)."""
+    volume: VolumeFormat | None
+    """What all volumes have in common; None of images."""
     notes: dict[str, Any]
     """What was saved beside the state of a training that goes on; {} of a new one."""
 
@@ -43,7 +47,7 @@ class TrainingData:
 def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     """The records, drawn now where there are none; the run gets their classes."""
     from kerasseg import augment
-    from kerasseg.data import pipeline
+    from kerasseg.data import patches, pipeline
     from kerasseg.data import records as shards
     from kerasseg.fit import checkpoint
 
@@ -55,7 +59,8 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
         )
     records = data.records or run / "records"
     if used.writes and not data.records:
-        default_records.write(run / "records", settings.seed)
+        volumes = 3 in (len(data.size), len(data.crop))
+        default_records.write(run / "records", settings.seed, volumes)
     used.wait("records")
     described = shards.describe(records)
     noted = same_records.noted(described, (data.train, data.val))
@@ -70,15 +75,28 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     counted = described.statistics_of
     if images.statistics and counted != data.train:
         warnings.append(f"Statistics of the bands are those of the split '{counted}'.")
-    _, left_out = augment.applicable(settings.augment, images)
+    volumes = described.volume is not None
+    _, left_out = augment.applicable(settings.augment, images, volumes)
     if used.writes:
-        runs.describe(run, described.taxonomy, images)
+        runs.describe(run, described.taxonomy, images, described.volume)
         for line in [*warnings, *([left_out] if left_out else [])]:
             say(f"Warning: {line}", sys.stderr)
     known = described.split(data.train)
-    size = pipeline.size_of(described, data.train, data.size)
-    crop = from_settings.crop_of(data, size)
+    region = from_settings.region_of(data)
+    size = pipeline.size_of(described, data.train, region)
+    crop = pipeline.size_of(described, data.train, from_settings.crop_of(data, size))
+    if volumes:
+        patches.check_crop(size, crop)
     steps = from_settings.steps_of(data, known)
     return TrainingData(
-        records, described.taxonomy, known, size, crop, steps, images, noted, notes
+        records,
+        described.taxonomy,
+        known,
+        crop if volumes else size,
+        crop,
+        steps,
+        images,
+        noted,
+        described.volume,
+        notes,
     )

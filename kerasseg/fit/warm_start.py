@@ -19,7 +19,7 @@ from kerasseg.models.pieces import first_layers
 def build(
     name: str,
     classes: int,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     options: dict[str, Any],
     start: str = "",
     input_range: InputRange | None = None,
@@ -64,7 +64,7 @@ def build(
 def without_weights(
     name: str,
     classes: int,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     options: dict[str, Any],
     input_range: InputRange | None = None,
     bands: Sequence[str] = (),

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from kerasseg import UserError
 from kerasseg.console import IN_HELP
-from kerasseg.flags import (
+from kerasseg.console.flags import (
     ANY,
     COUNT_OR_0,
     PIXELS,
@@ -37,7 +37,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The flags in `argv`; raises and leaves as `kerasseg.flags.parse`."""
     made = parser()
     usual = vars(made.parse_args(["-"]))
-    switches = [f"--{name}" for name, value in usual.items() if isinstance(value, bool)]
+    switches = [
+        f"--{name.replace('_', '-')}"
+        for name, value in usual.items()
+        if isinstance(value, bool)
+    ]
     words = with_pairs(argv, switches)
     refuse_empty(words, ["--out"])
     return made.parse_args(words)
@@ -189,6 +193,33 @@ def parser() -> argparse.ArgumentParser:
         **YES_OR_NO,
         help="show frames in a window too; q ends it",
     )
+    add = made.add_argument_group("volumes (NIfTI, DICOM series, ...)").add_argument
+    add(
+        "--slices",
+        default=False,
+        **YES_OR_NO,
+        help="run a network of pictures on each slice of volumes",
+    )
+    add(
+        "--mirror",
+        type=_axes,
+        default="",
+        metavar="AXES",
+        help="average with the mirror images along these axes too: x (left to right, "
+        "as --flip), xy, xyz, ...",
+    )
+    add(
+        "--largest",
+        default=False,
+        **YES_OR_NO,
+        help="keep the largest piece of each class but the first",
+    )
+    add(
+        "--fill-holes",
+        default=False,
+        **YES_OR_NO,
+        help="fill background that a class encloses",
+    )
     add = made.add_argument_group("maps (GeoTIFF)").add_argument
     add(
         "--vectors",
@@ -205,3 +236,10 @@ def parser() -> argparse.ArgumentParser:
         help="areas of fewer pixels join their largest neighbour in --vectors; 0: none",
     )
     return made
+
+
+def _axes(word: str) -> str:
+    if set(word) - set("xyz") or len(set(word)) < len(word):
+        told = f"must be of the letters x, y and z, each once, is {word!r}"
+        raise argparse.ArgumentTypeError(told)
+    return word

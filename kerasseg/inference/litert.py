@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +17,14 @@ from kerasseg import UserError, tiles
 from kerasseg.console import silenced
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.inference.answers import Each, ids_of, stacked
+from kerasseg.inference.litert_engine import cores, interpreter_class
 from kerasseg.inference.mirror import mean_with_mirrored, mirrored_mean
 from kerasseg.inference.pixels import checked
 from kerasseg.inference.resampling import repeated, stretched
+from kerasseg.inference.volumes.segmenter import VolumeSegmenter, outside_of
 from kerasseg.inference.whole_file import require_whole
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 JSON_LIMIT = 1 << 23
 """The largest size of a taxonomy.json or image_format.json, bytes; 65535 classes with
@@ -35,8 +36,9 @@ class Model:
 
     path: of the .tflite file. threads: 0 for as many as there are cores, up to 4.
 
-    height, width: of its input, pixels; signatures: what it can be asked for;
-    image_format: the bands and type of the images it takes.
+    height, width: of its input, pixels; size: both, of volumes depth, height and width;
+    volume_format: what volumes are, None of pictures; signatures: what it can be asked
+    for; image_format: the bands and type of the images it takes.
 
     Raises UserError for a file that is missing, damaged, or does not take such images.
     """
@@ -52,11 +54,11 @@ class Model:
         require_whole(path)
         # Within the silence: the import and the first use write to stderr.
         with silenced():
-            Interpreter = _interpreter()
+            Interpreter = interpreter_class()
             runners: dict[str, Any] = {}
             failure: Exception | None = None
             try:
-                interpreter = Interpreter(str(path), num_threads=threads or _cores())
+                interpreter = Interpreter(str(path), num_threads=threads or cores())
                 self.signatures = tuple(interpreter.get_signature_list())
                 runners = {
                     name: interpreter.get_signature_runner(name)
@@ -78,13 +80,20 @@ class Model:
         kind = "uint8" if self.image_format.type == "uint8" else "float32"
         if set(first) != {"image"} or first["image"]["dtype"] != np.dtype(kind):
             raise UserError(f"{path} does not take an image of {kind} pixels.")
-        _, height, width, channels = (int(n) for n in first["image"]["shape"])
+        _, *size, channels = (int(n) for n in first["image"]["shape"])
         if channels != self.image_format.channels:
             raise UserError(
                 f"{path} takes {channels} bands, and its image_format.json says "
                 f"{self.image_format}. Write it again with python -m kerasseg.export."
             )
-        self._kind, self.height, self.width = kind, height, width
+        self._kind, self.size = kind, tuple(size)
+        self.height, self.width = size[-2:]
+        self.volume_format = self._volume_format()
+        if (len(size) == 3) != (self.volume_format is not None):
+            raise UserError(
+                f"{path} takes {'volumes' if len(size) == 3 else 'pictures'}, and says "
+                "otherwise. Write it again with python -m kerasseg.export."
+            )
 
     @functools.cached_property
     def taxonomy(self) -> Taxonomy:
@@ -111,6 +120,17 @@ class Model:
                 "again with python -m kerasseg.export."
             ) from error
 
+    def _volume_format(self) -> VolumeFormat | None:
+        try:
+            return VolumeFormat.from_json(self._json("volume_format.json"))
+        except (zipfile.BadZipFile, FileNotFoundError):
+            return None
+        except Exception as error:
+            raise UserError(
+                f"{self.path} holds a volume_format.json that cannot be read. Write it "
+                "again with python -m kerasseg.export."
+            ) from error
+
     def _json(self, name: str) -> Any:
         """What a file of the zip at the end holds; FileNotFoundError without one."""
         with zipfile.ZipFile(io.BytesIO(self.path.read_bytes())) as archive:
@@ -130,7 +150,7 @@ class Model:
             if "class_map" not in self.signatures:
                 return True
             details = self._runners["class_map"].get_output_details()
-            return len(details["class_map"]["shape"]) == 3
+            return len(details["class_map"]["shape"]) == len(self.size) + 1
 
     def class_map(self, image: np.ndarray) -> np.ndarray:
         """Image (height, width, C) -> (height, width) ids, uint8 or of more than 255
@@ -190,6 +210,32 @@ class Model:
                 each(small[rows[first : first + step]][:, columns])
         return label[:, columns][rows]
 
+    def volume_segmenter(self, mirror: tuple[int, ...] = ()) -> VolumeSegmenter:
+        """The file with its sliding window, for volumes of any size.
+
+        mirror: see `VolumeSegmenter`. Raises UserError for a file of pictures, and for
+        one that has class maps only.
+        """
+        if self.volume_format is None:
+            raise UserError(
+                f"{self.path} takes pictures, not volumes. predict --slices runs it on "
+                "each slice of a volume."
+            )
+        self.require("probabilities")
+
+        def probabilities_of(patch: np.ndarray) -> np.ndarray:
+            return self._run("probabilities", patch[0])[None]
+
+        depth, height, width = self.size
+        outside = outside_of(self.volume_format, self.image_format)
+        return VolumeSegmenter(
+            probabilities_of,
+            (depth, height, width),
+            self.exclusive,
+            mirror,
+            outside=outside,
+        )
+
     def _ids(self, probabilities: np.ndarray, each: Each | None) -> np.ndarray:
         if each:
             each(probabilities)
@@ -230,7 +276,9 @@ class Model:
 
     def _run(self, name: str, image: np.ndarray) -> np.ndarray:
         self.require(name)
-        image = checked(image, self.image_format).astype(self._kind, copy=False)
+        if len(self.size) == 2:  # patches of volumes are checked as a whole
+            image = checked(image, self.image_format)
+        image = image.astype(self._kind, copy=False)
         # The first run plans and reports to stderr.
         with contextlib.nullcontext() if name in self._ran else silenced():
             try:
@@ -244,22 +292,3 @@ class Model:
                 ) from error
         self._ran.add(name)
         return out[name][0]
-
-
-def _interpreter() -> Any:
-    """LiteRT's Interpreter; where it has no wheels (32-bit ARM), that of TensorFlow
-    Lite, as it was called before."""
-    for package in ("ai_edge_litert", "tflite_runtime"):
-        try:
-            return importlib.import_module(f"{package}.interpreter").Interpreter
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] != package:
-                raise
-    raise UserError(
-        "LiteRT is not installed. Run: pip install ai-edge-litert (on 32-bit ARM: pip "
-        "install tflite-runtime)."
-    )
-
-
-def _cores() -> int:
-    return min(4, os.cpu_count() or 1)

@@ -40,36 +40,41 @@ class OverlapScores(ImageScores):
         self,
         label: np.ndarray,
         planes: np.ndarray,
-        probabilities: np.ndarray,
+        probabilities: np.ndarray | None = None,
         instance: np.ndarray | None = None,
         *,
         spacing: float | Sequence[float] = 1.0,
         group: str = "",
     ) -> None:
-        """Counts one image.
+        """Counts one image, or one volume: then all (H, W) are (D, H, W).
 
-        Objects are counted where there is one class: predicted ones are the connected
-        pieces of its plane.
+        Contours, trimaps and objects are of images alone. Objects are counted where
+        there is one class: predicted ones are the connected pieces of its plane.
 
         Args:
             label: (H, W, C): 1 = the class is there, 0 = it is not; others are ignored
                 for this class alone.
             planes: (H, W, C) 1 and 0, the classes that were found.
-            probabilities: (H, W, C), each in [0, 1].
+            probabilities: (H, W, C), each in [0, 1]; None: they come to `calibrate` in
+                parts.
             instance: (H, W) ids of true objects, if the split has objects.
-            spacing: height and width of a pixel, for the distances of surfaces.
+            spacing: height and width of a pixel, for the distances of surfaces; of a
+                volume depth, height and width of a voxel in mm, for its size too.
             group: the video, patient or place that the image comes from.
         """
         counts = overlapping.counts(label, planes)
         self._counts.append(counts)
-        contours = plane_boundary_f1(label, planes)
+        contours = np.full(self.num_classes, np.nan)
+        if label.ndim == 3:
+            contours = plane_boundary_f1(label, planes)
+        else:
+            self.note_voxel(spacing)
         self.note_image(overlapping.margins(counts), contours, group)
-        for c in range(self.num_classes):
-            true, p = label[..., c], probabilities[..., c]
-            answers = np.stack([1 - p, p], axis=-1)
-            self._bins[c] = self._bins[c] + calibration_bins(true, answers)
-            if self.trimap_width:
-                near = trimap(true, self.trimap_width)[..., None]
+        if probabilities is not None:
+            self.calibrate(label, probabilities)
+        if self.trimap_width:
+            for c in range(self.num_classes):
+                near = trimap(label[..., c], self.trimap_width)[..., None]
                 near_counts = overlapping.counts(near, planes[..., c, None])
                 self._near_boundaries[c] += near_counts[0]
         known = label <= 1
@@ -80,6 +85,14 @@ class OverlapScores(ImageScores):
             there, seen = label == 1, (planes > 0) & known
             masks = ((c, there[..., c], seen[..., c]) for c in range(self.num_classes))
             self.surfaces.add(masks, spacing)
+
+    def calibrate(self, label: np.ndarray, probabilities: np.ndarray) -> None:
+        """Counts probabilities (..., C) of a label (..., C) for the calibration
+        error."""
+        for c in range(self.num_classes):
+            p = probabilities[..., c]
+            answers = np.stack([1 - p, p], axis=-1)
+            self._bins[c] = self._bins[c] + calibration_bins(label[..., c], answers)
 
     @property
     def counts(self) -> np.ndarray:

@@ -33,40 +33,55 @@ class SplitScores(ImageScores):
         self,
         label: np.ndarray,
         ids: np.ndarray,
-        probabilities: np.ndarray,
+        probabilities: np.ndarray | None = None,
         instance: np.ndarray | None = None,
         *,
         spacing: float | Sequence[float] = 1.0,
         group: str = "",
     ) -> None:
-        """Counts one image.
+        """Counts one image, or one volume: then all (H, W) are (D, H, W).
+
+        Contours, trimaps and objects are of images alone.
 
         Args:
             label: (H, W) true class ids; those outside 0..C-1 are ignored.
             ids: (H, W) predicted class ids.
-            probabilities: (H, W, C).
+            probabilities: (H, W, C); None: they come to `calibrate` in parts.
             instance: (H, W) ids of true objects, if the split has objects; see
                 `ObjectScores`.
-            spacing: height and width of a pixel, for the distances of surfaces.
+            spacing: height and width of a pixel, for the distances of surfaces; of a
+                volume depth, height and width of a voxel in mm, for its size too. Its
+                first class is the background: its surface is not measured.
             group: the video, patient or place that the image comes from.
         """
         classes = self.num_classes
         matrix = count(label.ravel(), ids.ravel(), classes)
         self.matrix = self.matrix + matrix if self.samples else matrix
-        self.note_image(margins(matrix), boundary_f1(label, ids, classes), group)
+        contours = np.full(classes, np.nan)
+        if label.ndim == 2:
+            contours = boundary_f1(label, ids, classes)
+        else:
+            self.note_voxel(spacing)
+        self.note_image(margins(matrix), contours, group)
         if self.trimap_width:
             near = trimap(label, self.trimap_width, ignore_of(classes))
             near_counts = count(near.ravel(), ids.ravel(), classes)
             self._near_boundaries = self._near_boundaries + near_counts
-        self._bins = self._bins + calibration_bins(label, probabilities)
+        if probabilities is not None:
+            self.calibrate(label, probabilities)
         if instance is not None:
             self.add_objects(label, ids, instance, classes)
         if self.surfaces:
             known = label < classes
             ids = np.where(known, ids, ignore_of(classes))
             occur = np.union1d(label[known], ids[known])
+            occur = occur[occur > 0] if label.ndim == 3 else occur
             masks = ((c, (label == c) & known, ids == c) for c in occur)
             self.surfaces.add(masks, spacing)
+
+    def calibrate(self, label: np.ndarray, probabilities: np.ndarray) -> None:
+        """Counts probabilities (..., C) of a label (...) for the calibration error."""
+        self._bins = self._bins + calibration_bins(label, probabilities)
 
     def scores(self) -> dict[str, Any]:
         """The scores of all images together; NaN where there was nothing to score.

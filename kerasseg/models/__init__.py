@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kerasseg.image_format import InputRange
 
 _NORMALISED = {"batch_norm": True, "dropout": 0.0}
-_GRID = {"multi_grid": (1, 2, 4)}
-_FULL = {"separable": False} | _GRID
+_FULL = {"separable": False, "multi_grid": (1, 2, 4)}
+_SMP = {"variant": "smp", "weights": "none"}
 _V3, _V3PLUS = "deeplab_v3.deeplab_v3", "deeplab_v3plus.deeplab_v3plus"
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -32,6 +32,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn16s": ("fcn.fcn16s", {}),
     "fcn8s": ("fcn.fcn8s", {}),
     "fcn_alexnet": ("fcn.fcn_alexnet", {}),
+    "fcn_resnet50": ("fcn_resnet.fcn_resnet", {"encoder": "resnet50"}),
+    "fcn_resnet101": ("fcn_resnet.fcn_resnet", {"encoder": "resnet101"}),
     "segnet": ("segnet.segnet", {}),
     "segnet_basic": ("segnet.segnet_basic", {}),
     "unet": ("unet.unet", {}),
@@ -43,19 +45,26 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         "unet.unet",
         {"encoder": "efficientnet_lite0", "filters": 16, "depth": 5} | _NORMALISED,
     ),
+    "unet_resnet34": (
+        "encoder_unet.encoder_unet",
+        {"encoder": "resnet34", "weights": "none"},
+    ),
+    "fpn_resnet50": ("fpn.fpn", {"encoder": "resnet50"}),
     "deeplab_v3plus_efficientnet_lite0": (_V3PLUS, {"encoder": "efficientnet_lite0"}),
     "deeplab_v3plus_efficientnet_lite1": (_V3PLUS, {"encoder": "efficientnet_lite1"}),
     "deeplab_v3plus_efficientnet_lite2": (_V3PLUS, {"encoder": "efficientnet_lite2"}),
     "deeplab_v3plus_mobilenet_v2": (_V3PLUS, {"encoder": "mobilenet_v2"}),
+    "deeplab_v3plus_resnet34": (_V3PLUS, {"encoder": "resnet34"} | _SMP),
     "deeplab_v3plus_resnet50": (_V3PLUS, {"encoder": "resnet50"} | _FULL),
     "deeplab_v3plus_resnet101": (_V3PLUS, {"encoder": "resnet101"} | _FULL),
     "deeplab_v3plus_xception65": (
         _V3PLUS,
         {"encoder": "xception65", "weights": "none"},
     ),
-    "deeplab_v3_resnet50": (_V3, {"encoder": "resnet50"} | _GRID),
-    "deeplab_v3_resnet101": (_V3, {"encoder": "resnet101"} | _GRID),
+    "deeplab_v3_resnet50": (_V3, {"encoder": "resnet50"}),
+    "deeplab_v3_resnet101": (_V3, {"encoder": "resnet101"}),
     "deeplab_v3_mobilenet_v2": (_V3, {"encoder": "mobilenet_v2", "rates": ()}),
+    "deeplab_v3_mobilenet_v3_large": (_V3, {"encoder": "mobilenet_v3_large"}),
     "deeplab_v2_resnet101": (
         "deeplab_v2_resnet.deeplab_v2_resnet",
         {"encoder": "resnet101"},
@@ -69,6 +78,11 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "fc_densenet103": ("fc_densenet.fc_densenet103", {}),
     "residual_unet": ("residual_unet.residual_unet", {}),
     "vnet": ("vnet.vnet", {}),
+    "unet_3d": ("unet_3d.unet_3d", {}),
+    "unet_3d_residual": (
+        "unet_3d.unet_3d",
+        {"residual": True, "up_convolutions": 1},
+    ),
     "dilated_frontend": ("dilated.dilated_frontend", {}),
     "dilation7": ("dilated.dilation7", {}),
     "dilation8": ("dilated.dilation8", {}),
@@ -116,9 +130,8 @@ def build(
     (None, 8, 10, 3)
     """
     check_known(name)
-    network = function(name)
+    network, known = function(name), options_of(name)
     parameters = inspect.signature(network).parameters
-    _, _, *known = parameters
     unknown = [key for key in options if key not in known]
     if unknown:
         raise UserError(
@@ -139,6 +152,16 @@ def check_known(name: str) -> None:
     """Raises UserError, with the names that are known, for another one."""
     if name not in MODELS:
         raise UserError(f"Unknown model '{name}'. Known: {', '.join(MODELS)}.")
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """The options of the network called `name`, behind its classes and shape.
+
+    Raises UserError for an unknown name.
+    """
+    check_known(name)
+    _, _, *known = inspect.signature(function(name)).parameters
+    return tuple(known)
 
 
 def function(name: str) -> Callable[..., keras.Model]:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from kerasseg import UserError, flags
-from kerasseg.console import command, silenced
-from kerasseg.flags import SIDE, Number
+from kerasseg import UserError
+from kerasseg.console import command, flags, silenced
+from kerasseg.console.flags import SIDE, Number
 
 COLUMNS = ("network", "parameters", "GMAC", "MiB", "peak", "sees", "stride")
 WIDTHS = (11, 5, 5, 4, 10, 6)

@@ -13,13 +13,23 @@ from keras import layers
 
 from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode
+from kerasseg.models.encoders.preprocessing import check_variant
 from kerasseg.taxonomy import Tensor
 
+WHOLE = (2**31, 2**31)
+"""Larger than any map."""
 LOW_LEVEL = {
-    "mobilenet_v3_large": "encoder_expanded_conv_5_depthwise_act",
-    "mobilenet_v3_small": "encoder_expanded_conv_3_expand_act",
+    "paper": {
+        "mobilenet_v3_large": "encoder_expanded_conv_5_depthwise_act",
+        "mobilenet_v3_small": "encoder_expanded_conv_3_expand_act",
+    },
+    "torchvision": {
+        "mobilenet_v3_large": "encoder_expanded_conv_3_project_bn",
+        "mobilenet_v3_small": "encoder_expanded_conv_1_project_bn",
+    },
 }
-"""The stride-8 maps of 120 and 96 channels inside the inverted residual blocks."""
+"""The stride-8 maps: of 120 and 96 channels inside the inverted residual blocks, of 40
+and 24 behind them."""
 
 
 def lraspp(
@@ -28,14 +38,15 @@ def lraspp(
     encoder: str = "mobilenet_v3_large",
     output_stride: int = 16,
     filters: int = 128,
-    reduced_tail: bool = True,
-    pool_size: tuple[int, int] = (49, 49),
-    pool_stride: tuple[int, int] = (16, 20),
-    gate_bias: bool = True,
+    reduced_tail: bool | None = None,
+    pool_size: tuple[int, int] | None = None,
+    pool_stride: tuple[int, int] | None = None,
+    gate_bias: bool | None = None,
     low_level: str | None = None,
     batch_norm_momentum: float = 0.9,
     weights: str = "none",
     encoder_options: dict[str, Any] | None = None,
+    variant: str = "paper",
 ) -> keras.Model:
     """Lite R-ASPP: the light head that the MobileNetV3 paper segments with.
 
@@ -47,33 +58,39 @@ def lraspp(
         filters: of the convolution behind the encoder, and of its gate.
         reduced_tail: half the filters from the encoder's last stride on, as in the
             paper; there are ImageNet weights only without, so weights="imagenet" needs
-            False.
+            False. None: as the variant has it.
         pool_size: of the gate's average pooling, in pixels of the last map, as is
-            pool_stride; the paper's are for 1024 x 2048. A smaller map is pooled as a
-            whole.
-        gate_bias: a bias in the gate's convolution (Google's code; torchvision has
-            none).
+            pool_stride. None: the paper's (49, 49) and (16, 20), which are for 1024 x
+            2048; torchvision's is the whole map. A smaller map is pooled as a whole.
+        gate_bias: a bias in the gate's convolution. None: Google's code has one,
+            torchvision none.
         low_level: name of another encoder layer of stride 8. Google's code takes
-            "encoder_expanded_conv_2_depthwise_act" (88 channels) of the small encoder,
-            torchvision "encoder_expanded_conv_3_project_bn" (40 channels) of the large
-            one.
+            "encoder_expanded_conv_2_depthwise_act" (88 channels) of the small encoder.
         weights: of the encoder: "imagenet", "none" (random) or a file.
         encoder_options: what else the encoder knows, such as {"width": 0.5}.
+        variant: "paper", or "torchvision", also of the encoder: the network of
+            torchvision.models.segmentation, whose files `kerasseg.models.import` reads.
 
     Raises:
-        UserError: for another encoder, and what the encoder raises.
+        UserError: for another encoder or variant, and what the encoder raises.
     """
-    if encoder not in LOW_LEVEL:
+    check_variant(variant)
+    low_levels, torch = LOW_LEVEL[variant], variant == "torchvision"
+    if encoder not in low_levels:
         raise UserError(
-            f"LR-ASPP needs one of {', '.join(LOW_LEVEL)}, got encoder={encoder!r}."
+            f"LR-ASPP needs one of {', '.join(low_levels)}, got encoder={encoder!r}."
         )
+    reduced_tail = not torch if reduced_tail is None else reduced_tail
+    gate_bias = not torch if gate_bias is None else gate_bias
+    pool_size = pool_size or (WHOLE if torch else (49, 49))
     image = keras.Input(input_shape, name="image")
-    options = {"reduced_tail": reduced_tail} | (encoder_options or {})
+    options: dict[str, Any] = {"reduced_tail": reduced_tail, "variant": variant}
+    options |= encoder_options or {}
     given = (output_stride, weights, batch_norm_momentum)
     x = encode(encoder, image, *given, **options)[32]
-    low = keras.Model(image, x).get_layer(low_level or LOW_LEVEL[encoder]).output
+    low = keras.Model(image, x).get_layer(low_level or low_levels[encoder]).output
 
-    gate = _gate(x, filters, pool_size, pool_stride, gate_bias)
+    gate = _gate(x, filters, pool_size, pool_stride or (16, 20), gate_bias)
     x = layers.Conv2D(filters, 1, use_bias=False, name="head_conv")(x)
     x = layers.BatchNormalization(
         momentum=batch_norm_momentum, epsilon=1e-5, name="head_bn"

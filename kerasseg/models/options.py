@@ -22,11 +22,15 @@ WHOLE: dict[str, Number] = {
     "decoder_filters": _FILTERS,
     "low_level_filters": _FILTERS,
     "first_filters": _FILTERS,
+    "pyramid_filters": _FILTERS,
+    "groups": _FILTERS,
     "growth_rate": _FILTERS,
+    "most_filters": _FILTERS,
     "depth": Number(1, 12),
     "stem": Number(1, 16),
     "output_stride": Number(1, 64),
     "convolutions": _COUNTS,
+    "up_convolutions": Number(0, 1000),
     "repeats": _COUNTS,
     "layers_per_block": _COUNTS,
     "dilations": _RATES,
@@ -43,6 +47,7 @@ BOUNDS: dict[str, Number] = WHOLE | {
     "noise": Number(0, 1e6),
     "batch_norm_momentum": Number(0, 1),
     "scales": Number(0, 16, above=True),
+    "spacing": Number(0, 1e6, above=True),
 }
 """Name of an option -> its bounds, the same in every network that has it."""
 

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import tyro
 
-from kerasseg import UserError, flags
-from kerasseg.console import command, start_tensorflow
-from kerasseg.flags import Number
+from kerasseg import UserError
+from kerasseg.console import command, flags, start_tensorflow
+from kerasseg.console.flags import Number
 from kerasseg.plan.page import write
 from kerasseg.plan.planning import planned
 

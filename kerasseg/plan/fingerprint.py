@@ -36,7 +36,8 @@ class Fingerprint:
     not seen. asymmetry: 0..1, how differently the classes lie in the upper and in the
     lower half of the images: high where up has a meaning. instances: whether the
     records know single objects. touching: share of the objects' borders at which two of
-    them meet.
+    them meet. depth: of volumes, voxels, 0 of images. spacing: of volumes, (z, y, x),
+    median. Of volumes thickness, asymmetry and touching are not looked at.
     """
 
     digest: str
@@ -55,7 +56,14 @@ class Fingerprint:
     asymmetry: float
     instances: bool
     touching: float
+    depth: int = 0
+    spacing: list[float] = dataclasses.field(default_factory=list)
     version: int = VERSION
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Depth, height and width of volumes, medians."""
+        return self.depth, self.height, self.width
 
     @property
     def thinnest(self) -> float:
@@ -83,7 +91,8 @@ def of_records(path: Path, train: str = "train", val: str = "val") -> Fingerprin
     if kept:
         return kept
     every = max(1, known.samples // MOST)
-    seen = _look(shards.read(path, train, every), described)
+    look = _look_at_volumes if described.volume else _look
+    seen = look(shards.read(path, train, every), described)
     found = Fingerprint(
         digest=digest,
         train=known.samples,
@@ -144,6 +153,23 @@ def _look(samples: Iterator, described: Description) -> dict[str, Any]:
         ],
         "asymmetry": round(float(uneven[there].mean()) if there.any() else 0.0, 4),
         "touching": round(inner / max(1, outer), 4),
+    }
+
+
+def _look_at_volumes(samples: Iterator, described: Description) -> dict[str, Any]:
+    shapes = [sample.label.shape[:3] for sample in samples]
+    depth, height, width = (int(np.median(side)) for side in zip(*shapes, strict=True))
+    spacing = described.volume.median_spacing if described.volume else ()
+    return {
+        "depth": depth,
+        "height": height,
+        "width": width,
+        "spacing": list(spacing),
+        "one_size": len(set(shapes)) == 1,
+        "gray": float(described.image_format.channels == 1),
+        "thickness": [0.0] * described.taxonomy.num_classes,
+        "asymmetry": 1.0,
+        "touching": 0.0,
     }
 
 

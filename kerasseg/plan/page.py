@@ -13,6 +13,10 @@ from kerasseg.plan.planning import Planned
 def page(plan: Planned, recipe: str) -> str:
     """The page in Markdown. recipe: the file of the settings, for the command."""
     facts = plan.facts
+    what, unit = ("volumes", "voxels") if facts.depth else ("images", "pixels")
+    size = f"{facts.height} x {facts.width}"
+    if facts.depth:
+        size = f"{facts.depth} x {size}"
     seen = zip(facts.names, facts.shares, facts.thickness, strict=True)
     lines = [
         f"# Plan of {plan.settings.data.records}",
@@ -29,12 +33,11 @@ def page(plan: Planned, recipe: str) -> str:
         "",
         "## The data",
         "",
-        f"{facts.train} images to train on and {facts.val} to judge by, "
-        f"{facts.height} x {facts.width}"
+        f"{facts.train} {what} to train on and {facts.val} to judge by, {size}"
         f"{'' if facts.one_size else ' (medians; they differ)'}, {facts.channels} "
         f"bands{' of 8 bits' if facts.rgb8 else ''}.",
         "",
-        "| class | share of the pixels | width, pixels |",
+        f"| class | share of the {unit} | width, {unit} |",
         "|---|---|---|",
         *(f"| {name} | {100 * s:.3g} % | {t:.3g} |" for name, s, t in seen),
         "",

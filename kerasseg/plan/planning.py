@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kerasseg.config.settings import Config
-from kerasseg.plan import fingerprint, machine, rules
+from kerasseg.plan import fingerprint, machine, rules, volume_rules
+from kerasseg.plan.choices import Choice
 from kerasseg.plan.fingerprint import Fingerprint
-from kerasseg.plan.rules import Choice
 
 FORMATS = ("saved_model", "float32", "int8")
 """What a planned training exports."""
@@ -83,7 +83,10 @@ def _seconds(
     """Of an epoch with its validation, and of all that follows the training."""
     steps = max(1, round(facts.train / settings.data.batch))
     training = steps * cost.step
-    validation = facts.val * cost.image
+    images = facts.val
+    if facts.depth:
+        images *= volume_rules.patches(facts, settings.data.crop)
+    validation = images * cost.image
     settling = min(0.25 * training, 192 * cost.image)
     after = AFTER + ARTEFACTS * validation
     return training + validation + settling, after

@@ -7,11 +7,12 @@ there and on sets that they were not tuned on.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from kerasseg.augment.policies import POLICIES, Policy
 from kerasseg.config.settings import Config, Data, Fit, Model
+from kerasseg.plan import volume_rules
+from kerasseg.plan.choices import SIDES, Choice, Plan
 from kerasseg.plan.fingerprint import Fingerprint
 
 LARGE, LARGEST_CROP = 512 * 640, 320 * 320
@@ -22,37 +23,15 @@ STEPS_OF_AN_AVERAGE = 100
 """Fewer steps have no running mean of the weights."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One choice: what it sets, the fact, the rule with its source, and what else."""
-
-    what: str
-    value: str
-    fact: str
-    rule: str
-    instead: str
-
-
-@dataclass
-class Plan:
-    """Settings and the reasons for them."""
-
-    settings: Config
-    choices: list[Choice] = field(default_factory=list)
-
-    def choose(self, part: str, reason: Choice, **values: Any) -> None:
-        """Sets values of a part of the settings, for a reason."""
-        changed = replace(getattr(self.settings, part), **values)
-        self.settings = replace(self.settings, **{part: changed})
-        self.choices.append(reason)
-
-
 def first(facts: Fingerprint, records: str, parameters: float = math.inf) -> Plan:
     """All choices that need no measurement of the machine.
 
     parameters: the most that the network may have.
     """
     plan = Plan(Config(data=Data(records=records), model=Model(), fit=Fit()))
+    if facts.depth:
+        volume_rules.first(plan, facts, parameters)
+        return plan
     _network(plan, facts, parameters)
     _size(plan, facts)
     _batch(plan, facts)
@@ -219,9 +198,6 @@ def _policy(plan: Plan, facts: Fingerprint) -> None:
             "--augment.policy road, cells, flip",
         )
     )
-
-
-SIDES = ("left", "right")
 
 
 def _loss(plan: Plan, facts: Fingerprint) -> None:

@@ -51,13 +51,12 @@ def main(argv: list[str]) -> None:
 
 
 def _seconds_of_an_image(judge: Trainer, settings: config.Config, data) -> float:
-    """Of validation, for a whole image."""
+    """Of validation, for a whole image, or a patch of a volume."""
     from kerasseg.data import pipeline
 
     read = settings.data
-    val = pipeline.batches(
-        data.records, read.val, batch_size=read.batch, size=read.size
-    )
+    size = data.size if data.volume else read.size
+    val = pipeline.batches(data.records, read.val, batch_size=read.batch, size=size)
     batch = next(iter(val.take(1)))
     judge.test_on_batch(batch)
     at = time.perf_counter()

@@ -4,6 +4,7 @@ config.toml       every setting; `python -m kerasseg.train config.toml` repeats 
 environment.json  versions, device, command
 taxonomy.json     class names and colours
 image_format.json bands of an image, type and range of their numbers
+volume_format.json of volumes: normalisation and spacing
 network.keras     the best network by validation mIoU
 state.weights.h5  where training stands; the last act of a run removes it
 done.json         which acts after the training are done, while one is left
@@ -32,11 +33,13 @@ from kerasseg.runs.reading import (
     load_state,
     named,
     newest,
+    refuse_volumes,
     require_kind,
     save,
     settings,
     settings_for,
     taxonomy,
+    volume_format,
 )
 
 __all__ = [
@@ -55,10 +58,12 @@ __all__ = [
     "network_file",
     "newest",
     "open_run",
+    "refuse_volumes",
     "require_kind",
     "save",
     "settings",
     "settings_for",
     "taxonomy",
     "unlock",
+    "volume_format",
 ]

@@ -17,8 +17,9 @@ from kerasseg import __version__
 from kerasseg.files import atomic
 from kerasseg.files.lock import is_held, try_lock
 from kerasseg.image_format import ImageFormat
-from kerasseg.runs.reading import image_format, taxonomy
+from kerasseg.runs.reading import image_format, taxonomy, volume_format
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
     from kerasseg.config import Config
@@ -101,6 +102,7 @@ BEFORE_FIRST_STEP = {
     "environment.json",
     "taxonomy.json",
     "image_format.json",
+    "volume_format.json",
     "records",
     "tensorboard",
 }
@@ -125,14 +127,22 @@ def derive(run: Path, suffix: str, settings: Config) -> Path:
     config.check(settings)
     name = f"{run.resolve().name}-{suffix}"
     out, _ = open_run(run.parent, name, config.to_toml(settings))
-    describe(out, taxonomy(run), image_format(run))
+    describe(out, taxonomy(run), image_format(run), volume_format(run))
     return out
 
 
-def describe(run: Path, classes: Taxonomy, images: ImageFormat) -> None:
-    """Writes what the network of a run takes and gives: its images and its classes."""
+def describe(
+    run: Path,
+    classes: Taxonomy,
+    images: ImageFormat,
+    volume: VolumeFormat | None = None,
+) -> None:
+    """Writes what the network of a run takes and gives: its images and its classes.
+    volume: what volumes have in common; None: it takes pictures."""
     atomic.write_json(run / "taxonomy.json", classes.to_json())
     atomic.write_json(run / "image_format.json", images.to_json())
+    if volume:
+        atomic.write_json(run / "volume_format.json", volume.to_json())
 
 
 def environment() -> dict[str, Any]:

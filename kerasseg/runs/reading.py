@@ -13,6 +13,7 @@ from kerasseg.files import atomic, untrusted
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.runs.network_file import network_file
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 if TYPE_CHECKING:
     from kerasseg.config import Config
@@ -105,6 +106,17 @@ def image_format(path: str | Path) -> ImageFormat:
     return _parsed(file, ImageFormat.from_json, "say what the bands of an image are")
 
 
+def volume_format(path: str | Path) -> VolumeFormat | None:
+    """What volumes of a run are; None, without volume_format.json, of pictures.
+
+    Raises UserError where that file is damaged.
+    """
+    file = Path(path) / "volume_format.json"
+    if not file.is_file():
+        return None
+    return _parsed(file, VolumeFormat.from_json, "say what a volume is")
+
+
 def _parsed(file: Path, parse: Callable[[dict], Parsed], meant: str) -> Parsed:
     """What a JSON file of a run holds; meant: what it would do if it were whole."""
     try:
@@ -116,9 +128,26 @@ def _parsed(file: Path, parse: Callable[[dict], Parsed], meant: str) -> Parsed:
         ) from error
 
 
-def require_kind(run: Path, records: str | Path, found: ImageFormat) -> None:
+def refuse_volumes(run: Path, what: str) -> None:
+    """Raises UserError for a run of volumes. what: is for pictures alone."""
+    if volume_format(run):
+        raise UserError(f"{run} takes volumes, and {what} is for runs of pictures.")
+
+
+def require_kind(
+    run: Path,
+    records: str | Path,
+    found: ImageFormat,
+    volume: VolumeFormat | None = None,
+) -> None:
     """Raises UserError where records hold images of other bands or another type than
-    the network of a run takes."""
+    the network of a run takes, or pictures in place of volumes. volume: of records."""
+    kept = volume_format(run)
+    if volume is not kept and not (kept and volume and kept.same_kind(volume)):
+        raise UserError(
+            f"Run {run} takes {kept or 'pictures'}; the records {records} hold "
+            f"{volume or 'pictures'}. Prepare them as those of its training."
+        )
     known = image_format(run)
     if not known.same_kind(found):
         raise UserError(

@@ -15,7 +15,7 @@ import numpy as np
 from kerasseg import UserError
 from kerasseg.drawing import html, plots
 from kerasseg.files import atomic
-from kerasseg.runs import image_table, report_classes
+from kerasseg.runs import image_table, report_classes, score_table
 from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
 
@@ -63,8 +63,9 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
     name = html.text(run.resolve().name)
     lead = html.missing("metrics.json", "python -m kerasseg.evaluate writes it.")
     if metrics:
+        what = "volumes" if "case_dice" in metrics else "images"
         split = (
-            f"{metrics.get('samples', 'the')} images of the split “{metrics['split']}”"
+            f"{metrics.get('samples', 'the')} {what} of the split “{metrics['split']}”"
         )
         lead = (
             f'<p class="lead">Scores on {html.text(split)}.{_interval(metrics)}</p>\n'
@@ -73,6 +74,9 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
     figures = {
         "mean IoU": html.number(metrics.get("miou")),
         "mean Dice": html.number(metrics.get("mean_dice")),
+        "mean Dice of volumes": html.number(
+            score_table.mean_case_dice(metrics) if "case_dice" in metrics else None
+        ),
         "right answers" if overlap else "pixel accuracy": html.number(
             metrics.get("pixel_accuracy")
         ),

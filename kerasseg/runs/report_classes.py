@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ COUNTS = ("tp", "fp", "fn", "tn")
 
 SURFACES = {"assd": "ASSD", "hausdorff": "HD95", "surface_dice": "NSD"}
 """Scores of surfaces in metrics.json, and how they are called."""
+CASES = {"case_dice": "Dice, mean of volumes", "volume_error": "Off, ml"}
+"""Scores of volumes in metrics.json, and how they are called."""
 OBJECTS = {
     "object_f1": "F1 at IoU above 0.5",
     "average_precision": "Average precision at IoU 0.5 to 0.95",
@@ -38,20 +41,20 @@ def scores(metrics: dict, classes: Taxonomy | None) -> str:
     if counts := _counts(metrics, classes):
         hit, wrong, missed, rest = counts
         share = (hit + missed) / np.maximum(1, hit + wrong + missed + rest)
-    surfaces = [n for n in SURFACES if metrics.get(n)]
+    surfaces = [n for n in (*CASES, *SURFACES) if metrics.get(n)]
     rows = []
     for i, (iou, *others) in enumerate(zip(*columns, strict=True)):
         row = [name(classes, i), html.number(iou) + html.bar(iou)]
         row += [*map(html.number, others), html.percent(share[i])]
         rows.append(row + [html.number(metrics[n][i]) for n in surfaces])
     titles = ["Class", "IoU", "Dice", "Precision", "Recall", "Share of pixels"]
-    titles += [SURFACES[n] for n in surfaces]
+    titles += [(CASES | SURFACES)[n] for n in surfaces]
     note = "A dash: no pixels of the class, true or predicted; no mean counts it."
     if "counts" in metrics:
         note += " A pixel can have several classes, or none."
-    if surfaces:
-        measured = metrics.get("surfaces") or {}
+    if measured := metrics.get("surfaces") or {}:
         unit = "the unit of --pixel-size" if measured.get("pixel_size") else "pixels"
+        unit = measured.get("unit", unit)
         note += f" Distances of surfaces (ASSD, HD95) are in {unit}, means over images."
     return html.table(note, titles, rows, wide=True)
 
@@ -86,8 +89,8 @@ def _answers(metrics: dict, classes: Taxonomy | None) -> str:
     counts = _counts(metrics, classes)
     if not counts or not classes:
         return html.missing("metrics.json", "It holds the counts of each class.")
-    height, width = metrics["size"]
-    pixels = metrics["samples"] * height * width
+    pixels = metrics.get("voxels")
+    pixels = pixels or metrics["samples"] * math.prod(metrics["size"])
     rows = []
     for i, numbers in enumerate(zip(*counts, strict=True)):
         cells = [f"{n:,.0f}" for n in (*numbers, pixels - sum(numbers))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def facts_of(records: str | Path, split: str, group_by: str = "") -> Iterator[Fa
 
     from kerasseg.data import records as shards
 
-    regex = _compiled(group_by)
+    grouped = group_of(group_by, records)
     paths = [str(path) for path in shards.shard_paths(records, split)]
     wanted = {name: shards.FEATURES[name] for name in FEATURES}
     read = tf.data.TFRecordDataset(paths)
@@ -42,19 +42,24 @@ def facts_of(records: str | Path, split: str, group_by: str = "") -> Iterator[Fa
         name, sequence, height, width = (one[key].numpy() for key in FEATURES)
         name = name.decode(errors="replace")
         group = sequence.decode(errors="replace")
-        if regex:
-            group = _group(regex, name, records)
+        if group_by:
+            group = grouped(name)
         yield Facts(name, group, (int(height), int(width)))
 
 
-def _compiled(group_by: str) -> re.Pattern[str] | None:
+def group_of(group_by: str, records: str | Path = "the split") -> Callable[[str], str]:
+    """A function: name of a sample -> the group that it belongs to, see `facts_of`.
+
+    Raises UserError for an expression that is none; the function where it does not fit.
+    """
     try:
-        return re.compile(group_by) if group_by else None
+        regex = re.compile(group_by)
     except re.error as error:
         raise UserError(
             f"--group-by '{group_by}' is not a regular expression ({error}). Correct "
             "it."
         ) from error
+    return lambda name: _group(regex, name, records)
 
 
 def _group(regex: re.Pattern[str], name: str, records: str | Path) -> str:

@@ -14,20 +14,26 @@ KEPT = "\xa0"
 COLUMNS = {
     "iou": ("IoU", 8),
     "dice": ("Dice", 8),
+    "case_dice": ("Dice/case", 11),
     "precision": ("precision", 10),
     "recall": ("recall", 8),
     "assd": ("ASSD", 9),
     "hausdorff": ("HD95", 9),
     "surface_dice": ("NSD", 8),
+    "volume_error": ("ml off", 9),
 }
 """Scores of each class: the head of their column, and its width."""
-DISTANCES = "assd", "hausdorff"
+DISTANCES = "assd", "hausdorff", "volume_error"
+NOT_OF_VOLUMES = "precision", "recall"
+"""Columns that scores of volumes have no room for; metrics.json has them."""
 
 
 def table(result: dict[str, Any], names: Sequence[str]) -> str:
     """What `evaluate` returns as text: one line a class, then the means; of more than
     255 classes only those that occur."""
     shown = [name for name in COLUMNS if name in result]
+    if "case_dice" in result:
+        shown = [name for name in shown if name not in NOT_OF_VOLUMES]
     absent = 0
     rows = []
     for name, *values in zip(names, *(result[one] for one in shown), strict=True):
@@ -54,8 +60,11 @@ def _means(result: dict[str, Any]) -> list[str]:
     overlap = "matrix" not in result
     low, high = map(_cell, result["miou_interval"])
     over = f"over {result['groups']} groups" if result.get("groups") else "over images"
+    volumes = "case_dice" in result
+    what = "volumes" if volumes else "images"
+    over = over.replace("images", what)
     said = [
-        f"{result['samples']} images of '{result['split']}': mIoU "
+        f"{result['samples']} {what} of '{result['split']}': mIoU "
         f"{_cell(result['miou'])} (95 % interval {over}: {low} to {high})",
         _listed(
             result,
@@ -68,9 +77,14 @@ def _means(result: dict[str, Any]) -> list[str]:
             },
         ),
     ]
+    if volumes:
+        said.append(
+            "mean Dice over volumes, then over classes"
+            f"{'' if overlap else ' but the first'}: {_cell(mean_case_dice(result))}"
+        )
     if overlap:
         said.append(
-            f"mean over single images: IoU {_cell(result['image_miou'])}, "
+            f"mean over single {what}: IoU {_cell(result['image_miou'])}, "
             f"Dice {_cell(result['image_mean_dice'])}"
         )
         said.append("The classes overlap: there is no confusion matrix.")
@@ -94,8 +108,17 @@ def _means(result: dict[str, Any]) -> list[str]:
     return said
 
 
+def mean_case_dice(result: dict[str, Any]) -> float | None:
+    """Of volumes: over volumes, then over classes, without the background, which the
+    first class is where classes exclude each other; None where nothing is known."""
+    values = result["case_dice"][1 if "matrix" in result else 0 :]
+    known = [one for one in values if one is not None]
+    return sum(known) / len(known) if known else None
+
+
 def _surfaces(result: dict[str, Any]) -> str:
     unit = "the unit of --pixel-size" if result["surfaces"]["pixel_size"] else "pixels"
+    unit = result["surfaces"].get("unit", unit)
     scores = {
         "mean_assd": "ASSD",
         "mean_hausdorff": "HD95",

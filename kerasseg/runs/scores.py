@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,99 +11,16 @@ import numpy as np
 
 from kerasseg import UserError, runs
 from kerasseg.console import start_tensorflow
-from kerasseg.drawing import bands, pictures, plots
-from kerasseg.files import atomic
+from kerasseg.drawing import bands
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.runs import image_table
 from kerasseg.runs.sample_facts import Facts, facts_of
+from kerasseg.runs.score_result import Result, Surfaces
 from kerasseg.runs.score_sheets import Scored, Sheets
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from kerasseg.metrics.overlap_scores import OverlapScores
     from kerasseg.metrics.split_scores import SplitScores
-
-
-@dataclass(frozen=True)
-class Surfaces:
-    """How distances of surfaces are measured.
-
-    tolerance: of the surface Dice, in the units of the pixel size. pixel: height and
-    width of a pixel of the stored images, of any unit; (0, 0): the unit is a pixel.
-
-    Raises UserError for numbers that are no lengths.
-    """
-
-    tolerance: float = 1.0
-    pixel: tuple[float, float] = (0.0, 0.0)
-
-    def __post_init__(self) -> None:
-        if not (self.tolerance >= 0 and np.isfinite(self.tolerance)):
-            raise UserError(
-                f"--tolerance must be 0 or more, got {self.tolerance:g}: how far a "
-                "surface may be off."
-            )
-        sides = np.asarray(self.pixel, float)
-        lengths = np.isfinite(sides).all() and (sides > 0).all()
-        if sides.shape != (2,) or not (lengths or tuple(self.pixel) == (0, 0)):
-            raise UserError(
-                "--pixel-size must be the height and width of a pixel, above 0, got "
-                f"{' '.join(map(str, self.pixel))}."
-            )
-
-    def spacing(self, stored: tuple[int, int], size: tuple[int, int]) -> list[float]:
-        """Height and width of a pixel of an image that was brought to a size."""
-        pixel = self.pixel if any(self.pixel) else (1.0, 1.0)
-        known = stored if all(stored) else size
-        sides = zip(pixel, known, size, strict=True)
-        return [one * before / now for one, before, now in sides]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "tolerance": self.tolerance,
-            "pixel_size": list(self.pixel) if any(self.pixel) else None,
-        }
-
-
-@dataclass
-class Result:
-    """What was scored: the counts of every image, the sheets, and the images' facts."""
-
-    counts: SplitScores | OverlapScores
-    sheets: Sheets
-    facts: list[Facts] = field(default_factory=list)
-
-    def scores(self, taxonomy: Taxonomy) -> dict[str, Any]:
-        """All scores as JSON knows them, None for nan, and the names of the classes."""
-        found = {"classes": list(taxonomy.names)}
-        found |= atomic.plain(self.counts.scores(), digits=6)
-        found["worst"] = atomic.plain(self.sheets.worst, digits=6)
-        if taxonomy.exclusive:
-            return found | {"matrix": self.counts.matrix.tolist()}  # type: ignore[union-attr]
-        from kerasseg.metrics import overlapping
-
-        counts = self.counts.counts.T.tolist()  # type: ignore[union-attr]
-        return found | {"counts": dict(zip(overlapping.COUNTS, counts, strict=True))}
-
-    def image_table(self, taxonomy: Taxonomy) -> str:
-        """The text of metrics_per_image.csv."""
-        names, groups = [f.name for f in self.facts], [f.group for f in self.facts]
-        columns = self.counts.columns()
-        return image_table.table(columns, names, groups, taxonomy.names)
-
-    def write(self, folder: Path, result: dict[str, Any], taxonomy: Taxonomy) -> None:
-        """Writes metrics.json of `result`, metrics_per_image.csv and pictures/."""
-        drawn = {k: pictures.png(sheet) for k, sheet in self.sheets.drawn().items()}
-        if taxonomy.exclusive:
-            matrix = np.asarray(result["matrix"])
-            drawn["confusion"] = plots.confusion_heat_map(matrix, taxonomy)
-        iou = np.array(result["iou"], float)
-        drawn["iou"] = plots.iou_bars(iou, taxonomy)
-        for name, picture in drawn.items():
-            atomic.write_bytes(folder / "pictures" / f"{name}.png", picture)
-        atomic.remove_leftovers(folder)
-        atomic.write_text(folder / image_table.FILE, self.image_table(taxonomy))
-        atomic.write_json(folder / "metrics.json", result)
 
 
 def evaluate(
@@ -135,7 +51,7 @@ def evaluate(
     with split, samples, size (height and width, pixels), classes (their names), worst
     (the images of the lowest mIoU) and matrix (the confusion matrix, rows true). Where
     classes overlap there is none: the scores are those of `OverlapScores.scores`, with
-    counts: tp, fp, fn, tn of each class.
+    counts: tp, fp, fn, tn of each class. Volumes are scored whole (`volume_scores`).
 
     Raises UserError when the classes, bands or types of run and records differ, when
     the split is unknown or empty, when batch is below 1, when trimap is not 0 or a
@@ -159,9 +75,22 @@ def evaluate(
     described = shards.describe(records)
     require_classes(run, records, described.taxonomy)
     images = bands.displaying(display, runs.image_format(run))
-    runs.require_kind(run, records, described.image_format)
-    size = network_size(network)
+    runs.require_kind(run, records, described.image_format, described.volume)
     known = described.split(split)
+    if described.volume:
+        if crf or trimap:
+            flag = "--crf" if crf else "--trimap"
+            raise UserError(f"{flag} is for pictures, not for volumes. Leave it out.")
+        from kerasseg.runs import volume_scores
+
+        axes = (2,) if flip else ()  # x: left to right
+        options = axes, images, surfaces, group_by
+        found, said = volume_scores.evaluated(run, records, split, *options)
+        result = {"split": split, "samples": found.counts.samples} | said
+        result |= found.scores(taxonomy)
+        found.write(folder, result, taxonomy)
+        return result
+    size = network_size(network)
     same = (known.height, known.width) == size
     dataset = pipeline.batches(
         records,

@@ -10,8 +10,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasseg import UserError, flags, runs
-from kerasseg.console import command, is_quiet, silenced, start_tensorflow
+from kerasseg import UserError, runs
+from kerasseg.console import command, flags, is_quiet, silenced, start_tensorflow
 from kerasseg.export.first_use import ensure_saved_model
 from kerasseg.serve.flags import Serve
 

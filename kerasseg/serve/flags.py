@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from kerasseg.flags import COUNT, PORT, SECONDS, Number
+from kerasseg.console.flags import COUNT, PORT, SECONDS, Number
 
 
 @dataclass(frozen=True)

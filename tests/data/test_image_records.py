@@ -144,7 +144,8 @@ def test_only_plain_rgb_opens_with_versions_of_before(tmp_path):
     [
         ({"image": None}, "is damaged"),
         ({"image": {}}, "is damaged"),
-        ({"format": 4}, "format 4, this version of kerasseg reads formats 1, 2, 3"),
+        ({"format": 5}, "format 5, this version of kerasseg reads formats 1, 2, 3, 4"),
+        ({"format": 4}, "is damaged .the key 'volume' is missing"),
         ({"format": 3}, "is damaged"),
         ({"source": 3}, "is damaged"),
     ],

@@ -16,7 +16,7 @@ from tiny import TAXONOMY
 
 from kerasseg import UserError
 from kerasseg.export.litert import conversion
-from kerasseg.inference import litert
+from kerasseg.inference import litert_engine
 
 DEVICE = Path(__file__).parents[2] / "pipelines" / "device"
 REQUIREMENTS = DEVICE / "requirements.txt"
@@ -69,11 +69,11 @@ def test_where_litert_has_no_wheel_tensorflow_lite_is_taken(monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     monkeypatch.setitem(sys.modules, "tflite_runtime", None)
     with pytest.raises(UserError, match="pip install ai-edge-litert"):
-        litert._interpreter()
+        litert_engine.interpreter_class()
     old = SimpleNamespace(Interpreter="old")
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", old)
     monkeypatch.setitem(sys.modules, "tflite_runtime", SimpleNamespace(interpreter=old))
-    assert litert._interpreter() == "old"
+    assert litert_engine.interpreter_class() == "old"
 
 
 @pytest.mark.slow

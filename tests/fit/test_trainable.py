@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kerasseg import UserError
-from kerasseg.data.format.description import Description, Shard, SplitDescription
+from kerasseg.data.format.description import Description
+from kerasseg.data.format.splits import Shard, SplitDescription
 from kerasseg.fit import trainable
 from kerasseg.taxonomy import Taxonomy
 

@@ -27,3 +27,22 @@ def weights(name, shapes):
     return [rng.normal(0, (1.5 / fan_in) ** 0.5, kernel)] + [
         rng.normal(0, 0.1, shape) for shape in shapes[1:]
     ]
+
+
+def tensors(shapes):
+    """The state dictionary of a network of Torch, from {name: shape}: as if it had been
+    trained, and such that its answers are neither tiny nor huge."""
+    found = {}
+    for name, shape in shapes.items():
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        if name.endswith("num_batches_tracked"):
+            found[name] = np.int64(7)
+            continue
+        if name.endswith(("running_mean", "bias")):
+            values = rng.normal(0, 0.1, shape)
+        elif len(shape) == 1:
+            values = rng.uniform(0.7, 1.3, shape)
+        else:
+            values = rng.normal(0, (1.5 / np.prod(shape[1:])) ** 0.5, shape)
+        found[name] = values.astype("float32")
+    return found

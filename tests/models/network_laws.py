@@ -45,6 +45,7 @@ SCENE_CLASSES, ENOUGH = 11, 0.95
 DEEPER = {
     "deeplab_v3_resnet101": "deeplab_v3_resnet50",
     "deeplab_v3plus_resnet101": "deeplab_v3plus_resnet50",
+    "fcn_resnet101": "fcn_resnet50",
     "deeplab_v3plus_efficientnet_lite1": "deeplab_v3plus_efficientnet_lite2",
     "ladder_efficientnet_lite2": "ladder_efficientnet_lite0",
 }

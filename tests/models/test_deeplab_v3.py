@@ -247,7 +247,11 @@ def test_v2_takes_the_largest_logit_of_all_scales():
             {"multi_grid": (1, 2, 4)},
             "Encoder 'mobilenet_v2' has no option 'multi_grid'",
         ),
-        ("deeplab_v2_resnet101", {"scales": (1, 0)}, "scales must be positive"),
+        (
+            "deeplab_v2_resnet101",
+            {"scales": (1, 0)},
+            "scales must be in .0, 16., got 0",
+        ),
         (
             "deeplab_v3_resnet50",
             {"encoder_options": {"stem": "5x5"}},

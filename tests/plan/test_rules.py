@@ -4,29 +4,10 @@ import dataclasses
 import math
 
 import pytest
+from plan_facts import FACTS
 
 from kerasseg import config
 from kerasseg.plan import rules
-from kerasseg.plan.fingerprint import Fingerprint
-
-FACTS = Fingerprint(
-    digest="d",
-    train=100,
-    val=20,
-    height=360,
-    width=480,
-    one_size=True,
-    channels=3,
-    rgb8=True,
-    exclusive=True,
-    gray=0.0,
-    names=["road", "pole"],
-    shares=[0.9, 0.1],
-    thickness=[50.0, 4.0],
-    asymmetry=0.6,
-    instances=False,
-    touching=0.0,
-)
 
 
 def planned(epochs=40, parameters=math.inf, **facts):

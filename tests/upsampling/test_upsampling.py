@@ -40,10 +40,34 @@ def test_bilinear_equals_tf_image_resize(size):
     np.testing.assert_allclose(array(upsampling.bilinear(x, size)), expected, atol=1e-5)
 
 
-def test_bilinear_refuses_unknown_sizes():
+@pytest.mark.skipif(not find_spec("tensorflow"), reason="compares with TensorFlow")
+@pytest.mark.parametrize("size", [(20, 28), (23, 30), (5, 90), (3, 1), (1, 7)])
+def test_bilinear_by_corners_equals_tensorflow_1(size):
+    import tensorflow as tf
+
+    x = numbers(2, 5, 7, 3)
+    resize = tf.compat.v1.image.resize_bilinear
+    expected = resize(x, size, align_corners=True).numpy()
+    found = array(upsampling.bilinear_by_corners(x, size))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    line = array(upsampling.bilinear_by_corners(x[:, :1], (4, 7)))
+    np.testing.assert_allclose(line, np.repeat(x[:, :1], 4, 1), atol=1e-6)
+
+
+def test_bilinear_by_corners_is_saved_without_this_package(tmp_path):
+    image = keras.Input((5, 7, 3))
+    model = keras.Model(image, upsampling.bilinear_by_corners(image, (20, 28)))
+    model.save(tmp_path / "network.keras")
+    same = keras.models.load_model(tmp_path / "network.keras")
+    x = numbers(2, 5, 7, 3)
+    np.testing.assert_array_equal(array(same(x)), array(model(x)))
+
+
+@pytest.mark.parametrize("resize", ["bilinear", "bilinear_by_corners"])
+def test_bilinear_refuses_unknown_sizes(resize):
     image = keras.Input((None, None, 3))
     with pytest.raises(ValueError, match="static sizes"):
-        upsampling.bilinear(image, (4, 4))
+        getattr(upsampling, resize)(image, (4, 4))
 
 
 @few

@@ -19,11 +19,11 @@ from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
+from kerasseg.console.flags import Number
 from kerasseg.data.reading.legends.legend import read_legend
 from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.files.exif import PNG
-from kerasseg.flags import Number
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 SHARD = re.compile(r"(?P<split>.+?)-\d+-of-\d+")

@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT_OR_0, Number
 from kerasseg.data.datasets import dstl_bands
 from kerasseg.data.reading.drawn.polygons import asked_alone
 from kerasseg.data.reading.optional_packages import require
 from kerasseg.data.reading.pairing.divide import divide
 from kerasseg.data.sample import Sample, Samples
-from kerasseg.flags import COUNT_OR_0, Number
 from kerasseg.image_format import RGB
 from kerasseg.taxonomy import Taxonomy
 

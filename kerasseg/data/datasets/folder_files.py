@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT
 from kerasseg.data.reading.legends.legend import FILES, Legend, legend_of
 from kerasseg.data.reading.masks.mask_flags import MaskFlags, PerClass
 from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, Page
@@ -19,7 +20,6 @@ from kerasseg.data.reading.pairing.pair_flags import FilePair
 from kerasseg.data.reading.pictures import picture
 from kerasseg.data.reading.pictures.fitted import agree, format_of
 from kerasseg.data.reading.pictures.image import header, pages_of
-from kerasseg.flags import COUNT
 from kerasseg.image_format import GRAY, ImageFormat
 from kerasseg.taxonomy import IGNORE
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT, PIXELS
 from kerasseg.data.datasets.raster_pieces import (
     LabelRule,
     Piece,
@@ -42,7 +43,6 @@ from kerasseg.data.reading.pairing.splits import split_of
 from kerasseg.data.reading.pictures.fitted import format_of
 from kerasseg.data.reading.pictures.picture import ReadOptions
 from kerasseg.data.sample import Samples
-from kerasseg.flags import COUNT, PIXELS
 from kerasseg.taxonomy import Taxonomy
 
 MASKS = MaskFlags()

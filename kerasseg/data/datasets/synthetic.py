@@ -6,9 +6,9 @@ from functools import partial
 from typing import Annotated
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT_OR_0, SEED, SIDE, Number
 from kerasseg.data.sample import Samples
 from kerasseg.data.synthetic import TAXONOMY, scenes
-from kerasseg.flags import COUNT_OR_0, SEED, SIDE, Number
 from kerasseg.taxonomy import Taxonomy
 
 STRIDE = 1_000_000

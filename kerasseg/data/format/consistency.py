@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,7 +45,7 @@ def _wrong(split: Any, taxonomy: Taxonomy) -> Iterator[str]:
                 f"{taxonomy.num_classes} classes"
             )
     size = (split.height, split.width)
-    if not all(n is None or (type(n) is int and n > 0) for n in size):
+    if not all(n is None or (type(n) is int and n > 0) for n in (*size, split.depth)):
         yield f"height and width must be null or pixels above 0, got {list(size)}"
     held = sum(shard.samples for shard in split.shards)
     if split.samples != held:
@@ -53,12 +54,14 @@ def _wrong(split: Any, taxonomy: Taxonomy) -> Iterator[str]:
         yield f"images_with is {max(split.images_with)} of {split.samples} samples"
     if split.height is None or split.width is None:
         return
-    pixels = split.samples * split.height * split.width
+    depth = () if split.depth is None else (split.depth,)
+    sides = *depth, split.height, split.width
+    pixels = split.samples * math.prod(sides)
     counted = sum(split.pixels) + split.ignored
     if taxonomy.exclusive and counted != pixels:
         yield (
             f"pixels and ignored are {counted} together, {split.samples} images of "
-            f"{split.height} x {split.width} have {pixels}"
+            f"{' x '.join(map(str, sides))} have {pixels}"
         )
     if max(split.pixels, default=0) > pixels:
         yield f"pixels of a class are {max(split.pixels)}, all images have {pixels}"

@@ -7,82 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError, __version__
 from kerasseg.data.format import consistency
+from kerasseg.data.format.splits import SplitDescription
 from kerasseg.files import remote
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
-FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP = 1, 2, 3
+FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP, FORMAT_OF_VOLUMES = 1, 2, 3, 4
 """Numbers of the formats that this version writes and reads.
 
 2 is for images of other bands or types than RGB of 8 bits: a version that knows format
 1 only would drop their fourth band, or their low bytes, without a word. 3 is for any
-images with classes that overlap.
+images with classes that overlap, 4 for volumes of any classes.
 """
-FORMATS = FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP
+FORMATS = FORMAT_OF_RGB8, FORMAT, FORMAT_OF_OVERLAP, FORMAT_OF_VOLUMES
 FILE = "dataset.json"
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One TFRecord file: its name, number of samples, size in bytes and SHA-256.
-
-    last: its last four bytes, hexadecimal; "" where it was not noted.
-    """
-
-    name: str
-    samples: int
-    bytes: int
-    sha256: str
-    last: str = ""
-
-    def __post_init__(self) -> None:
-        # A path would let a downloaded dataset.json read, or replace, other files.
-        plain = isinstance(self.name, str) and Path(self.name).name == self.name
-        if not plain or self.name in ("", "..") or "\0" in self.name:
-            raise TypeError(f"shard {self.name!r} is not a plain file name")
-        if not all(type(n) is int and n >= 0 for n in (self.samples, self.bytes)):
-            raise TypeError(f"samples and bytes of shard {self.name} must be counts")
-
-
-@dataclass(frozen=True)
-class SplitDescription:
-    """Counts of one split. The tuples have one entry for each class.
-
-    height, width: pixels; None where the images differ in size.
-    pixels: labelled pixels of the class; where classes overlap a pixel counts for each.
-    images_with: number of images in which the class occurs.
-    pixels_of_images_with: all pixels (ignored ones too) of those images together.
-    ignored: pixels labelled 255; of more than 255 classes 65535; where classes overlap,
-        those that are ignored for each of them.
-    instances: whether the samples carry object ids.
-    left_out: why entries of the source are missing, one text for each.
-    """
-
-    samples: int
-    height: int | None
-    width: int | None
-    pixels: tuple[int, ...]
-    images_with: tuple[int, ...]
-    pixels_of_images_with: tuple[int, ...]
-    ignored: int
-    instances: bool
-    shards: tuple[Shard, ...]
-    left_out: tuple[str, ...] = ()
-
-    @classmethod
-    def from_json(cls, values: dict) -> SplitDescription:
-        """Raises KeyError, TypeError or AttributeError for values of another form."""
-        counts = ("pixels", "images_with", "pixels_of_images_with")
-        values = values | {key: tuple(values[key]) for key in counts}
-        values["left_out"] = tuple(values.get("left_out", ()))
-        values["shards"] = tuple(Shard(**shard) for shard in values["shards"])
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -94,6 +39,7 @@ class Description:
     image_format: bands, type and statistics of the images.
     statistics_of: the split that the statistics were counted in; "" if none were.
     source: how the source was understood, see `kerasseg.data.sample.Samples`.
+    volume: of volumes, what they have in common; None: the records hold pictures.
     """
 
     path: Path | str
@@ -104,6 +50,7 @@ class Description:
     image_format: ImageFormat = RGB
     statistics_of: str = ""
     source: Mapping[str, Any] = field(default_factory=dict)
+    volume: VolumeFormat | None = None
 
     def split(self, name: str) -> SplitDescription:
         """The split of that name. Raises UserError that lists the splits there are."""
@@ -128,12 +75,14 @@ class Description:
             "format": self.format,
             "name": self.name,
             "taxonomy": self.taxonomy.to_json(),
-            "splits": {name: asdict(split) for name, split in self.splits.items()},
+            "splits": {name: split.to_json() for name, split in self.splits.items()},
             "written_by": f"kerasseg {__version__}",
             "command": self.command,
         }
         if self.image_format != RGB:
             values["image"] = self.image_format.to_json()
+        if self.volume:
+            values["volume"] = self.volume.to_json()
         if self.statistics_of:
             values["statistics_of"] = self.statistics_of
         if self.source:
@@ -143,6 +92,8 @@ class Description:
     @property
     def format(self) -> int:
         """Number of the format that can hold these records."""
+        if self.volume:
+            return FORMAT_OF_VOLUMES
         if not self.taxonomy.exclusive:
             return FORMAT_OF_OVERLAP
         return FORMAT_OF_RGB8 if self.image_format.is_rgb8 else FORMAT
@@ -169,8 +120,11 @@ def describe(path: str | Path) -> Description:
         )
     try:
         values = json.loads((path / FILE).read_text(encoding="utf-8"))
+        _refuse_raw_volumes(path, values)
         known = values["format"] in FORMATS
         description = _from_json(path, values) if known else None
+    except RawVolumesError:
+        raise
     except (*DAMAGES, UserError) as error:
         raise UserError(
             f"{path / FILE} is damaged ({in_words(error)}). Write the records again "
@@ -217,6 +171,7 @@ def _from_json(path: Path, values: dict) -> Description:
         image_format=_image_format(values),
         statistics_of=str(values.get("statistics_of", "")),
         source=dict(values.get("source", {})),
+        volume=VolumeFormat.from_json(values.get("volume")),
     )
     if description.format != values["format"]:
         raise ValueError(
@@ -226,9 +181,23 @@ def _from_json(path: Path, values: dict) -> Description:
     return description
 
 
+class RawVolumesError(UserError):
+    """A data set of volumes has a `dataset.json` of its own."""
+
+
+def _refuse_raw_volumes(path: Path, values: dict) -> None:
+    if "format" not in values and "labels" in values:
+        raise RawVolumesError(
+            f"{path} is a data set of volumes, not records. Write records of it: "
+            f"python -m kerasseg.prepare volumes {path} OUT."
+        )
+
+
 def _taxonomy(values: dict) -> Taxonomy:
     """Raises KeyError or TypeError where format and taxonomy contradict each other."""
     taxonomy = Taxonomy.from_json(values["taxonomy"])
+    if values["format"] == FORMAT_OF_VOLUMES:
+        return taxonomy
     if taxonomy.exclusive == (values["format"] == FORMAT_OF_OVERLAP):
         raise TypeError(f"format {values['format']} and 'exclusive' do not agree")
     return taxonomy
@@ -239,6 +208,8 @@ def _image_format(values: dict) -> ImageFormat:
     image = values.get("image")
     if image is None and values["format"] == FORMAT:
         raise KeyError("image")
+    if values.get("volume") is None and values["format"] == FORMAT_OF_VOLUMES:
+        raise KeyError("volume")
     return ImageFormat.from_json(image)
 
 

@@ -11,6 +11,7 @@ import cv2
 import imagecodecs
 import numpy as np
 
+from kerasseg.data.format import volume_features
 from kerasseg.data.format.tfrecord import example
 from kerasseg.data.sample import Sample
 from kerasseg.image_format import RGB, ImageFormat
@@ -26,15 +27,21 @@ LEVEL = 3
 """Of ZSTD; a higher one costs more time to write than it saves in size."""
 
 
-def is_picture_file(image_format: ImageFormat) -> bool:
+def is_picture_file(image_format: ImageFormat, volume: bool = False) -> bool:
     """Whether images are stored as PNG, or as the source's own JPEG or PNG.
 
-    Records of other bands or types hold image, label and objects raw: row by row, bands
-    side by side, little endian, under ZSTD, which is read in a fifth of PNG's time.
+    Records of other bands or types, and of volumes, hold image, label and objects raw:
+    row by row, bands side by side, little endian, under ZSTD, which is read in a fifth
+    of PNG's time.
     """
-    return image_format.channels in (1, 3, 4) and image_format.type in (
-        "uint8",
-        "uint16",
+    return (
+        not volume
+        and image_format.channels in (1, 3, 4)
+        and image_format.type
+        in (
+            "uint8",
+            "uint16",
+        )
     )
 
 
@@ -43,13 +50,15 @@ def serialise(sample: Sample, image_format: ImageFormat = RGB) -> bytes:
 
     The sample must have passed `kerasseg.data.writing.check`.
     """
-    height, width = sample.label.shape[:2]
-    pack, kind = (_png, b"png") if is_picture_file(image_format) else (zstd, b"raw")
+    volume = sample.volume is not None
+    height, width = sample.label.shape[volume : volume + 2]
+    as_file = is_picture_file(image_format, volume)
+    pack, kind = (_png, b"png") if as_file else (zstd, b"raw")
     if kind == b"raw":
         encoded = pack(sample.image)
     else:
         encoded = sample.encoded or pack(_blue_first(sample.image))
-    planes = 0 if sample.label.ndim == 2 else sample.label.shape[2]
+    planes = sample.label.shape[-1] if sample.label.ndim == sample.image.ndim else 0
     jpeg = encoded.startswith(b"\xff\xd8")
     values = {
         IMAGE: encoded,
@@ -64,11 +73,11 @@ def serialise(sample: Sample, image_format: ImageFormat = RGB) -> bytes:
     }
     if planes:
         values[PLANES] = planes
-    if not image_format.is_rgb8:
+    if volume or not image_format.is_rgb8:
         values["image/type"] = image_format.type.encode()
     if sample.instance is not None:
         values[INSTANCE] = pack(sample.instance)
-    return example(values)
+    return example(values | volume_features.features(sample))
 
 
 def zstd(pixels: np.ndarray) -> bytes:

@@ -17,12 +17,12 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT_OR_0, SEED, Number
 from kerasseg.data.preparing.folds import content_of, folds_of
 from kerasseg.data.preparing.pool import id_of, pooled
 from kerasseg.data.reading.pairing.divide import check_share, in_order_of_hash
 from kerasseg.data.reading.pairing.splits import named
 from kerasseg.data.sample import Samples
-from kerasseg.flags import COUNT_OR_0, SEED, Number
 
 OWN = -1.0
 """`val_share` as the source has it."""

@@ -12,7 +12,13 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.data.reading.masks.overlap import planes_of_ids
-from kerasseg.data.sample import Decoded, Sample, Samples, refuse_mixed
+from kerasseg.data.sample import (
+    Decoded,
+    Sample,
+    Samples,
+    refuse_mixed,
+    refuse_other_volumes,
+)
 from kerasseg.image_format import GRAY, RGB
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
@@ -62,7 +68,7 @@ def join(sources: list[tuple[str, Source]]) -> Source:
     reads: dict[str, dict[str, Callable]] = {}
     ids: dict[str, dict[str, Callable | None]] = {}
     understood: dict[str, Any] = {}
-    formats = []
+    formats, volumes = [], []
     for name, (_, splits) in sources:
         seen[name] += 1
         key = f"{name}{seen[name]}" if times[name] > 1 else name
@@ -72,6 +78,7 @@ def join(sources: list[tuple[str, Source]]) -> Source:
             reads.setdefault(split, {})[key] = samples.read
             ids.setdefault(split, {})[key] = samples.id
             formats.append(samples.image_format)
+            volumes.append(samples.volume)
             if samples.source:
                 understood.setdefault(key, {}).update(samples.source)
     return taxonomy, {
@@ -81,6 +88,7 @@ def join(sources: list[tuple[str, Source]]) -> Source:
             id=_joined_id(ids[split]),
             image_format=formats[0],
             source=understood,
+            volume=volumes[0],
         )
         for split in sorted(entries, key=lambda split: ORDER.get(split, len(ORDER)))
     }
@@ -97,13 +105,13 @@ def _of_one_kind(sources: list[tuple[str, Source]]) -> list[tuple[str, Source]]:
             (name, (taxonomy, {split: _coloured(x) for split, x in splits.items()}))
             for name, (taxonomy, splits) in sources
         ]
-    refuse_mixed(
-        {
-            f"{name} (source {number}, {split})": samples.image_format
-            for number, (name, (_, splits)) in enumerate(sources, 1)
-            for split, samples in splits.items()
-        }
-    )
+    named = {
+        f"{name} (source {number}, {split})": samples
+        for number, (name, (_, splits)) in enumerate(sources, 1)
+        for split, samples in splits.items()
+    }
+    refuse_mixed({name: samples.image_format for name, samples in named.items()})
+    refuse_other_volumes({name: samples.volume for name, samples in named.items()})
     return sources
 
 
@@ -146,7 +154,7 @@ def _read_combined(
     """A class is there where one of its parts is, and else ignored where one is."""
     sample = read(entry)
     label = sample.label
-    if label.ndim == 3:
+    if label.ndim == sample.image.ndim:
         planes = np.stack([_union(label[..., list(part)]) for part in parts], -1)
         return replace(sample, label=planes)
     return replace(sample, label=planes_of_ids(label, parts), instance=None)

@@ -62,6 +62,12 @@ def prepare(
     classes, splits = join(
         [(name, _loaded(name, load, taxonomy)) for name, load in sources]
     )
+    for flag, pair in (("--size", size), ("--cut", cut)):
+        if tuple(pair) != (0, 0) and any(s.volume for s in splits.values()):
+            raise UserError(
+                f"{flag} is for pictures. Volumes keep their voxels, or take those of "
+                "--spacing Z Y X; patches are cut out of them in training."
+            )
     if tuple(size) != (0, 0):
         splits = {
             split: replace(s, read=partial(_resized, s.read, size))
@@ -91,6 +97,7 @@ def prepare(
 def understanding(splits: dict[str, Samples]) -> list[str]:
     """Lines for the terminal: what images are, and each text "line" in the sources."""
     lines = [images_line(samples.image_format) for samples in splits.values()][:1]
+    lines += [f"volumes: {s.volume}" for s in splits.values() if s.volume][:1]
     for samples in splits.values():
         lines += _lines(samples.source)
     return list(dict.fromkeys(lines))
@@ -114,9 +121,9 @@ def summary(description: Description) -> str:
             f"split '{TRAIN}'."
         )
     for split, counts in description.splits.items():
-        pixels = (
-            f"{counts.height} x {counts.width}" if counts.height else "several sizes"
-        )
+        sides = (counts.depth, counts.height, counts.width)
+        known = [str(side) for side in sides if side]
+        pixels = " x ".join(known) if known else "several sizes"
         megabytes = sum(shard.bytes for shard in counts.shards) / 1e6
         lines.append(
             f"  {split:8}{counted(counts.samples, 'sample', 7)}, {pixels}, "

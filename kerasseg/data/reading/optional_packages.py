@@ -13,6 +13,7 @@ EXTRAS = {
     "pillow_heif": "kerasseg[heic]",
     "pydicom": "kerasseg[dicom]",
     "av": "kerasseg[video]",
+    **dict.fromkeys(("nibabel", "SimpleITK", "zarr"), "kerasseg[volumes]"),
     "tifffile": "tifffile imagecodecs",
     "imagecodecs": "imagecodecs",
     "PIL": "pillow",

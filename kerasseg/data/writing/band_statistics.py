@@ -29,7 +29,7 @@ PENDING = 1 << 20
 def add_bands(counters: list[BandCounter], sample: Sample) -> None:
     """Counts the valid pixels of a sample, one counter for each band."""
     image, valid = sample.image, sample.valid
-    pixels = image.reshape(-1, image.shape[2]) if valid is None else image[valid]
+    pixels = image.reshape(-1, image.shape[-1]) if valid is None else image[valid]
     for one, values in zip(counters, np.ascontiguousarray(pixels.T), strict=True):
         one.add(values)
 

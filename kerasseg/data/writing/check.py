@@ -44,22 +44,24 @@ def check(
         return UserError(f"Sample '{sample.id}' of split '{split}': {text}")
 
     image, label = sample.image, sample.label
-    if reason := _wrong_image(image, image_format):
+    if reason := _wrong_image(image, image_format, volume=sample.volume is not None):
         raise wrong(reason)
-    size = image.shape[:2]
+    size = image.shape[:-1]
     kind, planes = np.dtype(taxonomy.label_type), taxonomy.planes
-    fits = label.dtype == kind and label.ndim == 2 + len(planes)
-    if planes and not (fits and label.shape[2:] == planes):
+    axes = "D, H, W" if sample.volume else "H, W"
+    fits = label.dtype == kind and label.ndim == len(size) + len(planes)
+    if planes and not (fits and label.shape[-1:] == planes):
         raise wrong(
-            f"label must be uint8 (H, W, {planes[0]}) of 0, 1 and 255 = ignore, for "
+            f"label must be uint8 ({axes}, {planes[0]}) of 0, 1 and 255 = ignore, for "
             f"the classes of this set overlap; it is {_type_of(label)}."
         )
     if not fits:
-        raise wrong(f"label must be {kind} (H, W) class ids, is {_type_of(label)}.")
-    if label.shape[:2] != size:
+        raise wrong(f"label must be {kind} ({axes}) class ids, is {_type_of(label)}.")
+    if label.shape[: len(size)] != size:
+        given = _pixels(label.shape[: len(size)])
         raise wrong(
-            f"label has {_pixels(label.shape)}, the image {_pixels(size)}. Give the "
-            "label that belongs to this image, or bring both to one size."
+            f"label has {given}, the image {_pixels(size)}. Give the label that "
+            "belongs to this image, or bring both to one size."
         )
     if math.prod(size) > MOST_PIXELS:
         raise wrong(
@@ -99,7 +101,8 @@ def _pixels_of_ids(label: np.ndarray, taxonomy: Taxonomy) -> tuple[np.ndarray, s
 def counts_of_planes(label: np.ndarray) -> np.ndarray:
     """int64 (256,): pixels of each class of (H, W, K), at 255 those ignored for all."""
     counts = np.zeros(IGNORE + 1, np.int64)
-    counts[: label.shape[2]] = np.count_nonzero(label == 1, axis=(0, 1))
+    axes = tuple(range(label.ndim - 1))
+    counts[: label.shape[-1]] = np.count_nonzero(label == 1, axis=axes)
     counts[IGNORE] = np.count_nonzero((label == IGNORE).all(axis=-1))
     return counts
 
@@ -116,11 +119,11 @@ def _pixels_of_planes(label: np.ndarray) -> tuple[np.ndarray, str]:
     )
 
 
-def _wrong_image(image: np.ndarray, image_format: ImageFormat) -> str:
+def _wrong_image(image: np.ndarray, image_format: ImageFormat, volume: bool) -> str:
     kind, bands = image_format.type, image_format.channels
-    if image.dtype != kind or image.ndim != 3 or image.shape[2] != bands:
-        expected = f"{kind} (H, W, {bands})"
-        if image_format.is_rgb8:
+    if image.dtype != kind or image.ndim != 3 + volume or image.shape[-1] != bands:
+        expected = f"{kind} ({'D, ' * volume}H, W, {bands})"
+        if image_format.is_rgb8 and not volume:
             return f"image must be {expected} RGB, is {_type_of(image)}."
         return (
             f"image must be {expected}, for the set has {image_format}; it is "
@@ -193,6 +196,8 @@ def _type_of(array: np.ndarray) -> str:
 
 
 def _pixels(size: tuple[int, ...]) -> str:
+    if len(size) == 3:
+        return f"{size[0]} x {size[1]} x {size[2]} voxels (depth x height x width)"
     return f"{size[0]} x {size[1]} pixels (height x width)"
 
 

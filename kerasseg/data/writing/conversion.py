@@ -19,7 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kerasseg.console import hidden_bar
-from kerasseg.data.format.description import Shard, SplitDescription
+from kerasseg.data.format.splits import Shard, SplitDescription
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing import worker
@@ -132,6 +132,7 @@ def write_stream(
     image_format: ImageFormat,
     shards: int,
     progress: bool,
+    labelled: bool = False,
 ) -> Written:
     """Writes samples that come one by one, nobody knows how many.
 
@@ -142,7 +143,7 @@ def write_stream(
     """
     spool, starts = folder / f"{split}.part", [0]
     ignore = taxonomy.ignore
-    statistics = SplitStatistics(split, image_format=image_format, ignore=ignore)
+    statistics = SplitStatistics(split, "", image_format, ignore, labelled)
     with Writer(spool) as writer:
         shown = tqdm(samples, split, **progress_options(progress))
         for sample, pixels, serialised in check_and_serialise(

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from kerasseg.data.format.description import FILE, Description, Shard
+from kerasseg.data.format.description import FILE, Description
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.writing.shards import NOTES
 from kerasseg.files import atomic
 

@@ -16,6 +16,7 @@ from kerasseg.data.writing.source_fingerprint import fingerprint_of_reading, pat
 from kerasseg.data.writing.tiling import TiledSamples
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 USUAL_SHARDS, ENTRIES_PER_SHARD = 8, 1000
 
@@ -111,6 +112,11 @@ def image_format_of(samples: Split) -> ImageFormat:
     return _untiled(samples).image_format
 
 
+def volume_format_of(samples: Split) -> VolumeFormat | None:
+    """What the volumes of a split have in common; None of pictures."""
+    return _untiled(samples).volume
+
+
 def entries_of(samples: Split) -> Sequence[Any]:
     """The entries of a split in its source."""
     return _untiled(samples).entries
@@ -119,7 +125,9 @@ def entries_of(samples: Split) -> Sequence[Any]:
 def subset(samples: Split, entries: Sequence[Any]) -> Split:
     """The samples of these entries alone."""
     known = _untiled(samples)
-    chosen = Samples(entries, known.read, image_format=known.image_format)
+    chosen = Samples(
+        entries, known.read, image_format=known.image_format, volume=known.volume
+    )
     return (
         replace(samples, samples=chosen)
         if isinstance(samples, TiledSamples)

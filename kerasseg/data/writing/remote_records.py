@@ -14,13 +14,8 @@ from tqdm import tqdm
 
 from kerasseg import UserError
 from kerasseg.console import hidden_bar
-from kerasseg.data.format.description import (
-    FILE,
-    Description,
-    Shard,
-    describe,
-    how_to_rewrite,
-)
+from kerasseg.data.format.description import FILE, Description, describe, how_to_rewrite
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.writing.installing import name_of_shards
 from kerasseg.files import atomic, remote
 from kerasseg.files.sha256 import sha256_of

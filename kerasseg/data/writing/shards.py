@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasseg.data.format.description import Shard
 from kerasseg.data.format.encode import serialise
+from kerasseg.data.format.splits import Shard
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample, masked
 from kerasseg.data.writing.check import check, check_encoded
@@ -26,9 +26,10 @@ from kerasseg.data.writing.jobs import (
     entries_of,
     image_format_of,
     subset,
+    volume_format_of,
 )
 from kerasseg.data.writing.source_fingerprint import fingerprint_of_entries
-from kerasseg.data.writing.statistics import SplitStatistics
+from kerasseg.data.writing.statistics import SplitStatistics, counts_labelled
 from kerasseg.files import atomic
 from kerasseg.files.sha256 import sha256_of
 from kerasseg.image_format import RGB, ImageFormat
@@ -56,7 +57,8 @@ def write_shard(
         return
     image_format = image_format_of(samples)
     ignore = source.taxonomy.ignore
-    statistics = SplitStatistics(job.split, job.name, image_format, ignore)
+    labelled = counts_labelled(volume_format_of(samples))
+    statistics = SplitStatistics(job.split, job.name, image_format, ignore, labelled)
     left_out: list[str] = []
     file = folder / job.name
     part = file.with_name(f"{job.name}.{os.getpid()}.part")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from kerasseg import UserError
 from kerasseg.console import say
 from kerasseg.data.format.description import FILE, Description, describe, save
-from kerasseg.data.sample import Sample, Samples, refuse_mixed
+from kerasseg.data.sample import Sample, Samples, refuse_mixed, refuse_other_volumes
 from kerasseg.data.writing.conversion import (
     Written,
     describe_splits,
@@ -21,14 +21,22 @@ from kerasseg.data.writing.conversion import (
     write_stream,
 )
 from kerasseg.data.writing.installing import install, with_free_names
-from kerasseg.data.writing.jobs import Job, Source, has_entries, image_format_of
+from kerasseg.data.writing.jobs import (
+    Job,
+    Source,
+    has_entries,
+    image_format_of,
+    volume_format_of,
+)
 from kerasseg.data.writing.remote_records import existing_records, upload_records
 from kerasseg.data.writing.shards import NOTES
+from kerasseg.data.writing.statistics import counts_labelled
 from kerasseg.data.writing.tiling import TiledSamples
 from kerasseg.files import remote
 from kerasseg.files.lock import held
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 TRAIN = "train"
 """The split whose statistics count, for networks learn from it."""
@@ -65,6 +73,7 @@ def write_splits(
     engine: Callable[[Source, list[Job], Path], object] | None = None,
     progress: bool = True,
     image_format: ImageFormat | None = None,
+    volume: VolumeFormat | None = None,
 ) -> Description:
     """Writes splits of the records folder `out`: all of them appear, or none.
 
@@ -87,6 +96,7 @@ def write_splits(
     progress: show a progress bar, where this is a terminal.
     image_format: bands and type of the images of splits that are not `Samples`, which
         say it themselves; None is RGB of 8 bits.
+    volume: what volumes have in common, likewise; None: they are pictures.
 
     What is finished lies in a folder ".writing-..." until all is. If the writing stops
     before, by an error or by a kill, the next call with the same splits goes on with
@@ -121,6 +131,11 @@ def write_splits(
             (first, *_), (split, *_) = kept, splits
             asked = {f"split '{first}' of {target}": old.image_format}
             refuse_mixed(asked | {f"split '{split}'": formats[split]})
+        volumes = {s: _volume_format(x, volume) for s, x in splits.items()}
+        said = {f"split '{s}'": x for s, x in volumes.items()}
+        if old and kept:
+            said = {f"the splits of {target}": old.volume} | said
+        refuse_other_volumes(said)
         known = {s: x for s, x in splits.items() if has_entries(x)}
         source = Source.of(known, taxonomy, skip=on_error == "skip")
         jobs = source.jobs(shards)
@@ -133,7 +148,14 @@ def write_splits(
         try:
             streams = {
                 split: write_stream(
-                    samples, split, folder, taxonomy, formats[split], shards, progress
+                    samples,
+                    split,
+                    folder,
+                    taxonomy,
+                    formats[split],
+                    shards,
+                    progress,
+                    counts_labelled(volumes[split]),
                 )
                 for split, samples in splits.items()
                 if split not in source.splits
@@ -143,6 +165,8 @@ def write_splits(
             else:
                 write_jobs(source, jobs, folder, workers, progress)
             written = describe_splits(source, jobs, folder) | streams
+            for split, one in written.items():
+                _refuse_other_axes(split, one, volumes[split])
             described = {split: written[split].description for split in splits}
             source_of = _source(old if kept else None, splits)
             description = Description(
@@ -153,6 +177,7 @@ def write_splits(
                 command,
                 *_counted(old if kept else None, kept, written, formats),
                 source_of,
+                old.volume if old and kept else next(iter(volumes.values())),
             )
             description, asides = with_free_names(description, old, splits)
             save(description, folder)
@@ -175,6 +200,26 @@ def _image_format(
     found = image_format_of(samples) if has_entries(samples) else asked or RGB
     nodata = found.nodata
     return replace(found, nodata=None) if nodata != nodata else found
+
+
+def _volume_format(
+    samples: Samples | TiledSamples | Iterable[Sample], asked: VolumeFormat | None
+) -> VolumeFormat | None:
+    """What samples say, else what is asked for."""
+    return volume_format_of(samples) if has_entries(samples) else asked
+
+
+def _refuse_other_axes(
+    split: str, written: Written, volume: VolumeFormat | None
+) -> None:
+    """Raises UserError for pictures among volumes, and for volumes among pictures."""
+    if any(
+        (len(size) == 3) != (volume is not None) for size in written.statistics.sizes
+    ):
+        raise UserError(
+            f"Split '{split}' is of {'volumes' if volume else 'pictures'}, some of its "
+            "samples are not. Give `volume` for volumes, and for them only."
+        )
 
 
 def _counted(

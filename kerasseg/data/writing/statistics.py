@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.data.format.description import Shard, SplitDescription
+from kerasseg.data.format.splits import Shard, SplitDescription
 from kerasseg.data.sample import Sample
 from kerasseg.data.writing.band_statistics import add_bands, counter
 from kerasseg.image_format import RGB, BandStatistics, ImageFormat
-from kerasseg.taxonomy import IGNORE
+from kerasseg.taxonomy import IGNORE, ignore_in
+from kerasseg.volume_format import VolumeFormat
 
 
 class SplitStatistics:
@@ -20,6 +23,8 @@ class SplitStatistics:
     shard: the name of the file that holds the samples, for messages; "" if unknown.
     image_format: of the images, whose bands are counted, too, but for RGB of 8 bits.
     ignore: id of ignored pixels, the largest id of a label.
+    labelled: count the values of bands only where a class other than the first is, as
+        nnU-Net does of CT: air around a body says nothing of what is looked for.
     """
 
     def __init__(
@@ -28,15 +33,16 @@ class SplitStatistics:
         shard: str = "",
         image_format: ImageFormat = RGB,
         ignore: int = IGNORE,
+        labelled: bool = False,
     ) -> None:
         self.split, self.shard, self.image_format = split, shard, image_format
-        self.ignore = ignore
+        self.ignore, self.labelled = ignore, labelled
         bands = () if image_format.is_rgb8 else image_format.bands
         self.bands = [counter(image_format.type) for _ in bands]
         self.ids: dict[str, str] = {}
         """Id of each sample -> name of the shard that holds it."""
-        self.sizes: set[tuple[int, int]] = set()
-        """Height and width of the labels, in pixels."""
+        self.sizes: set[tuple[int, ...]] = set()
+        """Height and width of the labels, in pixels; of volumes the depth before."""
         self.instances: dict[bool, str] = {}
         """Whether samples have object ids -> the id of one such sample."""
         self.pixels, self.images_with, self.pixels_of_images_with = np.zeros(
@@ -54,11 +60,11 @@ class SplitStatistics:
         present = pixels > 0
         self.pixels += pixels
         self.images_with += present
-        height, width = sample.label.shape[:2]
-        self.pixels_of_images_with += present * (height * width)
-        self.sizes.add((height, width))
+        size = sample.image.shape[:-1]
+        self.pixels_of_images_with += present * math.prod(size)
+        self.sizes.add(size)
         if self.bands:
-            add_bands(self.bands, sample)
+            add_bands(self.bands, _labelled(sample) if self.labelled else sample)
         self._add({sample.id: self.shard}, {sample.instance is not None: sample.id})
 
     def merge(self, other: SplitStatistics) -> None:
@@ -73,7 +79,9 @@ class SplitStatistics:
 
     def empty(self) -> SplitStatistics:
         """Statistics of the same split and shard that have counted nothing."""
-        return SplitStatistics(self.split, self.shard, self.image_format, self.ignore)
+        return SplitStatistics(
+            self.split, self.shard, self.image_format, self.ignore, self.labelled
+        )
 
     def of_bands(self) -> tuple[BandStatistics, ...]:
         """The values of each band; () of RGB of 8 bits, where they are not counted.
@@ -109,7 +117,8 @@ class SplitStatistics:
                 f"Split '{self.split}' is empty: there is no sample to write. Check "
                 "the source folder and the names of its splits."
             )
-        height, width = next(iter(self.sizes)) if len(self.sizes) == 1 else (None, None)
+        size = next(iter(self.sizes)) if len(self.sizes) == 1 else (None, None)
+        *depth, height, width = size
         return SplitDescription(
             samples=len(self.ids),
             height=height,
@@ -121,6 +130,7 @@ class SplitStatistics:
             instances=True in self.instances,
             shards=tuple(shards),
             left_out=left_out,
+            depth=depth[0] if depth else None,
         )
 
     def to_json(self) -> dict:
@@ -146,7 +156,7 @@ class SplitStatistics:
             type, bands = image_format.type, values["bands"]
             statistics.bands = [counter(type, band) for band in bands]
         statistics.ids = dict.fromkeys(values["ids"], shard)
-        statistics.sizes = {(height, width) for height, width in values["sizes"]}
+        statistics.sizes = set(map(tuple, values["sizes"]))
         statistics.instances = dict(values["instances"])
         for name in ("pixels", "images_with", "pixels_of_images_with"):
             setattr(statistics, name, np.array(values[name], np.int64))
@@ -170,3 +180,20 @@ class SplitStatistics:
                     "object ids (instance) and some have not. Give all or none."
                 )
             self.instances.setdefault(has, name)
+
+
+def counts_labelled(volume: VolumeFormat | None) -> bool:
+    """Whether the bands of such volumes are counted where they are labelled: of CT."""
+    return volume is not None and volume.normalise == "ct"
+
+
+def _labelled(sample: Sample) -> Sample:
+    """The sample, valid where a class other than the first is."""
+    label = sample.label
+    if label.ndim == sample.image.ndim:
+        there = (label == 1).any(axis=-1)
+    else:
+        there = (label > 0) & (label != ignore_in(label))
+    return replace(
+        sample, valid=there if sample.valid is None else there & sample.valid
+    )

@@ -21,16 +21,14 @@ from kerasseg import UserError
 from kerasseg.console import counting, silenced
 from kerasseg.export.formats import device_type
 from kerasseg.export.litert import edits, flatbuffer, layer_errors, metadata
+from kerasseg.export.litert.flattened import flattened
 from kerasseg.export.litert.range_layers import range_layers
 from kerasseg.files import atomic
 from kerasseg.frameworks.private_hooks import tflite_convert
 from kerasseg.image_format import RGB, ImageFormat
-from kerasseg.inference.class_maps import (
-    device_class_map,
-    network_size,
-    probabilities_of,
-)
+from kerasseg.inference.class_maps import device_class_map, probabilities_of
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 SIGNATURES = ("class_map", "probabilities")
 """What a converted network can be asked for; a file has one of them, or both."""
@@ -42,9 +40,6 @@ INSTEAD = {
     "ScaleAndTranslate": "a resize without antialiasing: kerasseg.upsampling.bilinear",
     "BitwiseAnd": "tf.argmax in place of keras.ops.argmax",
     "Bitcast": "tf.argmax in place of keras.ops.argmax",
-    "Conv3D": "a network of 2-D layers",
-    "Conv3DBackpropInputV2": "a network of 2-D layers",
-    "MaxPool3D": "a network of 2-D layers",
 }
 """TensorFlow operators that LiteRT lacks -> what gives the same without them."""
 
@@ -79,6 +74,8 @@ def convert(
 ) -> bytes:
     """A LiteRT file of a network at its size (h, w), for `finish`.
 
+    Networks of volumes are written with the operators of pictures (`flattened`).
+
     kind: one of KINDS. float32; float16: weights are stored as float16; int8: weights
         and activations are quantised, calibrated on `images`: arrays (h, w, C) in the
         type of the data, as in validation; learnt: int8 of a network that
@@ -96,7 +93,7 @@ def convert(
         raise UserError(f"Unknown kind '{kind}'. Known: {', '.join(KINDS)}.")
     if kind == "int8" and not len(images):
         raise UserError("int8 needs images to calibrate on, got none.")
-    kept = [*keep_float]
+    network, kept = flattened(network), [*keep_float]
     if kind == "int8":
         kept += range_layers(network, image_format)
     with converter(network, kind, images, image_format, exclusive) as litert:
@@ -139,6 +136,11 @@ def converted(
             f"'{network.name}' needs {', '.join(custom)}, which no LiteRT interpreter "
             "has built in. Build the network from other layers."
         )
+    if "READ_VARIABLE" in flatbuffer.operators(data):
+        raise UserError(
+            f"The LiteRT file of '{network.name}' reads variables that are not in it: "
+            "it would answer with noise. Report this with the network."
+        )
     return data
 
 
@@ -149,6 +151,7 @@ def finish(
     taxonomy: Taxonomy | None = None,
     signatures: Sequence[str] = SIGNATURES[:1],
     image_format: ImageFormat = RGB,
+    volume: VolumeFormat | None = None,
 ) -> Path:
     """Writes the file that `convert` gave, with signatures and metadata; returns PATH.
 
@@ -158,11 +161,12 @@ def finish(
     C). MediaPipe and OpenCV refuse files of two. The first of `signatures` is what runs
     where none is named.
     name: of the network, for the metadata; taxonomy: classes whose names and colours
-    are put into the file, and with them `image_format`, unless it is RGB of 8 bits.
+    are put into the file, and with them `image_format`, unless it is RGB of 8 bits, and
+    `volume`, of volumes: of these all (h, w) are (d, h, w).
     """
     data = edits.for_accelerators(flatbuffer.split(data, signatures))
     if taxonomy is not None:
-        data = metadata.attach(data, name, taxonomy, image_format)
+        data = metadata.attach(data, name, taxonomy, image_format, volume)
     atomic.write_bytes(path, data)
     return Path(path)
 
@@ -220,7 +224,7 @@ def archived(
     """TensorFlow's converter of a function of an image of the network's size."""
     # A static batch: otherwise dilated convolutions become SPACE_TO_BATCH and batch
     # normalisation is not folded.
-    shape = (1, *network_size(network), network.input_shape[-1])
+    shape = (1, *network.input_shape[1:])
     archive: Any = keras.export.ExportArchive()
     archive.track(network)
     archive.add_endpoint("serve", serve, [tf.TensorSpec(shape, pixels, name="image")])

@@ -18,6 +18,7 @@ from kerasseg.export.litert import flatbuffer
 from kerasseg.image_format import GRAY, ImageFormat
 from kerasseg.image_format import RGB as RGB8
 from kerasseg.taxonomy import Taxonomy
+from kerasseg.volume_format import VolumeFormat
 
 # Values of the schema's enumerations: ColorSpaceType, ContentProperties,
 # ProcessUnitOptions, AssociatedFileType.
@@ -26,22 +27,27 @@ IMAGE_PROPERTIES = 2
 NORMALIZATION = 1
 AXIS_LABELS = 2
 LABELS, TAXONOMY = "labels.txt", "taxonomy.json"
-IMAGE_FORMAT = "image_format.json"
+IMAGE_FORMAT, VOLUME_FORMAT = "image_format.json", "volume_format.json"
 
 
 def attach(
-    data: bytes, name: str, taxonomy: Taxonomy, image_format: ImageFormat = RGB8
+    data: bytes,
+    name: str,
+    taxonomy: Taxonomy,
+    image_format: ImageFormat = RGB8,
+    volume: VolumeFormat | None = None,
 ) -> bytes:
     """The LiteRT file with metadata and, as a zip at its end, the named files.
 
     labels.txt: one class name on each line; taxonomy.json: names and colours;
     image_format.json: bands and type of the images, unless RGB of 8 bits.
+    volume_format.json: of volumes, how they are normalised.
     """
     model = flatbuffer.unpack(data)
     graphs = []
     for signature in model.signatureDefs:
         output = flatbuffer.text(signature.outputs[0].name)
-        graphs.append(_graph(output, image_format))
+        graphs.append(_graph(output, image_format, volume is not None))
     about = {
         0: name,
         1: f"Semantic segmentation into {taxonomy.num_classes} classes.",
@@ -67,15 +73,17 @@ def attach(
         }
         if image_format != RGB8:
             files[IMAGE_FORMAT] = json.dumps(image_format.to_json())
+        if volume:
+            files[VOLUME_FORMAT] = json.dumps(volume.to_json())
         for file, text in files.items():
             archive.writestr(zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0)), text)
     return out.getvalue()
 
 
-def _graph(output: str, image_format: ImageFormat) -> dict:
+def _graph(output: str, image_format: ImageFormat, volume: bool) -> dict:
     """SubGraphMetadata of a signature: name, input and output, each TensorMetadata."""
     image: dict = {0: "image", 1: f"{image_format}, of this size."}
-    if image_format.is_picture:
+    if image_format.is_picture and not volume:
         colours = GRAYSCALE if image_format.same_kind(GRAY) else RGB
         image = {
             0: "image",
@@ -85,11 +93,14 @@ def _graph(output: str, image_format: ImageFormat) -> dict:
             4: [{0: NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],  # mean, std
             5: {0: [255.0], 1: [0.0]},  # stats: max, min
         }
-    result = {0: output, 1: "Class of each pixel.", 3: _content(GRAYSCALE)}
+    result: dict = {0: output, 1: "Class of each pixel.", 3: _content(GRAYSCALE)}
+    if volume:
+        result = {0: output, 1: "Class of each voxel."}
     if output == "probabilities":
         labels = {0: LABELS, 1: "A class name a line.", 2: AXIS_LABELS}
         # 6: associated_files
-        result |= {1: "Probability of each class at each pixel.", 6: [labels]}
+        each = "voxel" if volume else "pixel"
+        result |= {1: f"Probability of each class at each {each}.", 6: [labels]}
     # 2: input_tensor_metadata, 3: output_tensor_metadata
     return {0: output, 2: [image], 3: [result]}
 

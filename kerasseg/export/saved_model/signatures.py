@@ -76,17 +76,19 @@ def write(
     signatures = _signatures(graph)
     module = module_of(network)
     with tempfile.TemporaryDirectory() as folder, atomic.replacing(path) as aside:
-        module.taxonomy = _asset(folder, "taxonomy.json", taxonomy.to_json())
+        module.taxonomy = asset(folder, "taxonomy.json", taxonomy.to_json())
         if image_format != RGB:
             values = image_format.to_json()
-            module.image_format = _asset(folder, "image_format.json", values)
+            module.image_format = asset(folder, "image_format.json", values)
         tf.saved_model.save(module, str(aside), signatures)
         larger = [(2 * height, 2 * width)] if overlap else []
         warmup.write(aside, name, [(height, width), *larger], image_format)
     return Path(path)
 
 
-def _asset(folder: str, name: str, values: dict) -> tf.saved_model.Asset:
+def asset(folder: str, name: str, values: dict) -> tf.saved_model.Asset:
+    """A JSON file that goes along with a SavedModel; it must stay until that is
+    written."""
     file = Path(folder, name)
     atomic.write_json(file, values)
     return tf.saved_model.Asset(str(file))

@@ -30,16 +30,17 @@ def file_of(target: Path, kind: str) -> Path:
 def written(
     target: Path,
     kind: str,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     taxonomy: Taxonomy,
     source: object,
     to: Made,
 ) -> Iterator[Each]:
     """Gives a function that takes the probabilities of a picture of a size, height and
-    width, strip by strip; the file is there when the block ends.
+    width, strip by strip; the file is there when the block ends. Of volumes depth,
+    height and width, as npz.
 
-    npz: probabilities float16 (H, W, C), and classes, their names. tiff: a page of
-    float16 (H, W) for each class, that has its name.
+    npz: probabilities float16 (H, W, C), of volumes (D, H, W, C) in RAS+, and classes,
+    their names. tiff: a page of float16 (H, W) for each class, that has its name.
     """
     write = {"npz": _npz, "tiff": _tiff}[kind]
     with (
@@ -50,9 +51,7 @@ def written(
 
 
 @contextlib.contextmanager
-def _npz(
-    file: Path, shape: tuple[int, int, int], names: tuple[str, ...]
-) -> Iterator[Each]:
+def _npz(file: Path, shape: tuple[int, ...], names: tuple[str, ...]) -> Iterator[Each]:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("classes.npy", "w") as opened:
             np.save(opened, np.array(names))
@@ -63,9 +62,7 @@ def _npz(
 
 
 @contextlib.contextmanager
-def _tiff(
-    file: Path, shape: tuple[int, int, int], names: tuple[str, ...]
-) -> Iterator[Each]:
+def _tiff(file: Path, shape: tuple[int, ...], names: tuple[str, ...]) -> Iterator[Each]:
     """Pages lie one after the other, strips hold all of them: so aside first."""
     height, width, classes = shape
     with tempfile.TemporaryFile(dir=file.parent) as spool:

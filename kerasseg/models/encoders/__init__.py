@@ -29,6 +29,16 @@ from keras import layers
 
 from kerasseg import UserError
 from kerasseg.models.encoders.densenet import densenet121, densenet169, densenet201
+from kerasseg.models.encoders.efficientnet import (
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+)
 from kerasseg.models.encoders.efficientnet_lite import (
     efficientnet_lite0,
     efficientnet_lite1,
@@ -36,12 +46,20 @@ from kerasseg.models.encoders.efficientnet_lite import (
 )
 from kerasseg.models.encoders.mobilenet_v2 import mobilenet_v2
 from kerasseg.models.encoders.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
-from kerasseg.models.encoders.resnet import resnet50, resnet101
+from kerasseg.models.encoders.resnet import resnet18, resnet34, resnet50, resnet101
 from kerasseg.models.encoders.vgg16 import vgg16
 from kerasseg.models.encoders.xception65 import xception65
 from kerasseg.taxonomy import Tensor
 
 ENCODERS: dict[str, Callable[..., dict[int, Tensor]]] = {
+    "efficientnet_b0": efficientnet_b0,
+    "efficientnet_b1": efficientnet_b1,
+    "efficientnet_b2": efficientnet_b2,
+    "efficientnet_b3": efficientnet_b3,
+    "efficientnet_b4": efficientnet_b4,
+    "efficientnet_b5": efficientnet_b5,
+    "efficientnet_b6": efficientnet_b6,
+    "efficientnet_b7": efficientnet_b7,
     "efficientnet_lite0": efficientnet_lite0,
     "efficientnet_lite1": efficientnet_lite1,
     "efficientnet_lite2": efficientnet_lite2,
@@ -51,6 +69,8 @@ ENCODERS: dict[str, Callable[..., dict[int, Tensor]]] = {
     "mobilenet_v2": mobilenet_v2,
     "mobilenet_v3_large": mobilenet_v3_large,
     "mobilenet_v3_small": mobilenet_v3_small,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
     "resnet50": resnet50,
     "resnet101": resnet101,
     "vgg16": vgg16,

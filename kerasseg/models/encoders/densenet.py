@@ -12,14 +12,11 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from kerasseg.models.encoders.preprocessing import standardised
 from kerasseg.models.encoders.strides import check_output_stride
 from kerasseg.models.encoders.weights import assign, read_applications
-from kerasseg.models.pieces.first_layers import scaled
 from kerasseg.taxonomy import Tensor
 
-# Mean and standard deviation of ImageNet (RGB, 0..1) that the weights want removed.
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
 GROWTH_RATE = 32
 
 
@@ -50,14 +47,7 @@ def densenet(
         )(x)
         return layers.ReLU(name=f"encoder_{name}relu")(x)
 
-    x = scaled(
-        image,
-        [1 / (255 * deviation) for deviation in DEVIATION],
-        [-m / d for m, d in zip(MEAN, DEVIATION, strict=True)],
-        imagenet=True,
-        name="encoder_rescaling",
-    )
-    x = layers.ZeroPadding2D(3)(x)
+    x = layers.ZeroPadding2D(3)(standardised(image))
     x = _conv(x, 64, 7, "conv1_conv", strides=2, padding="valid")
     x = batch_norm_relu(x, "conv1_")
     features = {2: x}

@@ -12,6 +12,9 @@ from keras import layers
 from kerasseg.models.encoders.strides import Place
 from kerasseg.taxonomy import Tensor
 
+EPSILON = 1e-3
+"""Of batch normalizations in TensorFlow's networks. Torch's have 1e-5."""
+
 
 def inverted_residual(
     x: Tensor,
@@ -24,7 +27,9 @@ def inverted_residual(
     activate: Callable[[Tensor, str], Tensor],
     momentum: float,
     endings: tuple[str, str] = ("", "_bn"),
+    even: bool = False,
     gate: Callable[[Tensor, str], Tensor] | None = None,
+    epsilon: float = EPSILON,
 ) -> Tensor:
     """Expand 1x1, depthwise, gate, project 1x1 (linear); added to the input if it fits.
 
@@ -39,7 +44,9 @@ def inverted_residual(
         activate: the activation of a tensor, with the name of its part of the block.
         momentum: of the batch normalizations.
         endings: of the names of convolutions and of batch normalizations.
+        even: padded on both sides alike also where it has a stride, as in PyTorch.
         gate: squeeze and excitation of a tensor, with the beginning of its name.
+        epsilon: of the batch normalizations.
 
     Returns:
         (B, ceil(H / stride), ceil(W / stride), filters).
@@ -50,32 +57,37 @@ def inverted_residual(
         x = layers.Conv2D(
             expanded, 1, use_bias=False, name=f"{name}_expand{convolution}"
         )(x)
-        x = batch_norm(x, f"{name}_expand{norm}", momentum)
+        x = batch_norm(x, f"{name}_expand{norm}", momentum, epsilon)
         x = activate(x, f"{name}_expand")
+    pads = even and place.stride > 1
+    if pads:
+        x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_depthwise_even_pad")(x)
     x = layers.DepthwiseConv2D(
         kernel,
         strides=place.stride,
         dilation_rate=place.dilation,
-        padding="same",
+        padding="valid" if pads else "same",
         use_bias=False,
         name=f"{name}_depthwise{convolution}",
     )(x)
-    x = batch_norm(x, f"{name}_depthwise{norm}", momentum)
+    x = batch_norm(x, f"{name}_depthwise{norm}", momentum, epsilon)
     x = activate(x, f"{name}_depthwise")
     if gate:
         x = gate(x, f"{name}_squeeze_excite")
     x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project{convolution}")(
         x
     )
-    x = batch_norm(x, f"{name}_project{norm}", momentum)
+    x = batch_norm(x, f"{name}_project{norm}", momentum, epsilon)
     if place.step == 1 and inputs.shape[-1] == filters:
         x = layers.Add(name=f"{name}_add")([x, inputs])
     return x
 
 
-def batch_norm(x: Tensor, name: str, momentum: float) -> Tensor:
-    """Batch normalization with TensorFlow's epsilon, 0.001, of any (B, ..., C)."""
-    return layers.BatchNormalization(momentum=momentum, epsilon=1e-3, name=name)(x)
+def batch_norm(
+    x: Tensor, name: str, momentum: float, epsilon: float = EPSILON
+) -> Tensor:
+    """Batch normalization of any (B, ..., C)."""
+    return layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=name)(x)
 
 
 def divisible(filters: float, divisor: int = 8) -> int:

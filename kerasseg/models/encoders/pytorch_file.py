@@ -14,17 +14,19 @@ import pickle  # read by the restricted unpickler below only
 import struct
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from kerasseg import UserError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """The number with which files of before version 1.6 begin."""
-STORAGES = {
+STORAGES: dict[str, Any] = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
@@ -34,6 +36,7 @@ STORAGES = {
     "CharStorage": "<i1",
     "ByteStorage": "<u1",
     "BoolStorage": "|b1",
+    "BFloat16Storage": ml_dtypes.bfloat16,
 }
 """Class of a storage in torch -> type of its numbers in numpy."""
 
@@ -45,14 +48,35 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         UserError: for a file that is cut or damaged, that holds anything but a flat
             dictionary of tensors, or that names any other Python object.
     """
-    path = Path(path)
+
+    def flat(found: dict, numbers: dict[str, bytes]) -> dict[str, np.ndarray]:
+        return {name: _array(name, value, numbers) for name, value in found.items()}
+
+    return _read(Path(path), flat)
+
+
+def read_nested(path: str | Path) -> dict[str, Any]:
+    """What a checkpoint holds: tensors as arrays, and around them dictionaries, lists,
+    numbers and texts.
+
+    Raises:
+        UserError: as `read`, but for what is around the tensors.
+    """
+
+    def nested(found: dict, numbers: dict[str, bytes]) -> dict[str, Any]:
+        return {str(key): _plain(str(key), v, numbers) for key, v in found.items()}
+
+    return _read(Path(path), nested)
+
+
+def _read(path: Path, make: Callable[[dict, dict[str, bytes]], dict]) -> dict[str, Any]:
     content = path.read_bytes()
     try:
         is_zip = zipfile.is_zipfile(io.BytesIO(content))
         found, numbers = _read_zip(content) if is_zip else _read_legacy(content)
         if not isinstance(found, dict):
             raise UserError(f"holds a {type(found).__name__}, not a state dictionary")
-        return {name: _array(name, value, numbers) for name, value in found.items()}
+        return make(found, numbers)
     except ValueError as error:
         raise UserError(f"PyTorch file {path.name}: {error}") from error
     except (
@@ -64,6 +88,8 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
         IndexError,
         AttributeError,
         TypeError,
+        NotImplementedError,
+        RecursionError,
     ) as error:
         raise UserError(
             f"PyTorch file {path.name} is cut or damaged ({error!r}); fetch it again."
@@ -73,7 +99,7 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
 @dataclass(frozen=True)
 class _Storage:
     key: str
-    dtype: str
+    dtype: Any
     length: int
 
 
@@ -95,6 +121,7 @@ class _StateDict(pickle.Unpickler):
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
             ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+            ("torch", "Size"): tuple,
         }
         if (module, name) not in known:
             raise UserError(
@@ -155,15 +182,36 @@ def _read_legacy(content: bytes) -> tuple[Any, dict[str, bytes]]:
         raise UserError("numbers are stored big-endian; only little is read")
     unpickler = _StateDict(stream)
     found = unpickler.load()
-    sizes = {}
-    for value in found.values() if isinstance(found, dict) else ():
-        if isinstance(value, _Tensor):
-            sizes[value.storage.key] = np.dtype(value.storage.dtype).itemsize
+    sizes = {
+        tensor.storage.key: np.dtype(tensor.storage.dtype).itemsize
+        for tensor in _tensors(found)
+    }
     numbers = {}
     for key in _Plain(stream).load():
         (length,) = struct.unpack("<q", stream.read(8))
         numbers[key] = stream.read(length * sizes[key])
     return found, numbers
+
+
+def _tensors(found: Any) -> Iterator[_Tensor]:
+    if isinstance(found, _Tensor):
+        yield found
+    elif isinstance(found, dict | list | tuple):
+        for value in found.values() if isinstance(found, dict) else found:
+            yield from _tensors(value)
+
+
+def _plain(name: str, value: Any, numbers: dict[str, bytes]) -> Any:
+    if isinstance(value, _Tensor):
+        return _array(name, value, numbers)
+    if isinstance(value, dict):
+        return {
+            str(key): _plain(f"{name}.{key}", one, numbers)
+            for key, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(f"{name}.{i}", one, numbers) for i, one in enumerate(value)]
+    return value
 
 
 def _array(name: str, tensor: Any, numbers: dict[str, bytes]) -> np.ndarray:

@@ -8,8 +8,10 @@ filled, whatever its strides and dilations.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +39,8 @@ def read_applications(
     Args:
         network: name of the function in keras.applications.
         weights: "imagenet" (fetched once, then kept by Keras) or the path of a file
-            that belongs to that network.
+            that belongs to that network: .weights.h5, .h5, or .keras, with its
+            classifier or without.
         include_top: with the layers of its classifier.
         options: further arguments of that function.
 
@@ -46,18 +49,25 @@ def read_applications(
     """
     whose = f"keras.applications.{network}(include_top={include_top})"
     _check(weights, f'"imagenet", "none" (random) or the path of a file of {whose}')
+
+    def read(top: bool) -> keras.Model:
+        with warnings.catch_warnings():
+            # Keras warns where a file lacks layers and goes on.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            return getattr(keras.applications, network)(
+                include_top=top, weights=weights, input_shape=(224, 224, 3), **options
+            )
+
     try:
-        reference = getattr(keras.applications, network)(
-            include_top=include_top,
-            weights=weights,
-            input_shape=(224, 224, 3),
-            **options,
-        )
+        reference = read(include_top)
     except Exception as error:
+        if weights != "imagenet" and not include_top:
+            with contextlib.suppress(Exception):
+                return _arrays_of(read(True))
         if weights != "imagenet":
             raise UserError(
                 f"Weights file {weights} does not fit {whose}, options {options}: "
-                f"{error}"
+                f"{' '.join(str(error).split())[:300]}"
             ) from error
         raise UserError(
             f"Keras could not fetch the ImageNet weights of {network}: {error}. "
@@ -65,8 +75,12 @@ def read_applications(
             "(default ~/.keras), or name a file by weights=PATH, or start from random "
             'weights by weights="none".'
         ) from error
+    return _arrays_of(reference)
+
+
+def _arrays_of(network: keras.Model) -> Arrays:
     return {
-        layer.name: layer.get_weights() for layer in reference.layers if layer.weights
+        layer.name: layer.get_weights() for layer in network.layers if layer.weights
     }
 
 
@@ -147,4 +161,7 @@ def _check(weights: str, expected: str) -> None:
         return
     if not Path(weights).is_file():
         raise UserError(f'weights="{weights}" is not a file. Expected {expected}.')
-    untrusted.check_weights(Path(weights))
+    if weights.endswith(".keras"):
+        untrusted.check_network(weights)
+    else:
+        untrusted.check_weights(weights)

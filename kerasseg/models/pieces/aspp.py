@@ -5,6 +5,8 @@ Chen et al. 2017 (arXiv 1706.05587) and 2018 (arXiv 1802.02611).
 
 from __future__ import annotations
 
+from functools import partial
+
 from keras import layers
 
 from kerasseg.taxonomy import Tensor
@@ -20,6 +22,7 @@ def aspp(
     *,
     separable: bool,
     momentum: float,
+    between: bool = True,
 ) -> Tensor:
     """Looks at a map through 1x1, dilated 3x3 and image-level branches at once.
 
@@ -33,11 +36,12 @@ def aspp(
         rates: dilation of each 3x3 branch; () for none.
         separable: depthwise and pointwise 3x3 branches (v3+) instead of full ones (v3).
         momentum: of the batch normalizations.
+        between: as `separable_conv` has it.
 
     Returns:
         (B, H, W, filters).
     """
-    three = separable_conv if separable else conv3
+    three = partial(separable_conv, between=between) if separable else conv3
     local = [conv(x, filters, 1, "aspp_point", momentum=momentum)]
     for rate in rates:
         name = f"aspp_rate{rate}"
@@ -80,11 +84,18 @@ def conv3(
 
 
 def separable_conv(
-    x: Tensor, filters: int, name: str, *, rate: int = 1, momentum: float
+    x: Tensor,
+    filters: int,
+    name: str,
+    *,
+    rate: int = 1,
+    momentum: float,
+    between: bool = True,
 ) -> Tensor:
     """Depthwise 3x3, BN, ReLU, pointwise, BN, ReLU: (B, H, W, C) to (B, H, W, filters).
 
-    Not Keras' SeparableConv2D, which has nothing in between.
+    Not Keras' SeparableConv2D, which has nothing in between; nor has this without
+    `between`.
     """
     x = layers.DepthwiseConv2D(
         3,
@@ -93,7 +104,8 @@ def separable_conv(
         use_bias=False,
         name=f"{name}_depthwise_conv",
     )(x)
-    x = _batch_norm_relu(x, f"{name}_depthwise", momentum)
+    if between:
+        x = _batch_norm_relu(x, f"{name}_depthwise", momentum)
     return conv(x, filters, 1, name, momentum=momentum)
 
 

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import tyro
 
-from kerasseg import UserError, flags
-from kerasseg.console import command, counted, start_tensorflow
-from kerasseg.flags import SECONDS, Number
+from kerasseg import UserError
+from kerasseg.console import command, counted, flags, start_tensorflow
+from kerasseg.console.flags import SECONDS, Number
 from kerasseg.serve.client import Client, GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
 

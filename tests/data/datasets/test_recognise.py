@@ -23,7 +23,7 @@ from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.datasets.recognition.recognise import recognise
 from kerasseg.data.reading.pairing.listing import expression
 
-TOLD_ELSEWHERE = {"auto", "synthetic", "tfds:NAME"}
+TOLD_ELSEWHERE = {"auto", "synthetic", "synthetic_volumes", "tfds:NAME"}
 """Names without a folder of files that are theirs."""
 
 

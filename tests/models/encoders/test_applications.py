@@ -88,6 +88,7 @@ def test_file_of_another_network_is_refused(reference):
 
 FILES = {
     "densenet121": r"densenet121.*notop\.h5",
+    "efficientnet_b0": r"efficientnetb0_notop\.h5",
     "mobilenet_v2": r"mobilenet_v2.*no_top\.h5",
     "mobilenet_v3_large": r"mobilenet_v3_large.*no_top.*\.h5",
     "mobilenet_v3_small": r"mobilenet_v3_small.*no_top.*\.h5",

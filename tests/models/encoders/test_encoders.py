@@ -20,8 +20,8 @@ from kerasseg.models.encoders import ENCODERS, efficientnet_lite, encode, pytorc
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "efficientnet_lite0.npz"
 ONE_OF_A_KIND = (
-    *("efficientnet_lite0", "densenet121", "mobilenet_v2", "mobilenet_v3_small"),
-    *("resnet50", "vgg16", "xception65"),
+    *("efficientnet_b0", "efficientnet_lite0", "densenet121", "mobilenet_v2"),
+    *("mobilenet_v3_small", "resnet18", "resnet50", "vgg16", "xception65"),
 )
 needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="needs torch")
 

@@ -27,6 +27,9 @@ class Mark:
 
 
 _CAMVID = "{####TP,####R0,####E5,Seq##VD}_*.png"
+_VOLUME = "*.{nii,nii.gz,nrrd,mha,mhd}"
+_IMAGES = "{images,image,imagesTr,img,imgs,scans,volumes}"
+_LABELS = "{labels,label,labelsTr,masks,mask,segmentations,gt}"
 _CAR = "[0-9a-f]" * 12
 _ACDC = "{fog,night,rain,snow}/*/*"
 _BDD = "{,bdd100k/}"
@@ -226,4 +229,14 @@ MARKS = (
         ),
         over=(("pascal_voc", ""),),
     ),
+    Mark("volumes", ("dataset.json", f"imagesTr/{_VOLUME}", f"labelsTr/{_VOLUME}")),
+    Mark(
+        "volumes",
+        (
+            f"{{,train/,training/}}{_IMAGES}/{_VOLUME}",
+            f"{{,train/,training/}}{_LABELS}/{_VOLUME}",
+        ),
+        without=("dataset.json",),
+    ),
+    Mark("volumes", (f"{_IMAGES}/*/*.{{dcm,DCM,ima,IMA}}", f"{_LABELS}/{_VOLUME}")),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from kerasseg import UserError
-from kerasseg.flags import ANY
+from kerasseg.console.flags import ANY
 
 PerClass = Literal["", "suffix", "folders", "pages", "channels"]
 ReadAs = Literal["auto", "ids", "colours"]

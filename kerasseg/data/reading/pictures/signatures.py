@@ -22,6 +22,10 @@ SUFFIXES = {
 }
 """Ending of a name -> the package that reads such files besides the core; "" none."""
 
+VOLUME = (
+    "It is a volume: python -m kerasseg.prepare volumes reads it whole. For its slices "
+    "as pictures export them as .npy or TIFF"
+)
 CONVERT = "Convert it to TIFF (float32) or .npy"
 OTHERS = {
     "OpenEXR": (CONVERT, (".exr",)),
@@ -33,13 +37,9 @@ OTHERS = {
         "Develop it to TIFF or JPEG",
         *((".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),),
     ),
-    "NIfTI": (
-        "It is a volume, and volumes are not read yet: export its slices as .npy or "
-        "TIFF",
-        (".nii", ".nii.gz", ".hdr.gz", ".img.gz"),
-    ),
-    "NRRD": ("It is a volume: export its slices as .npy or TIFF", (".nrrd", ".nhdr")),
-    "MetaImage": ("It is a volume: export its slices as .npy or TIFF", (".mha",)),
+    "NIfTI": (VOLUME, (".nii", ".nii.gz", ".hdr.gz", ".img.gz")),
+    "NRRD": (VOLUME, (".nrrd", ".nhdr")),
+    "MetaImage": (VOLUME, (".mha",)),
     "HDF5": ("Save the image in it as .npy or TIFF", (".h5", ".hdf5", ".ims")),
     "NetCDF": ("Save the image in it as TIFF", (".nc",)),
     "MATLAB": ("Save the image in it as .npy or TIFF", (".mat",)),

@@ -1,0 +1,1 @@
+"""Reads volumes: NIfTI, NRRD, MetaImage, DICOM series, TIFF, NumPy, Zarr, slices."""

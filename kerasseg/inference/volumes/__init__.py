@@ -1,0 +1,1 @@
+"""Runs trained networks on volumes: CT, MRI, stacks of a microscope."""

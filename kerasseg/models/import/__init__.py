@@ -1,0 +1,1 @@
+"""`python -m kerasseg.models.import`; the code is in `kerasseg.models.importing`."""
