@@ -2,8 +2,10 @@
 
 import importlib
 import sys
+import textwrap
 
 from kerasseg import __version__
+from kerasseg.console import IN_HELP
 
 COMMANDS = {
     "prepare": "turn a dataset, or a folder of images and masks, into records",
@@ -46,7 +48,8 @@ def main() -> None:
         return
     print("usage: python -m kerasseg COMMAND ...   (COMMAND --help tells more)\n")
     for command, what in COMMANDS.items():
-        print(f"  {command:15}{what}")
+        print(textwrap.fill(f"  {command:15}{what}", 80, subsequent_indent=" " * 17))
+    print("\n" + textwrap.fill(IN_HELP, 80))
     if name not in ("", "-h", "--help"):
         known = ", ".join(COMMANDS)
         print(f"kerasseg: error: unknown '{name}'. Known: {known}.", file=sys.stderr)

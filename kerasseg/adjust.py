@@ -23,7 +23,7 @@ from pathlib import Path
 import tyro
 
 from kerasseg import UserError, runs
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, flags, say, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.data.format.joined import trains_on
 from kerasseg.files import atomic
@@ -45,7 +45,7 @@ class Adjust:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Adjust, args=argv, prog="python -m kerasseg.adjust")
+    asked = flags.parse(Adjust, argv, prog="python -m kerasseg.adjust")
     run = Path(asked.run) if asked.run else runs.newest()
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):
@@ -79,7 +79,7 @@ def adjust(run: Path, records: str = "") -> Path:
     require_classes(run, data.records, described.taxonomy)
 
     gain = searched(network, taxonomy, data.records, data.val)
-    print(f"mIoU of the halves of '{data.val}': {gain}")
+    say(f"mIoU of the halves of '{data.val}': {gain}")
     if not gain.helps:
         raise UserError(
             f"Nothing to gain for {run}: no class bias raises the mIoU on the other "

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from kerasseg import UserError, runs
-from kerasseg.console import command
+from kerasseg.console import command, flags, say
+from kerasseg.console.flags import COUNT, SIDE, Number
 from kerasseg.data.damage import naming_damage
 from kerasseg.fit import other_sizes
 from kerasseg.inference import scales
+from kerasseg.inference.scales import SCALE
 from kerasseg.runs import image_table, report
 from kerasseg.runs.model_scores import evaluate_model
 from kerasseg.runs.score_table import table
@@ -33,27 +36,27 @@ class Evaluate:
     """Folder of records; empty: those of the training."""
     split: str = ""
     """Name of the split; empty: the run's validation split."""
-    batch: int = 8
+    batch: Annotated[int, COUNT] = 8
     """Images at a time."""
     flip: bool = False
     """Average with the prediction for the mirrored image."""
-    scales: tuple[float, ...] = ()
+    scales: Annotated[tuple[float, ...], SCALE] = ()
     """Average over these sizes of the network, such as 0.75 1 1.25; empty: its own."""
     robustness: bool = False
     """Score the images in other light, blurred, noisy and as JPEG as well, at three
     strengths each: 18 times the work."""
     crf: bool = False
     """Sharpen with a dense CRF (defaults of DeepLab v2): about a second an image."""
-    trimap: float = 0.0
+    trimap: Annotated[float, Number(0, SIDE)] = 0.0
     """Score pixels at most so many pixels away from a boundary of the label as well;
     0: do not. The trimap experiment of DeepLab v1, section 5."""
     surfaces: bool = False
     """Measure how far the surfaces of classes are apart: ASSD, HD95 and surface Dice
     (NSD), in pixels of the images as they are stored. Needs scipy."""
-    tolerance: float = 1.0
+    tolerance: Annotated[float, Number(0)] = 1.0
     """With --surfaces: how far a surface may be off for the surface Dice, in the unit
     of --pixel-size."""
-    pixel_size: tuple[float, float] = (0.0, 0.0)
+    pixel_size: Annotated[tuple[float, float], Number(0)] = (0.0, 0.0)
     """With --surfaces: height and width of a pixel, in mm or m; 0 0: count pixels."""
     group_by: str = ""
     """Regular expression on the samples' names, as of prepare; images of one group (its
@@ -66,7 +69,7 @@ class Evaluate:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Evaluate, args=argv, prog="python -m kerasseg.evaluate")
+    asked = flags.parse(Evaluate, argv, prog="python -m kerasseg.evaluate")
     surfaces = _surfaces(asked)
     scales.check(asked.scales)
     run = Path(asked.run) if asked.run else runs.newest()
@@ -98,7 +101,7 @@ def main(argv: list[str]) -> None:
     if (run / report.FILE).is_file():
         report.write(run)  # it also tells of the evaluations beside it
     print(table(result, runs.taxonomy(run).names))
-    print(f"Written: {folder / 'metrics.json'}, {image_table.FILE}, pictures/")
+    say(f"Written: {folder / 'metrics.json'}, {image_table.FILE}, pictures/")
 
 
 def _surfaces(asked: Evaluate) -> Surfaces | None:

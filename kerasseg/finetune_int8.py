@@ -15,12 +15,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from kerasseg import UserError, config, runs
-from kerasseg.console import command
+from kerasseg.console import command, flags
+from kerasseg.console.flags import COUNT, Number
 from kerasseg.data.damage import naming_damage
 from kerasseg.export.calibration import of_records as calibration_images
 from kerasseg.export.formats import Limits
@@ -43,27 +44,24 @@ class FinetuneInt8:
 
     run: tyro.conf.Positional[str] = ""
     """Run folder; empty: the one trained last."""
-    epochs: int = 1
+    epochs: Annotated[int, Number(1, 10**6)] = 1
     """Passes over the training split; the best one by validation mIoU is kept."""
-    rate: float = 0.05
+    rate: Annotated[float, Number(0, 10**6, above=True)] = 0.05
     """Highest learning rate, as a share of the recipe's."""
     records: str = ""
     """Records to train and score on; empty: those of the training."""
     teacher: tuple[str, ...] = ()
     """Run folders that teach it beside the labels, for instance the run itself; the
     other settings of teachers are the run's (--fit.temperature, ...)."""
-    calibration: int = 32
+    calibration: Annotated[int, COUNT] = 32
     """Images of the training split, not augmented, that set the ranges of int8."""
-    limit: float = 1.0
+    limit: Annotated[float, Number(0, 100)] = 1.0
     """mIoU that the new int8 file may lose against the run's network, points."""
 
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(FinetuneInt8, args=argv, prog="python -m kerasseg.finetune_int8")
-    for flag, value in {"epochs": asked.epochs, "rate": asked.rate}.items():
-        if value <= 0:
-            raise UserError(f"--{flag} must be above 0, got {value}.")
+    asked = flags.parse(FinetuneInt8, argv, prog="python -m kerasseg.finetune_int8")
     run = Path(asked.run) if asked.run else runs.newest()
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):
@@ -173,6 +171,7 @@ def _train(
     from kerasseg.data import records as shards
     from kerasseg.export.litert.fake_quantisation import quantised
     from kerasseg.fit import callbacks
+    from kerasseg.fit.progress import Progress
     from kerasseg.inference.class_maps import network_size
 
     data, size = settings.data, network_size(network)
@@ -198,6 +197,7 @@ def _train(
     teachers.check(settings.fit, described.taxonomy, image_format, data.records)
     sizes = size, crop
     teaching = teachers.distillation_of(settings.fit, described.taxonomy, *sizes, used)
+    log = callbacks.Log(out / "log.csv", out / "tensorboard", 0)
     trainer = from_settings.trainer_of(
         settings,
         build,
@@ -216,12 +216,9 @@ def _train(
         streams.stream_of(settings, data.records),
         epochs=epochs,
         steps_per_epoch=steps,
-        callbacks=[
-            best,
-            callbacks.Log(out / "log.csv", out / "tensorboard", 0),
-        ],
+        callbacks=[best, log, Progress(log, epochs)],
         shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=0,
     )
     return best.ranges
 

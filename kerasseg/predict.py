@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasseg import UserError, runs
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, say, start_tensorflow
 from kerasseg.data.reading.pictures.left_out import LeftOut
 from kerasseg.drawing import bands
 from kerasseg.inference import arguments, inputs, maps
@@ -46,7 +46,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 @command
 def main(argv: list[str]) -> None:
-    asked = arguments.parser().parse_args(argv)
+    asked = arguments.parse(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
     if asked.slices or _is_of_volumes(asked):
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
     for file, reason in found.left_out:
         left_out.add(file, UserError(f"{file} {reason}"))
     for line in found.notes():
-        print(line)
+        say(line)
     if not found.sources:
         raise UserError(str(left_out))
     made = Made(asked.out)
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> None:
         done += 1
     results.drawings.finish(asked.out)
     for note, count in notes.items():
-        print(f"{count} of {done}: {note}")
+        say(f"{count} of {done}: {note}")
     end = f"{done} predicted into {asked.out}"
     if left_out or incomplete:
         raise UserError(", ".join(filter(None, (end, str(left_out), str(incomplete)))))

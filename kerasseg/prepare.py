@@ -3,6 +3,7 @@
 import functools
 import inspect
 import shlex
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, fields, make_dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import command
+from kerasseg.console import IN_HELP, command, say
+from kerasseg.console.flags import PIXELS, Number, check_values, parse
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.datasets.recognition.recognise import recognise
 from kerasseg.data.preparing import AND
@@ -61,13 +63,13 @@ class Target:
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """Folder of records to write; replaced if it holds records. SRC and OUT may be
     elsewhere: gs://BUCKET/FOLDER, s3://..."""
-    size: tuple[int, int] = (0, 0)
+    size: Annotated[tuple[int, int], PIXELS] = (0, 0)
     """Height and width to stretch images and labels to; 0 0 keeps them."""
-    cut: tuple[int, int] = (0, 0)
+    cut: Annotated[tuple[int, int], PIXELS] = (0, 0)
     """Height and width of pieces to cut images into; 0 0 leaves them whole."""
-    shards: int = 0
+    shards: Annotated[int, Number(0, 10**5)] = 0
     """Files for each split; 0 chooses."""
-    workers: int = 0
+    workers: Annotated[int, Number(0, 4096)] = 0
     """Processes that write; 0: one for each core. It never changes what is written."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do with an entry that cannot be used. skip: leave it out and say so."""
@@ -111,7 +113,7 @@ def _recognised(words: list[str]) -> list[str]:
     if words[1].startswith("-"):
         raise UserError("Write SRC right after auto, and the flags after SRC.")
     found = recognise(remote.fetched(Path(words[1])))
-    print(found.line)
+    say(found.line)
     given = {word.split("=")[0] for word in words}
     flags = [] if given & {*found.flags} else found.flags
     return [found.kind, *map(str, found.sources), *words[2:], *flags]
@@ -152,13 +154,15 @@ def _parse_source(name: str, flags: list[str], last: bool) -> tuple[Callable, An
     }
     if last:
         asked["target"] = flat(Target)
-    answers = tyro.cli(
+    answers: Any = parse(
         make_dataclass("Asked", asked.items()),
-        args=flags,
-        prog=f"python -m kerasseg.prepare {name}",
+        flags,
+        f"python -m kerasseg.prepare {name}",
+        function=load,
         description=(inspect.getdoc(load) or "").split("Args:")[0].rstrip(),
-        config=(tyro.conf.FlagCreatePairsOff,),
     )
+    given = signature.bind_partial(*answers.source.args[1:], **answers.source.keywords)
+    check_values(load, given.arguments)
     source = functools.partial(
         _as_asked, name, answers.source, taken, answers.division, answers.classes
     )
@@ -228,7 +232,9 @@ Several sources between + become one folder of records. They need the same class
   python -m kerasseg.prepare cityscapes A + camvid B --classes 32 OUT --taxonomy road
 
 python -m kerasseg.prepare NAME --help shows the options of NAME. Those of a source
-follow it; those of OUT are given once, with the last source."""
+follow it; those of OUT are given once, with the last source.
+
+{textwrap.fill(IN_HELP, 80)}"""
 
 
 if __name__ == "__main__":

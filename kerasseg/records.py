@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, flags, start_tensorflow
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Settings:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Settings, args=argv, prog="python -m kerasseg.records")
+    asked = flags.parse(Settings, argv, prog="python -m kerasseg.records")
     start_tensorflow()
     from kerasseg.data import records
     from kerasseg.data.format.description import images_line

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasseg import UserError, config, runs
-from kerasseg.console import command
+from kerasseg.console import command, say
 from kerasseg.data.damage import naming_damage
 from kerasseg.fit import early, from_settings, input_range, streams, training_data
 from kerasseg.fit.devices import Devices, is_first_process
@@ -83,7 +83,7 @@ def train(settings: config.Config, run: Path | None) -> None:
     networks = networks_of(settings, data, used)
     done = _resume(run, networks.trainer, used)
     if used.writes:
-        print(_summary(settings, data, networks, done))
+        say(_summary(settings, data, networks, done))
     hooks = hooks_of(settings, run, data, networks, used, done)
     with tracked(settings, run if used.writes else None) as tracker:
         if tracker:
@@ -155,7 +155,7 @@ def _fit(
         rows = read_log(run / "log.csv")[:epoch]
         over = stopping.reason(rows, fit.patience, fit.minutes, fit.epochs)
         if over and not done % data.steps:
-            print(f"Ended after epoch {epoch}: {over}")
+            say(f"Ended after epoch {epoch}: {over}")
             return
         # A run that was stopped inside an epoch first finishes that epoch.
         rest = data.steps - done % data.steps
@@ -170,7 +170,7 @@ def _fit(
                 steps_per_epoch=rest,
                 callbacks=hooks,
                 shuffle=False,
-                verbose=(1 if sys.stdout.isatty() else 2) * used.writes,
+                verbose=0,
             )
         done, _ = trainer.optimizer.calls()
         ended = bool(settings.callbacks) and trainer.stop_training

@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
+import contextlib
 import shutil
 
 import hypothesis
@@ -33,12 +34,21 @@ def rng():
     return np.random.default_rng(0)
 
 
+@contextlib.contextmanager
+def said_into(file):
+    """Keeps what is printed, for tests/test_columns.py."""
+    with file.open("w", encoding="utf-8") as out, contextlib.redirect_stdout(out):
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_records(tmp_path_factory):
     """Ten tiny scenes for training, five for validation. Read only: copy to change."""
     import walk
 
-    return walk.records(tmp_path_factory.mktemp("shared") / "records")
+    folder = tmp_path_factory.mktemp("shared")
+    with said_into(folder / "said.txt"):
+        return walk.records(folder / "records")
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +56,10 @@ def shared_run(tmp_path_factory, shared_records):
     """One finished run of `walk.trained`, exported in float32. Read only."""
     import walk
 
-    out = tmp_path_factory.mktemp("shared") / "runs"
-    return walk.trained(shared_records, out, augment__policy="road", fit__ema="0.9")
+    folder = tmp_path_factory.mktemp("shared")
+    with said_into(folder / "said.txt"):
+        policy = {"augment__policy": "road", "fit__ema": "0.9"}
+        return walk.trained(shared_records, folder / "runs", **policy)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 import kerasseg
 from kerasseg import UserError
-from kerasseg.console import command, silenced
+from kerasseg.console import command, counting, say, silenced
 
 
 def ending_with(error: BaseException):
@@ -98,3 +98,50 @@ def test_a_package_without_its_sources_tells_mistakes_alike(tmp_path):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("kerasseg evaluate: error: /nowhere is not a run folder")
+
+
+def test_quiet_says_warnings_and_errors_only(capsys):
+    @command
+    def main(argv):
+        assert argv == ["run"]
+        print("what was done")
+        print("a warning", file=sys.stderr)
+
+    main(["run", "-q"])
+    assert capsys.readouterr() == ("", "a warning\n")
+    main(["run"])
+    assert capsys.readouterr().out == "what was done\n"
+    with pytest.raises(SystemExit):
+        main(["run", "-q", "-v"])
+    assert "contradict" in capsys.readouterr().err
+
+
+def test_verbose_shows_native_noise_and_where_an_error_came_from(capfd):
+    @command
+    def main(argv):
+        with silenced():
+            os.write(2, b"noise\n")
+        raise UserError("Wrong.")
+
+    with pytest.raises(SystemExit):
+        main(["--verbose"])
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:2] == ["noise", "Traceback (most recent call last):"]
+    assert lines[-1] == "kerasseg test_console: error: Wrong."
+
+
+def test_sentences_have_80_columns_and_names_stay_whole(capsys):
+    path = "/".join(["a-long-name"] * 9)
+    say(f"one two\n  three {path} {'four ' * 20}")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["one two", "  three", f"    {path}"]
+    assert all(len(line) <= 80 for line in lines if path not in line)
+
+
+def test_long_work_says_how_far_it_is(capsys, monkeypatch):
+    monkeypatch.setattr("kerasseg.console.Step.SECONDS", 0.0)
+    with counting("int8: calibrating on image", 2) as one_more:
+        assert [one_more(value) for value in "ab"] == ["a", "b"]
+    said = capsys.readouterr().out.splitlines()
+    numbers = ["0 of 2", "1 of 2", "2 of 2"]
+    assert said == [f"int8: calibrating on image {n} ..." for n in numbers]

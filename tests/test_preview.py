@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kerasseg import prepare, preview
+from kerasseg import prepare, preview, runs, train
+from kerasseg.augment.policies import POLICIES, USES
 from kerasseg.data import records
 from kerasseg.data.sample import Sample
 from kerasseg.image_format import ImageFormat
@@ -57,6 +58,47 @@ def test_preview_of_other_bands_says_what_it_leaves_out(tmp_path, rng, capsys):
     with pytest.raises(SystemExit):
         preview.main([*flags, "--bands", "swir"])
     assert "--bands: no band 'swir'" in capsys.readouterr().err
+
+
+def test_policies_are_listed(capsys):
+    preview.main(["--list"])
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == list(POLICIES) == list(USES)
+    for main in (preview.main, train.main):
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        said = capsys.readouterr().out
+        assert ", ".join(POLICIES) in said
+
+
+def test_a_run_and_its_recipe_show_what_its_training_sees(
+    shared_run, shared_records, tmp_path
+):
+    """Image, label and numbers are those of the first steps, in their sizes."""
+    settings, _ = preview.settings_of(preview.Preview(str(shared_run)))
+    recipe = str(shared_run / "config.toml")
+    assert preview.settings_of(preview.Preview(recipe))[0] == settings
+    assert settings == runs.settings(shared_run)
+    preview.main([str(shared_run), str(tmp_path / "run.png"), "--count", "6"])
+    preview.main([recipe, str(tmp_path / "recipe.png"), "--count", "6"])
+    sheets = [cv2.imread(str(tmp_path / n)) for n in ("run.png", "recipe.png")]
+    assert np.array_equal(*sheets)
+    other = preview.Preview(recipe, policy="none", crop=(16, 16), split="val", seed=3)
+    changed, said = preview.settings_of(other)
+    assert (changed.augment, changed.seed) == (POLICIES["none"], 3)
+    assert (changed.data.train, changed.data.crop) == ("val", (16, 16))
+    assert said == "policy 'none'"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [([], "Expected a folder of records, a recipe or a run"), (["nowhere"], "nowhere")],
+)
+def test_what_is_no_source(capsys, words, said):
+    with pytest.raises(SystemExit) as left:
+        preview.main(words)
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_preview_of_volumes_draws_three_planes(tmp_path, capsys):

@@ -208,3 +208,13 @@ POLICIES = {
 camera in a car; "cells": a microscope (U-Net's elastic deformation); "volume": CT and
 MRI. The vertical axis has a meaning on a road, so "road" never turns far, and front and
 back, feet and head have one in a patient, so "volume" mirrors left and right alone."""
+
+USES = {
+    "none": "the images as they are, the whole of them or their middle",
+    "flip": "crops, mirrored left to right",
+    "general": "flip, scale, light and colours: pictures that stand upright",
+    "road": "scale and light of a camera in a car; it hardly turns",
+    "cells": "any way round, elastic, in other light: a microscope",
+    "volume": "mirrored left to right, turns, light: CT and MRI",
+}
+"""What each of `POLICIES` does, for lists of them."""

@@ -7,51 +7,14 @@ with a value. tests/test_bounds.py fails for a setting without one, and tries al
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from kerasseg import UserError
 from kerasseg.config.settings import Config, flags_of
-
-SIDE = 2**16
-"""Pixels. The longest side of an image, or of a crop; more is a slip."""
-MANY = 2**31 - 1
-"""What a 32-bit counter holds."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """From `least` to `most`; `above` and `below`: these two themselves are not
-    allowed. hint: a sentence that follows the message."""
-
-    least: float = -math.inf
-    most: float = math.inf
-    above: bool = False
-    below: bool = False
-    hint: str = ""
-
-    def __call__(self, value: float) -> str:
-        """What is wrong with a number; "" if nothing is."""
-        if not math.isfinite(value):
-            return f"be a finite number, got {value}.{self.hint}"
-        low = value > self.least if self.above else value >= self.least
-        high = value < self.most if self.below else value <= self.most
-        if low and high:
-            return ""
-        return f"be {self._said(low)}, got {value}.{self.hint}"
-
-    def _said(self, low_enough: bool) -> str:
-        """ "in [0, 1)", or only the end that was passed, where they lie far apart."""
-        if self.most - self.least <= 10**4:
-            ends = "(["[not self.above] + ")]"[not self.below]
-            return f"in {ends[0]}{self.least:g}, {self.most:g}{ends[1]}"
-        if low_enough:
-            return f"{'below' if self.below else 'at most'} {self.most:.10g}"
-        return f"above {self.least:g}" if self.above else f"{self.least:g} or more"
+from kerasseg.console.flags import COUNT, COUNT_OR_0, PIXELS, SEED, SHARE, SIDE, Number
 
 
 def _any_text(_: str) -> str:
@@ -77,8 +40,6 @@ def _function(value: str) -> str:
     return f"be MODULE:FUNCTION, for instance mine:callbacks, got '{value}'."
 
 
-SHARE = Number(0, 1)
-COUNT, COUNT_OR_0 = Number(1, MANY), Number(0, MANY)
 FACTOR_SHARE = Number(0, 1, below=True)
 """Up to this share either way: at 1 a factor becomes 0."""
 
@@ -86,8 +47,8 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--data.records": _any_text,
     "--data.train": _named,
     "--data.val": _named,
-    "--data.size": Number(0, SIDE),
-    "--data.crop": Number(0, SIDE),
+    "--data.size": PIXELS,
+    "--data.crop": PIXELS,
     "--data.foreground": SHARE,
     "--data.normalise": _any_text,  # see `limits.normalisation`
     "--data.batch": COUNT,
@@ -156,7 +117,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--fit.patience": COUNT_OR_0,
     "--fit.minutes": Number(0, 10**6),
     "--fit.devices": Number(0, 4096),
-    "--seed": Number(0, 2**32 - 1),
+    "--seed": SEED,
     "--name": _run_name,
     "--out": _named,
     "--formats": _named,

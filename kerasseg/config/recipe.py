@@ -15,6 +15,7 @@ from typing import Any
 from kerasseg import UserError
 from kerasseg.augment.policies import POLICIES
 from kerasseg.config.settings import Config, flags_of
+from kerasseg.console.flags import parse as parsed
 
 
 def parse(argv: list[str], default: Config | None = None, prog: str = "") -> Config:
@@ -87,8 +88,6 @@ def options(pairs: tuple[str, ...], where: str) -> dict[str, Any]:
 
 
 def _cli(flags: list[str], default: Config, prog: str) -> Config:
-    import tyro
-
     flags, policies = _without_policies(flags)
     for name in policies:
         if name not in POLICIES:
@@ -98,13 +97,7 @@ def _cli(flags: list[str], default: Config, prog: str) -> Config:
                 f"Known: {', '.join(POLICIES)}."
             )
         default = dataclasses.replace(default, augment=POLICIES[name])
-    return tyro.cli(
-        Config,
-        args=flags,
-        default=default,
-        prog=prog,
-        config=(tyro.conf.FlagConversionOff,),
-    )
+    return parsed(Config, flags, prog, apart=True, default=default)
 
 
 def _without_policies(flags: list[str]) -> tuple[list[str], list[str]]:

@@ -168,6 +168,10 @@ class Fit:
 class Config:
     """Train a segmentation network, score it, export it.
 
+    --augment.policy NAME (none, flip, general, road, cells,
+    volume) sets all of --augment at
+    once; python -m kerasseg.preview --list tells what they do, and draws it.
+
     A training that was stopped goes on with the same command. --restart begins it anew,
     for instance over other records. --lr-find trains nothing: it draws the loss of 100
     steps whose learning rate rises, and suggests one.

@@ -10,11 +10,13 @@ import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from kerasseg import UserError, runs
-from kerasseg.console import command
+from kerasseg.console import command, flags
+from kerasseg.console.flags import PORT
 from kerasseg.demo import litertjs
 from kerasseg.demo.server import Server, site
 from kerasseg.export.formats import ARTEFACTS
@@ -32,7 +34,7 @@ class Demo:
 
     run: tyro.conf.Positional[str] = ""
     """Run folder, or a .tflite file of an export; empty: the newest run."""
-    port: int = 8080
+    port: Annotated[int, PORT] = 8080
     """Port of 127.0.0.1; 0: any that is free."""
     litertjs: str = ""
     """LiteRT.js, for machines without internet: the archive made by npm pack
@@ -41,7 +43,7 @@ class Demo:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Demo, args=argv, prog="python -m kerasseg.demo")
+    asked = flags.parse(Demo, argv, prog="python -m kerasseg.demo")
     file = _network(Path(asked.run) if asked.run else runs.newest())
     if litert_engine.is_of_volumes(file):
         raise UserError(f"{file} takes volumes, and the demo is for pictures.")

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import command
+from kerasseg.console import command, flags
+from kerasseg.console.flags import Number
 from kerasseg.data.datasets.folder_files import ImageFlags
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.pairing.pair_flags import PairFlags
@@ -49,7 +50,7 @@ class Doctor:
     bands: str = ""
     """The bands to show as red, green and blue, by name or number from 1 (nir,red,green
     or 4,1,2), or a single one as gray."""
-    val_share: float = 0.2
+    val_share: Annotated[float, Number(0, 1, below=True)] = 0.2
     """Share that `prepare folder` would choose for val, if there is no such folder."""
     skip: tuple[str, ...] = ()
     """Checks to leave out, by their names in the table."""
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> None:
     """The command; ends with exit code 1 where there are errors."""
     from kerasseg.data.writing.remote_records import fetched
 
-    asked = tyro.cli(Doctor, args=argv, prog="python -m kerasseg.doctor")
+    asked = flags.parse(Doctor, argv, prog="python -m kerasseg.doctor")
     asked = replace(asked, source=fetched(asked.source))
     if doctor(asked):
         sys.exit(1)

@@ -69,8 +69,11 @@ def near(survey: Survey) -> list[Finding]:
     if not pairs:
         return []
     says = f"{_pairs(pairs)} almost equal, in two splits: copies, or frames of a video"
-    fix = "Split by video, drive or patient, not image by image: --group-by REGEX of "
-    fix += "prepare keeps together what has one name."
+    fix = "Remove copies from one of the splits. Divide frames by video, drive or "
+    fix += (
+        "patient, not one by one: --group-by REGEX of prepare keeps together what has "
+    )
+    fix += "one name."
     return [error("leakage", f"{says}.", fix, pairs)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,8 +68,10 @@ def balances(splits: dict[str, list[Facts]], classes: Taxonomy) -> list[Balance]
 def recipe(balance: Balance) -> str:
     """Lines for a recipe (TOML): the gentle weights, with their values."""
     numbers = ", ".join(f"{w:.3g}" for w in balance.weights["sqrt_median"])
+    comment = f"of {balance.split}, in the order of the ids: [{numbers}]"
+    lines = textwrap.wrap(comment, 80, initial_indent="# ", subsequent_indent="#   ")
     return (
         "[fit]\n"
-        f'class_weights = "sqrt_median"  # or "median", "inverse_log", "none"\n'
-        f"# of {balance.split}, in the order of the ids: [{numbers}]\n"
+        'class_weights = "sqrt_median"  # or "median", "inverse_log", "none"\n'
+        + "".join(f"{line}\n" for line in lines)
     )

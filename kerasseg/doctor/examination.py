@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from kerasseg.console import say
 from kerasseg.doctor import checks
 from kerasseg.doctor.class_balance import balances
 from kerasseg.doctor.finding import Finding
@@ -30,5 +31,5 @@ def examine(
     print(f"{path}: {table(seen, findings, counted, unseen)}")
     name = path.resolve().name
     atomic.write_text(page, report(name, seen, findings, counted, unseen))
-    print(f"{verdict(findings)} Pictures: {page}", flush=True)
+    say(f"{verdict(findings)} Pictures: {page}")
     return findings

@@ -27,6 +27,12 @@ LOOK = 6
 SIDE = 640
 """Longer sides of drawn images are shrunk to this."""
 
+PICTURES = 4_000_000
+"""Bytes that all pictures of a page may take; with what is written around them it stays
+below 5 MB. The more pictures, the smaller they are."""
+ROWS = 1000
+"""Classes in the table, at most."""
+
 
 def report(
     name: str,
@@ -40,15 +46,17 @@ def report(
     name: of the source. balances: of the splits, train first; empty where ids mean
     nothing. left_out: names of the checks that were not done.
     """
+    count = sum(bool(f.examples) for f in findings) + len(survey.splits)
+    most = PICTURES // max(count, 1)
     body = [_head(name, survey, findings)]
-    body += [_finding(finding, survey) for finding in findings]
+    body += [_finding(finding, survey, most) for finding in findings]
     body.append(html.section("Checks", _checks(findings, left_out)))
     if balances:
         body.append(html.section("Classes", _classes(survey.classes, balances)))
     if survey.good:
         body.append(html.section("Images", _images(survey)))
     for split, facts in survey.splits.items():
-        body.append(html.section(f"A look at {split}", _look(facts, survey)))
+        body.append(html.section(f"A look at {split}", _look(facts, survey, most)))
     return html.page(f"{name}: kerasseg doctor", "".join(body))
 
 
@@ -66,7 +74,7 @@ def _head(name: str, survey: Survey, findings: list[Finding]) -> str:
     return f"<header>\n<h1>{html.text(name)}</h1>\n{lead}{cells}</header>\n"
 
 
-def _finding(finding: Finding, survey: Survey) -> str:
+def _finding(finding: Finding, survey: Survey, most: int) -> str:
     kind = ' class="bad"' if finding.severity == "error" else ""
     body = f"<p{kind}>{html.text(finding.says)}</p>\n"
     body += f"<p>Fix: {html.text(finding.fix)}</p>\n"
@@ -79,7 +87,7 @@ def _finding(finding: Finding, survey: Survey) -> str:
         sheet = pictures.png(pictures.contact_sheet(rows, titles, width=1200))
         caption = "Image and mask over it. Ids of no class are magenta, ignored ones "
         caption += "hatched."
-        body += html.figure(sheet, f"Examples: {finding.says}", caption)
+        body += html.figure(sheet, f"Examples: {finding.says}", caption, most=most)
     return html.section(f"{finding.severity.capitalize()}: {finding.check}", body)
 
 
@@ -121,7 +129,7 @@ def _images(survey: Survey) -> str:
 
 def _classes(classes: Taxonomy, balances: list[Balance]) -> str:
     first, rows = balances[0], []
-    for i, name in enumerate(classes.names):
+    for i, name in enumerate(classes.names[:ROWS]):
         row = [html.swatch(classes.colours[i]) + html.text(name)]
         row += [html.percent(b.share[i], 2) for b in balances]
         row.append(str(first.images_with[i]))
@@ -132,11 +140,13 @@ def _classes(classes: Taxonomy, balances: list[Balance]) -> str:
         f"Share of the labelled pixels. Ignored ({classes.ignore}): {ignored} of all. "
     )
     note += f"Weights from {first.split}."
+    if len(classes.names) > ROWS:
+        note += f" The first {ROWS} of {len(classes.names)} classes."
     out = html.table(note, [*titles, *first.weights], rows, wide=True)
     return out + html.code(recipe(first), "Lines for a recipe")
 
 
-def _look(facts: list[Facts], survey: Survey) -> str:
+def _look(facts: list[Facts], survey: Survey, most: int) -> str:
     step = max(1, len(facts) // LOOK)
     cells, titles = [], []
     for one in facts[::step][:LOOK]:
@@ -146,7 +156,8 @@ def _look(facts: list[Facts], survey: Survey) -> str:
     names = [titles[i : i + 4] for i in range(0, len(titles), 4)]
     sheet = pictures.png(pictures.contact_sheet(rows, names, width=1200))
     caption = "Do the borders lie on what is seen, do the colours mean what they say?"
-    return html.figure(sheet, f"Images and overlays: {caption}", caption)
+    words = f"Images and overlays: {caption}"
+    return html.figure(sheet, words, caption, most=most)
 
 
 def _drawn(facts: Facts, survey: Survey) -> list[np.ndarray]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
+from kerasseg.console import hidden_bar
 from kerasseg.doctor.facts import Facts, facts_of
 from kerasseg.doctor.images import ImageSet
 from kerasseg.doctor.mask_ids import UNKNOWN, MaskFormat
@@ -69,7 +70,7 @@ def survey(source: Source, progress: bool = True) -> Survey:
     """Reads in threads, a few pairs ahead, so that memory holds only those."""
     out = Survey(source.masks, source.images)
     threads = os.cpu_count() or 1
-    bar = {"unit": "image", "disable": None if progress else True}
+    bar = {"unit": "image", "disable": hidden_bar() if progress else True}
     waiting: deque = deque()
     with ThreadPoolExecutor(threads) as pool, tqdm(total=source.count, **bar) as shown:
 

@@ -13,7 +13,7 @@ from kerasseg.doctor.finding import Finding
 from kerasseg.doctor.survey import Survey
 from kerasseg.taxonomy import ignore_of
 
-WIDTH = 88
+WIDTH = 80
 
 
 def table(
@@ -50,13 +50,13 @@ def formats(survey: Survey) -> list[str]:
     line = images_line(image_format)
     if image_format.is_picture or not rows(survey):
         return [line]
-    lines = [f"{line}; values {used_bits(survey)}"]
-    wide = max(4, *(len(name) for name in image_format.bands))
+    lines = _wrapped("", f"{line}; values {used_bits(survey)}")
+    wide = max(4, *(min(17, len(name)) for name in image_format.bands))
     head = ("smallest", "largest", "mean", "deviation", "at largest")
     lines.append(f"  {'band':{wide}}{''.join(f'{word:>12}' for word in head)}")
     for name, *values, share in rows(survey):
         numbers = "".join(f"{value:>12.5g}" for value in values)
-        lines.append(f"  {name:{wide}}{numbers}{share:>12.2%}")
+        lines.append(f"  {name[:wide]:{wide}}{numbers}{share:>12.2%}")
     return lines
 
 
@@ -78,13 +78,15 @@ def _counts(errors: int, warnings: int) -> tuple[tuple[int, str], ...]:
 
 def _classes(names: tuple[str, ...], balances: list[Balance]) -> list[str]:
     """Frequencies in every split; weights of the first, which is train."""
-    wide = max(5, *(min(24, len(name)) for name in names))
-    head = "".join(f"{b.split + ' %':>10}" for b in balances)
+    # What the numbers leave of the width, but no name is cut to nothing.
+    left = max(8, WIDTH - 10 * len(balances) - 8 - 13 * len(balances[0].weights))
+    wide = max(5, *(min(left, len(name)) for name in names))
+    head = "".join(f"{b.split[:7] + ' %':>10}" for b in balances)
     head = f"{'class':{wide}}{head}{'images':>8}"
     head += "".join(f"{kind:>13}" for kind in balances[0].weights)
     lines = [head]
     for i, name in enumerate(names):
-        row = f"{name[:24]:{wide}}"
+        row = f"{name[:wide]:{wide}}"
         row += "".join(f"{100 * b.share[i]:10.3f}" for b in balances)
         row += f"{balances[0].images_with[i]:8}"
         row += "".join(f"{w[i]:13.3f}" for w in balances[0].weights.values())

@@ -124,10 +124,13 @@ def bar(share: float | None) -> str:
     return f'<span class="bar"><i style="width:{width:.1f}%"></i></span>'
 
 
-def figure(png: bytes, alternative: str, caption: str, plot: bool = False) -> str:
+def figure(
+    png: bytes, alternative: str, caption: str, plot: bool = False, most: int = 0
+) -> str:
     """A PNG picture inside the page; large ones that are not plots become JPEG.
 
-    alternative: what the picture shows, for those who cannot see it.
+    alternative: what the picture shows, for those who cannot see it. most: bytes that
+    it may add to the page; it is shrunk until it does. 0: any number.
     """
     kind, data = "png", png
     shown = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
@@ -135,7 +138,10 @@ def figure(png: bytes, alternative: str, caption: str, plot: bool = False) -> st
         return missing(alternative, "The file is not a picture.")
     if not plot and len(png) > 200_000:
         kind = "jpeg"
-        data = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+        data = _jpeg(shown)
+    while most and 4 * len(data) / 3 > most and min(shown.shape[:2]) > 16:
+        shown = cv2.resize(shown, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+        kind, data = "jpeg", _jpeg(shown)
     high, wide = shown.shape[:2]
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     size = f'width="{wide}" height="{high}"'
@@ -145,6 +151,10 @@ def figure(png: bytes, alternative: str, caption: str, plot: bool = False) -> st
     return (
         f"<figure{name}>\n{inside}<figcaption>{text(caption)}</figcaption>\n</figure>\n"
     )
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
 def drawing(svg: bytes, name: str, alternative: str) -> str:

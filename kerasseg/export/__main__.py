@@ -10,24 +10,21 @@ import dataclasses
 import sys
 from pathlib import Path
 
-import tyro
-
 from kerasseg import runs
-from kerasseg.console import command
+from kerasseg.console import command, flags, say
 from kerasseg.data.damage import naming_damage
 from kerasseg.export.run import Export, export_run
 
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Export, args=argv, prog="python -m kerasseg.export")
+    asked = flags.parse(Export, argv, prog="python -m kerasseg.export")
     run = Path(asked.run) if asked.run else runs.newest()
     data = runs.settings_for(run, asked.records).data
     if asked.gate and not asked.records and not Path(data.records).is_dir():
-        print(
+        say(
             f"The records of the training, {data.records}, are not here: the files are "
-            "not scored, as with --no-gate. --records FOLDER scores them.",
-            flush=True,
+            "not scored, as with --no-gate. --records FOLDER scores them."
         )
         asked = dataclasses.replace(asked, gate=False)
     with naming_damage(data.records) if asked.gate else contextlib.nullcontext():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console import counting
 from kerasseg.image_format import ImageFormat
 
 
@@ -24,7 +25,8 @@ def of_records(
     count = min(count, shards.describe(records).split(split).samples)
     # `training` only mixes their order: augmentation happens on the device, later.
     mixed = pipeline.batches(records, split, batch_size=1, size=size, training=True)
-    return [batch["image"].numpy()[0] for batch in mixed.take(count)]
+    with counting("int8: reading image", count) as one_more:
+        return [one_more(batch["image"].numpy()[0]) for batch in mixed.take(count)]
 
 
 def of_folder(
@@ -54,4 +56,5 @@ def of_folder(
         )
     places = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
     pictures = (network_input(files[place], image_format)[0] for place in places)
-    return [stretched(picture, *size) for picture in pictures]
+    with counting("int8: reading image", len(places)) as one_more:
+        return [one_more(stretched(picture, *size)) for picture in pictures]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasseg import UserError, runs
+from kerasseg.console import counting, say
 from kerasseg.export import folder, formats
 from kerasseg.export.options import Export
 from kerasseg.export.writing import Writer
@@ -78,7 +79,7 @@ def exported(source: Source, asked: Export) -> list[dict]:
     atomic.write_json(place / folder.GATE, known)
     page = card.write(run, known, source.records, size)
     written = [str(place / row["file"]) for row in rows[1:] if row["passed"]]
-    print(f"Written: {', '.join([*written, str(page)])}")
+    say(f"Written: {', '.join([*written, str(page)])}")
     return rows
 
 
@@ -135,8 +136,11 @@ def _score(source: Source, files: dict[str, Path], asked: Export) -> list[dict]:
     ways["image_format"] = runs.image_format(source.run)
     ways["exclusive"] = runs.taxonomy(source.run).exclusive
     ways["volume"] = runs.volume_format(source.run)
-    batches = source.batches or ()
-    rows = gate.check(source.network, files, batches, asked.limits, **ways)
+    batches: Any = source.batches or ()
+    length = int(batches.cardinality()) if hasattr(batches, "cardinality") else -1
+    with counting("gate: scoring batch", length) as one_more:
+        batches = map(one_more, batches)
+        rows = gate.check(source.network, files, batches, asked.limits, **ways)
     for row in rows[1:]:
         row["worst"]["id"] = source.sample_id(row["worst"]["image"])
     return rows
@@ -176,7 +180,7 @@ def _print_layer_errors(run: Path, network, images, rejected: Path) -> None:
     print(f"{'error':>8}   layer (relative, by its quantisation alone)")
     for row in errors[:8]:
         print(f"{100 * row['error']:6.2f} %   {row['layer']}")
-    print(
+    say(
         f"The culprit is most likely '{errors[0]['layer']}'. Try --keep-float "
         f"{errors[0]['layer'].split(', ')[0]}, or fine-tune: python -m "
         f"kerasseg.finetune_int8 {run}. All layers: {rejected / 'layer_errors.json'}"

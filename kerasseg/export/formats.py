@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal
+from typing import Annotated, Literal
 
 from kerasseg import UserError
+from kerasseg.console.flags import SHARE, Number
 from kerasseg.image_format import RGB, ImageFormat
 from kerasseg.taxonomy import IGNORE
 
@@ -170,12 +171,12 @@ def check(
 class Limits:
     """The limits of the gate, each against the network on the scored split."""
 
-    agreement: float = 0.9999
+    agreement: Annotated[float, SHARE] = 0.9999
     """SavedModel, float32, ONNX, OpenVINO: share of pixels of the network's class, at
     least."""
-    float16: float = 0.1
-    """float16: lost mIoU, points (hundredths), at most."""
-    int8: float = 1.0
+    float16: Annotated[float, Number(-100, 100)] = 0.1
+    """float16: lost mIoU, points (hundredths), at most; below 0 it has to gain."""
+    int8: Annotated[float, Number(-100, 100)] = 1.0
     """int8: lost mIoU, points (hundredths), at most."""
 
     def of(self, name: str, agreement: float, lost: float) -> tuple[str, bool]:

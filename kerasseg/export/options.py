@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import tyro
 
+from kerasseg.console.flags import COUNT, PIXELS
 from kerasseg.export import formats
 from kerasseg.export.formats import Compat, Format, Limits, Signatures
+from kerasseg.inference.scales import SCALE
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,20 @@ class Export:
     """Score the files; --no-gate: where there are no records. The card says so."""
     calibrate: str = ""
     """Folder of pictures that set the ranges of int8; empty: the training split."""
-    calibration: int = 32
+    calibration: Annotated[int, COUNT] = 32
     """How many images, not augmented, set the ranges of int8."""
     keep_float: tuple[str, ...] = ()
     """Names of layers that int8 leaves in float32."""
-    overlap: int = 0
+    overlap: Annotated[int, PIXELS] = 0
     """SavedModel: pixels > 0, even, that tiles share; it then cuts what is larger than
     the network into tiles and does not shrink it.
     """
     flip: bool = False
     """SavedModel: answer with the mean of the image and of its mirror image."""
-    scales: tuple[float, ...] = ()
+    scales: Annotated[tuple[float, ...], SCALE] = ()
     """SavedModel: answer with the mean over these sizes of the network, such as 0.75 1
     1.25; empty: its own."""
-    max_pixels: int = 16_777_216
+    max_pixels: Annotated[int, COUNT] = 16_777_216
     """SavedModel: pictures of more pixels are refused before they are decoded."""
     limits: Limits = field(default_factory=Limits)
 

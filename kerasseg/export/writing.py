@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasseg import runs
+from kerasseg.console import counting
 from kerasseg.export.formats import ARTEFACTS, LITERT
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
@@ -49,7 +50,8 @@ class Writer:
         """Artefact -> the file it was written to. wanted: of `formats.artefacts`."""
         files = {n: aside / (ARTEFACTS[n].file or "saved_model") for n in wanted}
         for name in sorted(wanted, key=lambda one: one not in MAY_NOT_FIT):
-            self._write(name, files[name], wanted[name])
+            with counting(f"{ARTEFACTS[name].title}: writing"):
+                self._write(name, files[name], wanted[name])
         return files
 
     def _write(self, name: str, file: Path, gives: tuple[str, ...]) -> None:

@@ -103,7 +103,8 @@ class Validation(keras.callbacks.Callback):
 
 
 class Log(keras.callbacks.Callback):
-    """One row of log.csv an epoch, and the same numbers as TensorBoard scalars.
+    """One row of log.csv an epoch, and the same numbers as TensorBoard scalars. Epochs
+    count from 0 in both, as programs do; what people read counts from 1.
 
     `picture`, if given, is a function () -> uint8 RGB picture (H, W, 3) for
     TensorBoard. rows: those of the training that goes on, else those of the file. Those

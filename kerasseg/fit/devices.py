@@ -116,6 +116,22 @@ class Devices:
         return Path(bytes(np.asarray(letters)).rstrip(b"\0").decode())
 
 
+NO_GPU = (
+    "--fit.device gpu: no GPU found. Install the GPU build with pip install "
+    "'kerasseg[gpu]', check nvidia-smi, or use --fit.device auto."
+)
+
+
+def require_enough(count: int, found: int, gpu: bool) -> None:
+    """Raises UserError where more devices are asked for than there are."""
+    if count > found:
+        raise UserError(
+            f"--fit.devices {count}, but {'GPU' if gpu else 'CPU'}s that can be used: "
+            f"{found}. Ask for "
+            + ("fewer." if gpu else "one, or split the CPU with --fit.device cpu.")
+        )
+
+
 def is_first_process() -> bool:
     """Whether this process, of several or alone, is the first."""
     return int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", 0)) == 0
@@ -200,11 +216,7 @@ def _devices(backend: str, kind: str, count: int, gpu: bool) -> list[str]:
 
         hosts = [[device.name for device in tf.config.list_logical_devices(kind)]]
     found = min(map(len, hosts))
-    if count > found:
-        raise UserError(
-            f"--fit.devices {count}, but {kind}s that can be used: {found}. Ask for "
-            + ("fewer." if gpu else "one, or split the CPU with --fit.device cpu.")
-        )
+    require_enough(count, found, gpu)
     count = count or (found if gpu else 1)
     return [name for names in hosts for name in names[:count]]
 
@@ -253,8 +265,5 @@ def _has_gpu(kind: str) -> bool:
     except RuntimeError:  # JAX, where there is none
         found = []
     if kind == "gpu" and not found:
-        raise UserError(
-            "--fit.device gpu: no GPU found. Install the GPU build with pip install "
-            "'kerasseg[gpu]', check nvidia-smi, or use --fit.device auto."
-        )
+        raise UserError(NO_GPU)
     return bool(found) and kind != "cpu"

@@ -6,6 +6,7 @@ RUN/health.json holds one row an epoch and a summary of all epochs; the report s
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasseg.console import say
 from kerasseg.files import atomic
 from kerasseg.metrics.confusion import iou_of
 
@@ -100,7 +102,7 @@ class Health(keras.callbacks.Callback):
         logs["waiting"] = self.waited / self.seconds if self.seconds else 0.0
         said = warning(self.rows, self.names, self.ema)
         if said and said.split(":")[0] != self.warned.split(":")[0]:
-            print(f"\nWarning: {said}")
+            say(f"Warning: {said}", sys.stderr)
         self.warned = said
         self.write()
 

@@ -18,6 +18,7 @@ from kerasseg.fit import (
     health,
     not_finite,
     own_callbacks,
+    progress,
     schedules,
     statistics,
     stopping,
@@ -92,7 +93,8 @@ def _writing(
     pace: list[keras.callbacks.Callback] = []
     if isinstance(schedule, schedules.Paced):
         pace = [stopping.Pace(log, schedule, data.steps, fit.epochs, fit.minutes)]
-    return [validation, watch, log, *own, save, *pace, stop]
+    told = progress.Progress(log, fit.epochs, fit.minutes)
+    return [validation, watch, log, told, *own, save, *pace, stop]
 
 
 def _validation_data(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError, config, runs
+from kerasseg.console import say
 from kerasseg.fit import (
     default_records,
     early,
@@ -90,7 +92,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     if used.writes:
         runs.describe(run, described.taxonomy, images, described.volume)
         for line in [*warnings, *([left_out] if left_out else [])]:
-            print(line)
+            say(f"Warning: {line}", sys.stderr)
     known = described.split(data.train)
     region = from_settings.region_of(data)
     size = pipeline.size_of(described, data.train, region)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kerasseg import UserError, models, runs
+from kerasseg.console import say
 from kerasseg.fit.places import layers_of
 from kerasseg.image_format import InputRange
 from kerasseg.models.pieces import first_layers
@@ -117,11 +118,11 @@ def _fitted(
             what += "bands of these names are taken"
             what += f", {', '.join(new)} begin with zeros" if new else ""
             what += f", {', '.join(left)} are left out." if left else "."
-        print(what)
+        say(what)
     elif channels == expected[-2]:
-        print(f"{what}{', '.join(wanted)} begin with its numbers.")
+        say(f"{what}{', '.join(wanted)} begin with its numbers.")
     else:
-        print(f"{what}for {', '.join(wanted)} it begins at random.")
+        say(f"{what}for {', '.join(wanted)} it begins at random.")
     return [kernel, *others]
 
 

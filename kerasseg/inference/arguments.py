@@ -3,21 +3,59 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NoReturn
 
-Number = TypeVar("Number", int, float)
+from kerasseg import UserError
+from kerasseg.console import IN_HELP
+from kerasseg.console.flags import (
+    ANY,
+    COUNT_OR_0,
+    PIXELS,
+    SHARE,
+    SIDE,
+    Number,
+    argument,
+    refuse_empty,
+    with_pairs,
+)
+from kerasseg.inference.scales import SCALE
+
+YES_OR_NO: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
 MOST_THREADS = 256
 """A process that asks for many more ends without a word."""
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The flags in `argv`; raises and leaves as `kerasseg.flags.parse`."""
+    made = parser()
+    usual = vars(made.parse_args(["-"]))
+    switches = [
+        f"--{name.replace('_', '-')}"
+        for name, value in usual.items()
+        if isinstance(value, bool)
+    ]
+    words = with_pairs(argv, switches)
+    refuse_empty(words, ["--out"])
+    return made.parse_args(words)
+
+
 def parser() -> argparse.ArgumentParser:
     """argparse, not tyro as in the other commands: devices need no package more."""
-    made = argparse.ArgumentParser(
+    made = OneLineParser(
+        usage="%(prog)s [options] INPUT [INPUT ...]",
         prog="python -m kerasseg.predict",
         description="Draw label maps and overlays of pictures, folders of pictures, "
         "videos, or what a camera sees.",
+        epilog=IN_HELP,
     )
     add = made.add_argument
     add(
@@ -30,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("predictions"), help="folder to write to")
     add(
         "--recursive",
-        action=argparse.BooleanOptionalAction,
+        **YES_OR_NO,
         default=True,
         help="look into subfolders of folders too; results keep them",
     )
@@ -44,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
     add(
         "--threads",
-        type=_threads,
+        type=argument(int, Number(0, MOST_THREADS)),
         default=0,
         help="threads of --litert; 0: as many as there are cores, up to 4",
     )
@@ -55,14 +93,14 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--size",
         nargs=2,
-        type=_side,
+        type=argument(int, Number(1, SIDE)),
         metavar=("HEIGHT", "WIDTH"),
         help="what it is given, of one that takes any; default: the picture's own",
     )
     add(
         "--input-range",
         nargs=2,
-        type=float,
+        type=argument(float, ANY),
         metavar=("LOW", "HIGH"),
         help="the range of pixels it was trained on; default: as they are stored, 0 to "
         "255",
@@ -90,25 +128,26 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument_group("how they are predicted").add_argument
     add(
         "--tiles",
-        action="store_true",
+        default=False,
+        **YES_OR_NO,
         help="cut pictures larger than the network into tiles, do not shrink them",
     )
     add(
         "--overlap",
-        type=int,
+        type=argument(int, PIXELS),
         default=0,
         help="pixels that tiles share, even; default: a quarter of the network's side",
     )
-    add("--flip", action="store_true", help="average with the mirror image")
+    add("--flip", default=False, **YES_OR_NO, help="average with the mirror image")
     add(
         "--scales",
         nargs="+",
-        type=float,
+        type=argument(float, SCALE),
         default=(),
         metavar="SCALE",
         help="average over these sizes of the network, such as 0.75 1 1.25",
     )
-    add("--crf", action="store_true", help="sharpen with a dense CRF; slow")
+    add("--crf", default=False, **YES_OR_NO, help="sharpen with a dense CRF; slow")
     add = made.add_argument_group("what is written").add_argument
     add(
         "--format",
@@ -119,7 +158,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--palette",
-        action="store_true",
+        default=False,
+        **YES_OR_NO,
         help="PNGs show the colours of the classes; OpenCV and matplotlib then read "
         "colours, not ids",
     )
@@ -130,7 +170,12 @@ def parser() -> argparse.ArgumentParser:
         help="write those of all classes too, float16, as NAME_probabilities",
     )
     add = made.add_argument_group("what is drawn").add_argument
-    add("--alpha", type=_opacity, default=0.5, help="opacity of the colours, 0 to 1")
+    add(
+        "--alpha",
+        type=argument(float, SHARE),
+        default=0.5,
+        help="opacity of the colours, 0 to 1",
+    )
     add(
         "--bands",
         default="",
@@ -139,17 +184,29 @@ def parser() -> argparse.ArgumentParser:
         "from 1, or a single one as gray",
     )
     add = made.add_argument_group("videos and cameras").add_argument
-    add("--frames", type=_count, default=0, help="frames of a video or camera; 0: all")
+    add(
+        "--frames",
+        type=argument(int, COUNT_OR_0),
+        default=0,
+        help="frames of a video or camera; 0: all",
+    )
     add(
         "--labels",
-        action="store_true",
+        default=False,
+        **YES_OR_NO,
         help="write the class map of each frame too, as NAME_labels/000001.png",
     )
-    add("--show", action="store_true", help="show frames in a window too; q ends it")
+    add(
+        "--show",
+        default=False,
+        **YES_OR_NO,
+        help="show frames in a window too; q ends it",
+    )
     add = made.add_argument_group("volumes (NIfTI, DICOM series, ...)").add_argument
     add(
         "--slices",
-        action="store_true",
+        default=False,
+        **YES_OR_NO,
         help="run a network of pictures on each slice of volumes",
     )
     add(
@@ -162,12 +219,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--largest",
-        action="store_true",
+        default=False,
+        **YES_OR_NO,
         help="keep the largest piece of each class but the first",
     )
     add(
         "--fill-holes",
-        action="store_true",
+        default=False,
+        **YES_OR_NO,
         help="fill background that a class encloses",
     )
     add = made.add_argument_group("maps (GeoTIFF)").add_argument
@@ -180,7 +239,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--sieve",
-        type=_count,
+        type=argument(int, COUNT_OR_0),
         default=16,
         metavar="PIXELS",
         help="areas of fewer pixels join their largest neighbour in --vectors; 0: none",
@@ -193,32 +252,3 @@ def _axes(word: str) -> str:
         told = f"must be of the letters x, y and z, each once, is {word!r}"
         raise argparse.ArgumentTypeError(told)
     return word
-
-
-def _opacity(word: str) -> float:
-    return _number(float, word, 0, 1)
-
-
-def _side(word: str) -> int:
-    return _number(int, word, 1, 1 << 15)
-
-
-def _threads(word: str) -> int:
-    return _number(int, word, 0, MOST_THREADS)
-
-
-def _count(word: str) -> int:
-    return _number(int, word, 0, sys.maxsize)
-
-
-def _number(kind: type[Number], word: str, least: int, most: int) -> Number:
-    limits = "0 or more" if most == sys.maxsize else f"{least} to {most}"
-    try:
-        value = kind(word)
-    except ValueError:
-        what = "a whole number" if kind is int else "a number"
-        told = f"must be {what}, {limits}, is {word!r}"
-        raise argparse.ArgumentTypeError(told) from None
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"must be {limits}, is {word}")
-    return value

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasseg import UserError
+from kerasseg.console.flags import Number
 from kerasseg.taxonomy import Tensor
 
 LEAST, MOST = 0.125, 8.0
 """Of a scale; what lies outside is a slip."""
+SCALE = Number(LEAST, MOST)
 FINE, COARSE = 8, 32
 """Networks shrink images by so much, at least and at most, or by a power between."""
 

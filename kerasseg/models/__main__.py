@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import tyro
+from typing import Annotated, Any
 
 from kerasseg import UserError
-from kerasseg.console import command, silenced
+from kerasseg.console import command, flags, silenced
+from kerasseg.console.flags import SIDE, Number
 
-COLUMNS = (
-    "network",
-    "parameters",
-    "trainable",
-    "GMAC",
-    "MiB",
-    "peak",
-    "sees",
-    "stride",
-)
-WIDTHS = (12, 12, 6, 6, 6, 15, 9)
+COLUMNS = ("network", "parameters", "GMAC", "MiB", "peak", "sees", "stride")
+WIDTHS = (11, 5, 5, 4, 10, 6)
+"""With the longest name and the blanks between them 80 columns, as a terminal has."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +28,11 @@ class Models:
     to the next. A network that cannot take the size says so instead.
     """
 
-    size: tuple[int, ...] = (360, 480)
+    size: Annotated[tuple[int, ...], Number(1, SIDE)] = (360, 480)
     """Height and width of the image, pixels; depth, height and width for volumes."""
-    classes: int = 11
+    classes: Annotated[int, Number(1, 2**16)] = 11
     """Number of classes."""
-    bands: int = 3
+    bands: Annotated[int, Number(1, 2**16)] = 3
     """Number of bands of the image."""
     names: tuple[str, ...] = ()
     """Networks to list; none: all."""
@@ -48,21 +40,17 @@ class Models:
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Models, args=argv, prog="python -m kerasseg.models")
+    asked = flags.parse(Models, argv, prog="python -m kerasseg.models")
     from kerasseg.models import MODELS
 
     unknown = [name for name in asked.names if name not in MODELS]
     if unknown:
         raise UserError(f"Unknown model '{unknown[0]}'. Known: {', '.join(MODELS)}.")
-    if len(asked.size) not in (2, 3) or min(asked.size) < 1:
+    if len(asked.size) not in (2, 3):
         raise UserError(
             "Expected --size with 2 or 3 positive numbers, got "
             f"{' '.join(map(str, asked.size))}."
         )
-    if asked.classes < 1:
-        raise UserError(f"Expected --classes of at least 1, got {asked.classes}.")
-    if asked.bands < 1:
-        raise UserError(f"Expected --bands of at least 1, got {asked.bands}.")
     names = asked.names or tuple(MODELS)
     width = max(map(len, names))
     print(_line(COLUMNS, width))
@@ -92,16 +80,14 @@ def _row(name: str, asked: Models) -> tuple[str, ...]:
             )
     except ValueError as error:
         return (_short(str(error)),)
-    trainable = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     field = receptive_field.receptive_field(network)
     cells = (
         f"{network.count_params():,}",
-        f"{trainable:,}",
         f"{cost.multiply_adds(network) / 1e9:.1f}",
         f"{cost.activation_bytes(network) / 2**20:.0f}",
         f"{cost.peak_bytes(network) / 2**20:.0f}",
-        "image" if math.inf in field else " x ".join(map(str, field)),
-        " x ".join(map(str, receptive_field.output_stride(network))),
+        "image" if math.inf in field else "x".join(map(str, field)),
+        "x".join(map(str, receptive_field.output_stride(network))),
     )
     del network
     keras.utils.clear_session(free_memory=True)
@@ -111,15 +97,18 @@ def _row(name: str, asked: Models) -> tuple[str, ...]:
 def _short(reason: str) -> str:
     """The first sentence, on one line."""
     text = " ".join(reason.split()).split(". ")[0]
-    return text if len(text) <= 120 else text[:117] + "..."
+    return textwrap.shorten(text, 120, placeholder="...")
 
 
 def _line(cells: Sequence[str], width: int) -> str:
     name, *others = cells
     if len(others) == 1:
-        return f"{name:{width}}  {others[0]}"
+        first = f"{name:{width}}  "
+        return textwrap.fill(
+            others[0], 80, initial_indent=first, subsequent_indent=" " * len(first)
+        )
     columns = zip(others, WIDTHS, strict=True)
-    return f"{name:{width}}" + "".join(f"  {cell:>{w}}" for cell, w in columns)
+    return f"{name:{width}}" + "".join(f" {cell:>{w}}" for cell, w in columns)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, flags, start_tensorflow
+from kerasseg.console.flags import Number
 from kerasseg.plan.page import write
 from kerasseg.plan.planning import planned
 
@@ -25,24 +27,18 @@ class PlanCommand:
     """Folder of records, as written by kerasseg.prepare."""
     out: Path = Path("plan.toml")
     """The recipe; the page has its name and ends with .md."""
-    minutes: float = 0.0
+    minutes: Annotated[float, Number(0, 10**6)] = 0.0
     """Budget of the whole training with scores and files; 0: twenty minutes."""
-    parameters: float = math.inf
+    parameters: Annotated[float, Number(0, above=True, endless=True)] = math.inf
     """The most parameters that the network may have, for instance 5e6."""
-    device_ms: float = math.inf
+    device_ms: Annotated[float, Number(0, above=True, endless=True)] = math.inf
     """The most milliseconds that the network may take for an image, in LiteRT int8 on
     one thread of this machine: candidates are measured."""
 
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(PlanCommand, args=argv, prog="python -m kerasseg.plan")
-    if not 0 <= asked.minutes < 10**6:
-        raise UserError(f"--minutes must be 0 or more, got {asked.minutes}.")
-    if not asked.parameters > 0:
-        raise UserError(f"--parameters must be above 0, got {asked.parameters}.")
-    if not asked.device_ms > 0:
-        raise UserError(f"--device-ms must be above 0, got {asked.device_ms}.")
+    asked = flags.parse(PlanCommand, argv, prog="python -m kerasseg.plan")
     if asked.out.suffix != ".toml":
         raise UserError(f"--out must be the name of a .toml file, got {asked.out}.")
     start_tensorflow()

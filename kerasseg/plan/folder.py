@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from kerasseg import UserError
+from kerasseg.console import say
 from kerasseg.data.format.description import FILE, describe
 
 RECORDS = Path("records")
@@ -126,10 +127,9 @@ def _look_through(records: Path, page: Path) -> None:
             "Mend them, and give the same command again."
         )
     if wrong:
-        print(
+        say(
             f"Trained all the same, but do not trust the score: {', '.join(wrong)}, see"
-            " above.",
-            flush=True,
+            " above."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasseg import config
+from kerasseg.console import say
 from kerasseg.files import atomic
 from kerasseg.plan.planning import Planned
 
@@ -63,5 +64,5 @@ def write(plan: Planned, recipe: Path, head: str = "") -> None:
     atomic.write_text(reasons, page(plan, str(recipe)))
     atomic.write_text(recipe, head + config.to_toml(plan.settings))
     for choice in plan.choices:
-        print(f"{choice.what + ':':30}{choice.value}")
+        say(f"{choice.what + ':':30}{choice.value}")
     print(f"Written: {recipe}, {reasons} (the reasons)", flush=True)

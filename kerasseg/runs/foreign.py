@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasseg import UserError
+from kerasseg.console import say
 from kerasseg.data.reading.legends.legend import read_legend
 from kerasseg.image_format import GRAY, RGB, RGB_BANDS, ImageFormat
 from kerasseg.runs import reading
@@ -67,7 +68,7 @@ def network(
     images = images_of(found, file, asked.input_type)
     scaling = scaling_of(asked.input_range, images)
     for line in lines(found, taxonomy, images, asked):
-        print(f"{file.name}: {line}")
+        say(f"{file.name}: {line}")
     tile = segmenter.tile_size(found)
     options = overlap_of(tile), asked.flip, asked.crf, asked.scales
     segment = segmenter.segmenter(found, images, scaling, taxonomy.exclusive, *options)

@@ -111,6 +111,8 @@ def _interval(metrics: dict) -> str:
 
 
 def _training(log: dict) -> str:
+    if "epoch" in log:  # the file counts from 0, as programs do
+        log = log | {"epoch": log["epoch"] + 1}
     drawings = ""
     for name in ("loss", "miou", "learning_rate"):
         lines = {n: log[n] for n in (name, f"val_{name}") if n in log}

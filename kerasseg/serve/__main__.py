@@ -10,10 +10,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
 from kerasseg import UserError, runs
-from kerasseg.console import command, silenced, start_tensorflow
+from kerasseg.console import command, flags, is_quiet, silenced, start_tensorflow
 from kerasseg.export.first_use import ensure_saved_model
 from kerasseg.serve.flags import Serve
 
@@ -25,10 +23,11 @@ PACKAGES = ("aiohttp", "grpc", "orjson", "prometheus_client", "tensorflow_servin
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Serve, args=argv, prog="python -m kerasseg.serve")
+    asked = flags.parse(Serve, argv, prog="python -m kerasseg.serve")
     _check(asked)
     # Before TensorFlow, which may bring a handler that shows warnings only.
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    level = logging.WARNING if is_quiet() else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
     if not asked.models:
         run = Path(asked.run) if asked.run else runs.newest()
         folder = ensure_saved_model(run)
@@ -48,10 +47,6 @@ def main(argv: list[str]) -> None:
 
 
 def _check(asked: Serve) -> None:
-    positive = ("batch", "queue", "workers", "limit", "rows", "megapixels")
-    for name in (*positive, "timeout", "poll"):
-        if getattr(asked, name) <= 0:
-            raise UserError(f"--{name} must be more than 0.")
     if bool(asked.cert) != bool(asked.key):
         raise UserError("Give --cert and --key, both or none.")
     if asked.models and (asked.run or asked.name):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
+
+from kerasseg.console.flags import COUNT, PORT, SECONDS, Number
 
 
 @dataclass(frozen=True)
@@ -20,32 +23,32 @@ class Serve:
     a run. It is read again when it changes."""
     host: str = "127.0.0.1"
     """Address to listen on. There is no login: keep it on this machine."""
-    port: int = 8501
+    port: Annotated[int, PORT] = 8501
     """Port of REST; 0: any that is free."""
-    grpc_port: int = 8500
+    grpc_port: Annotated[int, PORT] = 8500
     """Port of gRPC; 0: any that is free."""
     cors: str = ""
     """Origin whose pages may ask REST from a browser: https://example.org; *: any."""
-    batch: int = 8
+    batch: Annotated[int, COUNT] = 8
     """Largest number of pictures that go through the network together."""
-    wait: float = 0.002
+    wait: Annotated[float, Number(0, 10**6)] = 0.002
     """Seconds that a request waits for others to join its batch."""
-    queue: int = 64
+    queue: Annotated[int, COUNT] = 64
     """Requests that may wait; one more is refused (429, RESOURCE_EXHAUSTED)."""
-    workers: int = 1
+    workers: Annotated[int, Number(1, 4096)] = 1
     """Batches that run at the same time."""
-    limit: int = 64
+    limit: Annotated[int, COUNT] = 64
     """Largest size of a request, and of an answer in JSON, MB."""
-    rows: int = 256
+    rows: Annotated[int, COUNT] = 256
     """Most pictures of a request."""
-    megapixels: float = 135.0
+    megapixels: Annotated[float, Number(0, above=True)] = 135.0
     """Most pixels of all pictures of a request together, once decoded, millions:
     eight of 4096 x 4096."""
-    timeout: float = 30.0
+    timeout: Annotated[float, SECONDS] = 30.0
     """Seconds until a request without an answer is given up."""
-    grace: float = 10.0
+    grace: Annotated[float, Number(0, 10**6)] = 10.0
     """Seconds that running requests have after SIGTERM."""
-    poll: float = 2.0
+    poll: Annotated[float, SECONDS] = 2.0
     """Seconds between looks for a new version."""
     cert: str = ""
     """PEM file with the certificate chain; with --key, both ports speak TLS."""

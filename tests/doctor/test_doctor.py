@@ -6,11 +6,13 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import faults
 import patients
 import pictures
 import pytest
 
 from kerasseg import prepare
+from kerasseg.doctor import html_report
 from kerasseg.doctor.__main__ import main
 
 
@@ -139,3 +141,23 @@ def test_slices_divided_by_hash_are_not_healthy(tmp_path, capsys):
     main([slices, *flags, "--val-share", "0"])
     text = capsys.readouterr().out
     assert re.findall("(error|warning) +(.*?)  ", text) == [("warning", "splits")]
+
+
+def test_the_page_stays_below_5_mb(folder, monkeypatch):
+    """The more pictures there are, the smaller they become."""
+    monkeypatch.setattr(html_report, "PICTURES", 120_000)
+    faults.FAULTS["smoothed colours"][0](folder)
+    run(folder)
+    page = (folder.parent / "doctor.html").read_text()
+    assert page.count("<img") >= 4
+    sources = re.findall(r'src="([^"]*)"', page)
+    assert sum(map(len, sources)) <= 130_000
+
+
+def test_lines_have_80_columns(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    faults.FAULTS["interpolated"][0](folder)
+    with pytest.raises(SystemExit):
+        main([folder.name])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 20 and max(map(len, lines)) <= 80

@@ -1,5 +1,6 @@
 """What is wrong in a training's settings is said before TensorFlow is loaded."""
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,38 @@ def test_a_shipped_network_is_known_by_name_from_anywhere(
     assert runs.named("road_scene") == runs.SHIPPED
     Path("road_scene").mkdir()  # one's own comes first
     assert runs.named("road_scene") == Path("road_scene")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible", "words", "said"),
+    [
+        (0, None, "--fit.devices 99", "99, but CPUs that can be used: 1. Ask for one"),
+        (0, None, "--fit.device gpu", "no GPU found"),
+        (2, None, "--fit.devices 3", "3, but GPUs that can be used: 2. Ask for fewer."),
+        (2, "1", "--fit.devices 2", "2, but GPUs that can be used: 1"),
+        (2, "", "--fit.device gpu", "no GPU found"),
+        (2, "0,-1,1", "--fit.devices 2", "GPUs that can be used: 1"),
+        (2, None, "--fit.devices 2", ""),
+        (0, None, "--fit.devices 4 --fit.device cpu", ""),
+        (0, None, "--fit.devices 1", ""),
+    ],
+)
+def test_devices(tmp_path, monkeypatch, gpus, visible, words, said):
+    """What the driver of NVIDIA shows of GPUs is an upper bound."""
+    for number in range(gpus):
+        (tmp_path / f"0000:0{number}:00.0").mkdir()
+    monkeypatch.setattr(early, "GPUS", tmp_path)
+    monkeypatch.setattr(early, "OTHERS", ())
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    fit = config.parse(words.split()).fit
+    with pytest.raises(UserError, match=said) if said else contextlib.nullcontext():
+        early.check_devices(fit)
 
 
 def test_version(capsys, monkeypatch):

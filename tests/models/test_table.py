@@ -7,38 +7,48 @@ import sys
 
 import pytest
 
-from kerasseg.models.__main__ import main
-
-
-def cells(line):
-    return re.split(r" {2,}", line)
+from kerasseg.models import MODELS
+from kerasseg.models.__main__ import COLUMNS, _line, main
 
 
 def test_rows_hold_the_known_numbers(capsys):
     """naive: architectures.md section 0. unet_valid: 31,031,810 parameters for two
     classes of a colour image, a logit sees up to 204 pixels."""
     main("--names naive unet_valid fcn32s --size 204 188 --classes 2".split())
-    _, naive, valid, fcn = map(cells, capsys.readouterr().out.splitlines())
+    _, naive, valid, fcn = map(str.split, capsys.readouterr().out.splitlines())
     parameters = 9 * 3 * 64 + 64 + 2 * (9 * 64 * 64 + 64) + 64 * 2 + 2
-    assert naive[:3] == ["naive", f"{parameters:,}", f"{parameters:,}"]
-    assert naive[-2:] == ["7 x 7", "1 x 1"]
-    assert valid[1] == valid[2] == "31,031,810"
-    assert valid[-2] == "204 x 204"
-    assert fcn[-2] == "436 x 436"  # two scores of 404 at stride 32
+    assert naive[:2] == ["naive", f"{parameters:,}"]
+    assert naive[-2:] == ["7x7", "1x1"]
+    assert valid[1] == "31,031,810"
+    assert valid[-2] == "204x204"
+    assert fcn[-2] == "436x436"  # two scores of 404 at stride 32
 
 
 def test_other_bands_change_the_first_kernel_only(capsys):
     main("--names naive --size 16 16 --bands 8 --classes 2".split())
-    _, naive = map(cells, capsys.readouterr().out.splitlines())
+    _, naive = map(str.split, capsys.readouterr().out.splitlines())
     parameters = 9 * 8 * 64 + 64 + 2 * (9 * 64 * 64 + 64) + 64 * 2 + 2
     assert naive[1] == f"{parameters:,}"
 
 
 def test_a_size_that_does_not_work_is_said_in_its_row(capsys):
     main("--names unet vnet --size 100 96".split())
-    _, unet, vnet = capsys.readouterr().out.splitlines()
-    assert "cannot take size 100: it must be a multiple of 16" in unet
-    assert "cannot take size 100" in vnet
+    out = capsys.readouterr().out
+    _, unet, vnet = re.split(r"\n(?=\S)", out)
+    assert "cannot take size 100: it must be a multiple of 16" in words(unet)
+    assert "cannot take size 100" in words(vnet)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_the_longest_row_has_80_columns():
+    longest = max(MODELS, key=len)
+    cells = (longest, "134,315,643", "526.6", "6228", "538", "2452x2452", "1x1")
+    assert len(_line(cells, len(longest))) <= 80
+    assert len(_line(COLUMNS, len(longest))) <= 80
 
 
 @pytest.mark.parametrize(
@@ -46,8 +56,8 @@ def test_a_size_that_does_not_work_is_said_in_its_row(capsys):
     [
         ("--names unett", r"Unknown model 'unett'. Known: naive, "),
         ("--size 96", "Expected --size with 2 or 3 positive numbers, got 96"),
-        ("--classes 0", "Expected --classes of at least 1"),
-        ("--bands 0", "Expected --bands of at least 1"),
+        ("--classes 0", "--classes must be 1 or more, got 0."),
+        ("--bands 0", "--bands must be 1 or more, got 0."),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments, message, capsys):

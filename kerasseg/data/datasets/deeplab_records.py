@@ -12,12 +12,14 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
 
 from kerasseg import UserError
 from kerasseg.console import start_tensorflow
+from kerasseg.console.flags import Number
 from kerasseg.data.reading.legends.legend import read_legend
 from kerasseg.data.reading.sequential_reader import SequentialReader
 from kerasseg.data.sample import Sample, Samples
@@ -33,7 +35,7 @@ GRAY, GRAY_WITH_ALPHA = 0, 4
 
 
 def load(
-    src: Path, /, *, legend: str = "", ignore: int = IGNORE
+    src: Path, /, *, legend: str = "", ignore: Annotated[int, Number(0, 255)] = IGNORE
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Records of DeepLab and Model Garden: train-00000-of-00010.tfrecord, ...
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT_OR_0, Number
 from kerasseg.data.datasets import dstl_bands
 from kerasseg.data.reading.drawn.polygons import asked_alone
 from kerasseg.data.reading.optional_packages import require
@@ -63,8 +64,8 @@ def load(
     /,
     *,
     image: Literal["three_band", "A", "M", "P", "all"] = "three_band",
-    bands: tuple[int, int, int] = (0, 1, 2),
-    percentiles: tuple[float, float] = (2, 98),
+    bands: Annotated[tuple[int, int, int], COUNT_OR_0] = (0, 1, 2),
+    percentiles: Annotated[tuple[float, float], Number(0, 100)] = (2, 98),
     grid: Literal["three_band", "M"] = "three_band",
     overlap: bool = False,
     val_share: float = 0.2,

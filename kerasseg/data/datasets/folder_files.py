@@ -6,11 +6,12 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT
 from kerasseg.data.reading.legends.legend import FILES, Legend, legend_of
 from kerasseg.data.reading.masks.mask_flags import MaskFlags, PerClass
 from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, Page
@@ -29,7 +30,7 @@ Pages = Literal["ask", "bands", "samples"]
 class ImageFlags:
     """How the files of images are read, where that needs a word."""
 
-    image_bands: tuple[int, ...] = ()
+    image_bands: Annotated[tuple[int, ...], COUNT] = ()
     """Numbers of the bands to keep, from 1 and in this order: --image-bands 4 3 2."""
     image_alpha: Literal["drop", "band", "valid"] = "drop"
     """Alpha channel of images. band: keep it as the last one. valid: ignore pixels

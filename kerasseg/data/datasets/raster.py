@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT, PIXELS
 from kerasseg.data.datasets.raster_pieces import (
     LabelRule,
     Piece,
@@ -58,9 +59,9 @@ def load(
     layer: str = "",
     uncovered: Literal["background", "ignore"] = "background",
     masks: Annotated[MaskFlags, tyro.conf.arg(name="")] = MASKS,
-    image_bands: tuple[int, ...] = (),
+    image_bands: Annotated[tuple[int, ...], COUNT] = (),
     image_alpha: Literal["drop", "band", "valid"] = "drop",
-    gap: int = 64,
+    gap: Annotated[int, PIXELS] = 64,
     val_share: float = 0.2,
     cut: tuple[int, int] = (0, 0),
 ) -> tuple[Taxonomy, dict[str, Samples]]:

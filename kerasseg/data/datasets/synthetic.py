@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT_OR_0, SEED, SIDE, Number
 from kerasseg.data.sample import Samples
 from kerasseg.data.synthetic import TAXONOMY, scenes
 from kerasseg.taxonomy import Taxonomy
@@ -15,12 +17,12 @@ STRIDE = 1_000_000
 
 def load(
     *,
-    train: int = 200,
-    val: int = 50,
-    test: int = 0,
-    height: int = 96,
-    width: int = 128,
-    seed: int = 0,
+    train: Annotated[int, COUNT_OR_0] = 200,
+    val: Annotated[int, COUNT_OR_0] = 50,
+    test: Annotated[int, COUNT_OR_0] = 0,
+    height: Annotated[int, Number(1, SIDE)] = 96,
+    width: Annotated[int, Number(1, SIDE)] = 128,
+    seed: Annotated[int, SEED] = 0,
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Drawn road scenes with exact labels; a scene is given by its seed and number.
 
@@ -39,8 +41,6 @@ def load(
     for split, count in counts.items():
         if not 0 <= count <= STRIDE:
             raise UserError(f"--{split} must be 0 to {STRIDE} scenes, got {count}.")
-    if min(height, width) < 1:
-        raise UserError(f"Scenes need height and width > 0, got {height} x {width}.")
     read = partial(_scene, height=height, width=width, seed=seed)
     return TAXONOMY, {
         split: Samples(range(i * STRIDE, i * STRIDE + count), read)

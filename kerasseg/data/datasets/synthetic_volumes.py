@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Annotated
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT_OR_0, SEED, SIDE, Number
 from kerasseg.data.datasets.synthetic import STRIDE
 from kerasseg.data.sample import Sample, Samples
 from kerasseg.data.synthetic.volumes import IMAGES, TAXONOMY, volume
@@ -15,12 +17,12 @@ from kerasseg.volume_format import Spacing, VolumeFormat, standardised
 
 def load(
     *,
-    train: int = 40,
-    val: int = 10,
-    test: int = 0,
-    shape: tuple[int, int, int] = (16, 32, 32),
-    spacing: Spacing = (2.0, 1.0, 1.0),
-    seed: int = 0,
+    train: Annotated[int, COUNT_OR_0] = 40,
+    val: Annotated[int, COUNT_OR_0] = 10,
+    test: Annotated[int, COUNT_OR_0] = 0,
+    shape: Annotated[tuple[int, int, int], Number(1, SIDE)] = (16, 32, 32),
+    spacing: Annotated[Spacing, Number(0, above=True)] = (2.0, 1.0, 1.0),
+    seed: Annotated[int, SEED] = 0,
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Drawn volumes of layers, tubes and balls with exact labels; a volume is given by
     its seed and number.

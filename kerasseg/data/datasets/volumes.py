@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console.flags import Number
 from kerasseg.data.datasets.volume_cases import Case, find
 from kerasseg.data.datasets.volume_reading import Entry, Reading, read_entry, sequence
 from kerasseg.data.reading.pairing.divide import check_share, divide
@@ -34,8 +35,8 @@ def load(
     src: Path,
     /,
     *,
-    spacing: Spacing = UNSET,
-    voxel: Spacing = UNSET,
+    spacing: Annotated[Spacing, Number(0)] = UNSET,
+    voxel: Annotated[Spacing, Number(0)] = UNSET,
     normalise: Literal["auto", "zscore", "ct", "none"] = "auto",
     names: tuple[str, ...] = (),
     bands: tuple[str, ...] = (),

@@ -3,7 +3,7 @@
 The samples of train and val are put together and divided anew; test stays. What must
 stay together (frames of a drive, a patient) is a group: all of it goes to one side.
 Groups are taken in the order of the SHA-256 of their names, so every machine chooses
-alike.
+alike. Folds are alike in the classes of their images (`folds`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT_OR_0, SEED, Number
+from kerasseg.data.preparing.folds import content_of, folds_of
 from kerasseg.data.preparing.pool import id_of, pooled
 from kerasseg.data.reading.pairing.divide import check_share, in_order_of_hash
 from kerasseg.data.reading.pairing.splits import named
@@ -45,11 +47,13 @@ class Division:
     group_by: str = ""
     """Regular expression on the samples' names; its first group (a patient, a city)
     stays in one split: --group-by '^(.+?)_'. Divides train and val anew."""
-    folds: int = 0
+    folds: Annotated[int, Number(0, 10**6)] = 0
     """Number of folds for cross-validation; one of them is val. Divides train and val
     anew."""
-    fold: int = 0
+    fold: Annotated[int, COUNT_OR_0] = 0
     """Which fold is val, from 0."""
+    fold_seed: Annotated[int, SEED] = 0
+    """Another seed gives other folds."""
 
     @property
     def anew(self) -> bool:
@@ -125,10 +129,19 @@ def divide(
     groups = [key(split, entry) for split, entry in entries]
     lengths = Counter(groups)
     if division.folds:
-        chosen = fold(lengths, division.folds, division.fold, name, kind)
+        if len(lengths) < division.folds:
+            raise UserError(
+                f"{name} has {len(lengths)} {kind}, too few for --folds "
+                f"{division.folds}. Ask for fewer, or say --split-by name to divide by "
+                "image."
+            )
+        reads = {split: samples.read for split, samples in splits.items()}
+        content = content_of(entries, groups, reads)
+        chosen = folds_of(content, division.folds, division.fold_seed)[division.fold]
         said.append(
             f"Val is fold {division.fold} of {division.folds}: {len(chosen)} of "
-            f"{len(lengths)} {kind}."
+            f"{len(lengths)} {kind}; folds are alike in the classes of their images "
+            f"(--fold-seed {division.fold_seed})."
         )
     else:
         chosen = _share(lengths, share, name, kind)
@@ -148,27 +161,6 @@ def divide(
     divided = {s: pooled(splits, DIVIDED, parts[s]) for s in DIVIDED if parts[s]}
     rest = {s: x for s, x in splits.items() if s not in DIVIDED}
     return _with_line(divided | rest, said)
-
-
-def fold(
-    lengths: Counter[str], folds: int, number: int, name: str, kind: str = "groups"
-) -> set[str]:
-    """The groups of one fold: each goes to the fold that has least samples so far.
-
-    Raises UserError for more folds than groups.
-    """
-    if len(lengths) < folds:
-        raise UserError(
-            f"{name} has {len(lengths)} {kind}, too few for --folds {folds}. Ask for "
-            "fewer, or say --split-by name to divide by image."
-        )
-    parts: list[set[str]] = [set() for _ in range(folds)]
-    sizes = [0] * folds
-    for group in in_order_of_hash(lengths):
-        place = sizes.index(min(sizes))
-        parts[place].add(group)
-        sizes[place] += lengths[group]
-    return parts[number]
 
 
 def _share(lengths: Counter[str], share: float, name: str, kind: str) -> set[str]:

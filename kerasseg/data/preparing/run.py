@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.console import counted, start_tensorflow
+from kerasseg.console import counted, say, start_tensorflow
 from kerasseg.data.format.description import Description, images_line
 from kerasseg.data.preparing import AND, road
 from kerasseg.data.preparing.join import Source, join, map_classes
@@ -76,7 +76,7 @@ def prepare(
     said = understanding(splits)
     if not any("almost the same name" in line for line in said):  # by the source itself
         said += classes.alike()
-    print("\n".join(said), flush=True)
+    say("\n".join(said))
     written: dict[str, Samples | TiledSamples | Iterable[Sample]] = dict(splits)
     if tuple(cut) != (0, 0):
         written = {split: TiledSamples(s, cut) for split, s in splits.items()}
@@ -91,7 +91,7 @@ def prepare(
         command=command,
         engine=engine,
     )
-    print(summary(description))
+    say(summary(description))
 
 
 def understanding(splits: dict[str, Samples]) -> list[str]:
@@ -145,7 +145,7 @@ def _loaded(name: str, load: Callable[[], Source], taxonomy: str) -> Source:
                 f"{name} has classes that overlap; those of --taxonomy road exclude "
                 "each other. Leave one of the two out."
             )
-        print(road.line(name, source[0]))
+        say(road.line(name, source[0]))
         return map_classes(source, road.lookup_table(name, source[0]), road.TAXONOMY)
     return source
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from kerasseg.console import hidden_bar
 from kerasseg.data.format.splits import Shard, SplitDescription
 from kerasseg.data.format.tfrecord import Writer
 from kerasseg.data.sample import Sample
@@ -164,7 +165,7 @@ def write_stream(
 
 def progress_options(progress: bool) -> dict:
     """Options of tqdm: a progress bar only at a terminal, so that logs stay short."""
-    return {"unit": "image", "disable": None if progress else True}
+    return {"unit": "image", "disable": hidden_bar() if progress else True}
 
 
 # ---- Processes -------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kerasseg import UserError
+from kerasseg.console import hidden_bar
 from kerasseg.data.format.description import FILE, Description, describe, how_to_rewrite
 from kerasseg.data.format.splits import Shard
 from kerasseg.data.writing.installing import name_of_shards
@@ -36,7 +37,7 @@ def download_shards(
     folder = remote.cache_of(path)
     shards = [shard for split in splits for shard in description.split(split).shards]
     missing = [s for s in shards if refresh or not _is_cached(folder / s.name, s)]
-    for shard in tqdm(missing, f"download {path}", unit="shard", disable=None):
+    for shard in tqdm(missing, f"download {path}", unit="shard", disable=hidden_bar()):
         url = f"{remote.url_of(path)}/{shard.name}"
         _checksum_file(folder / shard.name).unlink(missing_ok=True)
         with atomic.replacing(folder / shard.name) as aside:
@@ -106,7 +107,7 @@ def upload_records(
     sent = json.loads(note.read_text("utf-8")) if note.is_file() else {}
     shards = [shard for split in new.splits.values() for shard in split.shards]
     written = [shard for shard in shards if shard.name in asides]
-    hidden = None if progress else True
+    hidden = hidden_bar() if progress else True
     for shard in tqdm(written, f"upload {path}", unit="shard", disable=hidden):
         same = sent.get(shard.name) == shard.sha256
         if not same or remote.size_of(path, shard.name) != shard.bytes:

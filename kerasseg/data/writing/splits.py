@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kerasseg import UserError
+from kerasseg.console import say
 from kerasseg.data.format.description import FILE, Description, describe, save
 from kerasseg.data.sample import Sample, Samples, refuse_mixed, refuse_other_volumes
 from kerasseg.data.writing.conversion import (
@@ -140,7 +141,7 @@ def write_splits(
         jobs = source.jobs(shards)
         finished = prepare_folder(folder, jobs)
         if finished and progress:
-            print(
+            say(
                 f"Going on with {folder}: of {len(jobs)} shards, {finished} were "
                 "written before; those whose files have changed since are written again"
             )

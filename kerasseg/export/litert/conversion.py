@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasseg import UserError
-from kerasseg.console import silenced
+from kerasseg.console import counting, silenced
 from kerasseg.export.formats import device_type
 from kerasseg.export.litert import edits, flatbuffer, layer_errors, metadata
 from kerasseg.export.litert.flattened import flattened
@@ -206,8 +206,15 @@ def converter(
                 # The input's quantisation then has step 1: callers pass raw pixels,
                 # also where no calibration image reaches from 0 to 255.
                 ready[0][:, 0, 0], ready[0][:, 0, -1] = 0, 255
-            litert.representative_dataset = lambda: ([image] for image in ready)
+            litert.representative_dataset = lambda: _counted(ready)
         yield litert
+
+
+def _counted(images: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """The calibration images as the converter takes them."""
+    with counting("int8: calibrating on image", len(images)) as one_more:
+        for image in images:
+            yield one_more([image])
 
 
 @contextlib.contextmanager

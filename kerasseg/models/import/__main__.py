@@ -10,12 +10,13 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from kerasseg import UserError, config, runs
-from kerasseg.console import command, start_tensorflow
+from kerasseg.console import command, flags, start_tensorflow
+from kerasseg.console.flags import SIDE, Number
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB
 from kerasseg.models.importing import Request, source
@@ -48,18 +49,18 @@ class Import:
     name of one of ours, such as deeplab_v3plus_mobilenet_v2."""
     out: tyro.conf.Positional[Path]
     """NAME.keras, or a folder: a run with classes and settings, for all commands."""
-    size: tuple[int, int] | None = None
+    size: Annotated[tuple[int, int] | None, Number(1, SIDE)] = None
     """Height and width of the images, pixels; default: what the library trains with."""
     encoder: str = ""
     """Of the network there, where its name does not say it. smp's is found from the
     file, which must agree."""
-    classes: int = 0
+    classes: Annotated[int, Number(0, 2**16)] = 0
     """Number of classes, where the file does not say it."""
 
 
 @command
 def main(argv: list[str]) -> None:
-    asked = tyro.cli(Import, args=argv, prog="python -m kerasseg.models.import")
+    asked = flags.parse(Import, argv, prog="python -m kerasseg.models.import")
     known = source(asked.library)
     size = asked.size or known.size
     request = Request(asked.file, asked.name, size, asked.encoder, asked.classes)

@@ -15,7 +15,8 @@ import numpy as np
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import command, counted, start_tensorflow
+from kerasseg.console import command, counted, flags, start_tensorflow
+from kerasseg.console.flags import SECONDS, Number
 from kerasseg.serve.client import Client, GrpcClient, Options, RestClient
 from kerasseg.serve.errors import ServingError
 
@@ -34,9 +35,9 @@ class Ask:
     """Folder to write to."""
     model: str = ""
     """Name of the model, where the address does not say it."""
-    at_once: int = 4
+    at_once: Annotated[int, Number(1, 4096)] = 4
     """Pictures that are asked for at the same time."""
-    timeout: float = 30.0
+    timeout: Annotated[float, SECONDS] = 30.0
     """Seconds for one try."""
     ca: str = ""
     """PEM file of the authority that signed the server's certificate."""
@@ -49,9 +50,7 @@ def main(argv: list[str]) -> None:
     from kerasseg.inference.results import names as results
     from kerasseg.inference.results.made import Made
 
-    asked = tyro.cli(Ask, args=argv, prog="python -m kerasseg.serve.client")
-    if asked.at_once < 1 or asked.timeout <= 0:
-        raise UserError("--at-once must be at least 1, and --timeout more than 0.")
+    asked = flags.parse(Ask, argv, prog="python -m kerasseg.serve.client")
     out = Path(asked.out)
     found = inputs.inputs_of(asked.pictures, out)
     names = results.targets(found.sources, found.places, out)

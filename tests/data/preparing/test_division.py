@@ -147,3 +147,59 @@ def test_what_cannot_be_divided(message):
 def test_a_source_of_test_alone():
     with pytest.raises(UserError, match="no train or val to divide, only test"):
         divide({"test": images(4)}, Division(val_share=0.5), "coco")
+
+
+def labelled(classes, overlapping=False):
+    """Samples whose names say their group and the classes in them: "a_012"."""
+
+    def read_classes(entry):
+        ids = [int(letter) for letter in entry.split("_")[1]]
+        label = np.resize(np.array(ids, "u1"), (2, 3))
+        if overlapping:
+            label = np.stack([label == i for i in range(3)], -1).astype("u1")
+        return Sample(entry, np.zeros((2, 3, 3), "u1"), label)
+
+    return Samples(classes, read_classes, id=name)
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_folds_are_alike_in_their_classes(overlapping):
+    """Class 2 is in five images of thirty, class 1 in ten: each of five folds gets one
+    and two of them. By the hash alone some would get none."""
+    entries = [f"{i}_0" for i in range(15)] + [f"{i}_01" for i in range(15, 25)]
+    entries += [f"{i}_02" for i in range(25, 30)]
+    source = {"train": labelled(entries, overlapping)}
+    folds = []
+    for fold in range(5):
+        division = Division(split_by="name", folds=5, fold=fold)
+        folds.append(divide(source, division, "x")["val"].entries)
+    assert [len(fold) for fold in folds] == [6] * 5
+    assert [sum(e.endswith("2") for e in fold) for fold in folds] == [1] * 5
+    assert [sum(e.endswith("1") for e in fold) for fold in folds] == [2] * 5
+
+
+def test_groups_are_alike_in_their_classes_as_far_as_they_can_be():
+    """Two patients of four have the disease: each of two folds gets one."""
+    patients = {"a": "0", "b": "0", "c": "01", "d": "01"}
+    entries = [f"{p}{n}_{ids}" for p, ids in patients.items() for n in range(5)]
+    division = Division(group_by="^(.)", folds=2)
+    val = divide({"train": labelled(entries)}, division, "x")["val"].entries
+    assert len(val) == 10 and sum(e.endswith("1") for e in val) == 5
+
+
+def test_another_seed_gives_other_folds():
+    source = {"train": images(40)}
+
+    def val(seed):
+        return divide(source, Division(folds=4, fold_seed=seed), "x")["val"].entries
+
+    assert val(0) == val(0) and val(1) == val(1)
+    assert len({tuple(val(seed)) for seed in range(4)}) == 4
+
+
+def test_a_sample_that_cannot_be_read_is_divided_too():
+    def broken(entry):
+        raise UserError("cut short")
+
+    source = {"train": Samples([f"n{i}" for i in range(4)], broken, id=name)}
+    assert len(divide(source, Division(folds=2), "x")["val"]) == 2

@@ -182,8 +182,8 @@ def test_a_full_disk_ends_it_in_one_line(run, monkeypatch):
 def test_flags_out_of_bounds(run, capsys):
     picture("in/a.png")
     for word, told in {
-        "100000": "must be 0 to 256, is 100000",
-        "two": "must be a whole number, 0 to 256, is 'two'",
+        "100000": "must be in [0, 256], got 100000.",
+        "two": "must be a whole number, got 'two'.",
     }.items():
         with pytest.raises(SystemExit) as left:
             run("--threads", word)

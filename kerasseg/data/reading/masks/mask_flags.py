@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from kerasseg import UserError
+from kerasseg.console.flags import ANY
 
 PerClass = Literal["", "suffix", "folders", "pages", "channels"]
 ReadAs = Literal["auto", "ids", "colours"]
@@ -21,7 +22,7 @@ class MaskFlags:
     """ids: numbers and palette indices are the classes. colours: the colours are."""
     binary: bool = False
     """Two values: background and foreground (0 and 1, 0 and 255, white on black)."""
-    threshold: float | None = None
+    threshold: Annotated[float | None, ANY] = None
     """Probabilities or gray levels: foreground from this value on, in the units of the
     files (0.5 for 0 to 1, 128 for 0 to 255)."""
     alpha: bool = False
@@ -36,7 +37,7 @@ class MaskFlags:
     background. Where layers overlap widely this is found out."""
     exclusive: bool = False
     """A pixel is of one class: where layers overlap it is ignored."""
-    ignore: tuple[int, ...] = ()
+    ignore: Annotated[tuple[int, ...], ANY] = ()
     """Ids that are ignored beside 255: --ignore 0, --ignore 254 65535."""
     ignore_colour: tuple[tuple[int, int, int], ...] = ()
     """Colours that are ignored: --ignore-colour 224 224 192."""

@@ -17,9 +17,13 @@ def check_share(share: float) -> None:
         raise UserError(f"--val-share must be at least 0 and below 1, got {share}.")
 
 
-def in_order_of_hash(names: Iterable[str]) -> list[str]:
-    """The different names, sorted by their SHA-256."""
-    return sorted(set(names), key=lambda n: hashlib.sha256(n.encode()).digest())
+def in_order_of_hash(names: Iterable[str], before: str = "") -> list[str]:
+    """The different names, sorted by the SHA-256 of `before` and the name."""
+
+    def key(name: str) -> bytes:
+        return hashlib.sha256(f"{before}{name}".encode()).digest()
+
+    return sorted(set(names), key=key)
 
 
 def divide(
