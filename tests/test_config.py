@@ -132,7 +132,7 @@ def test_the_name_comes_from_the_recipe(tmp_path):
         ("[fit]\nepoch = 3\n", "--fit.epochs"),
         ("[fitt]\nepochs = 3\n", "--fit.epochs"),
         ("[fit]\nepochs = 1.5\n", "--fit.epochs"),
-        ("[data]\ncrop = [1, 2, 3]\n", "3"),
+        ("[augment]\nscale = [1, 2, 3]\n", "3"),
         ('[fit]\noptimizer = "magic"\n', "--fit.optimizer"),
     ],
 )
