@@ -145,6 +145,11 @@ def draw(settings: config.Config, count: int, display: str = "") -> tuple[bytes,
         settings.augment, image_format, volume is not None
     )
     ids_of = streams.sample_ids_of(settings, data.records)
+    if volume and len(data.crop) != 3 and any(data.crop):
+        raise UserError(
+            f"{data.records} holds volumes: DEPTH HEIGHT WIDTH for --crop and --size, "
+            f"got {' '.join(map(str, data.crop))}."
+        )
     cells: list[np.ndarray] = []
     titles: list[str] = []
     with naming_damage(data.records):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.console.flags import COUNT
 from kerasseg.data.reading.pictures.fitted import format_of, sample_image
 from kerasseg.data.reading.pictures.image import SUFFIXES
 from kerasseg.data.reading.pictures.picture import ReadOptions
@@ -25,7 +26,7 @@ def load(
     src: Path,
     /,
     *,
-    image_bands: tuple[int, ...] = (),
+    image_bands: Annotated[tuple[int, ...], COUNT] = (),
     image_alpha: Literal["drop", "band", "valid"] = "drop",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
     """Pictures without labels, in a folder and its subfolders: every pixel is ignored.
