@@ -67,11 +67,10 @@ def check(
 
     limits = limits or Limits()
     mean = None
-    if flip and volume:
+    if passes:
+        mean = mean_predictor(passes, flip, image_format, exclusive)
+    elif flip:
         mean = predictor(network, flip=True, exclusive=exclusive)
-    elif flip or passes:
-        ways = passes or [Sized.of(network)]
-        mean = mean_predictor(ways, flip, image_format, exclusive)
     counted = _count(network, files, batches, mean, exclusive)
     if not counted.counts["network"].any():
         raise UserError("Nothing to score: the split has no labelled pixel.")

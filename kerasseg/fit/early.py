@@ -42,6 +42,11 @@ def check(settings: config.Config) -> None:
             f"{data.train} trains on: its score only rises. Set --fit.epochs to the "
             "number that a training on the others chose."
         )
+    if trains_on(data.train, data.val) and settings.adjust:
+        raise UserError(
+            f"--adjust looks for the balance of classes on the split '{data.val}', "
+            f"which --data.train {data.train} trains on. Leave it out."
+        )
     if data.records and not remote.is_remote(data.records):
         described = describe(data.records)
         for split in (data.train, data.val):
@@ -53,13 +58,14 @@ def check_teaching(settings: config.Config, records: Description) -> None:
     """Raises UserError for teachers, and for images without labels, that do not fit to
     the records, and for options of teachers without any."""
     fit, images = settings.fit, records.image_format
-    if fit.teacher and records.volume:
-        raise UserError("--fit.teacher is for pictures, not for volumes. Leave it out.")
     if not fit.teacher and (fit.teacher_scales or fit.teacher_flip):
         raise UserError(
             "--fit.teacher_scales and --fit.teacher_flip are of teachers. Name them "
             "with --fit.teacher RUN, or leave these out."
         )
+    if records.volume and (fit.teacher or settings.data.unlabelled):
+        flag = "--fit.teacher" if fit.teacher else "--data.unlabelled"
+        raise UserError(f"{flag} is for pictures, not for volumes. Leave it out.")
     teachers.check(fit, records.taxonomy, images, records.path)
     unlabelled.check(settings, images)
 

@@ -57,6 +57,7 @@ def joined(splits: Mapping[str, Any]) -> Any:
     return dataclasses.replace(
         each[0],
         samples=sum(split.samples for split in each),
+        depth=shared("depth"),
         height=shared("height"),
         width=shared("width"),
         ignored=sum(split.ignored for split in each),

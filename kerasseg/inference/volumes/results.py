@@ -29,10 +29,10 @@ from kerasseg.volume_format import VolumeFormat
 
 OF_PICTURES = (
     *("tiles", "overlap", "crf", "palette", "vectors", "labels", "show", "frames"),
-    *("size", "input_range", "input_type", "activation", "classes"),
+    *("size", "input_range", "input_type", "activation", "classes", "scales"),
 )
 """Flags that say nothing of volumes."""
-OF_SLICES = ("tiles", "overlap", "crf", "flip")
+OF_SLICES = ("tiles", "overlap", "crf", "flip", "scales")
 """Of these the ones for a network of pictures, which runs on each slice."""
 
 
