@@ -8,6 +8,7 @@ written `--flip` or `--no-flip`; `--flip=true` and `--flip=false` mean the same.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import inspect
 import itertools
@@ -94,16 +95,30 @@ def parse(
     """
     import tyro
 
-    if os.environ.get("NO_COLOR"):  # see https://no-color.org; tyro does not look
-        tyro._experimental_options["ansi_codes"] = False
     flags = dict(_flags_of(function) if function else ()) | dict(_flags_of(kind))
     argv = with_pairs(argv, [f for f, hint in flags.items() if hint is bool], apart)
     refuse_empty(argv, [flag for flag, hint in flags.items() if hint is Path])
     about = how.pop("description", inspect.getdoc(kind))
     how["description"] = _in_columns(f"{about}\n\n{IN_HELP}")
-    found: Any = tyro.cli(kind, args=argv, prog=prog, **how)
+    with _colours_as_asked():
+        found: Any = tyro.cli(kind, args=argv, prog=prog, **how)
     check(found)
     return found
+
+
+@contextlib.contextmanager
+def _colours_as_asked() -> Iterator[None]:
+    """Without colours where NO_COLOR is set (https://no-color.org): tyro looks at TERM
+    alone."""
+    terminal = os.environ.get("TERM")
+    if not os.environ.get("NO_COLOR") or terminal is None:
+        yield
+        return
+    os.environ["TERM"] = "dumb"
+    try:
+        yield
+    finally:
+        os.environ["TERM"] = terminal
 
 
 def _in_columns(text: str) -> str:

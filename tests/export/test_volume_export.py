@@ -10,6 +10,8 @@ import pytest
 from kerasseg import UserError, predict, runs
 from kerasseg.export.run import Export, export_run
 
+pytestmark = pytest.mark.processes
+
 FORMATS = ("saved_model", "float32", "int8")
 
 

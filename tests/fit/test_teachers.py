@@ -14,6 +14,8 @@ from kerasseg.data import pipeline
 from kerasseg.fit import devices, early, same_records, streams, teachers, unlabelled
 from kerasseg.runs.log import read_log
 
+pytestmark = pytest.mark.processes
+
 
 def settings_of(*words):
     settings = config.parse(list(words))

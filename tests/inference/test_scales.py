@@ -15,6 +15,8 @@ from kerasseg.fit import from_settings, other_sizes
 from kerasseg.inference import averaging, class_maps, own_models, scales
 from kerasseg.inference.scales import Sized
 
+pytestmark = pytest.mark.processes
+
 SIZES = [(24, 40), tiny.SIZE, (40, 64)]
 
 

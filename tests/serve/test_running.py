@@ -176,7 +176,7 @@ def test_a_wrong_start_of_the_command_is_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--queue", "0"], "--queue must be more than 0"),
+        (["--queue", "0"], "--queue must be 1 or more"),
         (["--cert", "a.pem"], "--cert and --key, both or none"),
         (["--cors", "example.org"], "such as https://example.org, or *"),
         (["--models", "a.config"], "give no run and no --name"),

@@ -324,6 +324,8 @@ def test_rest_status_metadata_health_and_metrics(server):
     given = found["signature_def"]["serve_bytes"]["inputs"]["image_bytes"]
     assert given["dtype"] == "DT_STRING"
     assert get("/healthz").data == b"ok\n"
+    status, _ = post(server, {"instances": [b64(PICTURES[0])]})
+    assert status == 200  # so that there is an answer to count
     text = get("/monitoring/prometheus/metrics").data.decode()
     assert 'kerasseg_serve_requests_total{code="OK",protocol="rest"}' in text
     assert "kerasseg_serve_waiting 0.0" in text

@@ -316,7 +316,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, what, said):
             ("--spacing", 1, 0, 1),
             "--spacing must be three numbers of millimetres above",
         ),
-        (("--voxel", 1, -1, 1), "--voxel must be three numbers"),
+        (("--voxel", 1, -1, 1), "--voxel must be 0 or more"),
         (("--cut", 8, 8), "--cut is for pictures"),
         (("--size", 8, 8), "--size is for pictures"),
         (("--bands", "a", "b"), "expected 2 (a, b)"),

@@ -13,7 +13,7 @@ from kerasseg.export.saved_model import signatures
 from kerasseg.fit import other_sizes
 from kerasseg.inference import class_maps
 
-pytestmark = pytest.mark.export
+pytestmark = [pytest.mark.export, pytest.mark.processes]
 
 
 @pytest.fixture(scope="module")

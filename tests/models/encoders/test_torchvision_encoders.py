@@ -8,6 +8,8 @@ from torch_networks import answer, assert_equal, imported, randomised
 
 from kerasseg.models.encoders import encode
 
+pytestmark = pytest.mark.processes
+
 torch = pytest.importorskip("torch")
 torchvision = imported("torchvision")
 SIZE = (64, 97)
@@ -78,7 +80,7 @@ def test_other_bands_get_a_first_kernel(resnet50):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"variant": "torch"}, "one of paper, torchvision, got 'torch'"),
+        ({"variant": "torch"}, "one of paper, torchvision, smp, got 'torch'"),
         ({"variant": "torchvision"}, 'weights="imagenet" is not a file. Encoder'),
         ({"variant": "torchvision", "stem": "beta"}, 'are for variant="paper"'),
         ({"variant": "torchvision", "multi_grid": (2, 2, 2)}, "first factor"),

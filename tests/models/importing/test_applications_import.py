@@ -10,6 +10,8 @@ from networks import chosen, randomize_statistics
 from kerasseg.models.importing import Request
 from kerasseg.models.importing.convert import convert
 
+pytestmark = pytest.mark.processes
+
 main = importlib.import_module("kerasseg.models.import.__main__").main
 NAME = "lraspp_mobilenet_v3_small"
 ENDINGS = (".keras", ".h5", ".weights.h5")

@@ -12,6 +12,8 @@ from torch_networks import answer, assert_equal, imported
 from kerasseg.models.importing import Request, smp
 from kerasseg.models.importing.convert import convert
 
+pytestmark = pytest.mark.processes
+
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "smp.npz")
 SIZE = (64, 96)
 

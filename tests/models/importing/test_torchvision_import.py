@@ -14,6 +14,8 @@ from kerasseg import runs
 from kerasseg.models.importing import Request, torchvision
 from kerasseg.models.importing.convert import convert
 
+pytestmark = pytest.mark.processes
+
 torch = pytest.importorskip("torch")
 library = imported("torchvision")
 main = importlib.import_module("kerasseg.models.import.__main__").main
@@ -150,7 +152,7 @@ def test_wrong_files_are_one_line_and_nothing_is_written(
         line = refused(capsys, library_, file, name, out, *size, *flags)
         assert message in line
     line = refused(capsys, "torchvision", whole, LRASPP, out, "--size", 0, 5)
-    assert "two positive numbers, got (0, 5)" in line
+    assert "--size must be 1 or more, got 0" in line
     assert "is there already" in refused(
         capsys, "torchvision", whole, LRASPP, whole.parent, *size
     )
