@@ -176,24 +176,47 @@ def _cut(
 def _grid(
     sample: Parsed, size: tuple[int, ...], fill: tf.Tensor, taxonomy: Taxonomy
 ) -> Parsed:
-    """All patches that touch and cover a volume: image (N, D, H, W, C), label."""
-    return {
-        "image": _filled(sample["image"], fill, _tiles, size),
-        "label": _tiles(sample["label"], size, taxonomy.ignore),
+    """Patches that cover a volume, spread evenly: image (N, D, H, W, C), label.
+
+    They overlap, so that each is as full as it can be, as it is in a training: of a
+    sliver the network would see next to nothing. A voxel keeps its label in the first
+    patch that holds it and is ignored in the others, so that it counts once.
+    """
+    shape = tf.shape(sample["image"], tf.int64)[:3]
+    axes = [_begins(shape[axis], side) for axis, side in enumerate(size)]
+    places, new = (
+        tf.reshape(tf.stack(tf.meshgrid(*some, indexing="ij"), -1), (-1, 3))
+        for some in zip(*axes, strict=True)
+    )
+    ignore = tf.constant(taxonomy.ignore, sample["label"].dtype)
+    planes = (1,) * len(taxonomy.planes)
+
+    def patch(where: tuple[tf.Tensor, tf.Tensor]) -> Parsed:
+        place, begins = where
+        first = tf.ones(size, tf.bool)
+        for axis, side in enumerate(size):
+            own = place[axis] + tf.range(side, dtype=tf.int64) >= begins[axis]
+            first &= tf.reshape(own, [side if a == axis else 1 for a in range(3)])
+        label = _cut(sample["label"], place, size, taxonomy.ignore)
+        first = tf.reshape(first, (*size, *planes))
+        return {
+            "image": _filled(sample["image"], fill, _cut, place, size),
+            "label": tf.where(first, label, ignore),
+        }
+
+    shapes = {
+        "image": (*size, *sample["image"].shape[3:]),
+        "label": (*size, *taxonomy.planes),
     }
+    kinds = {name: tf.TensorSpec(shapes[name], sample[name].dtype) for name in shapes}
+    return tf.map_fn(patch, (places, new), fn_output_signature=kinds)
 
 
-def _tiles(voxels: tf.Tensor, size: tuple[int, ...], fill: int) -> tf.Tensor:
-    """(D, H, W, ...) -> (N, *size, ...), grown at its far ends."""
-    shape = tf.shape(voxels, tf.int64)
-    wanted = tf.constant(size, tf.int64)
-    counts = -(-shape[:3] // wanted)
-    last = tuple(voxels.shape[3:])  # channels, or classes that overlap
-    rest = len(last)
-    grown = tf.pad(counts * wanted - shape[:3], [[0, rest]])
-    pads = tf.stack([tf.zeros_like(grown), grown], axis=1)
-    voxels = tf.pad(voxels, pads, constant_values=fill)
-    sides = tf.reshape(tf.stack([counts, wanted], axis=1), (6,))
-    voxels = tf.reshape(voxels, tf.concat([sides, np.array(last, np.int64)], 0))
-    voxels = tf.transpose(voxels, (0, 2, 4, 1, 3, 5, *range(6, 6 + rest)))
-    return tf.reshape(voxels, (-1, *size, *last))
+def _begins(length: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Along one axis, int64 (N,): where each patch begins, and the first voxel that is
+    in none before. A length below the side stands in the middle."""
+    count = -(-length // side)
+    room = length - side
+    steps = tf.range(count) * tf.maximum(room, 0) // tf.maximum(count - 1, 1)
+    places = steps + tf.minimum(room // 2, 0)
+    return places, tf.concat([places[:1], places[:-1] + side], 0)

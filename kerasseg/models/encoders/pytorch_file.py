@@ -159,6 +159,9 @@ def _read_zip(content: bytes) -> tuple[Any, dict[str, bytes]]:
     """What was pickled, and the bytes of each storage."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
+        if any(one.compress_type for one in archive.infolist()):
+            # torch.save stores its entries. A small file may hold any number of zeros.
+            raise UserError("its entries are compressed, which torch.save never does")
         pickled = [name for name in names if name.endswith("/data.pkl")]
         if len(pickled) != 1:
             raise UserError("a zip file, but not one that torch.save wrote")

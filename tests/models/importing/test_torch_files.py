@@ -2,11 +2,13 @@
 
 import json
 import struct
+import zipfile
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 
+from kerasseg import UserError
 from kerasseg.models.importing import torch_files
 
 STATE = {"a.weight": np.arange(6, dtype="float32").reshape(2, 3), "b": np.ones(2, "f4")}
@@ -59,6 +61,15 @@ def test_other_widths_of_floats_come_as_float32(tmp_path):
     assert found["half"].dtype == found["brain"].dtype == np.float32
     assert found["brain"].tolist() == [1.5, 1.5]
     assert found["count"].dtype == np.int64
+
+
+def test_a_small_file_cannot_become_a_large_one(tmp_path):
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", b"")
+        archive.writestr("a/data/0", bytes(10**7))
+    with pytest.raises(UserError, match="entries are compressed"):
+        torch_files.read(path)
 
 
 def test_a_file_without_a_state_dictionary_says_what_it_holds(tmp_path):
