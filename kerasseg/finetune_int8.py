@@ -29,6 +29,7 @@ from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
 from kerasseg.fit import from_settings, streams, teachers
 from kerasseg.fit.devices import Devices
+from kerasseg.fit.places import copy_weights
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
@@ -190,7 +191,7 @@ def _train(
         small = from_settings.network_of(
             settings.model, classes, crop, False, image_format, data.normalise
         )
-        small.set_weights(network.get_weights())
+        copy_weights(network, small)
         return quantised(small)
 
     total = steps * epochs
@@ -235,7 +236,7 @@ def _best(judge: Trainer, val, network: Any) -> Any:
         def on_epoch_end(self, epoch, logs):
             if not math.isfinite(logs["loss"]):
                 raise UserError(f"The loss became {logs['loss']}. Lower --rate.")
-            judge.network.set_weights(self.model.network.get_weights())
+            copy_weights(self.model.network, judge.network)
             scores = judge.evaluate(val, verbose=0, return_dict=True)
             logs |= {f"val_{name}": value for name, value in scores.items()}
             if scores["miou"] > self.best:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerasseg import UserError
+
 
 def layers_of(network: Any) -> dict[tuple[str, int], Any]:
     """The layers with variables, by their place: a name and a number.
@@ -33,4 +35,26 @@ def variables_of(network: Any) -> dict[tuple[str, int, int], Any]:
         (*place, number): variable
         for place, layer in layers_of(network).items()
         for number, variable in enumerate(layer.variables)
+    }
+
+
+def copy_weights(source: Any, target: Any) -> None:
+    """Gives the layers of `target` the weights of those of `source` in their places.
+
+    Raises UserError where they are different networks; then nothing was copied.
+    """
+    theirs, ours = layers_of(source), layers_of(target)
+    if _shapes(theirs) != _shapes(ours):
+        raise UserError(
+            f"The weights of network '{source.name}' have no place in "
+            f"'{target.name}': it was built by other settings, or another version."
+        )
+    for place, layer in ours.items():
+        layer.set_weights(theirs[place].get_weights())
+
+
+def _shapes(layers: dict[tuple[str, int], Any]) -> dict[tuple[str, int], list]:
+    return {
+        place: [tuple(weight.shape) for weight in layer.weights]
+        for place, layer in layers.items()
     }

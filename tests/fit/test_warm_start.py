@@ -8,8 +8,9 @@ import pytest
 import tiny
 import walk
 
-from kerasseg import models, runs
+from kerasseg import UserError, models, runs
 from kerasseg.fit import warm_start
+from kerasseg.fit.places import copy_weights
 
 SMALL = {"filters": 4, "depth": 2}
 
@@ -129,3 +130,12 @@ def test_branches_in_another_order_find_their_weights(tmp_path, monkeypatch):
     assert orders[0][:2] == orders[1][1::-1]
     image = np.ones((1, 4, 4, 3), "float32")
     np.testing.assert_allclose(network(image), source(image), atol=1e-6)
+
+
+def test_weights_are_copied_between_networks_of_another_order():
+    source, target = branches("one", "two"), branches("two", "one")
+    copy_weights(source, target)
+    image = np.ones((1, 4, 4, 3), "float32")
+    np.testing.assert_allclose(target(image), source(image), atol=1e-6)
+    with pytest.raises(UserError, match="have no place in"):
+        copy_weights(source, branches("one", "three"))
