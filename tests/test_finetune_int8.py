@@ -43,8 +43,8 @@ def tuned(run):
     def spy(name):
         found = getattr(from_settings, name)
 
-        def noted(*words):
-            seen[name] = words[0], found(*words)
+        def noted(*words, **options):
+            seen[name] = words[0], found(*words, **options)
             return seen[name][1]
 
         return noted

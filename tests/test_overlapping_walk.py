@@ -259,7 +259,7 @@ def test_served_and_asked(run, pictures, expected, tmp_path, monkeypatch):
 
 
 def test_what_int8_loses_is_said_before_it_is_tuned(run, tmp_path, monkeypatch, capsys):
-    def stop(*_):
+    def stop(*_, **__):
         raise UserError("far enough")
 
     own = shutil.copytree(run, tmp_path / "runs" / run.name)

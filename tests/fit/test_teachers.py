@@ -164,7 +164,7 @@ def test_a_training_with_all_of_it_is_stopped_and_goes_on(
         "export": False,
     }
     whole = walk.trained(shared_records, tmp_path / "whole", **settings)
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert (
         "The split 'val' is trained on ('train+val'): its scores say how well" in said
     )
