@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from kerasseg import UserError, config, runs
-from kerasseg.console import command, flags
+from kerasseg.console import command, flags, say
 from kerasseg.console.flags import COUNT, Number
 from kerasseg.data.damage import naming_damage
 from kerasseg.export.calibration import of_records as calibration_images
@@ -29,7 +29,7 @@ from kerasseg.export.run import Export, export_run
 from kerasseg.files import atomic
 from kerasseg.fit import from_settings, streams, teachers
 from kerasseg.fit.devices import Devices
-from kerasseg.fit.places import copy_weights
+from kerasseg.fit.places import same_order
 from kerasseg.image_format import ImageFormat
 from kerasseg.taxonomy import Taxonomy
 
@@ -183,15 +183,25 @@ def _train(
     names = described.taxonomy.names
     loss = from_settings.loss_of(settings.fit, known, exclusive, names)
     whole = quantised(network)
+    classes = network.output_shape[-1]
+
+    def of_crop():
+        return from_settings.network_of(
+            settings.model, classes, crop, False, image_format, data.normalise
+        )
+
+    if crop != size and not same_order(network, of_crop()):
+        say(
+            "The layers of this network stand in the order of an earlier version: it "
+            "is trained on whole images, not on crops."
+        )
+        crop = size
 
     def build():
         if crop == size:
             return whole
-        classes = network.output_shape[-1]
-        small = from_settings.network_of(
-            settings.model, classes, crop, False, image_format, data.normalise
-        )
-        copy_weights(network, small)
+        small = of_crop()
+        small.set_weights(network.get_weights())
         return quantised(small)
 
     total = steps * epochs
@@ -236,7 +246,7 @@ def _best(judge: Trainer, val, network: Any) -> Any:
         def on_epoch_end(self, epoch, logs):
             if not math.isfinite(logs["loss"]):
                 raise UserError(f"The loss became {logs['loss']}. Lower --rate.")
-            copy_weights(self.model.network, judge.network)
+            judge.network.set_weights(self.model.network.get_weights())
             scores = judge.evaluate(val, verbose=0, return_dict=True)
             logs |= {f"val_{name}": value for name, value in scores.items()}
             if scores["miou"] > self.best:

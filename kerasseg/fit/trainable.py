@@ -60,7 +60,7 @@ def check(records: Description, train: str, val: str, batch: int = 1) -> list[st
         missing = [names[c] for c in seen[other] if c not in seen[split]]
         if missing:
             lines.append(
-                f"Warning: the split '{split}' never has {', '.join(missing)}, which "
+                f"The split '{split}' never has {', '.join(missing)}, which "
                 f"'{other}' has: {so}."
             )
     return lines
@@ -83,7 +83,7 @@ def _same_images(records: Description, train: str, val: str) -> list[str]:
         else f"are partly those of '{train}'"
     )
     return [
-        f"Warning: the images of the split '{val}' {same}: the score says how well the "
+        f"The images of the split '{val}' {same}: the score says how well the "
         "network remembers, not how well it works. prepare --val-share 0.2 --split-by "
         "name divides them."
     ]

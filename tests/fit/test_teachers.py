@@ -164,7 +164,8 @@ def test_a_training_with_all_of_it_is_stopped_and_goes_on(
         "export": False,
     }
     whole = walk.trained(shared_records, tmp_path / "whole", **settings)
-    said = " ".join(capsys.readouterr().out.split())
+    printed = capsys.readouterr()
+    said = " ".join(f"{printed.out} {printed.err}".split())
     assert (
         "The split 'val' is trained on ('train+val'): its scores say how well" in said
     )
