@@ -60,6 +60,7 @@ class Distillation:
         augmentation left the picture, else 1.
         """
         inside = ops.cast(inside, "float32")
+        targets = ops.convert_to_tensor(targets)
         distance = divergence(targets, logits, self.temperature, self.exclusive)
         if not self.exclusive:
             inside = inside[..., None] * ops.ones_like(distance)
@@ -96,6 +97,7 @@ def divergence(
     >>> float(divergence(targets, logits)[0])
     0.0
     """
+    targets = ops.convert_to_tensor(targets)
     scaled = ops.cast(logits, "float32") / temperature
     if exclusive:
         each = targets * (_log(targets) - ops.log_softmax(scaled))
