@@ -173,18 +173,25 @@ def _centre(
     for axis, (along, across) in enumerate(pairs):
         extent = ops.abs(along) * size[0] + ops.abs(across) * size[1]
         room = ops.abs(source[axis] - extent)
-        place = slot(numbers, "position")[:, axis]
-        if not policy.crop:
-            shift = 0 * room if policy.resamples else -(room % 2) / 2
-        elif policy.resamples:
-            shift = (place - 0.5) * room
-        else:  # whole pixels: 0..room, all equally often
-            shift = ops.minimum(ops.floor(place * (room + 1)), room) - room / 2
+        shift = shift_of(slot(numbers, "position")[:, axis], room, policy)
         if policy.translation:
             move = around(slot(numbers, "translation")[:, axis], policy.translation)
             shift = shift + move * extent
         centre.append(per_sample((source[axis] - 1) / 2 + shift))
     return centre
+
+
+def shift_of(place: Tensor, room: Tensor, policy: Policy) -> Tensor:
+    """How far the middle of a crop lies from that of the source, (B,), pixels.
+
+    place: uniform in [0, 1). room: by how much the one is larger than the other.
+    """
+    if not policy.crop:
+        return 0 * room if policy.resamples else -(room % 2) / 2
+    if policy.resamples:
+        return (place - 0.5) * room
+    # Whole pixels: 0..room, all equally often.
+    return ops.minimum(ops.floor(place * (room + 1)), room) - room / 2
 
 
 def _times(m: Matrix, n: Matrix) -> Matrix:

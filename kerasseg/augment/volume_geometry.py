@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from keras import ops
 
-from kerasseg.augment.geometry import bicubic
+from kerasseg.augment.geometry import bicubic, shift_of
 from kerasseg.augment.hashing import fraction, integers, scramble
 from kerasseg.augment.pixel_grid import centres, per_sample
 from kerasseg.augment.policies import Policy
@@ -174,13 +174,7 @@ def _centre(
         entries = zip(matrix[axis], size, strict=True)
         extent = sum(ops.abs(entry) * length for entry, length in entries)
         room = ops.abs(source[axis] - extent)
-        place = position[axis]
-        if not policy.crop:
-            shift = 0 * room if policy.resamples else -(room % 2) / 2
-        elif policy.resamples:
-            shift = (place - 0.5) * room
-        else:  # whole voxels: 0..room, all equally often
-            shift = ops.minimum(ops.floor(place * (room + 1)), room) - room / 2
+        shift = shift_of(position[axis], room, policy)
         if policy.translation:
             shift = shift + around(move[axis], policy.translation) * extent
         centre.append((source[axis] - 1) / 2 + shift)

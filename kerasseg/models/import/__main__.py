@@ -1,4 +1,4 @@
-"""`python -m kerasseg.models.import LIBRARY FILE NAME OUT`: trained networks of others.
+"""`python -m kerasseg.models.import SOURCE FILE NAME OUT`: trained networks of others.
 
 OUT is a .keras file, or a run folder where it ends otherwise: with the classes, the
 settings and the network, for `python -m kerasseg.export`, `serve` and all the rest.
@@ -19,7 +19,8 @@ from kerasseg.console import command, flags, start_tensorflow
 from kerasseg.console.flags import SIDE, Number
 from kerasseg.files import atomic
 from kerasseg.image_format import RGB
-from kerasseg.models.importing import Request, source
+from kerasseg.models import importing
+from kerasseg.models.importing import Request
 from kerasseg.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Import:
     network of ours; its last layers begin at random.
     """
 
-    library: tyro.conf.Positional[str]
+    source: tyro.conf.Positional[str]
     """torchvision, smp or applications."""
     file: tyro.conf.Positional[Path]
     """The file of weights."""
@@ -61,16 +62,16 @@ class Import:
 @command
 def main(argv: list[str]) -> None:
     asked = flags.parse(Import, argv, prog="python -m kerasseg.models.import")
-    known = source(asked.library)
+    known = importing.source(asked.source)
     size = asked.size or known.size
     request = Request(asked.file, asked.name, size, asked.encoder, asked.classes)
     _check_free(asked.out)
     start_tensorflow()
     from kerasseg.models.importing.convert import convert
 
-    made = convert(asked.library, request)
+    made = convert(asked.source, request)
     taxonomy = _taxonomy(made)
-    print(f"{asked.file.name}: {asked.library}'s {asked.name}")
+    print(f"{asked.file.name}: {asked.source}'s {asked.name}")
     for line in _lines(made, request, taxonomy):
         print(f"  {line}")
     if asked.out.suffix == ".keras":
