@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.slice_format import SliceFormat
 
 TYPES = ("uint8", "uint16", "int16", "float32")
 """The types of numbers that records hold."""
@@ -105,6 +106,7 @@ class ImageFormat:
     chosen: which bands of the source's files these are, as numbers from 0; () for all.
     alpha: "valid" where pixels of the source count as nodata when their alpha is 0.
         With `chosen` it lets `predict` read a file as the training did.
+    slices: of pictures that are slices of volumes, how they were cut; None of others.
 
     Raises UserError when these do not fit together.
     """
@@ -116,6 +118,7 @@ class ImageFormat:
     display: tuple[int, int, int] = (0, 1, 2)
     chosen: tuple[int, ...] = ()
     alpha: str = "drop"
+    slices: SliceFormat | None = None
 
     def __post_init__(self) -> None:
         if not self.bands or len(set(self.bands)) != len(self.bands):
@@ -140,6 +143,11 @@ class ImageFormat:
                 f"The bands to show are numbers from 0 to {self.channels - 1}, got "
                 f"{self.display}."
             )
+        if self.slices and self.channels % self.slices.count:
+            raise UserError(
+                f"Expected the bands of {self.slices.count} slices, got "
+                f"{self.channels}."
+            )
 
     @classmethod
     def of(
@@ -152,6 +160,23 @@ class ImageFormat:
             return cls(bands, type, nodata, display=(red, green, blue))
         shown = (0, 1, 2) if len(bands) >= 3 else (0, 0, 0)
         return cls(bands, type, nodata, display=shown)
+
+    def of_slices(self, slices: SliceFormat) -> ImageFormat:
+        """Of volumes of this format: the format of pictures that are cut from them. The
+        slice that a picture stands for is shown, its first channel."""
+        middle = slices.count // 2 * self.channels
+        shown = (middle, middle, middle)
+        return ImageFormat(
+            slices.bands(self.bands), self.type, display=shown, slices=slices
+        )
+
+    @property
+    def of_volumes(self) -> ImageFormat:
+        """Of pictures that are slices: the format of the volumes that they are of."""
+        if self.slices is None:
+            return self
+        sides, count = self.slices.count // 2, self.channels // self.slices.count
+        return ImageFormat.of(self.bands[sides * count :][:count], self.type)
 
     @property
     def channels(self) -> int:
@@ -178,7 +203,11 @@ class ImageFormat:
 
     def same_kind(self, other: ImageFormat) -> bool:
         """Whether images of both fit one network: the same bands and type."""
-        return (self.bands, self.type) == (other.bands, other.type)
+        one, two = self.slices, other.slices
+        cut = one is two or bool(
+            one and two and one.volume.same_kind(two.volume) and one.count == two.count
+        )
+        return cut and (self.bands, self.type) == (other.bands, other.type)
 
     def with_statistics(self, statistics: tuple[BandStatistics, ...]) -> ImageFormat:
         """The same format with these statistics."""
@@ -190,8 +219,9 @@ class ImageFormat:
         return f"{count} ({listed_bands(self.bands)}) of {self.type}"
 
     def to_json(self) -> dict[str, Any]:
-        """Lists and numbers, as they stand in `dataset.json`."""
-        return {
+        """Lists and numbers, as they stand in `dataset.json`; there is an entry
+        `slices` where pictures are slices."""
+        values: dict[str, Any] = {
             "bands": list(self.bands),
             "type": self.type,
             "nodata": self.nodata,
@@ -200,6 +230,9 @@ class ImageFormat:
             "chosen": list(self.chosen),
             "alpha": self.alpha,
         }
+        if self.slices:
+            values["slices"] = self.slices.to_json()
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any] | None) -> ImageFormat:
@@ -219,6 +252,7 @@ class ImageFormat:
             (red, green, blue),
             tuple(values.get("chosen", ())),
             values.get("alpha", "drop"),
+            SliceFormat.from_json(values.get("slices")),
         )
 
 

@@ -49,6 +49,7 @@ def main(argv: list[str]) -> None:
     asked = arguments.parse(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
+    asked.slices = asked.slices or _is_of_slices(asked)
     if asked.slices or _is_of_volumes(asked):
         _predict_volumes(asked)
         return
@@ -101,9 +102,21 @@ def _is_of_volumes(asked: argparse.Namespace) -> bool:
         from kerasseg.inference import litert_engine
 
         return litert_engine.is_of_volumes(Path(asked.litert))
+    return bool(asked.run) and runs.volume_format(_folder(asked)) is not None
+
+
+def _is_of_slices(asked: argparse.Namespace) -> bool:
+    """Whether the pictures of a run, or of a file, were slices of volumes."""
+    if asked.litert:
+        from kerasseg.inference import litert_engine
+
+        return litert_engine.is_of_slices(Path(asked.litert))
+    return bool(asked.run) and runs.image_format(_folder(asked)).slices is not None
+
+
+def _folder(asked: argparse.Namespace) -> Path:
     run = Path(asked.run)
-    folder = run if run.is_dir() else run.parent
-    return bool(asked.run) and runs.volume_format(folder) is not None
+    return run if run.is_dir() else run.parent
 
 
 def _refuse_flags_of_volumes(asked: argparse.Namespace) -> None:
@@ -123,7 +136,7 @@ def _predict_volumes(asked: argparse.Namespace) -> None:
         _choose_network(asked)
     made = Made(asked.out)
     network = volumes.network(asked, _litert if asked.litert else _network)
-    channels = network.image_format.channels
+    channels = network.image_format.of_volumes.channels
     found, lines = sources.sources_of(
         asked.inputs, asked.out, channels, asked.recursive
     )

@@ -20,9 +20,10 @@ LEVEL = {
     "console": 1,
     "frameworks": 1,
     "files": 2,
-    "image_format": 2,
+    "image_format": 3,
     "taxonomy": 2,
-    "volume_format": 2,
+    "volume_format": 1,
+    "slice_format": 2,
     "labels": 3,
     # Mathematics, on keras.ops only; drawing, on NumPy only.
     "border": 4,
@@ -67,7 +68,7 @@ COMMAND, LIST_OF_COMMANDS = 20, 21
 
 WITHOUT_TENSORFLOW = {
     *("", "console", "files", "image_format", "taxonomy", "labels", "border"),
-    "volume_format",
+    *("slice_format", "volume_format"),
     *("upsampling", "crf", "tiles", "drawing", "addons", "augment", "losses"),
     *("metrics", "config", "models", "data.sample", "data.reading"),
 }

@@ -207,7 +207,8 @@ def parser() -> argparse.ArgumentParser:
         "--slices",
         default=False,
         **YES_OR_NO,
-        help="run a network of pictures on each slice of volumes",
+        help="run a network of pictures on each slice of volumes; one that was trained "
+        "on slices (prepare volumes --slices) does so by itself",
     )
     add(
         "--mirror",

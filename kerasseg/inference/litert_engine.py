@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -18,6 +19,16 @@ def is_of_volumes(path: Path) -> bool:
             return "volume_format.json" in archive.namelist()
     except (OSError, zipfile.BadZipFile):
         return False
+
+
+def is_of_slices(path: Path) -> bool:
+    """Whether a LiteRT file says that its pictures are slices of volumes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = json.loads(archive.read("image_format.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("slices") is not None
 
 
 def interpreter_class() -> Any:

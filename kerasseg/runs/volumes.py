@@ -58,7 +58,10 @@ def _of_device(
 
 
 def _of_slices(found: maps.Network) -> VolumeNetwork:
-    plain = VolumeFormat("none")
+    """What the pictures were cut from, the run knows; of other runs volumes are taken
+    as they are."""
+    cut = found.image_format.slices
+    plain = cut.volume if cut else VolumeFormat("none")
     return VolumeNetwork(
         found.taxonomy, found.image_format, plain, of_slices=found.segment
     )

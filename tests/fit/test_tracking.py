@@ -156,7 +156,7 @@ def test_wandb_offline(run, tmp_path_factory, monkeypatch):
     from pathlib import Path
 
     files = list(Path("wandb").glob(f"offline-run-*-{made.id}/run-{made.id}.wandb"))
-    # Each start writes a file of its own under the one id; the scores came with the second.
+    # Each start writes its own file under the one id; the second has the scores.
     assert any(b"val_miou" in one.read_bytes() for one in files)
 
 

@@ -25,6 +25,7 @@ from kerasseg.data.reading.volumes.volume_file import VolumeFile
 from kerasseg.data.reading.volumes.volume_labels import VolumeLabels
 from kerasseg.data.sample import Sample
 from kerasseg.image_format import ImageFormat
+from kerasseg.slice_format import SliceFormat
 from kerasseg.volume_format import Spacing, VolumeFormat, plain_geometry, standardised
 
 Triple = tuple[int, int, int]
@@ -52,6 +53,24 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class SliceEntry:
+    """A slice of a case. of: what its neighbours may be of too. number: from 0."""
+
+    of: Entry
+    number: int
+
+    @property
+    def case(self) -> str:
+        """The name of the case."""
+        return self.of.case
+
+    @property
+    def id(self) -> str:
+        """The case's name and the number of the slice: "case@z007"."""
+        return f"{self.case}@z{self.of.place[0] + self.number:03d}"
+
+
+@dataclass(frozen=True)
 class Reading:
     """How entries are read. voxel: millimetres (z, y, x) where files say none, or 0."""
 
@@ -74,6 +93,24 @@ def read_entry(reading: Reading, entry: Entry) -> Sample:
     image = _image(reading, entry, opened)
     numbers = read(label, *_where(entry)).image[..., 0]
     return _sample(reading, entry, image, reading.labels.of(numbers, label.path))
+
+
+def read_slice(reading: Reading, slices: SliceFormat, entry: SliceEntry) -> Sample:
+    """A slice as a picture. Raises UserError as `read_entry` does."""
+    whole, number = _uncut(reading, entry.of), entry.number
+    return Sample(
+        entry.id,
+        slices.picture(whole.image, number),
+        whole.label[number],
+        sequence=entry.case,
+        valid=None if whole.valid is None else whole.valid[number],
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _uncut(reading: Reading, entry: Entry) -> Sample:
+    """Kept, for the slices of a case come one after the other."""
+    return read_entry(reading, entry)
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,9 +12,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.console.flags import Number
+from kerasseg.console.flags import COUNT_OR_0, Number
 from kerasseg.data.datasets.volume_cases import Case, find
-from kerasseg.data.datasets.volume_reading import Entry, Reading, read_entry, sequence
+from kerasseg.data.datasets.volume_reading import (
+    Entry,
+    Reading,
+    SliceEntry,
+    read_entry,
+    read_slice,
+    sequence,
+)
 from kerasseg.data.reading.pairing.divide import check_share, divide
 from kerasseg.data.reading.volumes.blocks import blocks_of
 from kerasseg.data.reading.volumes.resampling import shape_at
@@ -23,6 +30,7 @@ from kerasseg.data.reading.volumes.volume_file import VolumeFile
 from kerasseg.data.reading.volumes.volume_labels import by_survey
 from kerasseg.data.sample import Samples
 from kerasseg.image_format import TYPES, ImageFormat
+from kerasseg.slice_format import SliceFormat
 from kerasseg.taxonomy import Taxonomy
 from kerasseg.volume_format import Spacing, VolumeFormat
 
@@ -40,6 +48,7 @@ def load(
     normalise: Literal["auto", "zscore", "ct", "none"] = "auto",
     names: tuple[str, ...] = (),
     bands: tuple[str, ...] = (),
+    slices: Annotated[int, COUNT_OR_0] = 0,
     val_share: float = 0.2,
     on_error: Literal["stop", "skip"] = "stop",
 ) -> tuple[Taxonomy, dict[str, Samples]]:
@@ -61,6 +70,8 @@ def load(
             dataset.json or the files say, else by their numbers.
         names: Names of the numbers 0, 1, 2... in labels, where no dataset.json says it.
         bands: Names of the channels, where a file holds several.
+        slices: Pictures in place of volumes, for networks of pictures: each slice with
+            its neighbours as further bands, so many in all (1, 3, 5). 0: volumes.
         val_share: Share of the cases to validate on; of one volume alone its last
             slices.
         on_error: "skip" leaves out cases that cannot be used.
@@ -75,6 +86,11 @@ def load(
                 f"{' '.join(map(str, three))}."
             )
     found = find(Path(src))
+    if slices and slices % 2 == 0:
+        raise UserError(
+            f"--slices is an odd number: a slice and as many on both sides; got "
+            f"{slices}. Say --slices {slices + 1}, or 0 for volumes."
+        )
     looked = _look(found.cases, voxel, skip=on_error == "skip")
     labels = found.labels
     if labels is None or names:
@@ -89,19 +105,25 @@ def load(
     reading = Reading(made, images, labels, voxel)
     splits, divided = _divided(_entries(found.cases, looked, made), val_share)
     voxel_bytes = np.dtype(kind).itemsize * images.channels
-    splits = {s: _blocks(entries, voxel_bytes) for s, entries in splits.items()}
     said = [f"{labels}.", *found.said, divided]
     if voxel == UNSET and any(not one.says_spacing for one in looked):
         said.append("Some files do not say how large voxels are: 1 mm (--voxel Z Y X).")
+    common: dict[str, Any] = {
+        "sequence": sequence,
+        "id": _id,
+        "source": {"volumes": {"line": " ".join(filter(None, said))}},
+    }
+    if slices:
+        cut = SliceFormat(slices, made)
+        read_one, kept = partial(read_slice, reading, cut), images.of_slices(cut)
+        return labels.taxonomy, {
+            split: Samples(_slices(entries), read_one, image_format=kept, **common)
+            for split, entries in splits.items()
+        }
+    read_one, common["volume"] = partial(read_entry, reading), made
     return labels.taxonomy, {
         split: Samples(
-            entries,
-            partial(read_entry, reading),
-            sequence,
-            _id,
-            image_format=images,
-            source={"volumes": {"line": " ".join(filter(None, said))}},
-            volume=made,
+            _blocks(entries, voxel_bytes), read_one, image_format=images, **common
         )
         for split, entries in splits.items()
     }
@@ -264,6 +286,16 @@ def _blocks(entries: list[Entry], voxel: int) -> list[Entry]:
             else [entry]
         )
     return found
+
+
+def _slices(entries: list[Entry]) -> list[SliceEntry]:
+    """An entry for each slice; one of a case whose headers could not be read, which
+    its reading will tell."""
+    return [
+        SliceEntry(entry, number)
+        for entry in entries
+        for number in range(max(1, entry.size[0]))
+    ]
 
 
 def _id(entry: Any) -> str:

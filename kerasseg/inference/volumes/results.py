@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
+from kerasseg.data.reading.volumes.resampling import resampled_label
 from kerasseg.drawing import planes
 from kerasseg.image_format import ImageFormat
 from kerasseg.inference import maps
@@ -24,6 +25,7 @@ from kerasseg.inference.volumes import writing
 from kerasseg.inference.volumes.cleaning import cleaned
 from kerasseg.inference.volumes.segmenter import Shape, VolumeSegmenter
 from kerasseg.inference.volumes.sources import Source, as_trained, read_source
+from kerasseg.slice_format import SliceFormat
 from kerasseg.taxonomy import Taxonomy
 from kerasseg.volume_format import VolumeFormat
 
@@ -77,7 +79,8 @@ class VolumeResults:
     ) -> None:
         self._network, self._made, self._asked = network, made, asked
         # What is seen of a volume goes by its own values, before any normalisation.
-        own = replace(network.image_format, statistics=(), type="float32")
+        self._taken = network.image_format.of_volumes
+        own = replace(self._taken, statistics=(), type="float32")
         shown = maps.Network(_no_pictures, (0, 0), network.taxonomy, own)
         light = bool(asked.litert)
         self.drawings = drawings.Drawings(shown, made, asked.alpha, light)
@@ -108,7 +111,7 @@ class VolumeResults:
         """Predicts a volume. Raises UserError where it cannot be read, CannotWrite
         where a result cannot be written."""
         network, asked = self._network, self._asked
-        volume = read_source(source, network.image_format)
+        volume = read_source(source, self._taken)
         geometry, shape = volume.geometry, volume.geometry.source_shape
         with contextlib.ExitStack() as stack:
             each: Each | None = None
@@ -133,19 +136,16 @@ class VolumeResults:
 
     def _ids(self, volume: Any, source: Source, shape: Shape, each: Each | None):
         network = self._network
-        given = as_trained(volume, source, network.volume, network.image_format)
+        given = as_trained(volume, source, network.volume, self._taken)
         if network.of_slices:
-            if given.shape[:3] != shape:
-                raise UserError(
-                    f"{source} has other voxels than the network's training, which "
-                    "--slices does not bring back. Resample it first."
-                )
+            cut = network.image_format.slices or SliceFormat(1, network.volume)
             with _bar(source, len(given), "slices") as advance:
                 found = []
-                for plane in given:
-                    found.append(network.of_slices(plane))
+                for number in range(len(given)):
+                    found.append(network.of_slices(cut.picture(given, number)))
                     advance()
-            return np.stack(found)
+            planes_of_classes = not network.taxonomy.exclusive
+            return resampled_label(np.stack(found), shape, planes_of_classes)
         segment = network.segment
         assert segment is not None  # noqa: S101
         with _bar(source, segment.patches(given.shape[:3]), "patches") as advance:
