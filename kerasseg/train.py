@@ -97,9 +97,10 @@ def train(settings: config.Config, run: Path | None) -> None:
             print(f"Trained in {_clock(began)}; scoring the best network")
             finish(run, data.records, settings, tracker)
     if used.writes:
+        taken = "VOLUMES" if data.volume or data.image_format.slices else "PICTURES"
         print(
             f"Done in {_clock(began)}. See {run / 'report.html'}\n"
-            f"Next: python -m kerasseg.predict PICTURES --run {run}"
+            f"Next: python -m kerasseg.predict {taken} --run {run}"
         )
 
 

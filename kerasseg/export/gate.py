@@ -96,7 +96,8 @@ def check(
                 options = overlap, flip, image_format, exclusive, passes
                 share = larger.agreement(network, file, images, *options)
             row["larger"] = share
-            row["rule"] += f", larger pictures {100 * share:.4f} %"
+            what = "volumes" if volume else "pictures"
+            row["rule"] += f", larger {what} {100 * share:.4f} %"
             row["passed"] &= share >= limits.agreement
         if name in TRIED_ON_A_GPU and not volume:
             images = counted.images[:TRIED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,10 @@ class Validation(keras.callbacks.Callback):
         self.judge.network.set_weights(averaged_weights(self.model))
         if self.settle:
             self.settle()
-        scores = self.judge.evaluate(self.batches, verbose=0, return_dict=True)
+        with warnings.catch_warnings():
+            # Of volumes of several sizes the number of patches is not known before.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            scores = self.judge.evaluate(self.batches, verbose=0, return_dict=True)
         logs |= {f"val_{name}": value for name, value in scores.items()}
         better = scores["miou"] > self.best
         self.best = max(self.best, scores["miou"])
