@@ -12,6 +12,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import volume_runs
 import walk
 
 from kerasseg import config, runs, train
@@ -43,15 +44,29 @@ def run(code: str) -> int:
     return done.returncode
 
 
+def flat(records, _):
+    return records, {"fit__accumulate": 2, "fit__remat": True, "fit__statistics": 192}
+
+
+def volumes(_, folder):
+    """Patches of volumes drawn around their classes, with deep supervision."""
+    records = volume_runs.records(folder, train=10)
+    sides = {"data__size": "8 16 16", "data__crop": "8 8 8"}
+    model = {"model__name": "unet_3d", "model__options": "filters=4 depth=2"}
+    return records, sides | model | {"fit__deep_supervision": True}
+
+
 @pytest.mark.processes
-def test_killed_and_gone_on_is_never_killed_bit_for_bit(shared_records, tmp_path):
+@pytest.mark.parametrize("kind", [flat, volumes])
+def test_killed_and_gone_on_is_never_killed_bit_for_bit(kind, shared_records, tmp_path):
     # 10 samples, batches of 2: 5 steps an epoch; saved at 3 and 6, killed after 8.
     settings = {"fit__epochs": 3, "data__batch": 2, "fit__save_every": 3}
     settings |= {"fit__deterministic": True, "export": False, "fit__ema": 0.9}
-    settings |= {"fit__accumulate": 2, "fit__remat": True, "fit__statistics": 192}
-    flags = walk.flags(shared_records, tmp_path / "killed", **settings)
+    records, own = kind(shared_records, tmp_path / "records")
+    settings |= own
+    flags = walk.flags(records, tmp_path / "killed", **settings)
     assert run(KILLED.format(step=8, flags=flags)) == -signal.SIGKILL
-    whole = walk.flags(shared_records, tmp_path / "whole", **settings)
+    whole = walk.flags(records, tmp_path / "whole", **settings)
     both = f"from kerasseg import train; train.main({flags}); train.main({whole})"
     assert run(both) == 0
 

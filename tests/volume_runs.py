@@ -11,9 +11,9 @@ from kerasseg.data.datasets import synthetic_volumes
 SHAPE, SIZE = (10, 20, 18), (8, 16, 16)
 
 
-def records(out):
-    """Volumes that are no multiple of a patch: three to train on, three to validate."""
-    taxonomy, splits = synthetic_volumes.load(train=3, val=3, shape=SHAPE)
+def records(out, train=3):
+    """Volumes that are no multiple of a patch; three to validate on."""
+    taxonomy, splits = synthetic_volumes.load(train=train, val=3, shape=SHAPE)
     for split, samples in splits.items():
         options = {"taxonomy": taxonomy, "shards": 1, "progress": False}
         shards.write(samples, out, split, **options)

@@ -4,8 +4,9 @@
 
 ARRAYS.npz holds x0, y0, ... of the training (standardised, (D, H, W)) and vx0, vy0, ...
 of the validation. Prints a JSON line: steps, seconds, and Dice of each class and case.
-The recipe is that of MONAI's tutorials: flips, turns, zoom, noise and light, Dice with
-cross entropy, AdamW with a cosine that knows the time, a Gaussian window.
+The recipe is that of MONAI's tutorials: flips, turns, scales, noise and light, Dice and
+cross entropy, AdamW with a cosine that knows the time, a Gaussian window. Memory is
+channels_last_3d, which is as fast here as any.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from monai.transforms import (
     Compose,
     EnsureChannelFirstd,
     EnsureTyped,
+    RandAffined,
     RandFlipd,
     RandGaussianNoised,
-    RandRotated,
     RandScaleIntensityd,
     RandShiftIntensityd,
     RandSpatialCropd,
-    RandZoomd,
     SpatialPadd,
 )
+from protocol import cores
 
 PATCH, BATCH, CLASSES, RATE = (40, 56, 40), 2, 3, 2e-3
 KEYS = ["image", "label"]
@@ -59,13 +60,13 @@ def transforms() -> Compose:
         [
             EnsureChannelFirstd(KEYS, channel_dim="no_channel"),
             SpatialPadd(KEYS, PATCH),
-            RandRotated(KEYS, 0.3, 0.3, 0.3, prob=0.3, mode=["bilinear", "nearest"]),
-            RandZoomd(
+            RandAffined(
                 KEYS,
-                prob=0.3,
-                min_zoom=0.8,
-                max_zoom=1.25,
-                mode=["trilinear", "nearest"],
+                prob=0.5,
+                rotate_range=[0.26] * 3,  # 15 degrees
+                scale_range=[0.2] * 3,
+                mode=["bilinear", "nearest"],
+                padding_mode="zeros",
             ),
             RandSpatialCropd(KEYS, PATCH, random_size=False),
             *[RandFlipd(KEYS, 0.5, axis) for axis in range(3)],
@@ -80,6 +81,7 @@ def transforms() -> Compose:
 def main() -> None:
     arrays, minutes, name = sys.argv[1], float(sys.argv[2]), sys.argv[3]
     torch.manual_seed(0)
+    torch.set_num_threads(cores())
     data = np.load(arrays)
     cases = [
         {"image": data[f"x{n}"], "label": data[f"y{n}"]}
@@ -88,6 +90,7 @@ def main() -> None:
     change = transforms()
     change.set_random_state(0)
     model, loss = network(name), DiceCELoss(to_onehot_y=True, softmax=True)
+    model = model.to(memory_format=torch.channels_last_3d)
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=1e-4)
     random = np.random.default_rng(0)
     began, steps = time.monotonic(), 0
@@ -97,6 +100,7 @@ def main() -> None:
         chosen = [change(cases[n]) for n in random.integers(0, len(cases), BATCH)]
         image, label = (torch.stack([one[key] for one in chosen]) for key in KEYS)
         optimizer.zero_grad()
+        image = image.to(memory_format=torch.channels_last_3d)
         loss(model(image), label).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 12.0)
         optimizer.step()
