@@ -61,8 +61,8 @@ class Target:
     """The records to write: options that are given once, with the last source."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """Folder of records to write; replaced if it holds records. SRC and OUT may be
-    elsewhere: gs://BUCKET/FOLDER, s3://..."""
+    """Folder of records to write; splits that are there already are replaced, others
+    stay. SRC and OUT may be elsewhere: gs://BUCKET/FOLDER, s3://..."""
     size: Annotated[tuple[int, int], PIXELS] = (0, 0)
     """Height and width to stretch images and labels to; 0 0 keeps them."""
     cut: Annotated[tuple[int, int], PIXELS] = (0, 0)

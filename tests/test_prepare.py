@@ -78,6 +78,18 @@ def test_shards_and_writing_again(source):
     records.verify(out, progress=False)
 
 
+def test_splits_that_stay_are_told(source, capsys):
+    """They may hold images that are in another split now: a leak without a word."""
+    out = str(source.parent / "records")
+    prepare.main(["folder", str(source), out])
+    prepare.main(["folder", str(source), out])
+    assert not capsys.readouterr().err
+    prepare.main(["folder", str(source), out, "--val-share", "0"])
+    said = " ".join(capsys.readouterr().err.split())
+    assert "what was not written now stays: val (1)" in said
+    assert "delete the folder" in said
+
+
 def test_synthetic(tmp_path):
     flags = "--train 2 --val 1 --height 32 --width 48 --seed 3".split()
     out = tmp_path / "records"

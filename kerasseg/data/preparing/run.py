@@ -5,6 +5,7 @@ What `python -m kerasseg.prepare` does once its command line is understood.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -92,6 +93,15 @@ def prepare(
         engine=engine,
     )
     say(summary(description))
+    stayed = [name for name in description.splits if name not in splits]
+    if stayed:
+        counts = [f"{name} ({description.splits[name].samples})" for name in stayed]
+        say(
+            f"Warning: {out} held records before, and what was not written now stays: "
+            f"{', '.join(counts)}. If it holds images that are in another split now, "
+            "its score is worth nothing: delete the folder, and write all anew.",
+            sys.stderr,
+        )
 
 
 def understanding(splits: dict[str, Samples]) -> list[str]:

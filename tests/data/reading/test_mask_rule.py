@@ -746,3 +746,51 @@ def test_cases(case):
     rule, _ = labels(files, flags, legend)
     names = rule.taxonomy.names
     assert (len(names) if isinstance(expected, int) else names) == expected
+
+
+def of_values(file, counts):
+    """A mask of so many pixels of each value."""
+    pixels = np.repeat(list(counts), list(counts.values()))
+    return png(file, pixels.reshape(1, -1).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("counts", "flags", "cure"),
+    [
+        # A public copy of CrackForest: 255 is the crack, 3 and 4 are strays.
+        ({0: 900, 3: 5, 4: 1, 255: 90}, {}, "--threshold 3 .*--ignore 255"),
+        # Panoramic X-rays: 255 are the teeth, 85 and 170 strays.
+        ({0: 700, 85: 2, 170: 3, 255: 200}, {}, "--threshold 85 .*--ignore 255"),
+        ({0: 700, 170: 3, 255: 200}, {"compact": True}, "--threshold 170"),
+    ],
+)
+def test_255_that_is_hardly_void(tmp_path, counts, flags, cure):
+    file = of_values(tmp_path / "a.png", counts)
+    refuses(f"more than all others but 0. Say {cure}", [file], MaskFlags(**flags))
+    rule, _ = labels([file], MaskFlags(threshold=min([*counts][1:])))
+    assert rule.taxonomy.num_classes == 2
+    rule, _ = labels([file], MaskFlags(compact=True, ignore=(255,)))
+    assert rule.taxonomy.num_classes == len(counts) - 1
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {0: 900, 1: 5, 2: 5, 255: 90},  # no gap
+        {1: 900, 2: 5, 255: 90},  # ids from 1 on
+        {0: 900, 1: 50, 3: 50, 15: 5, 255: 90},  # VOC's border, some classes missing
+    ],
+)
+def test_255_that_is_void(tmp_path, counts):
+    flags = MaskFlags(compact=15 in counts)
+    rule, _ = labels([of_values(tmp_path / "a.png", counts)], flags)
+    assert rule.taxonomy.num_classes == (4 if 15 in counts else 3)
+
+
+def test_two_files_of_two_whites(tmp_path):
+    """A copy of ISBI 2012: some masks hold 0 and 1, the others 0 and 65535."""
+    ones = [png(tmp_path / f"{n}.png", np.eye(4, dtype=np.uint8)) for n in "ab"]
+    whites = [
+        tif(tmp_path / f"{n}.tif", np.eye(4, dtype=np.uint16) * 65535) for n in "cd"
+    ]
+    refuses("0 and 65535. Say --threshold 1 if 65535 is the obj", [*ones, *whites])

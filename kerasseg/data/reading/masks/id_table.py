@@ -141,6 +141,8 @@ def _by_number(
     wrong = [v for v in used if v < 0 or v > IGNORE]
     if wrong:
         _settle_wide(seen, used, wrong, flags)
+    if used != list(range(used[0], used[0] + len(used))):
+        _doubt_255(seen, used, flags)
     if flags.compact:
         stored = used
     else:
@@ -160,6 +162,29 @@ def _by_number(
     empty = f"No mask holds {listed(absent)} (--compact leaves such ids out)."
     notes = (empty,) if absent else ()
     return ClassTable(taxonomy, codes | dict.fromkeys(ignored, taxonomy.ignore), notes)
+
+
+def _doubt_255(seen: Mapping[int, Seen], used: list[int], flags: MaskFlags) -> None:
+    """Raises UserError where ids have gaps, and 255 has more pixels than all of them
+    but the most frequent: there it is hardly what is ignored. Thresholded masks with a
+    few stray values are so (0, 3, 4, 255), and trimaps (0, 85, 170, 255)."""
+    if IGNORE not in seen or IGNORE in flags.ignore:
+        return
+    if used[0] == 0 and len(used) == 2 and not flags.compact:
+        return  # `_gaps` says more about three values
+    most = max(used, key=lambda value: seen[value].pixels)
+    others = [value for value in used if value != most]
+    if seen[IGNORE].pixels <= sum(seen[value].pixels for value in others):
+        return
+    part = percent(share(seen, [IGNORE]))
+    lowest = min((value for value in [*used, IGNORE] if value > 0), default=IGNORE)
+    raise UserError(
+        f"The masks hold {listed([*used, IGNORE])}; 255, which means ignore, has "
+        f"{part} of the pixels, more than all others but {most}. Say --threshold "
+        f"{lowest} if all that is not 0 is one class, --ignore 255 if it is void "
+        "(and --compact for the others), or name every number with --map FILE: lines "
+        "'id,name'."
+    )
 
 
 def _settle_wide(

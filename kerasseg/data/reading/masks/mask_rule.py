@@ -187,8 +187,9 @@ def _ids(
             f"The masks in {folder} hold only 0 and 255, and 255 means ignore. If 255 "
             "is the object, say --binary."
         )
-    if unnamed and used == {0, 1, IGNORE}:
-        _refuse_two_foregrounds(counts)
+    for high in (IGNORE, 2**16 - 1):
+        if unnamed and used == {0, 1, high}:
+            _refuse_two_foregrounds(counts, high)
     table = id_table(seen, legend, flags, mapping, palette)
     missing = sum(k.missing for k in looks)
     indices = any(k.form == "palette" for k in looks)
@@ -198,15 +199,18 @@ def _ids(
     return replace(rule, notes=(*rule.notes, *_alpha(looks)))
 
 
-def _refuse_two_foregrounds(counts: Sequence[tuple[MaskFile, dict[int, int]]]) -> None:
-    """Raises UserError where some files hold 0 and 1, and the others 0 and 255."""
+def _refuse_two_foregrounds(
+    counts: Sequence[tuple[MaskFile, dict[int, int]]], high: int
+) -> None:
+    """Raises UserError where some files hold 0 and 1, and the others 0 and the highest
+    number, which stands for white."""
     ones = [file for file, numbers in counts if 1 in numbers]
-    others = [file for file, numbers in counts if IGNORE in numbers]
+    others = [file for file, numbers in counts if high in numbers]
     if min(len(ones), len(others)) > 1 and not {*ones} & {*others}:
         raise UserError(
             f"Masks such as {ones[0]} hold 0 and 1, masks such as {others[0]} hold 0 "
-            "and 255. Say --threshold 1 if 255 is the object too, --ignore 255 if it "
-            "is void."
+            f"and {high}. Say --threshold 1 if {high} is the object too, --ignore "
+            f"{high} if it is void."
         )
 
 
