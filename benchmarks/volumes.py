@@ -43,11 +43,12 @@ def main(argv: list[str]) -> None:
     asked = tyro.cli(Volumes, args=argv, prog="python -m benchmarks.volumes")
     sides = {"kerasseg, whole step": _kerasseg, "Torch, bare step": _torch}
     spawned = multiprocessing.get_context("spawn")
-    pipes, clock, processor = {}, {}, {}
+    pipes, works, clock, processor = {}, [], {}, {}
     for name, build in sides.items():
         pipes[name], theirs = spawned.Pipe()
         work = spawned.Process(target=_work, args=(build, asked, theirs), daemon=True)
         work.start()
+        works.append(work)
         theirs.close()
         clock[name], processor[name] = [], []
     for number in range(asked.turns + 1):
@@ -62,8 +63,12 @@ def main(argv: list[str]) -> None:
             f"{name:22}  {statistics.median(clock[name]):.3f} s  "
             f"{statistics.median(processor[name]):.3f} processor s"
         )
-    ours, theirs = (statistics.median(processor[name]) for name in sides)
-    print(f"Torch / kerasseg: {theirs / ours:.2f} in processor time")
+    for unit, found in (("processor time", processor), ("time", clock)):
+        ours, theirs = (statistics.median(found[name]) for name in sides)
+        print(f"Torch / kerasseg: {theirs / ours:.2f} in {unit}")
+    for pipe, work in zip(pipes.values(), works, strict=True):
+        pipe.send("")
+        work.join()
 
 
 def _work(build: Callable[[Volumes], Callable], asked: Volumes, pipe: Any) -> None:
