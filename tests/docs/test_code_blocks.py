@@ -104,6 +104,8 @@ def parse(words: list[str], monkeypatch) -> None:
             kerasseg_takes(module.removeprefix("kerasseg."), flags, monkeypatch)
         case ["python", "-m", "benchmarks.speed", *flags]:
             parses(importlib.import_module("benchmarks.speed.__main__").main, flags)
+        case ["python", "-m", module, *flags] if module.startswith("benchmarks."):
+            parses(importlib.import_module(module).main, flags)
         case ["python", file, *flags] if file.endswith(".py"):
             script_takes(file, flags, monkeypatch)
         case _:
