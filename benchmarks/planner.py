@@ -70,7 +70,10 @@ def main(argv: list[str]) -> None:
                 if any(key.items() <= line.items() for line in done):
                     continue
                 began = time.monotonic()
-                found = _trained(side, folder, asked.minutes, seed, recipes)
+                try:
+                    found = _trained(side, folder, asked.minutes, seed, recipes)
+                except UserError as error:  # a side may refuse what others take
+                    found = {"miou": None, "about": str(error)}
                 taken = {"seconds": round(time.monotonic() - began)}
                 done.append(key | found | taken)
                 with asked.results.open("a") as file:
@@ -85,7 +88,8 @@ def _lines(file: Path) -> list[dict[str, Any]]:
 
 def _said(line: dict[str, Any]) -> str:
     about = f"{line['set']:12} {line['side']:9} seed {line['seed']}"
-    return f"{about}  mIoU {line['miou']:.4f}  {line['seconds']} s  {line['about']}"
+    score = "refused" if line["miou"] is None else f"mIoU {line['miou']:.4f}"
+    return f"{about}  {score}  {line['seconds']} s  {line['about']}"
 
 
 def _trained(
@@ -149,7 +153,7 @@ def _run(words: list[str], place: Path) -> str:
         [sys.executable, *words], capture_output=True, text=True, check=False, cwd=place
     )
     if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-3000:]}")
+        raise UserError(done.stderr.strip()[-2000:])
     return done.stdout
 
 
@@ -163,7 +167,10 @@ def table(lines: list[dict[str, Any]], minutes: float) -> str:
         cells = []
         for side in sides:
             each = [x["miou"] for x in kept if x["set"] == name and x["side"] == side]
-            cells.append(f"{np.mean(each):.3f} ({len(each)})" if each else "")
+            scores = [one for one in each if one is not None]
+            missing = "refused" if each else ""
+            mean = f"{np.mean(scores):.3f} ({len(scores)})" if scores else missing
+            cells.append(mean)
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
 

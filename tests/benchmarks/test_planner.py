@@ -18,11 +18,12 @@ def test_the_table_has_the_means_over_the_seeds_of_that_budget():
         line("eye", "plan", 1, 0.9),
         line("eye", "keras", 0, 0.5),
         line("crack", "plan", 0, 0.7),
+        line("crack", "keras", 0, None),
         line("crack", "plan", 0, 0.1, minutes=1.0),
     ]
     assert planner.table(lines, 5.0).splitlines() == [
         "| set | plan | keras |",
         "|---|---|---|",
         "| eye | 0.850 (2) | 0.500 (1) |",
-        "| crack | 0.700 (1) |  |",
+        "| crack | 0.700 (1) | refused |",
     ]
