@@ -14,8 +14,6 @@ Needs pip install torch monai beside kerasseg[volumes].
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +22,8 @@ from typing import Annotated
 import numpy as np
 import tyro
 
+from benchmarks.peer_runs import arrays_of, python
 from kerasseg.console import command
-from kerasseg.data import records
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parent / "pipelines/volumes/hippocampus.toml"
@@ -54,32 +52,21 @@ def main(argv: list[str]) -> None:
     asked = tyro.cli(Hippocampus, args=argv, prog=prog)
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "volumes.npz"
-        np.savez(arrays, **_arrays(asked.records))
+        np.savez(arrays, **arrays_of(asked.records, lambda x: x[..., 0]))
         for side in asked.sides:
             if side == "kerasseg":
                 line, dice = _kerasseg(asked, Path(folder))
             else:
                 line, dice = _monai(asked, arrays, side)
             each = ", ".join(f"{one:.4f}" for one in dice)
-            print(
-                flush=True,
-                end=f"{NAMES[side]:18}  Dice {np.mean(dice):.4f} ({each})  {line}\n",
-            )
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    found = {}
-    for split, prefix in (("train", ""), ("val", "v")):
-        for number, sample in enumerate(records.read(path, split)):
-            found[f"{prefix}x{number}"] = sample.image[..., 0]
-            found[f"{prefix}y{number}"] = sample.label
-    return found
+            about = f"{NAMES[side]:18}  Dice {np.mean(dice):.4f} ({each})  {line}"
+            print(about, flush=True)
 
 
 def _kerasseg(asked: Hippocampus, folder: Path) -> tuple[str, list[float]]:
     flags = [str(RECIPE), "--data.records", str(asked.records), "--out", str(folder)]
     flags += ["--fit.minutes", str(asked.minutes), "--name", "ours", "--no-export"]
-    _run("-m", "kerasseg.train", *flags)
+    python(["-m", "kerasseg.train", *flags])
     run = folder / "ours-1"
     kept = json.loads((run / "metrics.json").read_text())
     rows = (run / "log.csv").read_text().splitlines()
@@ -88,17 +75,10 @@ def _kerasseg(asked: Hippocampus, folder: Path) -> tuple[str, list[float]]:
 
 def _monai(asked: Hippocampus, arrays: Path, side: str) -> tuple[str, list[float]]:
     script = str(HERE / "peer/monai_volumes.py")
-    told = _run(script, str(arrays), str(asked.minutes), side).splitlines()[-1]
+    told = python([script, str(arrays), str(asked.minutes), side]).splitlines()[-1]
     kept = json.loads(told)
     line = f"{kept['steps']} steps, {kept['parameters']:,} parameters"
     return line, list(np.mean(kept["dice"], axis=0))
-
-
-def _run(*words: str) -> str:
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ segmentation-models-pytorch beside kerasseg for the side smp.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from benchmarks.peer_runs import arrays_of, python
 from kerasseg import UserError
 from kerasseg.console import command
 from kerasseg.data import records
@@ -59,6 +58,7 @@ class Planner:
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Planner, args=argv, prog="python -m benchmarks.planner")
     recipes = dict(one.split("=", 1) for one in asked.recipes)
+    recipes = {name: str(Path(file).resolve()) for name, file in recipes.items()}
     done = _lines(asked.results)
     for folder in asked.records:
         for seed in asked.seeds:
@@ -109,7 +109,7 @@ def _trained(
         if side != "plan":
             words += ["--fit.epochs", "100000" if side == "defaults" else "1000"]
         script = ["-m", "kerasseg.train", *words, *out, "--no-export"]
-        said = _run(script, Path(place))
+        said = python(script, Path(place))
         (run,) = [file.parent for file in Path(place).glob("*/metrics.json")]
         kept = json.loads((run / "metrics.json").read_text())
         epochs = len((run / "log.csv").read_text().splitlines()) - 1
@@ -121,23 +121,17 @@ def _peer(
     side: str, folder: Path, minutes: float, seed: int, place: Path
 ) -> dict[str, Any]:
     arrays, classes = place / "arrays.npz", records.describe(folder).taxonomy
-    np.savez(arrays, **_arrays(folder))
+    np.savez(arrays, **arrays_of(folder, _picture))
     words = [str(arrays), str(minutes), str(classes.num_classes), str(seed)]
-    told = _run([str(HERE / "peer" / PEERS[side]), *words], place).splitlines()[-1]
+    told = python([str(HERE / "peer" / PEERS[side]), *words], place).splitlines()[-1]
     kept = json.loads(told)
     return _scored(kept["matrix"], f"{kept['steps']} steps")
 
 
-def _arrays(folder: Path) -> dict[str, np.ndarray]:
-    found = {}
-    for split, prefix in (("train", ""), ("val", "v")):
-        for number, sample in enumerate(records.read(folder, split)):
-            image = sample.image
-            if image.dtype != np.uint8 or image.shape[-1] not in (1, 3):
-                raise UserError(f"{folder} holds no pictures of 8 bits.")
-            found[f"{prefix}x{number}"] = np.broadcast_to(image, (*image.shape[:2], 3))
-            found[f"{prefix}y{number}"] = sample.label
-    return found
+def _picture(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.shape[-1] not in (1, 3):
+        raise UserError("Expected records of pictures of 8 bits, RGB or gray.")
+    return np.broadcast_to(image, (*image.shape[:2], 3))
 
 
 def _scored(matrix: list[list[int]], about: str) -> dict[str, Any]:
@@ -146,15 +140,6 @@ def _scored(matrix: list[list[int]], about: str) -> dict[str, Any]:
     union = counts.sum(0) + counts.sum(1) - counts.diagonal()
     iou = counts.diagonal()[union > 0] / union[union > 0]
     return {"miou": round(float(iou.mean()), 5), "about": about}
-
-
-def _run(words: list[str], place: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, cwd=place
-    )
-    if done.returncode:
-        raise UserError(done.stderr.strip()[-2000:])
-    return done.stdout
 
 
 def table(lines: list[dict[str, Any]], minutes: float) -> str:

@@ -34,6 +34,7 @@ from monai.transforms import (
     SpatialPadd,
 )
 from protocol import cores
+from small_sets import pairs
 
 PATCH, BATCH, CLASSES, RATE = (40, 56, 40), 2, 3, 2e-3
 KEYS = ["image", "label"]
@@ -83,10 +84,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(cores())
     data = np.load(arrays)
-    cases = [
-        {"image": data[f"x{n}"], "label": data[f"y{n}"]}
-        for n in range(sum(key.startswith("x") for key in data.files))
-    ]
+    cases = [dict(zip(KEYS, pair, strict=True)) for pair in pairs(data, "")]
     change = transforms()
     change.set_random_state(0)
     model, loss = network(name), DiceCELoss(to_onehot_y=True, softmax=True)
@@ -109,12 +107,12 @@ def main() -> None:
     model.eval()
     found = []
     with torch.no_grad():
-        for n in range(sum(key.startswith("vx") for key in data.files)):
-            image = torch.from_numpy(data[f"vx{n}"])[None, None]
+        for volume, label in pairs(data, "v"):
+            image = torch.from_numpy(volume)[None, None]
             logits = sliding_window_inference(
                 image, PATCH, 4, model, overlap=0.5, mode="gaussian"
             )
-            ids, label = logits[0].argmax(0).numpy(), data[f"vy{n}"]
+            ids = logits[0].argmax(0).numpy()
             found.append(
                 [
                     2

