@@ -204,10 +204,8 @@ class ImageFormat:
     def same_kind(self, other: ImageFormat) -> bool:
         """Whether images of both fit one network: the same bands and type."""
         one, two = self.slices, other.slices
-        cut = one is two or bool(
-            one and two and one.volume.same_kind(two.volume) and one.count == two.count
-        )
-        return cut and (self.bands, self.type) == (other.bands, other.type)
+        alike = one.same_kind(two) if one and two else one is two
+        return alike and (self.bands, self.type) == (other.bands, other.type)
 
     def with_statistics(self, statistics: tuple[BandStatistics, ...]) -> ImageFormat:
         """The same format with these statistics."""
@@ -216,7 +214,8 @@ class ImageFormat:
     def __str__(self) -> str:
         """For messages: "4 bands (red, green, blue, nir) of uint16"."""
         count = "1 band" if self.channels == 1 else f"{self.channels} bands"
-        return f"{count} ({listed_bands(self.bands)}) of {self.type}"
+        slices = f", {self.slices}" if self.slices else ""
+        return f"{count} ({listed_bands(self.bands)}) of {self.type}{slices}"
 
     def to_json(self) -> dict[str, Any]:
         """Lists and numbers, as they stand in `dataset.json`; there is an entry

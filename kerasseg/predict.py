@@ -102,7 +102,7 @@ def _is_of_volumes(asked: argparse.Namespace) -> bool:
         from kerasseg.inference import litert_engine
 
         return litert_engine.is_of_volumes(Path(asked.litert))
-    return bool(asked.run) and runs.volume_format(_folder(asked)) is not None
+    return bool(asked.run) and runs.volume_format(runs.folder_of(asked.run)) is not None
 
 
 def _is_of_slices(asked: argparse.Namespace) -> bool:
@@ -111,12 +111,8 @@ def _is_of_slices(asked: argparse.Namespace) -> bool:
         from kerasseg.inference import litert_engine
 
         return litert_engine.is_of_slices(Path(asked.litert))
-    return bool(asked.run) and runs.image_format(_folder(asked)).slices is not None
-
-
-def _folder(asked: argparse.Namespace) -> Path:
-    run = Path(asked.run)
-    return run if run.is_dir() else run.parent
+    folder = runs.folder_of(asked.run)
+    return bool(asked.run) and runs.image_format(folder).slices is not None
 
 
 def _refuse_flags_of_volumes(asked: argparse.Namespace) -> None:
@@ -225,9 +221,9 @@ def _network(asked: argparse.Namespace) -> maps.Network:
     if foreign.is_foreign(run):
         return foreign.network(run, asked, functools.partial(_overlap, asked))
     foreign.refuse_flags(asked, asked.run)
-    passes = _passes(run if run.is_dir() else run.parent, asked.scales)
+    folder = runs.folder_of(run)
+    passes = _passes(folder, asked.scales)
     network = runs.load(run)
-    folder = run if run.is_dir() else run.parent
     taxonomy, image_format = runs.taxonomy(folder), runs.image_format(folder)
 
     from kerasseg.inference.class_maps import network_size, segmenter

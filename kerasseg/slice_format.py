@@ -54,11 +54,14 @@ class SliceFormat:
         near = [min(max(number + offset, 0), last) for offset in self.offsets]
         return np.concatenate([volume[one] for one in near], axis=-1)
 
+    def same_kind(self, other: SliceFormat) -> bool:
+        """Whether pictures of both fit one network."""
+        return self.count == other.count and self.volume.same_kind(other.volume)
+
     def __str__(self) -> str:
-        """For messages: "slices of volumes with 1 neighbour on both sides"."""
-        sides = self.count // 2
-        beside = f" with {sides} on both sides" if sides else ""
-        return f"slices of volumes{beside}, normalised by {self.volume.normalise}"
+        """For messages: "slices of volumes, 3 in a picture; voxels of 3 x 1 x 1 mm (z,
+        y, x; median), normalised by zscore"."""
+        return f"slices of volumes, {self.count} in a picture; {self.volume}"
 
     def to_json(self) -> dict[str, Any]:
         """Numbers and words, as they stand in `dataset.json`."""

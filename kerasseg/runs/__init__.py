@@ -29,6 +29,7 @@ from kerasseg.runs.folder import (
 from kerasseg.runs.network_file import network_file
 from kerasseg.runs.reading import (
     SHIPPED,
+    folder_of,
     image_format,
     load,
     load_state,
@@ -50,6 +51,7 @@ __all__ = [
     "describe",
     "discard",
     "environment",
+    "folder_of",
     "image_format",
     "is_finished",
     "load",

@@ -27,7 +27,7 @@ FLAGS = "classes", "size", "input_range", "input_type", "activation"
 
 def is_foreign(run: Path) -> bool:
     """Whether a network lies in no run folder: nothing says what it takes and gives."""
-    folder = run if run.is_dir() else run.parent
+    folder = reading.folder_of(run)
     described = (folder / "config.toml", folder / "image_format.json")
     return not (
         (folder / "taxonomy.json").is_file() and any(map(Path.is_file, described))

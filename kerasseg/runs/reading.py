@@ -95,6 +95,12 @@ def taxonomy(path: str | Path) -> Taxonomy:
     return _parsed(file, Taxonomy.from_json, "hold names and colours of classes")
 
 
+def folder_of(path: str | Path) -> Path:
+    """The folder of a run that is named by itself, or by its network file."""
+    path = Path(path)
+    return path if path.is_dir() else path.parent
+
+
 def image_format(path: str | Path) -> ImageFormat:
     """What the images of a run are; RGB of 8 bits where it has no image_format.json.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.inference import maps
@@ -25,7 +24,7 @@ def network(
     mirror = tuple(sorted({*mirror, 2})) if asked.flip else mirror
     if asked.litert:
         return _of_device(asked, of_pictures, mirror)
-    folder = Path(asked.run) if Path(asked.run).is_dir() else Path(asked.run).parent
+    folder = reading.folder_of(asked.run)
     volume = reading.volume_format(folder)
     if asked.slices:
         _refuse_slices(asked.run, volume)

@@ -68,6 +68,8 @@ def test_formats_of_slices():
     assert ImageFormat.from_json(json.loads(json.dumps(cut.to_json()))) == cut
     assert not cut.same_kind(ImageFormat.of(cut.bands, "float32"))
     assert "slices" not in images.to_json()
+    other = images.of_slices(SliceFormat(3, VolumeFormat("none")))
+    assert not cut.same_kind(other) and str(cut) != str(other)  # a message says why
 
 
 def above_the_middle(size):
