@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 from kerasseg import UserError, config, runs
 from kerasseg.console import command, say
 from kerasseg.data.damage import naming_damage
-from kerasseg.fit import early, from_settings, input_range, streams, training_data
+from kerasseg.fit import (
+    early,
+    folds,
+    from_settings,
+    input_range,
+    streams,
+    training_data,
+)
 from kerasseg.fit.devices import Devices, is_first_process
 from kerasseg.fit.networks import Networks, networks_of
 from kerasseg.fit.tracking.tracker import Tracker, tracked
@@ -53,11 +60,16 @@ def main(argv: list[str]) -> None:
     if not is_first_process():
         train(settings, None)
         return
+    if settings.fit.folds:
+        settings = folds.of_whole(settings)
     name, text = settings.name or "synthetic", config.to_toml(settings)
     run, resumes = runs.open_run(settings.out, name, text, restart)
     print(f"{'Resuming' if resumes else 'Run'} {run}")
     try:
-        train(settings, run)
+        if settings.fit.folds:
+            train_folds(settings, run)
+        else:
+            train(settings, run)
     except BaseException:
         runs.discard(run)  # a wrong setting leaves no run behind
         raise
@@ -102,6 +114,20 @@ def train(settings: config.Config, run: Path | None) -> None:
             f"Done in {_clock(began)}. See {run / 'report.html'}\n"
             f"Next: python -m kerasseg.predict {taken} --run {run}"
         )
+
+
+def train_folds(settings: config.Config, run: Path) -> None:
+    """A training for each fold (`kerasseg.fit.folds`), and what follows of the mean of
+    their networks."""
+    began = time.monotonic()
+    folds.train(settings, run, train)
+    print(f"{settings.fit.folds} folds in {_clock(began)}; scoring their images")
+    records = settings.data.records or run / "records"
+    finish(run, records, settings)
+    print(
+        f"Done in {_clock(began)}. See {run / 'report.html'}\n"
+        f"Next: python -m kerasseg.predict PICTURES --run {run}"
+    )
 
 
 def _resume(run: Path, trainer: Trainer, used: Devices) -> int:

@@ -116,6 +116,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--fit.save_every": COUNT,
     "--fit.patience": COUNT_OR_0,
     "--fit.minutes": Number(0, 10**6),
+    "--fit.folds": Number(0, 100),
     "--fit.devices": Number(0, 4096),
     "--seed": SEED,
     "--name": _run_name,

@@ -151,7 +151,11 @@ class Fit:
     to its last epoch."""
     minutes: float = 0.0
     """Minutes that the epochs may take: the training ends before one that would not
-    fit. 0: any time."""
+    fit. 0: any time. Several folds share them."""
+    folds: int = 0
+    """Trainings of a cross-validation: the images of both splits are divided anew into
+    so many parts, and each training is judged by another one. What is kept is the mean
+    of their networks. 0: one training."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train; `gpu` stops with an error when there is none."""
     devices: int = 0

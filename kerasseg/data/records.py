@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -143,10 +143,13 @@ def _check_header(file: Path, split: str, description: Description) -> None:
         )
 
 
-def read(path: str | Path, split: str, every: int = 1) -> Iterator[Sample]:
+def read(
+    path: str | Path, split: str, every: int = 1, only: Container[int] | None = None
+) -> Iterator[Sample]:
     """Yields the samples of a split in the order in which they were written.
 
-    every: of so many samples only the first is decoded and yielded.
+    every: of so many samples only the first is decoded and yielded. only: the numbers
+    of those that are, from 0; None: all.
 
     Each has image (H, W, C) of the records' bands and type, label (H, W) or, where
     classes overlap, (H, W, K), see `Sample`, and, where the records have object ids,
@@ -163,7 +166,8 @@ def read(path: str | Path, split: str, every: int = 1) -> Iterator[Sample]:
         for record in range(shard.samples):
             try:
                 data = next(serialised)
-                if next(numbers) % every:
+                number = next(numbers)
+                if number % every or (only is not None and number not in only):
                     continue
                 sample = deserialise(
                     data,

@@ -20,6 +20,7 @@ from kerasseg.export.litert import flatbuffer
 from kerasseg.export.runners import runner
 from kerasseg.files import atomic
 from kerasseg.image_format import ImageFormat
+from kerasseg.runs.seen import trained_on
 from kerasseg.taxonomy import Taxonomy
 
 WEAK = 0.5
@@ -55,7 +56,7 @@ def write(
         *which_file.parts(folder, accepted, image_format),
         *_cost(folder, devices, size, image_format),
         *given,
-        *_limits(rows[0], taxonomy, size),
+        *_limits(rows[0], taxonomy, size, _judged(run, records, rows[0])),
         *_origin(run, records, rows[0]),
     ]
     name = run.resolve().name
@@ -182,7 +183,29 @@ def _cost(
     yield "table", note, ["Operator", *counts], rows
 
 
-def _limits(network: dict, taxonomy: Taxonomy, size: tuple[int, ...]) -> Parts:
+def _judged(run: Path, records: str | Path, network: dict) -> str:
+    """What the scores say of images that are new."""
+    if not (records and folder_.scored(network)):
+        return "On images of other cameras, weather, places it may answer far worse."
+    if not trained_on(run, records, network["split"]):
+        return (
+            "The scores are of the split that also chose the best epoch: on new images "
+            "they are somewhat lower, with other cameras, weather, places maybe far "
+            "lower."
+        )
+    said = (
+        "The scores above are of images that the network was trained on: they compare "
+        "the files, and do not say how well it works on new images."
+    )
+    if (run / "config.toml").is_file() and runs.settings(run).fit.folds:
+        said += " For that see the report: there each image is judged by a network that"
+        said += " has not seen it."
+    return said
+
+
+def _limits(
+    network: dict, taxonomy: Taxonomy, size: tuple[int, ...], judged: str
+) -> Parts:
     yield "section", "Known limits"
     names = taxonomy.names
     known = network["iou"] if folder_.scored(network) else []
@@ -206,8 +229,7 @@ def _limits(network: dict, taxonomy: Taxonomy, size: tuple[int, ...]) -> Parts:
     limits = [
         shape,
         f"{answer}. Probabilities are not calibrated.",
-        "The scores are of the split that also chose the best epoch: on new images "
-        "they are somewhat lower, with other cameras, weather, places maybe far lower.",
+        judged,
         "Speed was measured on this one machine; measure it on the device.",
         "Not fit to be the only safeguard of a vehicle or a machine near people."
         if len(size) == 2

@@ -11,7 +11,7 @@ from kerasseg import UserError, config, models, runs
 from kerasseg.data.format.description import Description, describe
 from kerasseg.data.format.joined import trains_on
 from kerasseg.files import remote
-from kerasseg.fit import own_callbacks, teachers, unlabelled
+from kerasseg.fit import folds, own_callbacks, teachers, unlabelled
 from kerasseg.fit.devices import NO_GPU, require_enough
 from kerasseg.fit.tracking import tracker
 from kerasseg.models.options import check_bounds
@@ -36,13 +36,15 @@ def check(settings: config.Config) -> None:
     check_bounds(given, "--model.options")
     if model.start:
         runs.network_file(runs.named(model.start))
-    if trains_on(data.train, data.val) and settings.fit.patience:
+    folds.check(settings)
+    whole = trains_on(data.train, data.val) and not settings.fit.folds
+    if whole and settings.fit.patience:
         raise UserError(
             f"--fit.patience goes by the split '{data.val}', which --data.train "
             f"{data.train} trains on: its score only rises. Set --fit.epochs to the "
             "number that a training on the others chose."
         )
-    if trains_on(data.train, data.val) and settings.adjust:
+    if whole and settings.adjust:
         raise UserError(
             f"--adjust looks for the balance of classes on the split '{data.val}', "
             f"which --data.train {data.train} trains on. Leave it out."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError, runs
 from kerasseg.fit import from_settings
+from kerasseg.fit.mean_of_networks import mean_of
 from kerasseg.fit.places import variables_of
 from kerasseg.inference import scales
 
@@ -71,14 +72,18 @@ def _sized(
     if size == own.size:
         return own
     settings = runs.settings(run)
-    built = from_settings.network_of(
-        settings.model,
-        network.output_shape[-1],
-        size,
-        weights=False,
-        image_format=runs.image_format(run),
-        normalise=settings.data.normalise,
-    )
+    each = [
+        from_settings.network_of(
+            settings.model,
+            network.output_shape[-1],
+            size,
+            weights=False,
+            image_format=runs.image_format(run),
+            normalise=settings.data.normalise,
+        )
+        for _ in range(settings.fit.folds or 1)
+    ]
+    built = mean_of(each) if settings.fit.folds else each[0]
     built.trainable = network.trainable
     ours, theirs = variables_of(built), variables_of(network)
     shapes = [{k: tuple(v.shape) for k, v in known.items()} for known in (ours, theirs)]

@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from kerasseg import UserError
+from kerasseg import UserError, config
+from kerasseg.config import bounds
 from kerasseg.console import say
 from kerasseg.data.format.description import FILE, describe
 
@@ -39,6 +40,8 @@ def recipe_of(argv: list[str]) -> list[str]:
     began = time.monotonic()
     source, *words = argv
     minutes, words = budget_of(words)
+    asked = config.parse(words)
+    bounds.check(asked)
     records = _records_of(Path(source))
     plan = records.with_name(f"{records.name}.plan.toml")
     from kerasseg.console import start_tensorflow
@@ -49,13 +52,15 @@ def recipe_of(argv: list[str]) -> list[str]:
     from kerasseg.plan.planning import planned
 
     facts = fingerprint.of_records(records)
-    mark = f"# {minutes:g} minutes; facts {facts.digest}"
+    folds, export = asked.fit.folds, asked.export
+    ways = (f"; {folds} folds" if folds else "") + ("" if export else "; no files")
+    mark = f"# {minutes:g} minutes{ways}; facts {facts.digest}"
     if _first_line(plan) == mark:
         print(f"Plan of before: {plan}, {plan.with_suffix('.md')}")
     else:
         _look_through(records, plan.with_suffix(".doctor.html"))
         print(f"Planning {minutes:g} minutes: a trial step is measured", flush=True)
-        found = planned(records, minutes, spent=time.monotonic() - began)
+        found = planned(records, minutes, began=began, folds=folds, export=export)
         write(found, plan, f"{mark}\n")
     return [str(plan), "--name", records.name, *words]
 

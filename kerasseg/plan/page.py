@@ -50,7 +50,8 @@ def page(plan: Planned, recipe: str) -> str:
         lines += [
             "",
             f"{facts.train} images are few, and {facts.val} judge them: a score says "
-            "little. `prepare --folds 5` writes five divisions, to train on each.",
+            "little. `--fit.folds 5` trains five times, so that each image is judged "
+            "once, and keeps the mean of the networks.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from kerasseg.plan.fingerprint import Fingerprint
 
 FORMATS = ("saved_model", "float32", "int8")
 """What a planned training exports."""
-ARTEFACTS = 10
+SCORING, GATE = 4, 6
 """Times that a validation image is looked at after the training: by the network, for
-boundaries, for the balance of the classes and once more where it is changed, and by the
-gate for each file, of which float32 and int8 run on few threads."""
-AFTER = 45.0
-"""Seconds for writing and converting the files, and the report."""
+boundaries, for the balance of the classes and once more where it is changed; and by the
+gate for all files together, of which float32 and int8 run on few threads."""
+REPORT, FILES = 5.0, 40.0
+"""Seconds for the report, and for writing and converting the files."""
 SLACK = 0.95
 """Share of the time that epochs are planned for: the rate falls to zero at the last
 planned one, and a training that is cut there has lost its best epochs."""
@@ -41,14 +42,17 @@ def planned(
     records: Path,
     minutes: float,
     parameters: float = math.inf,
-    spent: float = 0.0,
+    began: float | None = None,
     device_ms: float = math.inf,
+    folds: int = 0,
+    export: bool = True,
 ) -> Planned:
     """The plan for records and a budget.
 
-    minutes: of all the work, from now on; 0: twenty. parameters: the most that the
-    network may have. spent: seconds of the budget that are over already. device_ms:
-    milliseconds that the network may take for an image, see `device.within`.
+    minutes: of all the work; 0: twenty. parameters: the most that the network may have.
+    began: when the budget began (`time.monotonic`), so that planning is part of it;
+    None: it begins with the training. device_ms: milliseconds that the network may take
+    for an image, see `device.within`. folds, export: of the training (--fit.folds).
 
     Raises UserError as reading records does, where no step can be made, and where no
     network is as fast as that.
@@ -73,24 +77,33 @@ def planned(
             ),
             accumulate=settings.fit.accumulate,
         )
-    epoch, after = _seconds(settings, facts, cost)
+    trainings = max(1, folds)
+    if folds:
+        images = facts.train + facts.val
+        facts = replace(facts, train=images - images // folds, val=images // folds)
+    epoch, after = _seconds(settings, facts, cost, folds, export)
     budget = 60 * (minutes or 20.0)
-    left = budget - spent - cost.ready - after
-    epochs = min(MOST_EPOCHS, max(1, int(SLACK * left / epoch)))
+    spent = 0.0 if began is None else time.monotonic() - began
+    left = budget - spent - trainings * cost.ready - after
+    epochs = min(MOST_EPOCHS, max(1, int(SLACK * left / (trainings * epoch))))
     why = (
         f"a step takes {cost.step:.2f} s here, an epoch {epoch:.0f} s with validation; "
         f"{budget / 60:g} minutes leave {max(0.0, left) / 60:.1f} for epochs"
+        + (f" of {folds} folds" if folds else "")
     )
     plan = rules.with_steps(plan, facts, epochs, why)
-    fit = replace(plan.settings.fit, minutes=round(1.1 * max(left, epoch) / 60, 2))
-    settings = replace(plan.settings, fit=fit, adjust=not facts.depth, formats=FORMATS)
+    most = 1.1 * max(left, trainings * epoch) / 60
+    fit = replace(plan.settings.fit, minutes=round(most, 2), folds=folds)
+    adjust = not (facts.depth or folds)
+    settings = replace(plan.settings, fit=fit, adjust=adjust, formats=FORMATS)
     return Planned(settings, plan.choices, facts, cost, epoch, after)
 
 
 def _seconds(
-    settings: Config, facts: Fingerprint, cost: machine.Cost
+    settings: Config, facts: Fingerprint, cost: machine.Cost, folds: int, export: bool
 ) -> tuple[float, float]:
-    """Of an epoch with its validation, and of all that follows the training."""
+    """Of an epoch with its validation, and of all that follows the training, or the
+    trainings of all folds. facts: of one training."""
     steps = max(1, round(facts.train / settings.data.batch))
     training = steps * cost.step
     images = facts.val
@@ -98,5 +111,9 @@ def _seconds(
         images *= volume_rules.patches(facts, settings.data.crop)
     validation = images * cost.image
     settling = min(0.25 * training, 192 * cost.image)
-    after = AFTER + ARTEFACTS * validation
+    after = REPORT + SCORING * validation
+    if folds:  # each fold, and all images once more; the mean of networks is slower
+        after += folds * (after + validation)
+    if export:
+        after += FILES + GATE * validation * max(1, folds) ** 2
     return training + validation + settling, after

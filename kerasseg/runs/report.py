@@ -46,8 +46,7 @@ def write(run_folder: str | Path) -> Path:
     classes = _classes(run, metrics)
     body = [
         _head(run, metrics, log),
-        html.section("Training", _training(log)),
-        html.section("Health", _health(_json(run / "health.json"))),
+        *([] if metrics.get("folds") else _how_it_went(run, log)),
         html.section("Classes", report_classes.scores(metrics, classes)),
         report_classes.mistakes(run, metrics, classes),
         report_classes.objects(metrics),
@@ -72,6 +71,8 @@ def _head(run: Path, metrics: dict, log: dict) -> str:
         )
         known = " It was trained on them: they do not say how well it works on others."
         trained = known if metrics.get("trained_on") else ""
+        if metrics.get("folds"):
+            trained = " Each was judged by the network of a fold that has not seen it."
         words = f"Scores on {html.text(split)}.{trained}{_interval(metrics)}"
         lead = f'<p class="lead">{words}</p>\n'
     overlap = "counts" in metrics
@@ -108,6 +109,13 @@ def _interval(metrics: dict) -> str:
     groups = metrics.get("groups")
     over = f"{groups} groups of images" if groups else "images"
     return f" The 95 % interval of the mean IoU over {over}: {low:.3f} to {high:.3f}."
+
+
+def _how_it_went(run: Path, log: dict) -> list[str]:
+    return [
+        html.section("Training", _training(log)),
+        html.section("Health", _health(_json(run / "health.json"))),
+    ]
 
 
 def _training(log: dict) -> str:

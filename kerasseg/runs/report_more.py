@@ -13,6 +13,8 @@ from kerasseg.drawing import html
 def sections(run: Path, metrics: dict) -> Iterator[str]:
     """Of metrics.json of the run and of its evaluations beside it (evaluation-*): means
     over several passes, and robustness; nothing where neither was asked for."""
+    if metrics.get("folds"):
+        yield html.section("Folds", _folds(metrics["folds"]))
     known = [(run.resolve().name, metrics), *_beside(run)]
     averaged = [(name, found) for name, found in known if "averaged" in found]
     if averaged:
@@ -21,6 +23,19 @@ def sections(run: Path, metrics: dict) -> Iterator[str]:
         if "robustness" in found:
             where = "" if found is metrics else f" ({name})"
             yield html.section(f"Robustness{where}", _robustness(found))
+
+
+def _folds(folds: list[dict[str, Any]]) -> str:
+    rows = [
+        [html.text(one["run"]), str(one["samples"]), html.number(one["miou"], 4)]
+        for one in folds
+    ]
+    note = (
+        "A training for each fold, which learnt from the other folds and was judged by "
+        "its own; each has a report in the folder folds. The network of this run is "
+        "the mean of theirs."
+    )
+    return html.table(note, ["Run", "Samples", "mIoU"], rows, text_columns=1)
 
 
 def _beside(run: Path) -> Iterator[tuple[str, dict]]:

@@ -82,6 +82,13 @@ def _means(result: dict[str, Any]) -> list[str]:
             "mean Dice over volumes, then over classes"
             f"{'' if overlap else ' but the first'}: {_cell(mean_case_dice(result))}"
         )
+    if result.get("folds"):
+        each = ", ".join(_cell(fold["miou"]) for fold in result["folds"])
+        said.append(
+            f"mIoU of each of {len(result['folds'])} folds: {each}. Every one of these "
+            f"{what} was judged by the network that has not seen it; the mean of the "
+            "networks has seen all."
+        )
     if result.get("trained_on"):
         said.append(
             "The network was trained on these images: the scores say how well it "

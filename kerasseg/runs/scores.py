@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from kerasseg import UserError, runs
 from kerasseg.console import start_tensorflow
 from kerasseg.drawing import bands
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.runs import fold_runs
+from kerasseg.runs.fold_runs import Judged
 from kerasseg.runs.sample_facts import Facts, facts_of
 from kerasseg.runs.score_result import Result, Surfaces
 from kerasseg.runs.score_sheets import Scored, Sheets
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from kerasseg.inference.scales import Sized
     from kerasseg.metrics.overlap_scores import OverlapScores
     from kerasseg.metrics.split_scores import SplitScores
+    from kerasseg.runs.averaged import Averaged
+    from kerasseg.runs.robustness import Robustness
 
 
 def evaluate(
@@ -55,7 +59,8 @@ def evaluate(
     robustness: score `kerasseg.runs.corruptions` as well.
 
     Returns what metrics.json holds: the scores of `SplitScores.scores`, None for nan,
-    with split, samples, trained_on (true of images of the training), size (height and
+    with split, samples, trained_on (true of images of the training), folds (of a
+    cross-validation: what `fold_runs.scores_of` says), size (height and
     width of the network, pixels), classes (their names), worst
     (the images of the lowest mIoU) and matrix (the confusion matrix, rows true). Where
     classes overlap there is none: the scores are those of `OverlapScores.scores`, with
@@ -87,6 +92,20 @@ def evaluate(
     images = bands.displaying(display, runs.image_format(run))
     runs.require_kind(run, records, described.image_format, described.volume)
     described.split(split)
+    parts = fold_runs.judged(run, records, split)
+    one = len(parts) == 1
+    for flag, given in (("--scales", passes_of), ("--robustness", robustness)):
+        if given and not one:
+            raise UserError(
+                f"{flag} is for a single network, and each image of '{split}' is "
+                f"judged by the fold that it was left out of. Name a run in "
+                f"{parts[0].run.parent}, or another split."
+            )
+    known: dict[str, Any] = {}
+    if not one:
+        known["folds"] = fold_runs.scores_of(parts)
+    elif trained_on(run, records, split):
+        known["trained_on"] = True
     if described.volume:
         refused = {
             "--crf": crf,
@@ -99,29 +118,33 @@ def evaluate(
         from kerasseg.runs import volume_scores
 
         axes = (2,) if flip else ()  # x: left to right
-        options = axes, images, surfaces, group_by
-        found, said = volume_scores.evaluated(run, records, split, *options)
-        result = {"split": split, "samples": found.counts.samples} | said
-        result |= {"trained_on": True} if trained_on(run, records, split) else {}
+        found, said = volume_scores.evaluated(parts, axes, images, surfaces, group_by)
+        result = {"split": split, "samples": found.counts.samples} | said | known
         result |= found.scores(taxonomy)
         found.write(folder, result, taxonomy)
         return result
     own = Sized.of(network)
-    found = score(
-        network,
-        own_pixels.batches(records, split, batch),
-        taxonomy,
-        flip,
-        crf,
-        trimap,
-        image_format=images,
-        facts=facts_of(records, split, group_by),
-        surfaces=surfaces,
-        passes=passes_of(network) if passes_of else [own],
-        robustness=robustness,
-    )
+    if one:
+        found = score(
+            network,
+            own_pixels.batches(records, split, batch),
+            taxonomy,
+            flip,
+            crf,
+            trimap,
+            image_format=images,
+            facts=facts_of(records, split, group_by),
+            surfaces=surfaces,
+            passes=passes_of(network) if passes_of else [own],
+            robustness=robustness,
+        )
+    else:
+        options = taxonomy, images, trimap, 6, _facts(parts, group_by), surfaces
+        found = collected(
+            _of_parts(parts, batch, flip, crf, taxonomy, images), *options
+        )
     result = {"split": split, "samples": found.counts.samples, "size": list(own.size)}
-    result |= {"trained_on": True} if trained_on(run, records, split) else {}
+    result |= known
     result |= {"trimap_pixels": trimap} if trimap else {}
     result |= {"surfaces": surfaces.to_json()} if surfaces else {}
     result |= found.scores(taxonomy)
@@ -168,36 +191,71 @@ def score(
 
     Raises UserError for a dataset without samples.
     """
-    from kerasseg.inference.answers import ids_of
     from kerasseg.runs.averaged import Averaged
     from kerasseg.runs.robustness import Robustness
 
     answer = Averaged.of(network, passes, flip, taxonomy, image_format)
     robust = Robustness(answer.mean, taxonomy, image_format) if robustness else None
-
-    def answers() -> Iterable[tuple]:
-        for batch in dataset:
-            images, labels = batch["image"].numpy(), batch["label"].numpy()
-            objects = itertools.repeat(None, len(images))
-            if "instance" in batch:
-                objects = batch["instance"].numpy()
-            given = answer(batch["image"], labels)
-            rows = zip(images, labels, given, objects, strict=True)
-            for image, label, p, instance in rows:
-                if crf:
-                    from kerasseg.crf import dense_crf
-
-                    p = dense_crf(p, image, image_format=image_format)
-                yield image, label, ids_of(p, taxonomy.exclusive), p, instance
-            if robust:
-                robust.add(images, labels)
-
+    given = _answers(answer, dataset, taxonomy, image_format, crf, robust)
     options = taxonomy, image_format, trimap, shown, facts, surfaces
-    result = collected(answers(), *options)
+    result = collected(given, *options)
     result.more = answer.to_json() | (
         {"robustness": robust.to_json()} if robust else {}
     )
     return result
+
+
+def _answers(
+    answer: Averaged,
+    dataset: Iterable[dict[str, Any]],
+    taxonomy: Taxonomy,
+    image_format: ImageFormat,
+    crf: bool,
+    robust: Robustness | None = None,
+) -> Iterator[tuple]:
+    """Of each image what `collected` takes."""
+    from kerasseg.inference.answers import ids_of
+
+    for batch in dataset:
+        images, labels = batch["image"].numpy(), batch["label"].numpy()
+        objects = itertools.repeat(None, len(images))
+        if "instance" in batch:
+            objects = batch["instance"].numpy()
+        given = answer(batch["image"], labels)
+        rows = zip(images, labels, given, objects, strict=True)
+        for image, label, p, instance in rows:
+            if crf:
+                from kerasseg.crf import dense_crf
+
+                p = dense_crf(p, image, image_format=image_format)
+            yield image, label, ids_of(p, taxonomy.exclusive), p, instance
+        if robust:
+            robust.add(images, labels)
+
+
+def _of_parts(
+    parts: Sequence[Judged],
+    batch: int,
+    flip: bool,
+    crf: bool,
+    taxonomy: Taxonomy,
+    images: ImageFormat,
+) -> Iterator[tuple]:
+    """The answers to all parts, each by its own network."""
+    from kerasseg.inference.scales import Sized
+    from kerasseg.runs import own_pixels
+    from kerasseg.runs.averaged import Averaged
+
+    for part in parts:
+        network = runs.load(part.run)
+        answer = Averaged.of(network, [Sized.of(network)], flip, taxonomy, images)
+        dataset = own_pixels.batches(part.records, part.split, batch)
+        yield from _answers(answer, dataset, taxonomy, images, crf)
+
+
+def _facts(parts: Sequence[Judged], group_by: str) -> Iterator[Facts]:
+    for part in parts:
+        yield from facts_of(part.records, part.split, group_by)
 
 
 def collected(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from kerasseg.drawing import planes
 from kerasseg.image_format import ImageFormat
 from kerasseg.inference.volumes.segmenter import VolumeSegmenter
 from kerasseg.runs.cases import cases
+from kerasseg.runs.fold_runs import Judged
 from kerasseg.runs.sample_facts import Facts, group_of
 from kerasseg.runs.score_result import Result, Surfaces
 from kerasseg.runs.score_sheets import Scored, Sheets
@@ -23,9 +24,7 @@ from kerasseg.taxonomy import IGNORE, Taxonomy
 
 
 def evaluated(
-    run: Path,
-    records: str | Path,
-    split: str,
+    parts: Sequence[Judged],
     mirror: tuple[int, ...],
     image_format: ImageFormat,
     surfaces: Surfaces | None,
@@ -33,18 +32,21 @@ def evaluated(
 ) -> tuple[Result, dict[str, Any]]:
     """What `scores.evaluate` finds of volumes, and what it says of how.
 
-    surfaces: its tolerance is in mm; None: they are measured where scipy is. mirror:
-    axes that the network is asked for mirrored, too.
+    parts: with the network that each is judged by. surfaces: its tolerance is in mm;
+    None: they are measured where scipy is. mirror: axes that the network is asked for
+    mirrored, too.
 
     Raises UserError for a network of pictures.
     """
     from kerasseg.inference.volumes.networks import volume_segmenter
 
-    taxonomy = runs.taxonomy(run)
-    volume = runs.volume_format(run)
-    network = runs.load(run)
+    taxonomy = runs.taxonomy(parts[0].run)
     options = image_format, taxonomy.exclusive, mirror
-    segment = volume_segmenter(network, volume, *options)
+
+    def segmenter_of(run: Path) -> VolumeSegmenter:
+        return volume_segmenter(runs.load(run), runs.volume_format(run), *options)
+
+    segment = segmenter_of(parts[0].run)
     if surfaces and any(surfaces.pixel):
         raise UserError(
             "--pixel-size is of pictures: volumes say themselves how large their "
@@ -54,9 +56,20 @@ def evaluated(
         surfaces = Surfaces()
     from kerasseg.data import records as shards
 
-    total = shards.describe(records).split(split).samples
-    some = tqdm(cases(records, split), split, total, unit=" volumes", disable=None)
-    found, voxels = scored(some, segment, taxonomy, image_format, surfaces, group_by)
+    def judged() -> Iterator[Sample]:
+        nonlocal segment
+        for number, part in enumerate(parts):
+            if number:
+                segment = segmenter_of(part.run)
+            total = shards.describe(part.records).split(part.split).samples
+            some = cases(part.records, part.split)
+            yield from tqdm(some, part.split, total, unit=" volumes", disable=None)
+
+    def answer(image: np.ndarray, calibrate: Callable) -> np.ndarray:
+        return segment(image, calibrate)
+
+    options_of = taxonomy, image_format, surfaces, group_by
+    found, voxels = scored(judged(), answer, *options_of)
     said: dict[str, Any] = {"size": list(segment.size), "voxels": voxels}
     if surfaces:
         said["surfaces"] = surfaces.to_json() | {"unit": "mm"}
@@ -65,14 +78,14 @@ def evaluated(
 
 def scored(
     samples: Iterable[Sample],
-    segment: VolumeSegmenter,
+    segment: Callable[[np.ndarray, Callable], np.ndarray],
     taxonomy: Taxonomy,
     image_format: ImageFormat,
     surfaces: Surfaces | None = None,
     group_by: str = "",
     shown: int = 6,
 ) -> tuple[Result, int]:
-    """Scores volumes; and how many voxels they have.
+    """Scores volumes; and how many voxels they have. segment: see `VolumeSegmenter`.
 
     Raises UserError where there is none.
     """

@@ -56,6 +56,34 @@ def test_the_budget_is_planned_for(beside, measured, minutes):
     assert whole > 0.85 * 60 * minutes or epochs == planning.MOST_EPOCHS
 
 
+def test_folds_share_the_budget_and_files_that_nobody_wants_cost_nothing(
+    beside, measured, monkeypatch
+):
+    one, files = (
+        planning.planned(beside, 10, export=False),
+        planning.planned(beside, 10),
+    )
+    folds = planning.planned(beside, 10, folds=5, export=False)
+    assert files.settings.fit.epochs < one.settings.fit.epochs
+    assert folds.settings.fit.epochs < one.settings.fit.epochs / 2
+    whole = 5 * (folds.cost.ready + folds.settings.fit.epochs * folds.epoch)
+    assert 0.85 * 600 < whole + folds.after <= 600
+    assert folds.settings.fit.folds == 5 and not folds.settings.adjust
+    monkeypatch.setattr(folder, "_look_through", lambda *_: None)
+    recipe, *_ = folder.recipe_of([str(beside), "--fit.folds", "5", "--no-export"])
+    head = Path(recipe).read_text().partition("\n")[0]
+    assert head.startswith("# 15 minutes; 5 folds; no files; facts")
+    config.check(config.parse([recipe]))
+
+
+def test_wrong_words_are_told_before_anything_is_prepared(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_records_of", pytest.fail)
+    with pytest.raises(SystemExit):
+        folder.recipe_of([str(tmp_path), "--fit.epoch", "3"])
+    with pytest.raises(UserError, match=r"--fit\.epochs must be"):
+        folder.recipe_of([str(tmp_path), "--fit.epochs", "0"])
+
+
 @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "ten"])
 def test_a_wrong_budget(beside, text):
     with pytest.raises(UserError, match=f"--minutes must be a number above 0.*{text}"):
