@@ -240,9 +240,10 @@ def finish(
         if here:
             from kerasseg.export.run import export
 
-            export(run, records, split, settings.formats)
+            export(run, records, split, settings.formats, settings.data.val_images)
         else:
-            _run("export", str(run), "--formats", *settings.formats)
+            some = "--gate-images", str(settings.data.val_images)
+            _run("export", str(run), "--formats", *settings.formats, *some)
 
     acts = Acts(run / "done.json")
     with naming_damage(records):

@@ -1,5 +1,6 @@
 """Facts of records, made up for the rules of the plan."""
 
+from kerasseg.plan.budget import Rhythm
 from kerasseg.plan.fingerprint import Fingerprint
 
 FACTS = Fingerprint(
@@ -20,3 +21,9 @@ FACTS = Fingerprint(
     instances=False,
     touching=0.0,
 )
+
+
+def rhythm(plan, epochs):
+    """So many epochs of the plan, each of which shows each image once."""
+    steps = max(1, round(FACTS.train / plan.settings.data.batch))
+    return Rhythm(epochs, steps, True, 0, True, epoch=1, after=1, left=1)

@@ -24,6 +24,9 @@ class Data:
     that is trained on, the network of the last epoch is kept, not the best."""
     val: str = "val"
     """Name of the split to validate on and choose the best network by."""
+    val_images: int = 0
+    """Most images of it, spread evenly over it, by which epochs are judged and files
+    are compared with the network; 0: all. The scores of a run are over all of them."""
     size: tuple[int, ...] = (0, 0)
     """Height and width for the network, pixels; 0 0: that of the records. Of volumes
     depth, height and width, voxels, of the region that is cut out for a training patch
@@ -77,7 +80,10 @@ class Fit:
     """Optimisation."""
 
     epochs: int = 8
-    """Passes over the training split."""
+    """Passes over the training split, or as many times --fit.steps."""
+    steps: int = 0
+    """Steps of an epoch, after which the network is judged; 0: as many as show each
+    image once."""
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     """SGD has Nesterov momentum 0.9."""
     learning_rate: float = 4e-3

@@ -45,6 +45,7 @@ def batches(
     service: str = "",
     as_supervised: bool = False,
     weights: bool = False,
+    most: int = 0,
 ) -> tf.data.Dataset:
     """Batches of a split of records: dicts of tensors with static height and width.
 
@@ -76,6 +77,8 @@ def batches(
     weights: with `as_supervised`, a third part of the tuples for losses that do not
         know which id is ignored: weight float32 (B, H, W), 0 at ignored pixels, whose
         label is 0 then.
+    most: without `training`, of more pictures only so many, spread evenly over the
+        split (`evenly`); 0: all.
 
     Of volumes image is (B, D, H, W, C) and label (B, D, H, W) or (B, D, H, W, K), and
     `size` is depth, height and width of patches. With `training` each is drawn from
@@ -86,13 +89,15 @@ def batches(
     (`patches.fill_of`), the label ignore.
 
     Raises UserError for an unknown split, for samples of several sizes without `size`,
-    for a batch that the hosts cannot share equally, and for a service that cannot give
-    what is asked.
+    for a batch that the hosts cannot share equally, for a service that cannot give
+    what is asked, and for `most` of volumes.
     """
     description = _records.describe(records)
     known, taxonomy = description.split(split), description.taxonomy
     size_of_batch = size_of(description, split, size)
     volumes = description.volume is not None
+    if volumes and most:
+        raise UserError("--data.val_images is for pictures, not for volumes: leave it.")
     if volumes and instances:
         raise UserError(
             "Volumes have no border weights. Leave out --fit.border_weight."
@@ -118,6 +123,11 @@ def batches(
         serialised = _share_of_host(serialised, start, batch_size, share)
     else:
         serialised = tf.data.TFRecordDataset(paths).enumerate()
+        if most:
+            chosen = tf.constant(evenly(known.samples, most), tf.int64)
+            serialised = serialised.filter(
+                lambda number, _: tf.reduce_any(chosen == number)
+            )
     if service:
         hint = tf.data.experimental.SHARD_HINT
         serialised = serialised.shard(hint, hint)
@@ -155,13 +165,24 @@ def batches(
         pair = supervised.converter(taxonomy, weights=weights, others=others)
         ready = ready.map(pair, num_parallel_calls=parallel)
     if not training:
-        count = known.samples
+        count = min(most or known.samples, known.samples)
         if volumes:
             count = patches.count_of(description, split, size_of_batch)
         if count >= 0:
             length = -(-count // batch_size)
             ready = ready.apply(tf.data.experimental.assert_cardinality(length))
     return ready.prefetch(AHEAD).with_options(_options(threads))
+
+
+def evenly(samples: int, most: int) -> list[int]:
+    """The numbers of at most so many samples, spread evenly; 0: of all.
+
+    >>> evenly(10, 4), evenly(3, 5)
+    ([0, 3, 5, 8], [0, 1, 2])
+    """
+    if not most or most >= samples:
+        return list(range(samples))
+    return [-(-i * samples // most) for i in range(most)]
 
 
 def _check_service(service: str, training: bool, connects: bool) -> None:

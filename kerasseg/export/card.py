@@ -123,8 +123,11 @@ def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
             verdict = "passed" if row["passed"] else "REJECTED"
         name = row["name"] if row is not rows[0] else "Keras network"
         cells.append([name, f"{row['miou']:.4f}", lost, same, worst, rule, verdict])
+    which = "every image"
+    if "images" in rows[0]:
+        which = "{} of {} images, spread evenly,".format(*rows[0]["images"])
     note = (
-        "Each file was run on every image of the split. Same answers: share of pixels "
+        f"Each file was run on {which} of the split. Same answers: share of pixels "
         "for which it says the same as the Keras network, where classes overlap for "
         "each class; worst image: where fewest."
     )

@@ -31,6 +31,7 @@ class Source:
     run: the folder with network.keras, taxonomy.json and image_format.json, which gets
     the folder export. images: (h, w, C) each, that int8 takes its ranges from. batches:
     for the gate, see `gate.check`; None: the files are not scored. split: their name.
+    images_of: how many of them are looked at, and of how many; (0, 0): not known.
     sample_id: from the number of an image in them, the first is 0, to its name.
     records: they are of, for the card; "": not known. passes: the network at each size
     over which the SavedModel takes the mean (`inference.scales.Sized`); (): its own.
@@ -41,6 +42,7 @@ class Source:
     images: Sequence[np.ndarray] = ()
     batches: Iterable[dict[str, Any]] | None = None
     split: str = ""
+    images_of: tuple[int, int] = (0, 0)
     sample_id: Callable[[int], str] = str
     records: str = ""
     passes: Sequence[Any] = ()
@@ -73,6 +75,8 @@ def exported(source: Source, asked: Export) -> list[dict]:
                 row["ways"] = ways | {"sizes": [list(p.size) for p in source.passes]}
         folder.let_in(rows, files, place)
     rows[0] |= {"sha256": sha256_of(run / "network.keras"), "split": source.split}
+    if source.images_of[0] < source.images_of[1]:
+        rows[0]["images"] = list(source.images_of)
     rows[0]["classes"] = list(runs.taxonomy(run).names)
     _explain_failures(run, network, source.images, rows)
     known = folder.with_earlier(rows, place)

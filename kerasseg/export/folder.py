@@ -74,13 +74,14 @@ def _as_next_version(saved_model: Path, folder: Path) -> str:
 def with_earlier(rows: list[dict], folder: Path) -> list[dict]:
     """These rows and those of earlier exports of the same network, in fixed order.
 
-    Earlier rows count when they passed on the same split, or one of the exports was not
-    scored, and their file is still there.
+    Earlier rows count when they passed on the same images of the same split, or one of
+    the exports was not scored, and their file is still there.
     """
     earlier = _rows(folder / GATE)
     same = bool(earlier) and earlier[0].get("sha256") == rows[0]["sha256"]
-    splits = {one[0].get("split") for one in (earlier, rows) if one}
-    if not same or len(splits - {""}) > 1:
+    heads = [one[0] for one in (earlier, rows) if one and one[0].get("split")]
+    judged = {(head["split"], *head.get("images", ())) for head in heads}
+    if not same or len(judged) > 1:
         earlier = []
     known = {
         row.get("format"): row

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from kerasseg.console.flags import COUNT, PIXELS
+from kerasseg.console.flags import COUNT, COUNT_OR_0, PIXELS
 from kerasseg.export import formats
 from kerasseg.export.formats import Compat, Format, Limits, Signatures
 from kerasseg.inference.scales import SCALE
@@ -38,6 +38,8 @@ class Export:
     """Split to score on; empty: the run's validation split."""
     gate: bool = True
     """Score the files; --no-gate: where there are no records. The card says so."""
+    gate_images: Annotated[int, COUNT_OR_0] = 0
+    """Score on at most so many images, spread evenly over the split; 0: all."""
     calibrate: str = ""
     """Folder of pictures that set the ranges of int8; empty: the training split."""
     calibration: Annotated[int, COUNT] = 32

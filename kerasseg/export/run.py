@@ -29,14 +29,16 @@ def export(
     records: str | Path,
     split: str,
     wanted: Sequence[str] = ("saved_model", "float32"),
+    most: int = 0,
 ) -> None:
     """Writes RUN/export/1 (SavedModel), model.tflite and model_probabilities.tflite,
-    or what other formats are wanted, gate.json and card, scored.
+    or what other formats are wanted, gate.json and card, scored on at most so many
+    images (0: all).
 
     Raises Rejected when a file breaks a limit of the gate; it is kept in
     RUN/export/rejected.
     """
-    asked = Export(formats=tuple(wanted))  # type: ignore[arg-type]
+    asked = Export(formats=tuple(wanted), gate_images=most)  # type: ignore[arg-type]
     if not all(row["passed"] for row in export_run(run, records, split, asked)):
         raise Rejected(
             f"The export of {run} broke a limit of the gate; the files are kept in "
@@ -64,8 +66,12 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
             f"{flag} is for pictures; volumes go through a window of half overlap, and "
             "int8 takes its ranges from records. Leave it out."
         )
-    if volume and asked.scales:
-        raise UserError("--scales is for pictures, not for volumes. Leave it out.")
+    for flag, given in (
+        ("--scales", asked.scales),
+        ("--gate-images", asked.gate_images),
+    ):
+        if volume and given:
+            raise UserError(f"{flag} is for pictures, not for volumes. Leave it out.")
     passes_of = other_sizes.passes_of(run, asked.scales)
     start_tensorflow()
     from kerasseg.data import pipeline
@@ -77,17 +83,20 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
     source = Source(run, network)
     if asked.gate:
         described = shards.describe(records)
-        described.split(split)
+        numbers = pipeline.evenly(described.split(split).samples, asked.gate_images)
         runs.require_kind(run, records, described.image_format, described.volume)
         some = 1 if volume else 8  # patches of volumes are large
         source = Source(
             run,
             network,
-            batches=pipeline.batches(records, split, batch_size=some, size=size),
+            batches=pipeline.batches(
+                records, split, batch_size=some, size=size, most=asked.gate_images
+            ),
             split=split,
+            images_of=(len(numbers), described.split(split).samples),
             sample_id=_patch
             if volume
-            else functools.partial(_sample_id, records, split),
+            else functools.partial(_sample_id, records, split, numbers),
             records=str(records),
         )
     images = _images_for_int8(run, records, size, asked)
@@ -115,14 +124,15 @@ def _images_for_int8(run: Path, records, size, asked: Export) -> list[np.ndarray
     return calibration.of_records(records, train, size, asked.calibration)
 
 
-def _sample_id(records, split: str, number: int) -> str:
-    """The id of the sample that comes as the `number`th of a split, from 0."""
+def _sample_id(records, split: str, numbers: list[int], number: int) -> str:
+    """The id of the sample that comes as the `number`th of those of a split that are
+    looked at, from 0."""
     import tensorflow as tf
 
     from kerasseg.data import records as shards
 
     paths = [str(path) for path in shards.shard_paths(records, split)]
-    (serialised,) = tf.data.TFRecordDataset(paths).skip(number).take(1)
+    (serialised,) = tf.data.TFRecordDataset(paths).skip(numbers[number]).take(1)
     example = tf.io.parse_single_example(serialised, shards.FEATURES)
     return example["image/filename"].numpy().decode()
 

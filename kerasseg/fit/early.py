@@ -53,6 +53,10 @@ def check(settings: config.Config) -> None:
         described = describe(data.records)
         for split in (data.train, data.val):
             described.split(split)
+        if described.volume and data.val_images:
+            raise UserError(
+                "--data.val_images is for pictures, not for volumes. Leave it out."
+            )
         check_teaching(settings, described)
 
 

@@ -108,6 +108,7 @@ def _validation_data(
         batch_size=read.batch,
         size=data.size if data.volume else read.size,
         threads=read.threads,
+        most=read.val_images,
     )
     with naming_damage(data.records):  # reads a batch
         picture = callbacks.preview(

@@ -99,7 +99,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     crop = pipeline.size_of(described, data.train, from_settings.crop_of(data, size))
     if volumes:
         patches.check_crop(size, crop)
-    steps = streams.steps_of(data, known)
+    steps = fit.steps or streams.steps_of(data, known)
     return TrainingData(
         records,
         described.taxonomy,

@@ -15,9 +15,11 @@ from kerasseg.config.settings import Config
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds: until the first step is done, of a step, of an image in validation."""
+    """Seconds: until the first step begins, of what the first epoch traces and
+    compiles, of a step, of an image in validation."""
 
     ready: float
+    traced: float
     step: float
     image: float
 

@@ -13,6 +13,7 @@ from typing import Any
 from kerasseg.augment.policies import POLICIES, Policy
 from kerasseg.config.settings import Config, Data, Fit, Model
 from kerasseg.plan import volume_rules
+from kerasseg.plan.budget import EPOCHS, JUDGING, Rhythm
 from kerasseg.plan.choices import SIDES, Choice, Plan
 from kerasseg.plan.fingerprint import Fingerprint
 
@@ -58,22 +59,37 @@ def model_of(name: str) -> dict[str, Any]:
     return {"name": name, "options": () if pretrained else ("weights=none",)}
 
 
-def with_steps(plan: Plan, facts: Fingerprint, epochs: int, why: str) -> Plan:
+def with_steps(plan: Plan, facts: Fingerprint, rhythm: Rhythm, why: str) -> Plan:
     """The plan with what depends on the number of steps."""
     done = Plan(plan.settings, list(plan.choices))
-    per_epoch = max(1, round(facts.train / plan.settings.data.batch))
-    steps = per_epoch * epochs
+    steps = rhythm.steps * rhythm.epochs
+    shorter = "" if rhythm.shown else f", {rhythm.steps} steps each"
     done.choose(
         "fit",
         Choice(
             "epochs",
-            f"{epochs} ({steps} steps)",
+            f"{rhythm.epochs} ({steps} steps{shorter})",
             why,
-            "all of the time that is left after the other work",
-            "--minutes",
+            "all of the time that is left after the other work; an epoch shows each "
+            f"image once, or less where fewer than {EPOCHS} would fit",
+            "--minutes, --fit.steps 0 (each image once)",
         ),
-        epochs=epochs,
+        epochs=rhythm.epochs,
+        steps=0 if rhythm.shown else rhythm.steps,
     )
+    if rhythm.judged:
+        done.choose(
+            "data",
+            Choice(
+                "images that judge an epoch",
+                f"{rhythm.judged} of {facts.val}",
+                "all of them would take much of the time",
+                f"at most {100 * JUDGING:.0f} % of the time for judging epochs, and "
+                "for comparing files; the score of the run is over all images",
+                "--data.val_images 0 (all)",
+            ),
+            val_images=rhythm.judged,
+        )
     rate = 4e-3 if steps < 400 else 2e-3
     if not facts.exclusive:
         rate *= 1.5

@@ -18,7 +18,10 @@ from kerasseg.fit import from_settings, streams, training_data
 from kerasseg.fit.networks import networks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kerasseg.fit.trainer import Trainer
+    from kerasseg.fit.training_data import TrainingData
 
 STEPS = 5
 """Measured after the first, which traces and compiles."""
@@ -33,35 +36,38 @@ def main(argv: list[str]) -> None:
     networks = networks_of(settings, data, used)
     trainer = networks.trainer
     stream = iter(streams.stream_of(settings, data.records))
-    trainer.train_on_batch(next(stream))
     ready = time.perf_counter() - began
-    seconds = []
-    for _ in range(STEPS):
-        at = time.perf_counter()
-        trainer.train_on_batch(next(stream))
-        seconds.append(time.perf_counter() - at)
-    atomic.write_json(
-        out,
-        {
-            "ready": ready,
-            "step": statistics.median(seconds),
-            "image": _seconds_of_an_image(networks.judge, settings, data),
-        },
-    )
+    first = _seconds(lambda: trainer.train_on_batch(next(stream)))
+    each = [
+        _seconds(lambda: trainer.train_on_batch(next(stream))) for _ in range(STEPS)
+    ]
+    step = statistics.median(each)
+    judging, image = _validation(networks.judge, settings, data)
+    traced = first - step + judging
+    if settings.fit.statistics:  # traces another pass through the same network
+        traced += judging
+    costs = {"ready": ready, "traced": traced, "step": step, "image": image}
+    atomic.write_json(out, costs)
 
 
-def _seconds_of_an_image(judge: Trainer, settings: config.Config, data) -> float:
-    """Of validation, for a whole image, or a patch of a volume."""
+def _seconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _validation(
+    judge: Trainer, settings: config.Config, data: TrainingData
+) -> tuple[float, float]:
+    """Seconds for tracing, and for a whole image, or a patch of a volume."""
     from kerasseg.data import pipeline
 
     read = settings.data
     size = data.size if data.volume else read.size
     val = pipeline.batches(data.records, read.val, batch_size=read.batch, size=size)
     batch = next(iter(val.take(1)))
-    judge.test_on_batch(batch)
-    at = time.perf_counter()
-    judge.test_on_batch(batch)
-    return (time.perf_counter() - at) / len(batch["image"])
+    first, again = (_seconds(lambda: judge.test_on_batch(batch)) for _ in range(2))
+    return max(0.0, first - again), again / len(batch["image"])
 
 
 if __name__ == "__main__":

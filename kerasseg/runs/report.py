@@ -225,6 +225,8 @@ def _exports(gate: list | None, classes: Taxonomy | None) -> str:
     note = "Scored again on validation records. Agreement: pixels with the same class."
     if classes and not classes.exclusive:
         note = "Scored again on validation records. Agreement: equal answers."
+    if "images" in gate[0]:
+        note += " {} of {} images, spread evenly.".format(*gate[0]["images"])
     titles = ["Artefact", "File", "Size", "mIoU", "Agreement", "Limit", "Gate"]
     return html.table(note, titles, rows, text_columns=2)
 

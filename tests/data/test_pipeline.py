@@ -37,6 +37,17 @@ def test_one_pass_in_the_order_written(folder):
     assert dataset.element_spec["image"].shape.as_list() == [None, 6, 8, 3]
 
 
+@pytest.mark.parametrize("most", [0, 1, 4, 10, 11, 50])
+def test_some_spread_evenly(folder, most):
+    dataset = pipeline.batches(folder, "train", batch_size=4, most=most)
+    chosen = pipeline.evenly(11, most)
+    assert numbers(dataset, 9) == chosen
+    assert len(chosen) == min(most or 11, 11) and chosen[0] == 0
+    assert int(dataset.cardinality()) == -(-len(chosen) // 4)
+    gaps = np.diff([*chosen, 11])
+    assert gaps.max() - gaps.min() <= 1
+
+
 def test_pixels_are_those_written(folder):
     batch = next(iter(pipeline.batches(folder, "train", instances=True)))
     for i in range(8):

@@ -9,6 +9,7 @@ import pytest
 import tiny
 
 from kerasseg import UserError, config, runs
+from kerasseg.data import pipeline, records
 from kerasseg.export import __main__ as export
 from kerasseg.export import (
     calibration,
@@ -81,6 +82,28 @@ def test_records_that_are_named_must_be_there(bare, capsys):
         export.main([str(bare), "--formats", "float16", "--records", "nowhere"])
     assert "nowhere" in capsys.readouterr().err
     assert not (bare / "export").exists()
+
+
+def test_the_worst_image_has_its_name_also_where_some_are_looked_at(shared_records):
+    names = [sample.id for sample in records.read(shared_records, "val")]
+    numbers = pipeline.evenly(len(names), 2)
+    found = [run._sample_id(shared_records, "val", numbers, i) for i in range(2)]
+    assert found == [names[number] for number in numbers]
+
+
+def test_files_scored_on_other_images_are_not_put_together(tmp_path):
+    earlier = [
+        {"format": "network", "sha256": "x", "split": "val"},
+        {"format": "int8", "passed": True, "file": "a.tflite"},
+    ]
+    (tmp_path / "a.tflite").write_bytes(STUB)
+    (tmp_path / folder.GATE).write_text(json.dumps(earlier))
+    rows = [earlier[0] | {"images": [2, 5]}, {"format": "float32", "passed": True}]
+    kept = [row["format"] for row in folder.with_earlier(rows, tmp_path)]
+    assert kept == ["network", "float32"]
+    rows[0] = earlier[0]
+    kept = [row["format"] for row in folder.with_earlier(rows, tmp_path)]
+    assert sorted(kept) == ["float32", "int8", "network"]
 
 
 def test_int8_needs_images(bare, stubs, capsys, tmp_path, rng):

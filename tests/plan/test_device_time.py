@@ -27,7 +27,7 @@ def measured(monkeypatch, tmp_path):
     monkeypatch.setenv("KERASSEG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(device, "_measured", one)
     monkeypatch.setattr(latency, "is_busy", lambda: False)
-    cost = Cost(ready=30, step=0.5, image=0.1)
+    cost = Cost(ready=20, traced=10, step=0.5, image=0.1)
     monkeypatch.setattr(machine, "measured", lambda settings: (settings, cost))
     return asked
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from plan_facts import FACTS
+from plan_facts import FACTS, rhythm
 
 from kerasseg import config
 from kerasseg.plan import rules
@@ -12,7 +12,8 @@ from kerasseg.plan import rules
 
 def planned(epochs=40, parameters=math.inf, **facts):
     seen = dataclasses.replace(FACTS, **facts)
-    plan = rules.with_steps(rules.first(seen, "R", parameters), seen, epochs, "why")
+    plan = rules.first(seen, "R", parameters)
+    plan = rules.with_steps(plan, seen, rhythm(plan, epochs), "why")
     config.check(plan.settings)
     return plan
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kerasseg import UserError, config
-from kerasseg.plan import folder, machine, planning
+from kerasseg.plan import budget, folder, machine, planning
 from kerasseg.plan.machine import Cost
 
 
@@ -17,7 +17,7 @@ def measured(monkeypatch):
 
     def cost(settings):
         tried.append(settings)
-        return settings, Cost(ready=30, step=0.5, image=0.1)
+        return settings, Cost(ready=20, traced=10, step=0.5, image=0.1)
 
     monkeypatch.setattr(machine, "measured", cost)
     return tried
@@ -50,10 +50,11 @@ def test_records_get_a_recipe_once(beside, measured, monkeypatch, capsys):
 @pytest.mark.parametrize("minutes", [3, 15, 60, 300])
 def test_the_budget_is_planned_for(beside, measured, minutes):
     plan = planning.planned(beside, minutes)
-    whole = plan.cost.ready + plan.settings.fit.epochs * plan.epoch + plan.after
+    whole = plan.cost.ready + plan.cost.traced + plan.after
     epochs = plan.settings.fit.epochs
+    whole += epochs * plan.epoch
     assert whole <= 60 * minutes
-    assert whole > 0.85 * 60 * minutes or epochs == planning.MOST_EPOCHS
+    assert whole > 0.85 * 60 * minutes or epochs == budget.MOST_EPOCHS
 
 
 def test_folds_share_the_budget_and_files_that_nobody_wants_cost_nothing(
@@ -66,7 +67,9 @@ def test_folds_share_the_budget_and_files_that_nobody_wants_cost_nothing(
     folds = planning.planned(beside, 10, folds=5, export=False)
     assert files.settings.fit.epochs < one.settings.fit.epochs
     assert folds.settings.fit.epochs < one.settings.fit.epochs / 2
-    whole = 5 * (folds.cost.ready + folds.settings.fit.epochs * folds.epoch)
+    whole = 5 * (
+        folds.cost.ready + folds.cost.traced + folds.settings.fit.epochs * folds.epoch
+    )
     assert 0.85 * 600 < whole + folds.after <= 600
     assert folds.settings.fit.folds == 5 and not folds.settings.adjust
     monkeypatch.setattr(folder, "_look_through", lambda *_: None)
@@ -123,7 +126,7 @@ def test_less_memory_works_through_a_batch_in_parts(monkeypatch, code, said, mem
         tried.append(settings.fit.accumulate)
         if settings.fit.accumulate < 4:
             return type("Done", (), {"returncode": code, "stderr": said})
-        Path(line[4]).write_text('{"ready": 1, "step": 2, "image": 3}')
+        Path(line[4]).write_text('{"ready": 1, "traced": 1, "step": 2, "image": 3}')
         return type("Done", (), {"returncode": 0, "stderr": ""})
 
     monkeypatch.setattr(machine.subprocess, "run", run)

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from plan_facts import FACTS
+from plan_facts import FACTS, rhythm
 
 from kerasseg import config, models
 from kerasseg.plan import rules, volume_rules
@@ -14,7 +14,8 @@ def planned(**facts):
         FACTS, depth=36, height=50, width=35, spacing=[1.0, 1.0, 1.0], channels=1
     )
     seen = dataclasses.replace(seen, **facts)
-    plan = rules.with_steps(rules.first(seen, "R"), seen, 40, "why")
+    plan = rules.first(seen, "R")
+    plan = rules.with_steps(plan, seen, rhythm(plan, 40), "why")
     config.check(plan.settings)
     return plan
 

@@ -1,0 +1,114 @@
+"""How a budget of minutes becomes epochs: their number, their steps, what judges them.
+
+An epoch shows each image once, and all validation images judge it. Where that would
+leave fewer than EPOCHS, or judging would take too much of the time, epochs have fewer
+steps and fewer images judge them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kerasseg.config.settings import Config
+from kerasseg.plan import volume_rules
+from kerasseg.plan.fingerprint import Fingerprint
+from kerasseg.plan.machine import Cost
+
+EPOCHS, MOST_EPOCHS = 5, 400
+"""The fewest epochs that a plan wants, so that a training sees how it does, and the
+most."""
+SLACK = 0.95
+"""Share of the time that epochs are planned for: the rate falls to zero at the last
+planned one, and a training that is cut there has lost its best epochs."""
+JUDGING = 0.15
+"""The largest share of an epoch, and of the budget, that validation may take while
+fewer images can be asked."""
+LEAST_JUDGED = 32
+"""Images that judge an epoch at least."""
+SCORING, ADJUSTING, GATE = 2, 2, 6
+"""Times that a validation image is looked at after the training: by the network and for
+boundaries; for the balance of the classes and once more where it is changed; and by the
+gate for all files together, of which float32 and int8 run on few threads."""
+ADJUSTED = 0.1
+"""The largest share of the budget that the balance of the classes may take."""
+REPORT, FILES = 5.0, 40.0
+"""Seconds for the report, and for writing and converting the files."""
+SETTLING, IMAGES = 0.25, 192
+"""The share of an epoch's training that new statistics take at most, and the images
+that they are made of (`fit.statistics`)."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """What a budget allows.
+
+    epochs: of each training. steps: of an epoch. shown: whether each image is shown
+    once in them. judged: validation images that judge it, 0: all. adjust: whether the
+    balance of the classes is looked for. epoch, after, left: seconds of an epoch, of
+    all that follows the trainings, and of the budget for epochs of all trainings.
+    """
+
+    epochs: int
+    steps: int
+    shown: bool
+    judged: int
+    adjust: bool
+    epoch: float
+    after: float
+    left: float
+
+
+def rhythm(
+    settings: Config,
+    facts: Fingerprint,
+    cost: Cost,
+    seconds: float,
+    folds: int = 0,
+    export: bool = True,
+) -> Rhythm:
+    """seconds: of the budget that are left before the training begins. facts: of one
+    training, also of several folds. export: whether files are written."""
+    trainings, volumes = max(1, folds), bool(facts.depth)
+    images = facts.val
+    if volumes:
+        images *= volume_rules.patches(facts, settings.data.crop)
+    look = images * cost.image
+    judged = 0
+    if export and not volumes:
+        judged = _fewer(facts.val, GATE * look, JUDGING * seconds)
+    adjust = not (volumes or folds) and ADJUSTING * look <= ADJUSTED * seconds
+    some = look * (judged / facts.val if judged else 1)
+    after = REPORT + (SCORING + ADJUSTING * adjust) * look
+    if folds:  # each fold, and all images once more; the mean of networks is slower
+        after += folds * (after + look)
+    if export:
+        after += FILES + GATE * some * trainings**2
+    left = seconds - trainings * (cost.ready + cost.traced) - after
+    each = SLACK * max(left, 0.0) / trainings
+    all_steps = max(1, round(facts.train / settings.data.batch))
+    if each < EPOCHS * _epoch(all_steps, cost, look) and not volumes:
+        fewer = _fewer(judged or facts.val, some, JUDGING * each / EPOCHS)
+        judged = fewer or judged
+        some = look * (judged / facts.val if judged else 1)
+    steps, epoch = all_steps, _epoch(all_steps, cost, some)
+    if each < EPOCHS * epoch:
+        wanted = (each / EPOCHS - some) / (cost.step * (1 + SETTLING))
+        steps = max(1, min(all_steps, int(wanted)))
+        epoch = _epoch(steps, cost, some)
+    epochs = min(MOST_EPOCHS, max(1, int(each / epoch)))
+    shown = steps == all_steps
+    return Rhythm(epochs, steps, shown, judged, adjust, epoch, after, left)
+
+
+def _epoch(steps: int, cost: Cost, validation: float) -> float:
+    training = steps * cost.step
+    return training + validation + min(SETTLING * training, IMAGES * cost.image)
+
+
+def _fewer(images: int, seconds: float, wanted: float) -> int:
+    """How many of the images fit into the wanted seconds, LEAST_JUDGED at least; 0: all
+    of them."""
+    if seconds <= wanted:
+        return 0
+    found = max(LEAST_JUDGED, int(images * max(wanted, 0.0) / seconds))
+    return found if found < images else 0
