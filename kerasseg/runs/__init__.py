@@ -11,6 +11,7 @@ tracker.json      where --track has this run
 done.json         which acts after the training are done, while one is left
 health.json       what training saw: gradients, time spent waiting, dead classes
 logit_bias.json   what `adjust` added to the logits of each class, if it made the run
+folds/            of --fit.folds: records of the folds, and a run for each
 int8_ranges.json  ranges for int8, if `finetune_int8` made the run
 log.csv, tensorboard/, metrics.json, pictures/, report.html, export/
 """
