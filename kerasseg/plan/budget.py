@@ -7,6 +7,7 @@ steps and fewer images judge them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from kerasseg.config.settings import Config
@@ -33,9 +34,9 @@ ADJUSTED = 0.1
 """The largest share of the budget that the balance of the classes may take."""
 REPORT, FILES = 5.0, 40.0
 """Seconds for the report, and for writing and converting the files."""
-SETTLING, IMAGES = 0.25, 192
-"""The share of an epoch's training that new statistics take at most, and the images
-that they are made of (`fit.statistics`)."""
+SETTLED = 1.2
+"""Time of an image that new statistics of batch normalisation are taken from, over that
+of one in validation: batches are normalised by their own."""
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,35 @@ def rhythm(
     left = seconds - trainings * (cost.ready + cost.traced) - after
     each = SLACK * max(left, 0.0) / trainings
     all_steps = max(1, round(facts.train / settings.data.batch))
-    if each < EPOCHS * _epoch(all_steps, cost, look) and not volumes:
+
+    def epoch_of(steps: int, validation: float) -> float:
+        settled = _settled(settings, facts, steps) * SETTLED * cost.image
+        return steps * cost.step + validation + settled
+
+    if each < EPOCHS * epoch_of(all_steps, look) and not volumes:
         fewer = _fewer(judged or facts.val, some, JUDGING * each / EPOCHS)
         judged = fewer or judged
         some = look * (judged / facts.val if judged else 1)
-    steps, epoch = all_steps, _epoch(all_steps, cost, some)
-    if each < EPOCHS * epoch:
-        wanted = (each / EPOCHS - some) / (cost.step * (1 + SETTLING))
-        steps = max(1, min(all_steps, int(wanted)))
-        epoch = _epoch(steps, cost, some)
+    steps = all_steps
+    while steps > 1 and each < EPOCHS * epoch_of(steps, some):
+        steps = max(1, int(0.95 * steps))
+    epoch = epoch_of(steps, some)
     epochs = min(MOST_EPOCHS, max(1, int(each / epoch)))
     shown = steps == all_steps
     return Rhythm(epochs, steps, shown, judged, adjust, epoch, after, left)
 
 
-def _epoch(steps: int, cost: Cost, validation: float) -> float:
-    training = steps * cost.step
-    return training + validation + min(SETTLING * training, IMAGES * cost.image)
+def _settled(settings: Config, facts: Fingerprint, steps: int) -> int:
+    """Images that the statistics are made of, after so many steps."""
+    from kerasseg.fit.statistics import batches_for  # Keras
+
+    data = settings.data
+    size = data.crop
+    if not facts.depth:
+        size = data.size if any(data.size) else (facts.height, facts.width)
+    trained = steps * data.batch * math.prod(data.crop)
+    count, together = batches_for(settings.fit.statistics, trained, size)
+    return count * together
 
 
 def _fewer(images: int, seconds: float, wanted: float) -> int:

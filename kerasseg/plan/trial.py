@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from kerasseg.fit.trainer import Trainer
     from kerasseg.fit.training_data import TrainingData
 
-STEPS = 5
-"""Measured after the first, which traces and compiles."""
+STEPS, WAITED = 10, 3
+"""Steps after the first, which traces and compiles, and those of them that do not
+count: their batches were made while it was traced."""
 
 
 def main(argv: list[str]) -> None:
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> None:
     each = [
         _seconds(lambda: trainer.train_on_batch(next(stream))) for _ in range(STEPS)
     ]
-    step = statistics.median(each)
+    step = statistics.mean(each[WAITED:])
     judging, image = _validation(networks.judge, settings, data)
     traced = first - step + judging
     if settings.fit.statistics:  # traces another pass through the same network
