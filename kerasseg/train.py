@@ -109,11 +109,7 @@ def train(settings: config.Config, run: Path | None) -> None:
             print(f"Trained in {_clock(began)}; scoring the best network")
             finish(run, data.records, settings, tracker)
     if used.writes:
-        taken = "VOLUMES" if data.volume or data.image_format.slices else "PICTURES"
-        print(
-            f"Done in {_clock(began)}. See {run / 'report.html'}\n"
-            f"Next: python -m kerasseg.predict {taken} --run {run}"
-        )
+        _say_done(run, began)
 
 
 def train_folds(settings: config.Config, run: Path) -> None:
@@ -124,9 +120,15 @@ def train_folds(settings: config.Config, run: Path) -> None:
     print(f"{settings.fit.folds} folds in {_clock(began)}; scoring their images")
     records = settings.data.records or run / "records"
     finish(run, records, settings)
+    _say_done(run, began)
+
+
+def _say_done(run: Path, began: float) -> None:
+    volumes = runs.volume_format(run) or runs.image_format(run).slices
     print(
         f"Done in {_clock(began)}. See {run / 'report.html'}\n"
-        f"Next: python -m kerasseg.predict PICTURES --run {run}"
+        f"Next: python -m kerasseg.predict {'VOLUMES' if volumes else 'PICTURES'} "
+        f"--run {run}"
     )
 
 

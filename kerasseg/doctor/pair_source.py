@@ -13,15 +13,15 @@ from kerasseg.data.datasets.folder_files import (
     ImageFlags,
     image_of,
     kind_of_most,
-    legend_for,
     mask_of,
     paged,
     several,
 )
+from kerasseg.data.datasets.folder_legend import legend_for, rule_and_legend
 from kerasseg.data.reading.legends.legend import Legend
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_map import read_map
-from kerasseg.data.reading.masks.mask_rule import LeftOut, MaskFile, rule_for
+from kerasseg.data.reading.masks.mask_rule import LeftOut, MaskFile
 from kerasseg.data.reading.pairing.divide import check_share
 from kerasseg.data.reading.pairing.found import divided, look
 from kerasseg.data.reading.pairing.matching import LOSSY
@@ -111,7 +111,7 @@ def of_folder(
         for pair in listed
     ]
     files = [mask_of(pair, masks.per_class) for pair in everything if pair.masks]
-    understood = _understood(files, masks, known)
+    understood = _understood(src, files, masks, known)
     if pairs.negatives == "background" and understood.rule is not None:
         try:
             background = background_of(understood.rule)
@@ -239,12 +239,12 @@ def _files(pair: FilePair, masks: MaskFlags) -> Files:
 
 
 def _understood(
-    files: Sequence[MaskFile], flags: MaskFlags, legend: Legend
+    src: Path, files: Sequence[MaskFile], flags: MaskFlags, legend: Legend
 ) -> MaskFormat:
     """The rule by which `prepare` reads the masks, or why it would not."""
     left_out: LeftOut = []  # single files, which become findings when they are read
     try:
-        rule = rule_for(files, flags, legend, left_out)
+        rule, legend = rule_and_legend(src, files, flags, legend, left_out)
         return MaskFormat(rule.taxonomy, rule.kind == "colours", flags.binary, rule)
     except UserError as refused:
         refusal = refused

@@ -17,16 +17,16 @@ from kerasseg.data.datasets.folder_files import (
     fit,
     image_of,
     kind_of_most,
-    legend_for,
     mask_of,
     names,
     paged,
     refuse_other_size,
     several,
 )
+from kerasseg.data.datasets.folder_legend import legend_for, rule_and_legend
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_labels import Rule, label_of
-from kerasseg.data.reading.masks.mask_rule import LeftOut, rule_for
+from kerasseg.data.reading.masks.mask_rule import LeftOut
 from kerasseg.data.reading.pairing.divide import check_share
 from kerasseg.data.reading.pairing.found import divided, group_of, id_of, look
 from kerasseg.data.reading.pairing.pair_flags import FilePair, Found, PairFlags
@@ -90,7 +90,7 @@ def load(
     known = legend_for(src, masks, everything)
     left_out: LeftOut = []
     files = [mask_of(entry, masks.per_class) for entry in with_mask]
-    rule = rule_for(files, masks, known, left_out if skip else None)
+    rule, known = rule_and_legend(src, files, masks, known, left_out if skip else None)
     background = background_of(rule) if pairs.negatives == "background" else None
     if "train" in splits and "val" not in splits:
         splits |= divided(splits["train"], val_share, found.notes)

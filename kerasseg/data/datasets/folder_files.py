@@ -12,7 +12,6 @@ import numpy as np
 
 from kerasseg import UserError
 from kerasseg.console.flags import COUNT
-from kerasseg.data.reading.legends.legend import FILES, Legend, legend_of
 from kerasseg.data.reading.masks.mask_flags import MaskFlags, PerClass
 from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile, Page
 from kerasseg.data.reading.pairing.folders import stem_of
@@ -186,26 +185,6 @@ def names(files: Iterable[object], most: int = 20) -> str:
     listed = [str(file) for file in files]
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more
-
-
-def legend_for(src: Path, flags: MaskFlags, entries: Iterable[FilePair]) -> Legend:
-    """The legend that is named, or that lies in the source's folder or above images.
-
-    Raises UserError where two of these differ.
-    """
-    file = flags.legend
-    if file and not Path(file).is_file() and (src / file).is_file():
-        file = str(src / file)
-    if not file and not any((src / name).is_file() for name in FILES):
-        inner = {folder for e in entries for folder in e.image.parents}
-        inner = {folder for folder in inner if folder.is_relative_to(src)}
-        known = sorted(f / n for f in inner for n in FILES if (f / n).is_file())
-        if len({legend.read_bytes() for legend in known}) > 1:
-            raise UserError(
-                f"{known[0]} and {known[1]} differ. Name the right one with --legend."
-            )
-        file = str(known[0]) if known else ""
-    return legend_of(src, file)
 
 
 def several(flags: MaskFlags) -> str:

@@ -85,11 +85,13 @@ def _channels(layer: Any, x: Tensor, key: Any) -> Tensor:
 ALIKE = (
     layers.Activation,
     layers.Add,
+    layers.Average,
     layers.BatchNormalization,
     layers.Concatenate,
     layers.ELU,
     layers.LeakyReLU,
     layers.Maximum,
+    layers.Minimum,
     layers.Multiply,
     layers.PReLU,
     layers.ReLU,

@@ -1,6 +1,7 @@
 """A folder of images and masks: every layout and mask format; faults are named."""
 
 import hashlib
+import json
 import re
 
 import numpy as np
@@ -149,6 +150,40 @@ def test_folder_unknown_colour_names_the_file(tmp_path):
     lines = "sky 0 0 255\nroad 0 255 0\nvoid 0 0 0\n"
     (tmp_path / "classes.txt").write_text(lines)
     refuses(r"a.png: Colour \(255, 128, 0\) is not a cl", "folder", tmp_path)
+
+
+TABLE = "Name,Red,Green,Blue\nsky,0,0,255\nroad,0,255,0\nred car,255,128,0\n"
+
+
+def test_a_table_of_any_name_that_names_all_colours_is_the_legend(tmp_path):
+    pair(tmp_path, "a", pixels=coloured(IDS))
+    (tmp_path / "train list.csv").write_text("a,1,2,3\nb,4,5,6\n")
+    (tmp_path / "README.txt").write_text("Masks are in colour.\n")
+    refuses("Say which class each is", "folder", tmp_path)  # black is ignored below
+    (tmp_path / "Labels and Colors.csv").write_text(TABLE)
+    flags = MaskFlags(ignore_colour=((0, 0, 0),))
+    taxonomy, splits = load("folder", tmp_path, val_share=0, masks=flags)
+    assert taxonomy.names == ("sky", "road", "red car")
+    np.testing.assert_array_equal(splits["train"][0].label, IDS)
+    (tmp_path / "other.txt").write_text(TABLE.replace("road", "street"))
+    refuses("both name the colours of the masks, differently. Say", "folder", tmp_path)
+
+
+def test_ids_are_not_read_by_a_table_of_any_name(tmp_path):
+    pair(tmp_path, "a", pixels=IDS)
+    before, _ = load("folder", tmp_path, val_share=0)
+    (tmp_path / "Labels and Colors.csv").write_text(TABLE)
+    assert load("folder", tmp_path, val_share=0)[0] == before
+
+
+def test_a_json_that_tells_ids_among_other_things(tmp_path):
+    pair(tmp_path, "a", pixels=IDS)
+    about = {"scheme": "side", "label_to_id": {"sky": 0, "road": 1, "red car": 2}}
+    file = tmp_path / "classes.json"
+    file.write_text(json.dumps(about | {"samples": [{"pixels": {"0": 3}}]}))
+    flags = MaskFlags(legend=str(file))
+    taxonomy, _ = load("folder", tmp_path, val_share=0, masks=flags)
+    assert taxonomy.names == ("sky", "road", "red car")
 
 
 def test_folder_that_is_none(tmp_path):

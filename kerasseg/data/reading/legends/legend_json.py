@@ -9,6 +9,11 @@ from kerasseg.data.reading.legends.legend_entry import Colour, Entry, colour_of,
 
 LISTS = ("names", "categories", "labels", "classes", "items", "label_map")
 NAMES = ("name", "title", "readable", "label", "class", "class_name", "label_name")
+TABLES = (
+    *("id2label", "label2id", "id_to_label", "label_to_id", "id_to_name", "name_to_id"),
+    *("id_to_class", "class_to_id", "idx_to_class", "class_to_idx"),
+)
+"""Keys of a table of ids and names, from the most usual on."""
 IDENTIFIERS = ("id", "value", "index", "pixel_value", "class_id", "label_id")
 COLOURS = ("color", "colour", "rgb", "color_rgb", "hex", "color_hex_code")
 
@@ -22,7 +27,7 @@ def entries(value: Any, file: object) -> list[Entry]:
 
     Raises UserError where there is none of these, or several.
     """
-    for key in ("id2label", "label2id"):
+    for key in TABLES:
         if isinstance(value, dict) and isinstance(value.get(key), dict):
             return _of_table(value[key], file)
     found = _entries(value)

@@ -17,7 +17,10 @@ from kerasseg.data.reading.masks.class_table import (
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_map import MaskMap
 from kerasseg.data.reading.masks.mask_survey import Seen, unpacked
-from kerasseg.data.reading.masks.unknown_value import UnknownValueError
+from kerasseg.data.reading.masks.unknown_value import (
+    UnknownValueError,
+    UnnamedColoursError,
+)
 from kerasseg.taxonomy import IGNORE, Taxonomy
 
 BLACK = 0
@@ -57,7 +60,9 @@ def colour_table(
         source = legend.file or "the legend"
     else:
         hint = " If the mask is the alpha channel, say --alpha." if alpha else ""
-        raise UserError(f"{_unnamed(seen, legend)}{hint}")
+        raise UnnamedColoursError(
+            f"{_unnamed(seen, legend)}{hint}", {unpacked(code) for code in seen}
+        )
     codes = {_packed(colour): class_id for colour, class_id in classes.items()}
     notes = _ignored(seen, codes, legend, flags, source, taxonomy.ignore)
     unknown = [code for code in seen if code not in codes]

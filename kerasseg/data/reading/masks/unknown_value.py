@@ -1,4 +1,4 @@
-"""An error about values in masks that have no class: it says which."""
+"""Errors about values in masks that have no class: they say which."""
 
 from __future__ import annotations
 
@@ -14,3 +14,11 @@ class UnknownValueError(UserError):
     def __init__(self, message: str, values: Sequence[int]) -> None:
         super().__init__(message)
         self.values = tuple(values)
+
+
+class UnnamedColoursError(UserError):
+    """Masks hold colours, and nothing names classes. colours: (R, G, B) that occur."""
+
+    def __init__(self, message: str, colours: set[tuple[int, int, int]]) -> None:
+        super().__init__(message)
+        self.colours = colours
