@@ -26,4 +26,4 @@ FACTS = Fingerprint(
 def rhythm(plan, epochs):
     """So many epochs of the plan, each of which shows each image once."""
     steps = max(1, round(FACTS.train / plan.settings.data.batch))
-    return Rhythm(epochs, steps, True, 0, True, epoch=1, after=1, left=1)
+    return Rhythm(epochs, steps, 1, 0, 192, True, epoch=1, after=1, left=1)

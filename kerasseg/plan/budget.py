@@ -1,8 +1,8 @@
 """How a budget of minutes becomes epochs: their number, their steps, what judges them.
 
-An epoch shows each image once, and all validation images judge it. Where that would
-leave fewer than EPOCHS, or judging would take too much of the time, epochs have fewer
-steps and fewer images judge them.
+An epoch shows each image once, and all validation images judge it. Where judging takes
+much of the time beside so few steps, an epoch shows the images several times; where
+fewer than EPOCHS would fit, it has fewer steps, and fewer images judge it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ JUDGING = 0.15
 """The largest share of an epoch, and of the budget, that validation may take while
 fewer images can be asked."""
 LEAST_JUDGED = 32
-"""Images that judge an epoch at least."""
+"""Images that judge an epoch at least, and that new statistics are made of."""
 SCORING, ADJUSTING, GATE = 2, 2, 6
 """Times that a validation image is looked at after the training: by the network and for
 boundaries; for the balance of the classes and once more where it is changed; and by the
@@ -34,6 +34,9 @@ ADJUSTED = 0.1
 """The largest share of the budget that the balance of the classes may take."""
 REPORT, FILES = 5.0, 40.0
 """Seconds for the report, and for writing and converting the files."""
+BESIDE = 0.2
+"""The share of an epoch that judging and new statistics may take, as long as EPOCHS
+fit."""
 SETTLED = 1.2
 """Time of an image that new statistics of batch normalisation are taken from, over that
 of one in validation: batches are normalised by their own."""
@@ -43,16 +46,19 @@ of one in validation: batches are normalised by their own."""
 class Rhythm:
     """What a budget allows.
 
-    epochs: of each training. steps: of an epoch. shown: whether each image is shown
-    once in them. judged: validation images that judge it, 0: all. adjust: whether the
-    balance of the classes is looked for. epoch, after, left: seconds of an epoch, of
-    all that follows the trainings, and of the budget for epochs of all trainings.
+    epochs: of each training. steps: of an epoch. shown: how often they show each image;
+    1 exactly where they are as many as show it once. judged: validation images that
+    judge it, 0: all. statistics: images that new statistics are made of (--fit
+    .statistics). adjust: whether the balance of the classes is looked for. epoch,
+    after, left: seconds of an epoch, of all that follows the trainings, and of the
+    budget for epochs of all trainings.
     """
 
     epochs: int
     steps: int
-    shown: bool
+    shown: float
     judged: int
+    statistics: int
     adjust: bool
     epoch: float
     after: float
@@ -88,25 +94,38 @@ def rhythm(
     each = SLACK * max(left, 0.0) / trainings
     all_steps = max(1, round(facts.train / settings.data.batch))
 
+    fit = settings.fit
+    wanted = BESIDE / 2 * each / EPOCHS / (SETTLED * cost.image)
+    statistics = min(fit.statistics, max(LEAST_JUDGED, int(wanted)))
+
+    def beside(steps: int, validation: float) -> float:
+        images = _settled(settings, facts, steps, statistics)
+        return validation + images * SETTLED * cost.image
+
     def epoch_of(steps: int, validation: float) -> float:
-        settled = _settled(settings, facts, steps) * SETTLED * cost.image
-        return steps * cost.step + validation + settled
+        return steps * cost.step + beside(steps, validation)
 
     if each < EPOCHS * epoch_of(all_steps, look) and not volumes:
         fewer = _fewer(judged or facts.val, some, JUDGING * each / EPOCHS)
         judged = fewer or judged
         some = look * (judged / facts.val if judged else 1)
     steps = all_steps
+    while beside(steps, some) > BESIDE * epoch_of(steps, some):
+        more = steps + all_steps * max(1, steps // all_steps // 4)
+        if each < EPOCHS * epoch_of(more, some):
+            break
+        steps = more
     while steps > 1 and each < EPOCHS * epoch_of(steps, some):
         steps = max(1, int(0.95 * steps))
     epoch = epoch_of(steps, some)
     epochs = min(MOST_EPOCHS, max(1, int(each / epoch)))
-    shown = steps == all_steps
-    return Rhythm(epochs, steps, shown, judged, adjust, epoch, after, left)
+    shown = steps / all_steps
+    return Rhythm(epochs, steps, shown, judged, statistics, adjust, epoch, after, left)
 
 
-def _settled(settings: Config, facts: Fingerprint, steps: int) -> int:
-    """Images that the statistics are made of, after so many steps."""
+def _settled(settings: Config, facts: Fingerprint, steps: int, most: int) -> int:
+    """Images that the statistics are made of, of at most so many, after so many
+    steps."""
     from kerasseg.fit.statistics import batches_for  # Keras
 
     data = settings.data
@@ -114,7 +133,7 @@ def _settled(settings: Config, facts: Fingerprint, steps: int) -> int:
     if not facts.depth:
         size = data.size if any(data.size) else (facts.height, facts.width)
     trained = steps * data.batch * math.prod(data.crop)
-    count, together = batches_for(settings.fit.statistics, trained, size)
+    count, together = batches_for(most, trained, size)
     return count * together
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from kerasseg.augment.policies import POLICIES, Policy
 from kerasseg.config.settings import Config, Data, Fit, Model
 from kerasseg.plan import volume_rules
-from kerasseg.plan.budget import EPOCHS, JUDGING, Rhythm
+from kerasseg.plan.budget import BESIDE, EPOCHS, JUDGING, Rhythm
 from kerasseg.plan.choices import SIDES, Choice, Plan
 from kerasseg.plan.fingerprint import Fingerprint
 
@@ -63,19 +63,22 @@ def with_steps(plan: Plan, facts: Fingerprint, rhythm: Rhythm, why: str) -> Plan
     """The plan with what depends on the number of steps."""
     done = Plan(plan.settings, list(plan.choices))
     steps = rhythm.steps * rhythm.epochs
-    shorter = "" if rhythm.shown else f", {rhythm.steps} steps each"
+    once = rhythm.shown == 1
+    other = "" if once else f" of {rhythm.steps} steps"
     done.choose(
         "fit",
         Choice(
             "epochs",
-            f"{rhythm.epochs} ({steps} steps{shorter})",
-            why,
+            f"{rhythm.epochs}{other} ({steps} steps)",
+            f"{why}; {rhythm.steps} steps show {rhythm.shown:.2g} of the images",
             "all of the time that is left after the other work; an epoch shows each "
-            f"image once, or less where fewer than {EPOCHS} would fit",
+            f"image once, less where fewer than {EPOCHS} would fit, more where judging "
+            f"it takes more than {100 * BESIDE:.0f} % of it",
             "--minutes, --fit.steps 0 (each image once)",
         ),
         epochs=rhythm.epochs,
-        steps=0 if rhythm.shown else rhythm.steps,
+        steps=0 if once else rhythm.steps,
+        statistics=rhythm.statistics,
     )
     if rhythm.judged:
         done.choose(

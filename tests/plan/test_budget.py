@@ -18,16 +18,24 @@ def rhythm(seconds, cost=COST, folds=0, export=True, **facts):
     return budget.rhythm(settings, seen, cost, seconds, folds, export), settings
 
 
-def test_a_small_set_shows_each_image_once_and_asks_all():
-    found, settings = rhythm(900, train=80, val=20)
-    assert found.shown and not found.judged and found.adjust
-    assert found.steps == 80 // settings.data.batch
-    assert found.epochs > 20
+def test_a_middling_set_shows_each_image_once_and_asks_all():
+    found, settings = rhythm(3600, train=1000, val=50)
+    assert found.shown == 1 and not found.judged and found.adjust
+    assert found.steps == 1000 // settings.data.batch
+    assert found.epochs > 20 and found.statistics == 192
+
+
+def test_a_small_set_is_shown_several_times_between_two_looks():
+    found, settings = rhythm(900, train=40, val=40)
+    assert found.shown > 1 and found.epochs >= budget.EPOCHS
+    training = found.steps * COST.step
+    assert training > 0.75 * found.epoch
+    assert found.steps % (40 // settings.data.batch) == 0
 
 
 def test_a_large_set_is_judged_in_between_and_by_some():
     found, _ = rhythm(900, train=20_000, val=2000)
-    assert not found.shown and found.epochs >= budget.EPOCHS
+    assert found.shown < 1 and found.epochs >= budget.EPOCHS
     assert budget.LEAST_JUDGED <= found.judged < 400
     assert not found.adjust
     whole = COST.ready + COST.traced + found.epochs * found.epoch + found.after
