@@ -18,6 +18,8 @@ from kerasseg.plan.machine import Cost
 EPOCHS, MOST_EPOCHS = 5, 400
 """The fewest epochs that a plan wants, so that a training sees how it does, and the
 most."""
+FEW = 20
+"""Epochs below which a part of one is too much time to lose."""
 SLACK = 0.95
 """Share of the time that epochs are planned for: the rate falls to zero at the last
 planned one, and a training that is cut there has lost its best epochs."""
@@ -119,6 +121,11 @@ def rhythm(
         steps = max(1, int(0.95 * steps))
     epoch = epoch_of(steps, some)
     epochs = min(MOST_EPOCHS, max(1, int(each / epoch)))
+    if epochs < FEW:  # what is left of one more epoch is given to the others
+        longer = steps + max(0, int((each / epochs - epoch) / cost.step))
+        while longer > steps and epochs * epoch_of(longer, some) > each:
+            longer -= 1
+        steps, epoch = longer, epoch_of(longer, some)
     shown = steps / all_steps
     return Rhythm(epochs, steps, shown, judged, statistics, adjust, epoch, after, left)
 
