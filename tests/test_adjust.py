@@ -219,3 +219,35 @@ def test_at_the_end_of_a_training_it_is_kept_if_it_helps(
     assert not class_bias.improve(run, shared_records, "val")
     assert (run / "network.keras").read_bytes() == after
     assert "nothing to gain on the half" in capsys.readouterr().out
+
+
+def by_definition(logits, label):
+    """Coordinate ascent that counts all pixels each time."""
+    classes, bias = logits.shape[1], np.zeros(logits.shape[1], np.float32)
+
+    best = miou(logits, label)
+    for step in class_bias.STEPS:
+        gained = True
+        while gained:
+            gained = False
+            for one in range(classes):
+                for change in (-step, step):
+                    other = bias.copy()
+                    other[one] += change
+                    score = miou(logits + other, label)
+                    if score > best + class_bias.GAIN:
+                        best, bias, gained = score, other, True
+                        break
+    return bias - bias.mean()
+
+
+@pytest.mark.parametrize(("seed", "classes"), [(0, 2), (1, 3), (2, 7), (3, 11)])
+def test_the_search_finds_what_counting_all_pixels_finds(seed, classes):
+    rng = np.random.default_rng(seed)
+    label = rng.choice(classes, 3000, p=rng.dirichlet(np.ones(classes)))
+    logits = rng.normal(size=(3000, classes)).astype("float32")
+    logits[np.arange(3000), label] += 1.5
+    logits += rng.normal(size=classes).astype("float32")
+    found = class_bias.best_bias(logits, label)
+    assert np.abs(found).max() > 0.1
+    np.testing.assert_array_equal(found, by_definition(logits, label))

@@ -20,7 +20,7 @@ EPOCHS, MOST_EPOCHS = 5, 400
 most."""
 FEW = 20
 """Epochs below which a part of one is too much time to lose."""
-SLACK = 0.95
+SLACK = 0.93
 """Share of the time that epochs are planned for: the rate falls to zero at the last
 planned one, and a training that is cut there has lost its best epochs."""
 JUDGING = 0.15
@@ -28,14 +28,16 @@ JUDGING = 0.15
 fewer images can be asked."""
 LEAST_JUDGED = 32
 """Images that judge an epoch at least, and that new statistics are made of."""
-SCORING, ADJUSTING, GATE = 2, 2, 6
-"""Times that a validation image is looked at after the training: by the network and for
-boundaries; for the balance of the classes and once more where it is changed; and by the
-gate for all files together, of which float32 and int8 run on few threads."""
-ADJUSTED = 0.1
+SCORING, ADJUSTING, GATE = 3, 5, 6
+"""Times that a validation image is looked at after the training, in the time of one
+look in an epoch: by the network and for boundaries; for the balance of the classes and
+once more where it is changed; and by the gate for all files together, of which float32
+and int8 run on few threads."""
+ADJUSTED = 0.15
 """The largest share of the budget that the balance of the classes may take."""
-REPORT, FILES = 5.0, 40.0
-"""Seconds for the report, and for writing and converting the files."""
+REPORT, FILES = 10.0, 40.0
+"""Seconds for what is traced and for the report, and for writing and converting the
+files."""
 BESIDE = 0.2
 """The share of an epoch that judging and new statistics may take, as long as EPOCHS
 fit."""

@@ -81,7 +81,7 @@ def planned(
     plan = rules.with_steps(plan, facts, found, why)
     trainings = max(1, folds)
     most = max(found.left, trainings * found.epoch)
-    most = 1.1 * most + trainings * cost.traced
+    most = 1.03 * most + trainings * cost.traced
     fit = replace(plan.settings.fit, minutes=round(most / 60, 2), folds=folds)
     settings = replace(plan.settings, fit=fit, adjust=found.adjust, formats=FORMATS)
     return Planned(settings, plan.choices, facts, cost, found.epoch, found.after)

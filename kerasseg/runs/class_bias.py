@@ -150,35 +150,75 @@ def best_bias(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
     Coordinate ascent: one class after the other, in steps that become smaller. label
     holds ids below C.
     """
-    from kerasseg.metrics import count, scores
-
-    classes = logits.shape[1]
-    bias = np.zeros(classes, np.float32)
-    best = _miou(logits, label, bias)
+    search = _Search(logits, label)
     for step in STEPS:
         gained = True
         while gained:
             gained = False
-            for one in range(classes):
-                shifted = logits + bias
-                own = shifted[:, one].copy()
-                shifted[:, one] = -np.inf
-                rival, height = shifted.argmax(1), shifted.max(1)
-                for change in (-step, step):
-                    chosen = np.where(own + change > height, one, rival)
-                    found = scores(count(label, chosen, classes))["miou"]
-                    if found > best + GAIN:
-                        best, gained = found, True
-                        bias[one] += change
-                        break
-    return bias - bias.mean()
+            for one in range(logits.shape[1]):
+                gained |= any(search.gains(one, change) for change in (-step, step))
+    return search.bias - search.bias.mean()
+
+
+class _Search:
+    """A bias, and the two highest logits of each pixel with it: from these follows
+    which pixels another bias of one class changes, and only those are counted."""
+
+    def __init__(self, logits: np.ndarray, label: np.ndarray) -> None:
+        from kerasseg.metrics import count
+
+        self.columns, self.label = np.ascontiguousarray(logits.T), label
+        self.bias = np.zeros(len(self.columns), np.float32)
+        shape = len(label)
+        self.first, self.second = (np.empty(shape, np.int64) for _ in range(2))
+        self.height, self.below = (np.empty(shape, np.float32) for _ in range(2))
+        self._rank(slice(None))
+        self.matrix = count(label, self.first, len(self.columns))
+        self.miou = _miou_of(self.matrix)
+
+    def gains(self, one: int, change: float) -> bool:
+        """Whether that change of the bias of a class raises the mIoU; it is made
+        then."""
+        own, wins = self.columns[one] + self.bias[one], self.first == one
+        if change > 0:
+            moved = np.flatnonzero(~wins & (own + change > self.height))
+            after = np.full(len(moved), one)
+        else:
+            moved = np.flatnonzero(wins & (own + change <= self.below))
+            after = self.second[moved]
+        matrix = self.matrix.copy()
+        label = self.label[moved]
+        np.subtract.at(matrix, (label, self.first[moved]), 1)
+        np.add.at(matrix, (label, after), 1)
+        miou = _miou_of(matrix)
+        if not miou > self.miou + GAIN:
+            return False
+        self.matrix, self.miou = matrix, miou
+        self.bias[one] += change
+        near = wins | (self.second == one) | (own + change > self.below)
+        self._rank(np.flatnonzero(near))
+        return True
+
+    def _rank(self, pixels: np.ndarray | slice) -> None:
+        logits = self.columns[:, pixels] + self.bias[:, None]
+        every = np.arange(logits.shape[1])
+        for place, value in (self.first, self.height), (self.second, self.below):
+            place[pixels] = best = logits.argmax(0)
+            value[pixels] = logits[best, every]
+            logits[best, every] = -np.inf
 
 
 def _miou(logits: np.ndarray, label: np.ndarray, bias: np.ndarray) -> float:
-    from kerasseg.metrics import count, scores
+    from kerasseg.metrics import count
 
     chosen = (logits + bias).argmax(1)
-    return float(scores(count(label, chosen, logits.shape[1]))["miou"])
+    return _miou_of(count(label, chosen, logits.shape[1]))
+
+
+def _miou_of(matrix: np.ndarray) -> float:
+    from kerasseg.metrics import scores
+
+    return float(scores(matrix)["miou"])
 
 
 def _halves(network: Any, records: str | Path, split: str) -> list[Half]:
