@@ -224,7 +224,8 @@ def test_an_image_is_named_by_its_place_in_the_batches(run):
 
     records = runs.settings(run).data.records
     ids = [sample.id for sample in shards.read(records, "val")]
-    assert [exporting._sample_id(records, "val", number) for number in range(5)] == ids
+    places = [*range(5)]
+    assert [exporting._sample_id(records, "val", places, i) for i in places] == ids
 
 
 def test_a_card_escapes_and_marks_missing_scores(run, monkeypatch):
