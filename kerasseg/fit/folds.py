@@ -108,6 +108,8 @@ def _divided(settings: config.Config, run: Path, names: list[str]):
     if file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
         same_records.require(before, noted, data.records, run)
+    else:  # it is written last: what is there was stopped before its end
+        shutil.rmtree(fold_runs.records_of(run), ignore_errors=True)
     found = fold_records.write(
         data.records,
         parts_of(data.train),

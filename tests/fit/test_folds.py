@@ -93,6 +93,16 @@ def test_a_name_that_two_splits_have_is_kept_apart(tmp_path):
     assert found == {"train/a", "train/b", "val/a", "val/b"}
 
 
+def test_what_is_said_of_images_without_sequences(tmp_path, capsys):
+    source = write(tmp_path / "s", {"train": [("a", ""), ("b", ""), ("c", "")]})
+    fold_records.write(source, ["train"], NAMES[:2], 0, tmp_path / "r")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "alike in their classes:" in said and "sequence" not in said
+    with pytest.raises(UserError, match=r"have 3 images, too few for --fit\.folds 4"):
+        names = [*NAMES, "fold3"]
+        fold_records.write(source, ["train"], names, 0, tmp_path / "other")
+
+
 def test_another_seed_divides_otherwise_and_the_same_alike(tmp_path, shared_records):
     def divided(seed, name):
         out = tmp_path / name

@@ -94,14 +94,13 @@ def _groups_of(seen: Sequence[_Seen]) -> tuple[list[str], str]:
     """For each sample the group that stays together, and what is said of groups."""
     alone = [f"{one.split}/{one.id}" for one in seen]
     known = {one.sequence for one in seen}
-    if len(known) == 1 and len(seen) > 1 and (name := known.pop()):
-        say(
-            f"Warning: all images are of one sequence, {name}, and are divided one by "
-            "one. If they follow each other in a video, the score is too good.",
-            sys.stderr,
-        )
-        return alone, ""
-    if known == {""}:
+    if len(known) == 1:
+        if name := known.pop():
+            say(
+                f"Warning: all images are of one sequence, {name}, and are divided one "
+                "by one. If they follow each other in a video, the score is too good.",
+                sys.stderr,
+            )
         return alone, ""
     pairs = zip(seen, alone, strict=True)
     return [one.sequence or own for one, own in pairs], "; sequences stay together"
