@@ -27,6 +27,7 @@ OUTSIDE = (
     "pipelines/dsb2018/border_weights.jpg",
     "pipelines/synthetic/result.jpg",
     "saved_models/road_scene/export/card.md",
+    "saved_models/road_scene_fast/export/card.md",
 )
 HELP = re.compile(r"<!-- help: ([\w.]+) -->")
 

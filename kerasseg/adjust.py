@@ -46,7 +46,7 @@ class Adjust:
 @command
 def main(argv: list[str]) -> None:
     asked = flags.parse(Adjust, argv, prog="python -m kerasseg.adjust")
-    run = Path(asked.run) if asked.run else runs.newest()
+    run = runs.asked_for(asked.run)
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):
         adjust(run, asked.records)

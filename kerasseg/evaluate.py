@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -72,7 +71,7 @@ def main(argv: list[str]) -> None:
     asked = flags.parse(Evaluate, argv, prog="python -m kerasseg.evaluate")
     surfaces = _surfaces(asked)
     scales.check(asked.scales)
-    run = Path(asked.run) if asked.run else runs.newest()
+    run = runs.asked_for(asked.run)
     settings = runs.settings(run)
     split = asked.split or settings.data.val
     records = asked.records or settings.data.records or run / "records"

@@ -63,7 +63,7 @@ class FinetuneInt8:
 @command
 def main(argv: list[str]) -> None:
     asked = flags.parse(FinetuneInt8, argv, prog="python -m kerasseg.finetune_int8")
-    run = Path(asked.run) if asked.run else runs.newest()
+    run = runs.asked_for(asked.run)
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):
         passed = finetune(run, asked)

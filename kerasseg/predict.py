@@ -49,6 +49,7 @@ def main(argv: list[str]) -> None:
     asked = arguments.parse(argv)
     if asked.run and asked.litert:
         raise UserError("Give --run or --litert, not both: they name the network.")
+    _know_names(asked)
     asked.slices = asked.slices or _is_of_slices(asked)
     if asked.slices or _is_of_volumes(asked):
         _predict_volumes(asked)
@@ -164,6 +165,13 @@ def _told(source: object, error: Exception) -> Exception:
     if isinstance(error, MemoryError):
         return UserError(f"{source} needs more memory than there is")
     return error
+
+
+def _know_names(asked: argparse.Namespace) -> None:
+    """The names of networks that come with kerasseg become their paths."""
+    asked.run = asked.run and str(runs.named(asked.run))
+    if asked.litert and runs.comes_along(runs.named(asked.litert)):
+        asked.litert = str(runs.named(asked.litert) / "export" / "model_int8.tflite")
 
 
 def _choose_network(asked: argparse.Namespace) -> None:

@@ -70,9 +70,9 @@ class Model:
     options: tuple[str, ...] = ()
     """Options of that network's function as key=value, for instance filters=16."""
     start: str = ""
-    """Run folder or .keras file of such a network, or road_scene, the one that comes
-    with kerasseg: its weights are started from; with other classes, all but the last
-    layer."""
+    """Run folder or .keras file of such a network, or road_scene or road_scene_fast,
+    which come with kerasseg: its weights are started from; with other classes, all but
+    the last layer."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Demo:
 @command
 def main(argv: list[str]) -> None:
     asked = flags.parse(Demo, argv, prog="python -m kerasseg.demo")
-    file = _network(Path(asked.run) if asked.run else runs.newest())
+    file = _network(runs.asked_for(asked.run))
     if litert_engine.is_of_volumes(file):
         raise UserError(f"{file} takes volumes, and the demo is for pictures.")
     about = describe(file)

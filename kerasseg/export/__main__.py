@@ -19,7 +19,7 @@ from kerasseg.export.run import Export, export_run
 @command
 def main(argv: list[str]) -> None:
     asked = flags.parse(Export, argv, prog="python -m kerasseg.export")
-    run = Path(asked.run) if asked.run else runs.newest()
+    run = runs.asked_for(asked.run)
     data = runs.settings_for(run, asked.records).data
     if asked.gate and not asked.records and not Path(data.records).is_dir():
         say(

@@ -37,7 +37,7 @@ def ensure_saved_model(run: str | Path) -> Path:
             "python -m kerasseg.export."
         )
     target = run / folder.NAME
-    if _is_shipped(run) or not _can_be_written(run):
+    if runs.comes_along(run) or not _can_be_written(run):
         target = cache_folder("saved_models") / _key(run)
     if not folder.versions(target):
         print(f"{run} holds no SavedModel: it is made once, into {target}", flush=True)
@@ -61,10 +61,6 @@ def _write(run: Path, file: Path) -> None:
         options: dict[str, Any] = {"name": run.resolve().name, "image_format": images}
         signatures.write(network, file, taxonomy, **options)
     log.setLevel(level)
-
-
-def _is_shipped(run: Path) -> bool:
-    return run.resolve() == runs.SHIPPED.resolve()
 
 
 def _can_be_written(run: Path) -> bool:

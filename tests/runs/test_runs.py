@@ -188,9 +188,9 @@ def test_a_folder_without_a_network(tmp_path):
         runs.taxonomy(tmp_path)
 
 
-def test_the_shipped_network_is_not_the_run_trained_last(tmp_path, monkeypatch):
+def test_the_shipped_networks_are_not_the_run_trained_last(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "SHIPPED", tmp_path / "road_scene")
-    for name in ("mine-1", "road_scene"):
+    for name in ("mine-1", *reading.COME_ALONG):
         (tmp_path / name).mkdir()
         (tmp_path / name / "network.keras").write_bytes(b"")
     assert runs.newest(tmp_path).name == "mine-1"
