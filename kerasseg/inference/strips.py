@@ -26,7 +26,10 @@ AT_ONCE = 1 << 20
 def enlarged(
     scores: Tensor | Sequence[Tensor], size: Tensor, finish: Finish, spec: tf.TensorSpec
 ):
-    """`finish(tf.image.resize(scores, size))`, bit for bit, in bounded memory.
+    """`finish(tf.image.resize(scores, size))` in bounded memory.
+
+    Bit for bit where `finish` gives the same of a strip as of the whole, as argmax
+    does; a softmax may differ in the last digit.
 
     In graphs (of a SavedModel too) and eagerly. An example, the class map of a batch:
 

@@ -1,4 +1,9 @@
-"""Strips of rows are bit for bit what one resize of all gives."""
+"""Strips of rows are bit for bit what one resize of all gives.
+
+Softmax alone is not: Eigen computes the exponentials of a row's end one by one where
+they do not fill a vector, and what does depends on the strip and on the processor. With
+AVX2 up to 2e-7 of a probability was seen, with AVX-512 none.
+"""
 
 import numpy as np
 import pytest
@@ -32,8 +37,10 @@ def narrow(monkeypatch):
 def test_strips_are_what_the_whole_is(rng, shape, size):
     scores = tf.constant(rng.normal(size=shape), tf.float32)
     whole = tf.image.resize(scores, size)
+    found = strips.enlarged(scores, size, tf.identity, SCORES)
+    np.testing.assert_array_equal(found, whole)
     found = strips.enlarged(scores, size, tf.nn.softmax, SCORES)
-    np.testing.assert_array_equal(found, tf.nn.softmax(whole))
+    np.testing.assert_allclose(found, tf.nn.softmax(whole), rtol=1e-6)
 
 
 def test_in_a_graph_of_unknown_sizes(rng):
