@@ -171,7 +171,11 @@ def _know_names(asked: argparse.Namespace) -> None:
     """The names of networks that come with kerasseg become their paths."""
     asked.run = asked.run and str(runs.named(asked.run))
     if asked.litert and runs.comes_along(runs.named(asked.litert)):
-        asked.litert = str(runs.named(asked.litert) / "export" / "model_int8.tflite")
+        asked.litert = _file_for_devices(runs.named(asked.litert))
+
+
+def _file_for_devices(shipped: Path) -> str:
+    return str(shipped / "export" / "model_int8.tflite")
 
 
 def _choose_network(asked: argparse.Namespace) -> None:
@@ -182,7 +186,7 @@ def _choose_network(asked: argparse.Namespace) -> None:
     elif importlib.util.find_spec("tensorflow"):
         asked.run = str(shipped)
     else:
-        asked.litert = str(shipped / "export" / "model_int8.tflite")
+        asked.litert = _file_for_devices(shipped)
     print(f"Network: {asked.run or asked.litert} (another one: --run or --litert)")
 
 

@@ -22,10 +22,12 @@ import h5py
 import numpy as np
 
 from kerasseg import adjust, config, runs
+from kerasseg.data.format.joined import parts_of
 from kerasseg.export.formats import Limits
 from kerasseg.export.run import Export, Rejected, export_run
 from kerasseg.files import atomic
 from kerasseg.runs import score_table, scores
+from kerasseg.runs.seen import trained_on
 
 LIMIT = 30_000_000  # bytes
 WEIGHTS = "model.weights.h5"
@@ -71,11 +73,12 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         made |= {"command": [f"see the head of pipelines/camvid/{out.name}.toml"]}
         del made["platform"]
         atomic.write_json(small / "environment.json", made)
-        for name in ("taxonomy.json", adjust.FILE):
-            if (run / name).is_file():
-                shutil.copy(run / name, small)
-
         records, split = settings.data.records, settings.data.val
+        seen = trained_on(small, records, split)
+        kept = [name for name in KEPT if not (seen and name == adjust.FILE)]
+        for name in {"taxonomy.json", adjust.FILE} & {*kept}:
+            shutil.copy(run / name, small)
+
         result = scores.evaluate(small, records, split, small)
         print(score_table.table(result, runs.taxonomy(small).names))
         kinds: dict = {"formats": ("int8", "float16"), "signatures": "class_map"}
@@ -83,8 +86,7 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         if not all(row["passed"] for row in export_run(small, records, split, asked)):
             raise Rejected("The gate was not passed: nothing is shipped.")
         with (small / "export" / "card.md").open("a", encoding="utf-8") as card:
-            card.write(terms(small, settings))
-        kept = [name for name in KEPT if (small / name).is_file()]
+            card.write(terms(small, settings, seen))
         size = sum((small / name).stat().st_size for name in kept)
         if size > LIMIT:
             raise ValueError(f"{size:,} bytes are more than {LIMIT:,}.")
@@ -95,11 +97,14 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
     print(f"{out}: {size / 1e6:.1f} MB")
 
 
-def terms(small: Path, settings: config.Config) -> str:
-    """What the card says of the weights: where they are from, and what chose them."""
+def terms(small: Path, settings: config.Config, seen: bool) -> str:
+    """What the card says of the weights: where they are from, and what chose them.
+
+    seen: whether they were trained on validation too; else `adjust` balanced them.
+    """
     images = {"train": "367 training images", "val": "101 validation images"}
     chosen, taught = LAST, ""
-    if (small / adjust.FILE).is_file():
+    if not seen:
         bias = json.loads((small / adjust.FILE).read_text())
         halves = ("before", "crossed")
         chosen = CHOSEN.format(**{n: np.mean(bias[f"halves_{n}"]) for n in halves})
@@ -107,7 +112,7 @@ def terms(small: Path, settings: config.Config) -> str:
         taught = TAUGHT.format(teachers=", ".join(settings.fit.teacher))
     said = TERMS.format(
         encoder=settings.model.name.rpartition("_")[2].capitalize(),
-        images=" and ".join(images[name] for name in settings.data.train.split("+")),
+        images=" and ".join(images[name] for name in parts_of(settings.data.train)),
         taught=taught,
         chosen=chosen,
     )
