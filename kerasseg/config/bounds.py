@@ -99,6 +99,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--fit.steps": COUNT_OR_0,
     "--fit.learning_rate": Number(0, 1e6, above=True),
     "--fit.encoder_rate": Number(0, 1e6, above=True),
+    "--fit.freeze": Number(0, 64),
     "--fit.warmup": SHARE,
     "--fit.weight_decay": Number(0, 1e6),
     "--fit.clip_norm": Number(0, hint=" 0 means no limit."),

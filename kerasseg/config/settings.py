@@ -90,6 +90,9 @@ class Fit:
     """Peak learning rate."""
     encoder_rate: float = 1.0
     """Share of the learning rate for the encoder, whose weights are pretrained."""
+    freeze: int = 0
+    """Keep the encoder's first layers as they are, down to maps this many times smaller
+    than the image, such as 8: less to compute, and less to forget. 0: all train."""
     schedule: Literal["warmup_cosine", "poly", "constant"] = "warmup_cosine"
     """How the rate falls: to zero along a cosine, as (1 - t)^0.9, or not."""
     warmup: float = 0.05

@@ -15,6 +15,7 @@ from kerasseg.data.format.joined import trains_on
 from kerasseg.fit import (
     callbacks,
     checkpoint,
+    freezing,
     health,
     not_finite,
     own_callbacks,
@@ -140,7 +141,8 @@ def _settle(
         threads=read.threads,
     )
     images = batches.take(count).map(lambda batch: batch["image"])
-    return statistics.Settle(network, images)
+    still = freezing.still_layers(network, settings.fit.freeze)
+    return statistics.Settle(network, images, still)
 
 
 def best_score(run: Path, notes: dict, first: int) -> float:

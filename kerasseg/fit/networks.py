@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kerasseg import config
-from kerasseg.fit import from_settings, teachers
+from kerasseg.fit import freezing, from_settings, teachers
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.training_data import TrainingData
 
@@ -48,6 +48,7 @@ def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> N
 
     def build() -> keras.Model:
         network = network_of(data.crop)
+        freezing.freeze(network, settings.fit.freeze)
         xla = from_settings.uses_xla(settings.fit, used)
         return used.as_trained_here(network, xla)
 

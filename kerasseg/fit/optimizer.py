@@ -62,6 +62,11 @@ def optimizer(
     return guard
 
 
+def of_encoder(name: str) -> bool:
+    """Whether a layer of that name, or a variable of that path, is the encoder's."""
+    return name.startswith("encoder_")
+
+
 def _warm(kind):
     """The optimizer class `kind`, whose running mean is not held back by the first
     weights: Keras begins it there, and 0.98 ** 20 = 67 % of them would be left after 20
@@ -86,7 +91,7 @@ def _two_rates(kind, encoder_rate: float):
                 chosen = [
                     (gradient, variable)
                     for gradient, variable in zip(gradients, variables, strict=True)
-                    if variable.path.startswith("encoder_") == encoder
+                    if of_encoder(variable.path) == encoder
                 ]
                 if chosen:
                     part, of = map(list, zip(*chosen, strict=True))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -31,27 +31,32 @@ batches of 4 .630 .713 .786, running statistics .474 .719 .714."""
 class Settle:
     """Puts the statistics of batches into a network's batch normalisation.
 
-    images: an iterable of image batches (B, H, W, C), the same ones each time. Weights,
+    images: an iterable of image batches (B, H, W, C), the same ones each time. still:
+    layers that trained with the statistics that they have, and keep them. Weights,
     dropout and all other states stay as they are.
     """
 
-    def __init__(self, network: keras.Model, images: Iterable):
-        self.network, self.images = network, images
-        self.layers = [
-            layer
-            for layer in network.layers
-            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-        ]
+    def __init__(
+        self, network: keras.Model, images: Iterable, still: Sequence[Any] = ()
+    ):
+        self.network, self.images, self.still = network, images, still
+        with _frozen(still):
+            self.layers = [
+                layer
+                for layer in network.layers
+                if isinstance(layer, keras.layers.BatchNormalization)
+                and layer.trainable
+            ]
         self._moments: Callable | None = None
 
     def __call__(self) -> None:
         if not self.layers:
             return
-        if self._moments is None:
-            self._moments = _moments_of(self.network, self.layers)
         sums: list[np.ndarray] = []
         count = 0
-        with _momentum(self.layers, 0.0):
+        with _frozen(self.still), _momentum(self.layers, 0.0):
+            if self._moments is None:
+                self._moments = _moments_of(self.network, self.layers)
             for images in self.images:
                 found = [np.asarray(v, "float64") for v in self._moments(images)]
                 sums = list(map(np.add, sums, found)) if sums else found
@@ -76,6 +81,19 @@ def batches_for(most: int, trained: int, size: tuple[int, ...]) -> tuple[int, in
 
 def _statistics(layers: list[Any]) -> list[Any]:
     return [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+
+
+@contextlib.contextmanager
+def _frozen(layers: Sequence[Any]) -> Iterator[None]:
+    """In the block batch normalisation among the layers uses the statistics it has."""
+    before = [layer.trainable for layer in layers]
+    try:
+        for layer in layers:
+            layer.trainable = False
+        yield
+    finally:
+        for layer, trains in zip(layers, before, strict=True):
+            layer.trainable = trains
 
 
 @contextlib.contextmanager

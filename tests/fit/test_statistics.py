@@ -54,6 +54,23 @@ def test_frozen_layers_and_other_networks_stay(batches):
     statistics.Settle(keras.Model(image, keras.layers.Conv2D(1, 1)(image)), iter(""))()
 
 
+def test_a_network_that_trained_with_still_layers_is_judged_with_them(batches):
+    """By NumPy: the next layer sees what the still one makes of its own statistics."""
+    image = keras.Input((4, 4, 3))
+    still = keras.layers.BatchNormalization(name="still", epsilon=1e-5)
+    last = keras.layers.BatchNormalization(name="last")
+    network = keras.Model(image, last(still(image)))
+    still.moving_variance.assign([4.0, 4.0, 4.0])
+    settle = statistics.Settle(network, batches, [still])
+    for _ in range(2):
+        settle()
+        assert not to_numpy(still.moving_mean).any()
+        mean = np.mean([batch.mean(axis=(0, 1, 2)) for batch in batches], axis=0)
+        np.testing.assert_allclose(to_numpy(last.moving_mean), mean / 2, rtol=1e-4)
+        assert still.trainable
+        assert len(network.trainable_variables) == 4
+
+
 @pytest.mark.parametrize(
     ("most", "epoch", "size", "expected"),
     [
