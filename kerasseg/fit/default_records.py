@@ -9,15 +9,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from kerasseg import config
+
 TRAIN, VAL = 896, 64
 """Numbers of scenes in the two splits."""
 SIZE = {"height": 96, "width": 128}
 """Size of a scene, pixels."""
 
 
-def write(records: Path, seed: int, volumes: bool = False) -> None:
-    """Draws scenes, or `volumes`, and writes the splits train and val, as for any other
-    data set; nothing where the folder holds records already."""
+def write(records: Path, settings: config.Config) -> None:
+    """Draws scenes, volumes where --data.size or --data.crop has three sides, and
+    writes the splits train and val, as for any other data set; nothing where the folder
+    holds records already."""
     from kerasseg.data import records as shards
     from kerasseg.data.datasets import synthetic_volumes
     from kerasseg.data.synthetic import TAXONOMY, scene
@@ -25,7 +28,8 @@ def write(records: Path, seed: int, volumes: bool = False) -> None:
 
     if (records / "dataset.json").exists():
         return
-    if volumes:
+    data, seed = settings.data, settings.seed
+    if 3 in (len(data.size), len(data.crop)):
         print(f"Drawing synthetic volumes into {records}")
         taxonomy, drawn = synthetic_volumes.load(seed=seed)
         shards.write_splits({**drawn}, records, taxonomy=taxonomy, progress=False)

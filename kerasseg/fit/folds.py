@@ -92,8 +92,7 @@ def train(settings: config.Config, run: Path, each: Train) -> None:
 def _with_records(settings: config.Config, run: Path) -> config.Config:
     if settings.data.records:
         return settings
-    volumes = 3 in (len(settings.data.size), len(settings.data.crop))
-    default_records.write(run / "records", settings.seed, volumes)
+    default_records.write(run / "records", settings)
     data = replace(settings.data, records=str(run / "records"))
     return replace(settings, data=data)
 

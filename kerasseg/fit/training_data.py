@@ -68,8 +68,7 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
         )
     records = data.records or run / "records"
     if used.writes and not data.records:
-        volumes = 3 in (len(data.size), len(data.crop))
-        default_records.write(run / "records", settings.seed, volumes)
+        default_records.write(run / "records", settings)
     used.wait("records")
     described = shards.describe(records)
     early.check_teaching(settings, described)
