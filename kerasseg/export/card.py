@@ -52,7 +52,7 @@ def write(
         height, width = size
         given = contract.parts(accepted, height, width, taxonomy, image_format)
     parts = [
-        *_accuracy(rows, taxonomy.names),
+        *_accuracy(rows, taxonomy.names, () if volume else size),
         *which_file.parts(folder, accepted, image_format),
         *_cost(folder, devices, size, image_format),
         *given,
@@ -91,7 +91,8 @@ def _verdict(rows: list[dict]) -> str:
     return " ".join(words)
 
 
-def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
+def _accuracy(rows: list[dict], names: Sequence[str], size: tuple[int, ...]) -> Parts:
+    """size: that of pictures and labels in the gate; (): volumes have their own."""
     yield "section", "Accuracy"
     rows = [row for row in rows if folder_.scored(row)]
     if not rows:
@@ -131,6 +132,11 @@ def _accuracy(rows: list[dict], names: Sequence[str]) -> Parts:
         "for which it says the same as the Keras network, where classes overlap for "
         "each class; worst image: where fewest."
     )
+    if size:
+        note += (
+            f" Images and labels are brought to {_said(size)} for it; kerasseg."
+            "evaluate scores the pixels of the records."
+        )
     yield "table", note, titles, cells
     per_class = [
         [
