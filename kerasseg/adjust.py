@@ -13,6 +13,9 @@ and the best one is found exactly. Added to the bias, it makes 0.5 the threshold
 A few numbers hardly overfit, and that is measured: each half of the split is scored
 with the bias found on the other half. The new run is written only if that gains; where
 classes overlap, each class is moved only if that gains for it.
+
+A network that was trained on the validation images as well has none left to find the
+balance on: `--balance` gives it that of the run that was not.
 """
 
 from __future__ import annotations
@@ -27,8 +30,7 @@ from kerasseg.console import command, flags, say, start_tensorflow
 from kerasseg.data.damage import naming_damage
 from kerasseg.data.format.joined import trains_on
 from kerasseg.files import atomic
-from kerasseg.runs import report
-from kerasseg.runs.class_bias import FILE, searched, thresholds_said
+from kerasseg.runs import class_bias, report
 from kerasseg.runs.score_table import table
 from kerasseg.runs.scores import evaluate, require_classes
 
@@ -41,6 +43,9 @@ class Adjust:
     """Run folder; empty: the one trained last."""
     records: str = ""
     """Records to score on; empty: those of the training."""
+    balance: str = ""
+    """Run that adjust has written: its balance is taken, and none looked for. For a
+    network that was trained on the validation images too."""
 
 
 @command
@@ -49,47 +54,52 @@ def main(argv: list[str]) -> None:
     run = runs.asked_for(asked.run)
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):
-        adjust(run, asked.records)
+        adjust(run, asked.records, asked.balance)
 
 
-def adjust(run: Path, records: str = "") -> Path:
+def adjust(run: Path, records: str = "", balance: str = "") -> Path:
     """Writes the run RUN-adjusted-N and returns its folder.
 
-    records: those to search and score on; empty: those of the training.
+    records: those to search and score on; empty: those of the training. balance: a run
+    whose balance is taken instead.
 
     Raises UserError when no bias gains on the half of the split that it was not found
     on, when the split has a single image, and for a network that does not end in a
-    convolution with a bias.
+    convolution with a bias; with `balance` when that run has none, or other classes.
     """
-    start_tensorflow()
-    from kerasseg.data.records import describe
-
     runs.refuse_volumes(run, "adjust")
-    network, settings = runs.load(run), runs.settings_for(run, records)
-    data, taxonomy = settings.data, runs.taxonomy(run)
-    if trains_on(data.train, data.val) and not records:
+    settings, taxonomy = runs.settings_for(run, records), runs.taxonomy(run)
+    data, names = settings.data, taxonomy.names
+    if trains_on(data.train, data.val) and not (records or balance):
         raise UserError(
             f"Run {run} was trained on the split '{data.val}' ('{data.train}'), where "
             "the balance would be looked for. Name records of other images with "
-            "--records."
+            "--records, or a run that adjust has written with --balance."
         )
-    names = taxonomy.names
+    other = class_bias.found_for(runs.asked_for(balance), names) if balance else {}
+    start_tensorflow()
+    from kerasseg.data.records import describe
+
+    network = runs.load(run)
     described = describe(data.records)
     runs.require_kind(run, data.records, described.image_format)
     require_classes(run, data.records, described.taxonomy)
 
-    gain = searched(network, taxonomy, data.records, data.val)
-    say(f"mIoU of the halves of '{data.val}': {gain}")
-    if not gain.helps:
-        raise UserError(
-            f"Nothing to gain for {run}: no class bias raises the mIoU on the other "
-            f"half of the split '{data.val}'. No run was written."
-        )
+    if other:
+        gain = class_bias.taken(network, other)
+    else:
+        gain = class_bias.searched(network, taxonomy, data.records, data.val)
+        say(f"mIoU of the halves of '{data.val}': {gain}")
+        if not gain.helps:
+            raise UserError(
+                f"Nothing to gain for {run}: no class bias raises the mIoU on the "
+                f"other half of the split '{data.val}'. No run was written."
+            )
     if not taxonomy.exclusive:
-        print(thresholds_said(gain.bias, names))
+        print(class_bias.thresholds_said(gain.bias, names))
 
     out = runs.derive(run, "adjusted", settings)
-    atomic.write_json(out / FILE, gain.apply(names))
+    atomic.write_json(out / class_bias.FILE, gain.apply(names))
     runs.save(network, out / "network.keras")
 
     result = evaluate(out, data.records, data.val, out, data.batch)

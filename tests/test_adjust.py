@@ -121,7 +121,7 @@ def test_a_threshold_too_low_where_classes_overlap(tmp_path, capsys):
     adjust.main([str(run)])
     said = capsys.readouterr().out
     out = tmp_path / "mine-1-adjusted-1"
-    found = json.loads((out / adjust.FILE).read_text())["bias"]
+    found = json.loads((out / class_bias.FILE).read_text())["bias"]
     assert found["red"] == pytest.approx(-3, abs=0.05) and found["blue"] == 0
     assert re.search(r"red\s+0\.95\d\nblue\s+-\n", said)
     scored = json.loads((out / "metrics.json").read_text())
@@ -170,11 +170,48 @@ def test_a_network_that_predicts_one_class_too_often(shared_records, tmp_path, c
     out = tmp_path / "mine-1-adjusted-1"
     after = json.loads((out / "metrics.json").read_text())["miou"]
     assert after > before + 0.05
-    found = json.loads((out / adjust.FILE).read_text())
+    found = json.loads((out / class_bias.FILE).read_text())
     assert min(found["bias"].values()) == list(found["bias"].values())[1] < -1
     added = runs.load(out).layers[-1].bias - runs.load(run).layers[-1].bias
     np.testing.assert_allclose(added, list(found["bias"].values()), atol=1e-5)
     assert (out / "report.html").is_file()
+
+
+def test_the_balance_of_another_run(shared_records, tmp_path, capsys):
+    """A network that was trained on validation too has no images to find its own on."""
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=4.0)
+    adjust.main([str(run)])
+    other = tmp_path / "mine-1-adjusted-1"
+    final = spoilt(shared_records, tmp_path / "final-1", spoil=4.0)
+    chosen = ["--data.records", str(shared_records), "--data.train", "train+val"]
+    (final / "config.toml").write_text(config.to_toml(config.parse(chosen)))
+    with pytest.raises(SystemExit):
+        adjust.main([str(final)])
+    assert "--balance" in capsys.readouterr().err
+    adjust.main([str(final), "--balance", str(other)])
+    out = tmp_path / "final-1-adjusted-1"
+    written = [json.loads((one / class_bias.FILE).read_text()) for one in (out, other)]
+    assert written[0] == written[1]
+    weights = zip(runs.load(out).weights, runs.load(other).weights, strict=True)
+    for ours, theirs in weights:
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_balance_that_does_not_fit(shared_records, tmp_path, capsys):
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=4.0)
+    others = [tmp_path / "none", tmp_path / "other"]
+    for other in others:
+        (other / "network.keras").parent.mkdir()
+        (other / "config.toml").write_text("")
+        (other / "network.keras").write_bytes(b"")
+    halves = {"halves_before": [0.5, 0.5], "halves_crossed": [0.6, 0.6]}
+    found = {"bias": {"water": 0.5, "land": -0.5}} | halves
+    (others[1] / class_bias.FILE).write_text(json.dumps(found))
+    for other, said in zip(others, ("it holds no", "its classes are"), strict=True):
+        with pytest.raises(SystemExit):
+            adjust.main([str(run), "--balance", str(other)])
+        assert f"--balance {other}: {said}" in capsys.readouterr().err
+    assert not (tmp_path / "mine-1-adjusted-1").exists()
 
 
 @pytest.mark.parametrize("name", ["unet_fast", "unet_small"])
@@ -214,7 +251,7 @@ def test_at_the_end_of_a_training_it_is_kept_if_it_helps(
     before = (run / "network.keras").read_bytes()
     assert class_bias.improve(run, shared_records, "val")
     assert (run / "network.keras").read_bytes() != before
-    assert "halves_crossed" in json.loads((run / adjust.FILE).read_text())
+    assert "halves_crossed" in json.loads((run / class_bias.FILE).read_text())
     after = (run / "network.keras").read_bytes()
     assert not class_bias.improve(run, shared_records, "val")
     assert (run / "network.keras").read_bytes() == after

@@ -32,6 +32,7 @@ from kerasseg.export import __main__ as export
 from kerasseg.fit import from_settings
 from kerasseg.losses import LOSSES
 from kerasseg.metrics import overlapping
+from kerasseg.runs import class_bias
 
 pytestmark = pytest.mark.processes  # trains and exports
 
@@ -206,7 +207,7 @@ def test_adjust_finds_a_threshold(run, tmp_path, capsys):
     out = adjust.adjust(low)
     scores = json.loads((out / "metrics.json").read_text())
     assert scores["recall"][0] > 0
-    assert json.loads((out / adjust.FILE).read_text())["bias"]["heart"] > 20
+    assert json.loads((out / class_bias.FILE).read_text())["bias"]["heart"] > 20
     assert "threshold of the probability" in capsys.readouterr().out
 
 

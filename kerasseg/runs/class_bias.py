@@ -6,6 +6,7 @@ which is chance is no gain.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,36 @@ def searched(network: Any, taxonomy: Taxonomy, records: str | Path, split: str) 
     last = _last_convolution(network)
     how = shared_bias if taxonomy.exclusive else each_class
     return Gain(last, *how(*_halves(network, records, split)))
+
+
+def found_for(other: Path, names: Sequence[str]) -> dict[str, Any]:
+    """What logit_bias.json of another run says. names: of the classes it must have.
+
+    Raises UserError where that run has no such file, or other classes.
+    """
+    file = other / FILE
+    if not file.is_file():
+        raise UserError(
+            f"--balance {other}: it holds no {FILE}, which python -m kerasseg.adjust "
+            "writes into the run that it makes. Name such a run."
+        )
+    found = json.loads(file.read_text(encoding="utf-8"))
+    if [*found["bias"]] != [*names]:
+        raise UserError(
+            f"--balance {other}: its classes are {', '.join(found['bias'])}, those of "
+            f"the run {', '.join(names)}. Name a run of the same classes."
+        )
+    return found
+
+
+def taken(network: Any, found: dict[str, Any]) -> Gain:
+    """The bias of `found_for`, for a network.
+
+    Raises UserError for one that does not end in a convolution with a bias.
+    """
+    bias = np.array([*found["bias"].values()], np.float32)
+    halves = found["halves_before"], found["halves_crossed"]
+    return Gain(_last_convolution(network), bias, *halves)
 
 
 def improve(run: Path, records: str | Path, split: str) -> bool:
