@@ -1,11 +1,13 @@
 """Makes a network that comes with kerasseg from a run: small, scored as it is kept.
 
-    python pipelines/camvid/ship.py RUN [saved_models/road_scene]
+    python pipelines/camvid/ship.py RUN [saved_models/road_scene [JUDGED]]
 
-RUN is what the head of the last recipe says. Kernels are stored as float16 (Keras reads
-them as float32), which halves network.keras. Everything else is made from that network,
-not from the run's: metrics.json on validation, the LiteRT files int8 and float16, their
-gate (int8 within 0.5 points of mIoU) and the card.
+RUN is what the head of the last recipe says. JUDGED, where RUN was trained on the
+validation images too, is the run of the same recipe without them: the card tells its
+score. Kernels are stored as float16 (Keras reads them as float32), which halves
+network.keras. Everything else is made from that network, not from the run's:
+metrics.json on validation, the LiteRT files int8 and float16, their gate (int8 within
+0.5 points of mIoU) and the card.
 """
 
 import dataclasses
@@ -21,12 +23,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from kerasseg import adjust, config, runs
+from kerasseg import config, runs
 from kerasseg.data.format.joined import parts_of
 from kerasseg.export.formats import Limits
 from kerasseg.export.run import Export, Rejected, export_run
 from kerasseg.files import atomic
-from kerasseg.runs import score_table, scores
+from kerasseg.runs import class_bias, score_table, scores
 from kerasseg.runs.seen import trained_on
 
 LIMIT = 30_000_000  # bytes
@@ -45,13 +47,19 @@ CHOSEN = (
     "{crossed:.4f} instead of {before:.4f})."
 )
 LAST = "The last epoch is kept: the scores above are of images that it has seen."
+BALANCED = (
+    " The balance of the classes (logit_bias.json) is that of the run without the "
+    "validation images (kerasseg.adjust; two halves judged by each other: "
+    "{crossed:.4f} instead of {before:.4f})."
+)
+WITHOUT = " That run has a mean IoU of {miou:.4f} on them."
 KEPT = (
     "config.toml",
     "environment.json",
     "taxonomy.json",
     "network.keras",
     "metrics.json",
-    adjust.FILE,
+    class_bias.FILE,
     "export/model_int8.tflite",
     "export/model_float16.tflite",
     "export/gate.json",
@@ -59,7 +67,9 @@ KEPT = (
 )
 
 
-def main(run: str, out: str = "saved_models/road_scene") -> None:
+def main(
+    run: str, out: str = "saved_models/road_scene", judged: str | None = None
+) -> None:
     run, out = Path(run), Path(out)
     settings = dataclasses.replace(runs.settings(run), out="saved_models")
     with tempfile.TemporaryDirectory() as folder:
@@ -75,8 +85,9 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         atomic.write_json(small / "environment.json", made)
         records, split = settings.data.records, settings.data.val
         seen = trained_on(small, records, split)
-        kept = [name for name in KEPT if not (seen and name == adjust.FILE)]
-        for name in {"taxonomy.json", adjust.FILE} & {*kept}:
+        plain = seen and not (run / class_bias.FILE).is_file()
+        kept = [name for name in KEPT if not (plain and name == class_bias.FILE)]
+        for name in {"taxonomy.json", class_bias.FILE} & {*kept}:
             shutil.copy(run / name, small)
 
         result = scores.evaluate(small, records, split, small)
@@ -86,7 +97,7 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
         if not all(row["passed"] for row in export_run(small, records, split, asked)):
             raise Rejected("The gate was not passed: nothing is shipped.")
         with (small / "export" / "card.md").open("a", encoding="utf-8") as card:
-            card.write(terms(small, settings, seen))
+            card.write(terms(small, settings, seen, judged))
         size = sum((small / name).stat().st_size for name in kept)
         if size > LIMIT:
             raise ValueError(f"{size:,} bytes are more than {LIMIT:,}.")
@@ -97,17 +108,27 @@ def main(run: str, out: str = "saved_models/road_scene") -> None:
     print(f"{out}: {size / 1e6:.1f} MB")
 
 
-def terms(small: Path, settings: config.Config, seen: bool) -> str:
+def terms(
+    small: Path, settings: config.Config, seen: bool, judged: str | None = None
+) -> str:
     """What the card says of the weights: where they are from, and what chose them.
 
-    seen: whether they were trained on validation too; else `adjust` balanced them.
+    seen: whether they were trained on validation too. judged: the run that was not.
     """
     images = {"train": "367 training images", "val": "101 validation images"}
-    chosen, taught = LAST, ""
-    if not seen:
-        bias = json.loads((small / adjust.FILE).read_text())
-        halves = ("before", "crossed")
-        chosen = CHOSEN.format(**{n: np.mean(bias[f"halves_{n}"]) for n in halves})
+    taught, crossed = "", {}
+    if (small / class_bias.FILE).is_file():
+        bias = json.loads((small / class_bias.FILE).read_text())
+        crossed = {
+            name: np.mean(bias[f"halves_{name}"]) for name in ("before", "crossed")
+        }
+    if seen:
+        chosen = LAST + (BALANCED.format(**crossed) if crossed else "")
+        if judged:
+            miou = json.loads(Path(judged, "metrics.json").read_text())["miou"]
+            chosen += WITHOUT.format(miou=miou)
+    else:
+        chosen = CHOSEN.format(**crossed)
     if settings.fit.teacher:
         taught = TAUGHT.format(teachers=", ".join(settings.fit.teacher))
     said = TERMS.format(

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
+from kerasseg import runs
+from kerasseg.data.synthetic import scene as drawn
 from kerasseg.demo import litertjs
 from kerasseg.inference import litert
 
@@ -126,6 +128,23 @@ def test_classes_are_those_of_python(page, model, tmp_path, size):
 def test_classes_are_those_of_python_on_a_real_picture(page, model):
     file = min(Path(DATA, "camvid").rglob("*.png"))
     assert (shown(page, model, file) == expected(model, file)).mean() >= 0.999
+
+
+@pytest.mark.parametrize("name", ["road_scene", "road_scene_fast"])
+@pytest.mark.parametrize("kind", ["int8", "float16"])
+def test_the_networks_that_come_along(browser, url, start, name, kind, tmp_path):
+    """Their files, by default and by path: wasm has other kernels, which may round."""
+    file = runs.named(name) / "export" / f"model_{kind}.tflite"
+    model = litert.Model(file, threads=1)
+    street = written(tmp_path / "street.png", drawn(0, 5, 360, 480).image)
+    given = name if kind == "int8" else str(file)
+    page = browser.new_page()
+    page.goto(start(given, "").url)
+    expect(page.locator("#status")).to_have_text("Ready.", timeout=60_000)
+    found, wanted = shown(page, model, street), expected(model, street)
+    page.close()
+    assert len(np.unique(wanted)) > 4
+    assert (found == wanted).mean() >= 0.995
 
 
 def test_jpeg_and_exif_orientation(page, model, tmp_path):
