@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from kerasseg import UserError
-from kerasseg.fit.optimizer import of_encoder
 
 
 def freeze(network: Any, stride: int) -> None:
@@ -34,3 +33,8 @@ def still_layers(network: Any, stride: int) -> list[Any]:
         for layer in network.layers
         if of_encoder(layer.name) and layer.output.shape[1] * stride >= height
     ]
+
+
+def of_encoder(name: str) -> bool:
+    """Whether a layer of that name, or a variable of that path, is the encoder's."""
+    return name.startswith("encoder_")

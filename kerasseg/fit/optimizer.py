@@ -10,6 +10,7 @@ from keras import ops
 
 from kerasseg import UserError
 from kerasseg.fit import replicas
+from kerasseg.fit.freezing import of_encoder
 from kerasseg.frameworks import private_hooks
 from kerasseg.taxonomy import Tensor
 
@@ -60,11 +61,6 @@ def optimizer(
     guard = Guard(inner, loss_scale)
     guard.schedule = rate
     return guard
-
-
-def of_encoder(name: str) -> bool:
-    """Whether a layer of that name, or a variable of that path, is the encoder's."""
-    return name.startswith("encoder_")
 
 
 def _warm(kind):
