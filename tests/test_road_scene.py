@@ -49,7 +49,8 @@ def test_the_scores_are_of_this_network(folder):
     by_format = {row["format"]: row for row in rows}
     metrics = json.loads((folder / "metrics.json").read_text())
     # The gate's labels are of the network's size, those of the metrics as recorded.
-    assert metrics["miou"] == pytest.approx(rows[0]["miou"], abs=3e-3)
+    near = 1e-3 if folder == FAST else 3e-3  # shrunk labels, enlarged ones
+    assert metrics["miou"] == pytest.approx(rows[0]["miou"], abs=near)
     assert by_format["int8"]["passed"]
     assert 100 * (rows[0]["miou"] - by_format["int8"]["miou"]) <= 0.5
     model = litert.Model(folder / "export" / "model_int8.tflite")

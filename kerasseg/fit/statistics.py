@@ -40,7 +40,7 @@ class Settle:
         self, network: keras.Model, images: Iterable, still: Sequence[Any] = ()
     ):
         self.network, self.images, self.still = network, images, still
-        with _frozen(still):
+        with self._still():
             self.layers = [
                 layer
                 for layer in network.layers
@@ -54,7 +54,8 @@ class Settle:
             return
         sums: list[np.ndarray] = []
         count = 0
-        with _frozen(self.still), _momentum(self.layers, 0.0):
+        # With momentum 0 those of a batch take the place of the running ones.
+        with self._still(), _all_with(self.layers, "momentum", 0.0):
             if self._moments is None:
                 self._moments = _moments_of(self.network, self.layers)
             for images in self.images:
@@ -63,6 +64,9 @@ class Settle:
                 count += 1
         for variable, total in zip(_statistics(self.layers), sums, strict=True):
             variable.assign((total / count).astype(variable.dtype))
+
+    def _still(self) -> contextlib.AbstractContextManager[None]:
+        return _all_with(self.still, "trainable", False)
 
 
 def batches_for(most: int, trained: int, size: tuple[int, ...]) -> tuple[int, int]:
@@ -84,30 +88,16 @@ def _statistics(layers: list[Any]) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _frozen(layers: Sequence[Any]) -> Iterator[None]:
-    """In the block batch normalisation among the layers uses the statistics it has."""
-    before = [layer.trainable for layer in layers]
+def _all_with(layers: Sequence[Any], attribute: str, value: Any) -> Iterator[None]:
+    """In the block the layers are called with that value of an attribute."""
+    before = [getattr(layer, attribute) for layer in layers]
     try:
         for layer in layers:
-            layer.trainable = False
+            setattr(layer, attribute, value)
         yield
     finally:
-        for layer, trains in zip(layers, before, strict=True):
-            layer.trainable = trains
-
-
-@contextlib.contextmanager
-def _momentum(layers: list[Any], value: float) -> Iterator[None]:
-    """In the block the layers are traced with that momentum; with 0 they put the
-    statistics of a batch in the place of the running ones."""
-    before = [layer.momentum for layer in layers]
-    try:
-        for layer in layers:
-            layer.momentum = value
-        yield
-    finally:
-        for layer, momentum in zip(layers, before, strict=True):
-            layer.momentum = momentum
+        for layer, own in zip(layers, before, strict=True):
+            setattr(layer, attribute, own)
 
 
 def _moments_of(network: keras.Model, layers: list[Any]) -> Callable:
