@@ -76,6 +76,13 @@ def adjust(run: Path, records: str = "", balance: str = "") -> Path:
             "the balance would be looked for. Name records of other images with "
             "--records, or a run that adjust has written with --balance."
         )
+    until_now = class_bias.bias_of(run, names)
+    if balance and until_now.any():
+        raise UserError(
+            f"--balance {balance}: the classes of {run} are balanced already "
+            f"({class_bias.FILE}), and this would come on top. Name the run that it "
+            "was made of."
+        )
     other = class_bias.found_for(runs.asked_for(balance), names) if balance else {}
     start_tensorflow()
     from kerasseg.data.records import describe
@@ -99,7 +106,7 @@ def adjust(run: Path, records: str = "", balance: str = "") -> Path:
         print(class_bias.thresholds_said(gain.bias, names))
 
     out = runs.derive(run, "adjusted", settings)
-    atomic.write_json(out / class_bias.FILE, gain.apply(names))
+    atomic.write_json(out / class_bias.FILE, gain.apply(names, until_now))
     runs.save(network, out / "network.keras")
 
     result = evaluate(out, data.records, data.val, out, data.batch)

@@ -195,6 +195,24 @@ def test_the_balance_of_another_run(shared_records, tmp_path, capsys):
     weights = zip(runs.load(out).weights, runs.load(other).weights, strict=True)
     for ours, theirs in weights:
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    with pytest.raises(SystemExit):  # once more, on top of it
+        adjust.main([str(out), "--balance", str(other)])
+    assert "balanced already" in capsys.readouterr().err
+    assert not (tmp_path / "final-1-adjusted-1-adjusted-1").exists()
+
+
+def test_a_balance_that_is_found_in_two_walks(shared_records, tmp_path):
+    """logit_bias.json says all that was added, as --balance gives all of it."""
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=4.0)
+    assert class_bias.improve(run, shared_records, "val")
+    names = runs.taxonomy(run).names
+    once = class_bias.bias_of(run, names)
+    network = runs.load(run)
+    network.layers[-1].bias.assign(network.layers[-1].bias + np.eye(11)[1] * 3)
+    runs.save(network, run / "network.keras")
+    assert class_bias.improve(run, shared_records, "val")
+    twice = class_bias.bias_of(run, names)
+    assert twice[1] < once[1] - 1
 
 
 def test_a_balance_that_does_not_fit(shared_records, tmp_path, capsys):

@@ -138,9 +138,9 @@ class Fit:
     """Decay of the running mean of weights that is validated and kept, smaller in the
     first steps; 0: none."""
     statistics: int = 192
-    """Images of the training split on which the statistics of batch normalisation are
-    estimated again for each validation, and for what is kept; fewer in short epochs.
-    0: keep the running ones."""
+    """Images of the training split, cropped and augmented, on which the statistics of
+    batch normalisation are estimated again for each validation, and for what is kept;
+    fewer in short epochs. 0: keep the running ones."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Type of the network's arithmetic; weights and losses stay float32. float16 has
     its loss scaled."""

@@ -67,7 +67,7 @@ def _writing(
     judge = networks.judge
     fit, pixels = settings.fit, settings.data.batch * math.prod(data.crop)
     val, picture = _validation_data(settings, data, judge.network)
-    settle = _settle(settings, data, judge.network, data.steps * pixels)
+    settle = _settle(settings, data, networks, data.steps * pixels)
     best = best_score(run, data.notes, first)
     last = trains_on(settings.data.train, settings.data.val)
     file = run / "network.keras"
@@ -119,30 +119,26 @@ def _validation_data(
 
 
 def _settle(
-    settings: config.Config, data: TrainingData, network: keras.Model, trained: int
+    settings: config.Config, data: TrainingData, networks: Networks, trained: int
 ) -> statistics.Settle | None:
-    """What gives a network its statistics before it is judged (--fit.statistics); None
-    where it keeps the running ones. trained: pixels that an epoch trains on. It sees
-    images as validation does, not augmented."""
-    wanted = settings.fit.statistics
-    count, together = statistics.batches_for(wanted, trained, data.size)
-    if not count:
+    """What gives the judged network its statistics (--fit.statistics); None where it
+    keeps the running ones. trained: pixels that an epoch trains on."""
+    twin = networks.looking
+    if twin is None:
         return None
-    read = settings.data
-    batches = pipeline.batches(
-        data.records,
-        read.train,
-        batch_size=together,
-        size=data.size if data.volume else read.size,
-        foreground=read.foreground,
-        training=True,
-        seed=settings.seed,
-        shuffle=read.shuffle,
-        threads=read.threads,
+    wanted = settings.fit.statistics
+    count, together = statistics.batches_for(wanted, trained, data.crop)
+    batches = streams.labelled(settings, data.records, together)
+    arrays = batches.take(count).map(
+        lambda batch: (batch["image"], batch["label"], batch["numbers"])
     )
-    images = batches.take(count).map(lambda batch: batch["image"])
-    still = freezing.still_layers(network, settings.fit.freeze)
-    return statistics.Settle(network, images, still)
+    return statistics.Settle(
+        networks.judge.network,
+        arrays,
+        see=lambda *batch: networks.trainer.augment(*batch)[0],
+        twin=twin,
+        still=freezing.still_layers(twin, settings.fit.freeze),
+    )
 
 
 def best_score(run: Path, notes: dict, first: int) -> float:

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Networks:
-    """The network that trains on crops, and its twin that is judged on whole images."""
+    """The network that trains on crops, and its twin that is judged on whole images.
+
+    looking: as the judged one, for crops: the statistics of batch normalisation are
+    estimated with it (`kerasseg.fit.statistics`). None where none are.
+    """
 
     trainer: Trainer
     judge: Trainer
+    looking: keras.Model | None = None
 
 
 def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> Networks:
@@ -69,4 +74,8 @@ def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> N
     )
     whole = network_of(data.size, weights=False)
     judge = from_settings.judge_of(settings, whole, loss, used, exclusive)
-    return Networks(trainer, judge)
+    if not settings.fit.statistics:
+        return Networks(trainer, judge)
+    alike = data.crop == data.size
+    looking = whole if alike else network_of(data.crop, weights=False)
+    return Networks(trainer, judge, looking)

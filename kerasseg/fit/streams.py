@@ -25,31 +25,49 @@ def stream_of(
     """Endless batches of the training split, and of --data.unlabelled among them, as a
     Trainer takes them, from sample `start` on: a multiple of the batch. share: (index
     of this process, processes)."""
-    from kerasseg import augment
+    data, step = settings.data, start // settings.data.batch
+    instances = borders_of(settings.fit) is not None
+    stream = labelled(
+        settings,
+        records,
+        labelled_of(data),
+        start=step * labelled_of(data),
+        share=share,
+        service=data.service,
+        instances=instances,
+    )
+    options = _options(settings) | {"instances": instances}
+    return unlabelled.mixed(settings, records, stream, step, share, **options)
+
+
+def labelled(
+    settings: config.Config, records: str | Path, batch: int, **options: Any
+) -> tf.data.Dataset:
+    """Endless batches of so many images of the training split, with the numbers that
+    augment them. options: others of `pipeline.batches`."""
     from kerasseg.data import pipeline
 
-    data, step = settings.data, start // settings.data.batch
-    options: dict[str, Any] = {
-        "training": True,
-        "numbers": augment.NUMBERS,
-        "shuffle": data.shuffle,
-        "instances": borders_of(settings.fit) is not None,
-        "threads": data.threads,
-    }
-    stream = pipeline.batches(
+    data = settings.data
+    return pipeline.batches(
         records,
         data.train,
-        batch_size=labelled_of(data),
+        batch_size=batch,
         size=region_of(data),
         crop=data.crop,
         foreground=data.foreground,
         seed=settings.seed,
-        start=step * labelled_of(data),
-        share=share,
-        service=data.service,
+        **_options(settings),
         **options,
     )
-    return unlabelled.mixed(settings, records, stream, step, share, **options)
+
+
+def _options(settings: config.Config) -> dict[str, Any]:
+    """Those of `pipeline.batches` for labelled and unlabelled images alike."""
+    from kerasseg import augment
+
+    data = settings.data
+    read = {"shuffle": data.shuffle, "threads": data.threads}
+    return read | {"training": True, "numbers": augment.NUMBERS}
 
 
 def labelled_of(data: config.Data) -> int:

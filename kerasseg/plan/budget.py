@@ -42,8 +42,8 @@ BESIDE = 0.2
 """The share of an epoch that judging and new statistics may take, as long as EPOCHS
 fit."""
 SETTLED = 1.2
-"""Time of an image that new statistics of batch normalisation are taken from, over that
-of one in validation: batches are normalised by their own."""
+"""Time of a crop that new statistics of batch normalisation are taken from, over that
+of as many pixels in validation: it is augmented, and normalised by its batch."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ def rhythm(
     all_steps = max(1, round(facts.train / settings.data.batch))
 
     fit = settings.fit
-    wanted = BESIDE / 2 * each / EPOCHS / (SETTLED * cost.image)
+    settled = SETTLED * cost.image * _share_of_crop(settings, facts)
+    wanted = BESIDE / 2 * each / EPOCHS / settled
     statistics = min(fit.statistics, max(LEAST_JUDGED, int(wanted)))
 
     def beside(steps: int, validation: float) -> float:
-        images = _settled(settings, facts, steps, statistics)
-        return validation + images * SETTLED * cost.image
+        return validation + settled * _settled(settings, steps, statistics)
 
     def epoch_of(steps: int, validation: float) -> float:
         return steps * cost.step + beside(steps, validation)
@@ -132,17 +132,22 @@ def rhythm(
     return Rhythm(epochs, steps, shown, judged, statistics, adjust, epoch, after, left)
 
 
-def _settled(settings: Config, facts: Fingerprint, steps: int, most: int) -> int:
-    """Images that the statistics are made of, of at most so many, after so many
-    steps."""
+def _share_of_crop(settings: Config, facts: Fingerprint) -> float:
+    """Pixels of a training crop over those of an image in validation."""
+    data = settings.data
+    if facts.depth:
+        return 1.0
+    size = data.size if any(data.size) else (facts.height, facts.width)
+    return math.prod(data.crop) / math.prod(size)
+
+
+def _settled(settings: Config, steps: int, most: int) -> int:
+    """Crops that statistics are made of after so many steps, `most` or fewer."""
     from kerasseg.fit.statistics import batches_for  # Keras
 
     data = settings.data
-    size = data.crop
-    if not facts.depth:
-        size = data.size if any(data.size) else (facts.height, facts.width)
     trained = steps * data.batch * math.prod(data.crop)
-    count, together = batches_for(most, trained, size)
+    count, together = batches_for(most, trained, data.crop)
     return count * together
 
 

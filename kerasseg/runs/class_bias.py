@@ -51,12 +51,12 @@ class Gain:
         """Whether it raises the mIoU on the halves that it was not found on."""
         return sum(self.crossed) > sum(self.before)
 
-    def apply(self, names: Sequence[str]) -> dict[str, Any]:
-        """Adds it to the network; what logit_bias.json says. names: of the classes."""
+    def apply(self, names: Sequence[str], until_now: np.ndarray) -> dict[str, Any]:
+        """Adds it to the network; what logit_bias.json says. names: of the classes.
+        until_now: (C,) `bias_of` the network's run."""
         self.layer.bias.assign(self.layer.bias + self.bias)
-        found: dict[str, Any] = {
-            "bias": dict(zip(names, map(float, self.bias), strict=True))
-        }
+        whole = map(float, until_now + self.bias)
+        found: dict[str, Any] = {"bias": dict(zip(names, whole, strict=True))}
         return found | {"halves_before": self.before, "halves_crossed": self.crossed}
 
     def __str__(self) -> str:
@@ -97,6 +97,15 @@ def found_for(other: Path, names: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def bias_of(run: Path, names: Sequence[str]) -> np.ndarray:
+    """(C,) float32: what the logits of a run's classes were moved by until now."""
+    file = run / FILE
+    if not file.is_file():
+        return np.zeros(len(names), np.float32)
+    found = json.loads(file.read_text(encoding="utf-8"))["bias"]
+    return np.array([found[name] for name in names], np.float32)
+
+
 def taken(network: Any, found: dict[str, Any]) -> Gain:
     """The bias of `found_for`, for a network.
 
@@ -121,7 +130,7 @@ def improve(run: Path, records: str | Path, split: str) -> bool:
     if not gain.helps:
         print("Not adjusted: nothing to gain on the half that it was not found on.")
         return False
-    found = gain.apply(taxonomy.names)
+    found = gain.apply(taxonomy.names, bias_of(run, taxonomy.names))
     runs.save(network, run / "network.keras")
     atomic.write_json(run / FILE, found)
     return True

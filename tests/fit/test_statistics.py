@@ -22,7 +22,12 @@ def network_of(frozen=False):
 @pytest.fixture
 def batches():
     rng = np.random.default_rng(0)
-    return [rng.normal(i, 1 + i, (2, 4, 4, 3)).astype("float32") for i in range(3)]
+    drawn = (rng.normal(i, 1 + i, (2, 4, 4, 3)) for i in range(3))
+    return [(images.astype("float32"),) for images in drawn]
+
+
+def means(of, batches):
+    return np.mean([of(images, axis=(0, 1, 2)) for (images,) in batches], axis=0)
 
 
 def test_they_are_the_mean_of_those_of_the_batches(batches):
@@ -35,8 +40,10 @@ def test_they_are_the_mean_of_those_of_the_batches(batches):
     settle = statistics.Settle(network, batches)
     for _ in range(2):  # the second begins from zero again
         settle()
-        mean = np.mean([batch.mean(axis=(0, 1, 2)) for batch in batches], axis=0)
-        variance = np.mean([batch.var(axis=(0, 1, 2)) for batch in batches], axis=0)
+        mean = means(np.mean, batches)
+        variance = np.mean(
+            [images.var(axis=(0, 1, 2)) for (images,) in batches], axis=0
+        )
         np.testing.assert_allclose(to_numpy(first.moving_mean), mean, rtol=1e-5)
         np.testing.assert_allclose(to_numpy(first.moving_variance), variance, rtol=1e-4)
     assert np.abs(to_numpy(last.moving_mean)).max() > 0
@@ -61,14 +68,38 @@ def test_a_network_that_trained_with_still_layers_is_judged_with_them(batches):
     last = keras.layers.BatchNormalization(name="last")
     network = keras.Model(image, last(still(image)))
     still.moving_variance.assign([4.0, 4.0, 4.0])
-    settle = statistics.Settle(network, batches, [still])
+    settle = statistics.Settle(network, batches, still=[still])
     for _ in range(2):
         settle()
         assert not to_numpy(still.moving_mean).any()
-        mean = np.mean([batch.mean(axis=(0, 1, 2)) for batch in batches], axis=0)
+        mean = means(np.mean, batches)
         np.testing.assert_allclose(to_numpy(last.moving_mean), mean / 2, rtol=1e-4)
         assert still.trainable
         assert len(network.trainable_variables) == 4
+
+
+def test_they_are_those_of_what_the_twin_sees(batches):
+    """A network for 4x4 is judged with the statistics of crops of 2x2, twice as light,
+    which its twin sees; nothing else of it moves."""
+
+    def built(size):
+        image = keras.Input((size, size, 3))
+        x = keras.layers.BatchNormalization(name="first", epsilon=1e-5)(image)
+        return keras.Model(image, keras.layers.Conv2D(2, 1, name="last")(x))
+
+    judged, twin = built(4), built(2)
+    kernel = to_numpy(judged.get_layer("last").kernel)
+    pairs = [(images, np.float32(2)) for (images,) in batches]
+    statistics.Settle(
+        judged, pairs, see=lambda images, light: images[:, :2, :2] * light, twin=twin
+    )()
+    mean = np.mean([2 * i[:, :2, :2].mean(axis=(0, 1, 2)) for i, _ in pairs], axis=0)
+    found = judged.get_layer("first").moving_mean
+    np.testing.assert_allclose(to_numpy(found), mean, rtol=1e-5)
+    for network in (judged, twin):
+        np.testing.assert_array_equal(
+            to_numpy(network.get_layer("last").kernel), kernel
+        )
 
 
 @pytest.mark.parametrize(
