@@ -16,17 +16,23 @@ classes overlap, each class is moved only if that gains for it.
 
 A network that was trained on the validation images as well has none left to find the
 balance on: `--balance` gives it that of the run that was not.
+
+`--statistics` first estimates the statistics of batch normalisation again, as `train`
+does. Earlier versions of it took them from whole images also where the network trained
+on crops, which moves the border between classes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from kerasseg import UserError, runs
 from kerasseg.console import command, flags, say, start_tensorflow
+from kerasseg.console.flags import COUNT_OR_0
 from kerasseg.data.damage import naming_damage
 from kerasseg.data.format.joined import trains_on
 from kerasseg.files import atomic
@@ -46,6 +52,9 @@ class Adjust:
     balance: str = ""
     """Run that adjust has written: its balance is taken, and none looked for. For a
     network that was trained on the validation images too."""
+    statistics: Annotated[int, COUNT_OR_0] = 0
+    """Images of the training split, cropped and augmented as in training, on which the
+    statistics of batch normalisation are estimated again first; 0: they stay."""
 
 
 @command
@@ -54,14 +63,18 @@ def main(argv: list[str]) -> None:
     run = runs.asked_for(asked.run)
     records = runs.settings_for(run, asked.records).data.records
     with naming_damage(records):
-        adjust(run, asked.records, asked.balance)
+        adjust(run, asked.records, asked.balance, asked.statistics)
 
 
-def adjust(run: Path, records: str = "", balance: str = "") -> Path:
+def adjust(
+    run: Path, records: str = "", balance: str = "", statistics: int = 0
+) -> Path:
     """Writes the run RUN-adjusted-N and returns its folder.
 
     records: those to search and score on; empty: those of the training. balance: a run
-    whose balance is taken instead.
+    whose balance is taken instead. statistics: images that the statistics of batch
+    normalisation are estimated on first; then the run is written also where no bias
+    gains.
 
     Raises UserError when no bias gains on the half of the split that it was not found
     on, when the split has a single image, and for a network that does not end in a
@@ -92,12 +105,16 @@ def adjust(run: Path, records: str = "", balance: str = "") -> Path:
     runs.require_kind(run, data.records, described.image_format)
     require_classes(run, data.records, described.taxonomy)
 
+    if statistics:
+        from kerasseg.fit import settling
+
+        settling.again(settings, network, statistics)
     if other:
         gain = class_bias.taken(network, other)
     else:
         gain = class_bias.searched(network, taxonomy, data.records, data.val)
         say(f"mIoU of the halves of '{data.val}': {gain}")
-        if not gain.helps:
+        if not (gain.helps or statistics):
             raise UserError(
                 f"Nothing to gain for {run}: no class bias raises the mIoU on the "
                 f"other half of the split '{data.val}'. No run was written."

@@ -201,6 +201,33 @@ def test_the_balance_of_another_run(shared_records, tmp_path, capsys):
     assert not (tmp_path / "final-1-adjusted-1-adjusted-1").exists()
 
 
+def test_statistics_as_training_sees_images(own_run, capsys):
+    """What `train` estimates for what it keeps, of a run that kept the running ones."""
+    before = runs.load(own_run)
+    out = adjust.adjust(own_run, statistics=8)
+    after = runs.load(out)
+    moved = {
+        ours.name
+        for ours, theirs in zip(after.layers, before.layers, strict=True)
+        for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True)
+        if (one != other).any()
+    }
+    normalised = [
+        one for one in after.layers if isinstance(one, keras.layers.BatchNormalization)
+    ]
+    last = {class_bias._last_convolution(after).name}
+    assert normalised and moved - last == {one.name for one in normalised}
+    scored = json.loads((out / "metrics.json").read_text())
+    assert scored["samples"] == 5 and "mIoU of the halves" in capsys.readouterr().out
+
+
+def test_statistics_of_a_network_of_ones_own(shared_records, tmp_path):
+    run = spoilt(shared_records, tmp_path / "mine-1", spoil=4.0)
+    with pytest.raises(ValueError, match="network that the run's config"):
+        adjust.adjust(run, statistics=8)
+    assert not (tmp_path / "mine-1-adjusted-1").exists()
+
+
 def test_a_balance_that_is_found_in_two_walks(shared_records, tmp_path):
     """logit_bias.json says all that was added, as --balance gives all of it."""
     run = spoilt(shared_records, tmp_path / "mine-1", spoil=4.0)

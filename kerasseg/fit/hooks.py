@@ -15,13 +15,12 @@ from kerasseg.data.format.joined import trains_on
 from kerasseg.fit import (
     callbacks,
     checkpoint,
-    freezing,
     health,
     not_finite,
     own_callbacks,
     progress,
     schedules,
-    statistics,
+    settling,
     stopping,
     streams,
 )
@@ -67,7 +66,7 @@ def _writing(
     judge = networks.judge
     fit, pixels = settings.fit, settings.data.batch * math.prod(data.crop)
     val, picture = _validation_data(settings, data, judge.network)
-    settle = _settle(settings, data, networks, data.steps * pixels)
+    settle = settling.of_training(settings, data, networks, data.steps * pixels)
     best = best_score(run, data.notes, first)
     last = trains_on(settings.data.train, settings.data.val)
     file = run / "network.keras"
@@ -116,29 +115,6 @@ def _validation_data(
             network, val, data.taxonomy, image_format=data.image_format
         )
     return val, picture
-
-
-def _settle(
-    settings: config.Config, data: TrainingData, networks: Networks, trained: int
-) -> statistics.Settle | None:
-    """What gives the judged network its statistics (--fit.statistics); None where it
-    keeps the running ones. trained: pixels that an epoch trains on."""
-    twin = networks.looking
-    if twin is None:
-        return None
-    wanted = settings.fit.statistics
-    count, together = statistics.batches_for(wanted, trained, data.crop)
-    batches = streams.labelled(settings, data.records, together)
-    arrays = batches.take(count).map(
-        lambda batch: (batch["image"], batch["label"], batch["numbers"])
-    )
-    return statistics.Settle(
-        networks.judge.network,
-        arrays,
-        see=lambda *batch: networks.trainer.augment(*batch)[0],
-        twin=twin,
-        still=freezing.still_layers(twin, settings.fit.freeze),
-    )
 
 
 def best_score(run: Path, notes: dict, first: int) -> float:

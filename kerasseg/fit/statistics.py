@@ -24,6 +24,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasseg.fit.places import layers_of
+
 SHARE, LEAST = 0.75, 32
 """Looking at an image costs a third of a training on it: at most a quarter of an
 epoch's time, but for 32 images."""
@@ -56,18 +58,25 @@ class Settle:
         self.network, self.twin = network, twin or network
         self.batches, self.still = batches, still
         self.see = see or (lambda images: images)
+        ours, theirs = layers_of(self.twin), layers_of(network)
         with self._still():
-            found = enumerate(_normalising(self.twin))
-            moving = [place for place, layer in found if layer.trainable]
-        self.layers = [_normalising(self.twin)[place] for place in moving]
-        self.judged = [_normalising(self.network)[place] for place in moving]
+            moving = [
+                place
+                for place, layer in ours.items()
+                if isinstance(layer, keras.layers.BatchNormalization)
+                and layer.trainable
+            ]
+        self.layers = [ours[place] for place in moving]
+        self.judged = [theirs[place] for place in moving]
+        self._pairs = [(layer, theirs[place]) for place, layer in ours.items()]
         self._moments: Callable | None = None
 
     def __call__(self) -> None:
         if not self.layers:
             return
         if self.twin is not self.network:
-            self.twin.set_weights(self.network.get_weights())
+            for ours, theirs in self._pairs:
+                ours.set_weights(theirs.get_weights())
         sums: list[np.ndarray] = []
         count = 0
         # With momentum 0 those of a batch take the place of the running ones.
@@ -97,11 +106,6 @@ def batches_for(most: int, trained: int, size: tuple[int, ...]) -> tuple[int, in
     images = min(most, max(LEAST, round(SHARE * trained / pixels)))
     together = max(1, min(TOGETHER, PIXELS // pixels, images))
     return -(-images // together), together
-
-
-def _normalising(network: keras.Model) -> list[Any]:
-    kind = keras.layers.BatchNormalization
-    return [layer for layer in network.layers if isinstance(layer, kind)]
 
 
 def _statistics(layers: list[Any]) -> list[Any]:
