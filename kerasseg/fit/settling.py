@@ -4,6 +4,7 @@ training, augmented as there."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasseg import UserError, augment, config
@@ -40,7 +41,7 @@ def again(settings: config.Config, network: keras.Model, images: int) -> None:
     Raises UserError for a network that these settings do not build.
     """
     read, described = settings.data, describe(settings.data.records)
-    images_are, taxonomy = described.image_format, described.taxonomy
+    kind, taxonomy = described.image_format, described.taxonomy
     size = pipeline.size_of(described, read.train, network.input_shape[1:-1])
     crop = from_settings.crop_of(read, size)
     twin = from_settings.network_of(
@@ -48,7 +49,7 @@ def again(settings: config.Config, network: keras.Model, images: int) -> None:
         taxonomy.num_classes,
         crop,
         weights=False,
-        image_format=images_are,
+        image_format=kind,
         normalise=read.normalise,
     )
     if _shapes(twin) != _shapes(network):
@@ -56,8 +57,8 @@ def again(settings: config.Config, network: keras.Model, images: int) -> None:
             "--statistics needs the network that the run's config.toml builds, and "
             f"'{network.name}' is another. Leave --statistics out."
         )
-    policy = augment.applicable(settings.augment, images_are, False)[0]
-    augmented = augmentation(policy, crop, images_are, taxonomy.ignore)
+    policy = augment.applicable(settings.augment, kind, False)[0]
+    augmented = augmentation(policy, crop, kind, taxonomy.ignore)
     batches = statistics.batches_for(images, 2**62, crop)
     _settle(settings, read.records, network, twin, augmented, batches)()
 
@@ -68,7 +69,7 @@ def _shapes(network: keras.Model) -> dict[Any, Any]:
 
 def _settle(
     settings: config.Config,
-    records: Any,
+    records: str | Path,
     judged: keras.Model,
     twin: keras.Model,
     augmented: Callable[..., tuple],
