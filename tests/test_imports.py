@@ -260,6 +260,7 @@ print([name for name in ("tensorflow", "keras", "matplotlib") if name in sys.mod
     assert run(code).strip() == "[]"
 
 
+@pytest.mark.processes
 def test_training_under_jax_does_not_import_tensorflow():
     pytest.importorskip("jax")
     code = """

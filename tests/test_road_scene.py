@@ -71,6 +71,7 @@ def test_int8_agrees_on_a_scene_it_never_saw(folder, network):
 
 
 @pytest.mark.parametrize("tensorflow", [True, False])
+@pytest.mark.processes
 def test_predict_with_no_run_uses_it(tensorflow, tmp_path, monkeypatch, capsys):
     image = scene(0, 5, 200, 300).image
     cv2.imwrite(str(tmp_path / "a.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -86,6 +87,7 @@ def test_predict_with_no_run_uses_it(tensorflow, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("flag", "file"), [("--run", ""), ("--litert", "export/model_int8.tflite")]
 )
+@pytest.mark.processes
 def test_predict_knows_it_by_name(flag, file, tmp_path, monkeypatch, capsys):
     """From anywhere, and with any network that comes along."""
     image = scene(0, 5, 200, 300).image

@@ -135,6 +135,7 @@ def test_predict_a_video(shared_run, tmp_path):
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
 
 
+@pytest.mark.processes
 def test_export_writes_again(own_run, capsys):
     export.main([str(own_run), "--formats", "float32"])
     assert "LiteRT float32" in capsys.readouterr().out

@@ -132,6 +132,7 @@ def test_classes_are_those_of_python_on_a_real_picture(page, model):
 
 @pytest.mark.parametrize("name", ["road_scene", "road_scene_fast"])
 @pytest.mark.parametrize("kind", ["int8", "float16"])
+@pytest.mark.processes
 def test_the_networks_that_come_along(browser, url, start, name, kind, tmp_path):
     """Their files, by default and by path: wasm has other kernels, which may round."""
     file = runs.named(name) / "export" / f"model_{kind}.tflite"

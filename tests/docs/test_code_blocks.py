@@ -226,6 +226,7 @@ def test_every_block_is_python_or_bash_or_says_why_not(page):
 
 
 @pytest.mark.parametrize("page", with_blocks("python"))
+@pytest.mark.processes
 def test_python_blocks_run(page, folder, monkeypatch):
     """Blocks of one page share their names, as a reader's session does."""
     monkeypatch.chdir(folder)

@@ -28,6 +28,7 @@ def written(request, tiny_network, tmp_path_factory):
     return name, engines.write(tiny_network, name, place, TAXONOMY)
 
 
+@pytest.mark.processes
 def test_pixels_in_class_map_out_as_the_network_says(written, tiny_network):
     name, file = written
     images = np.random.default_rng(0).integers(0, 256, (3, *SIZE, 3), np.uint8)
@@ -66,6 +67,7 @@ def test_batch_norm_is_folded_and_dilation_native(tmp_path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.processes
 def test_a_resize_by_an_odd_ratio_keeps_its_size(name, tmp_path):
     """12 x float32(23 / 12) is less than 23: ONNX Runtime did not load the file, as a
     map of 22 lines cannot be added to one of 23."""

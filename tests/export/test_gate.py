@@ -106,6 +106,7 @@ def test_a_split_without_labels_is_refused(run):
 FLAGS = ["--overlap", "8", "--flip", "--max-pixels", "4700"]
 
 
+@pytest.mark.processes
 def test_export_scores_what_it_writes_and_sets_aside_what_breaks_a_limit(
     own_run, capsys
 ):

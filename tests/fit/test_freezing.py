@@ -30,6 +30,7 @@ def test_it_is_the_encoder_down_to_the_stride(stride):
     assert bool(still) == bool(stride)
 
 
+@pytest.mark.processes
 def test_a_training_leaves_them_as_they_are(tmp_path):
     """Weights and statistics, to the bit, and the network that is kept trains whole."""
     records = walk.records(tmp_path / "records")

@@ -91,6 +91,7 @@ def test_imagenet_weights_are_not_asked_for(monkeypatch):
     assert asked == [{"weights": "none"}]
 
 
+@pytest.mark.processes
 def test_train_goes_on_from_a_run(shared_records, shared_run, tmp_path):
     first = shared_run
     settings = {"fit__epochs": 1, "fit__learning_rate": 1e-9, "export": False}

@@ -144,6 +144,7 @@ class NetworkLaws:
 
     @pytest.mark.export
     @tensorflow_only
+    @pytest.mark.processes
     def test_exports_equal_the_call(self, exported, tmp_path):
         """SavedModel and LiteRT (built-in operators only), static batch of one."""
         import tensorflow as tf

@@ -89,6 +89,7 @@ def test_a_full_queue_refuses(start, folder):
     server.stop()
 
 
+@pytest.mark.processes
 def test_versions_roll_over_and_back(start, folder, tmp_path, caplog):
     base = tmp_path / "street"
     shutil.copytree(folder, base)

@@ -196,6 +196,7 @@ def spread_channels(network, rng, most):
         reader.assign(reader / factor[:, None])
 
 
+@pytest.mark.processes
 def test_fine_tuning_gives_back_what_int8_loses(tmp_path, rng):
     keras.utils.set_random_seed(0)
     image = x = keras.Input((16, 24, 3), name="image")

@@ -36,6 +36,7 @@ def test_the_mosaic_by_hand():
     ("folder", "ways"),
     [("tiny_saved_model", {}), ("tiny_tiled", {"overlap": 8, "flip": True})],
 )
+@pytest.mark.processes
 def test_the_gate_lets_in_what_agrees(request, tiny_network, batches, folder, ways):
     path = request.getfixturevalue(folder)
     network, row = gate.check(tiny_network, {"saved_model": path}, batches, **ways)
@@ -46,6 +47,7 @@ def test_the_gate_lets_in_what_agrees(request, tiny_network, batches, folder, wa
     assert "FAILED" not in gate.table([network, row])
 
 
+@pytest.mark.processes
 def test_the_gate_finds_tiles_that_are_wrong(batches, tmp_path, monkeypatch):
     """Tiles that fade out the wrong way show on larger pictures only."""
     network, ramp = tiny.convolution(), tiles._ramp
