@@ -24,6 +24,7 @@ on crops, which moves the border between classes.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -129,8 +130,22 @@ def adjust(
     result = evaluate(out, data.records, data.val, out, data.batch)
     print(table(result, names))
     report.write(out)
+    if not records:
+        print(_compared(run, data.val, result["miou"]))
     print(f"Written: {out}")
     return out
+
+
+def _compared(run: Path, split: str, now: float) -> str:
+    """What the run scored on a split of its records before, beside what it does now."""
+    file = run / "metrics.json"
+    if not file.is_file():
+        return f"{run} has no metrics.json to compare with."
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    if kept["split"] != split:
+        return f"{file} is of the split '{kept['split']}', not to be compared."
+    said = f"mIoU on '{split}': {kept['miou']:.4f} before, {now:.4f} now."
+    return said + (f" {run} was better: keep it." if now < kept["miou"] else "")
 
 
 if __name__ == "__main__":

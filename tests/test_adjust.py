@@ -218,7 +218,11 @@ def test_statistics_as_training_sees_images(own_run, capsys):
     last = {class_bias._last_convolution(after).name}
     assert normalised and moved - last == {one.name for one in normalised}
     scored = json.loads((out / "metrics.json").read_text())
-    assert scored["samples"] == 5 and "mIoU of the halves" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert scored["samples"] == 5 and "mIoU of the halves" in said
+    kept = json.loads((own_run / "metrics.json").read_text())
+    assert f"{kept['miou']:.4f} before, {scored['miou']:.4f} now" in said
+    assert ("was better: keep it" in said) == (scored["miou"] < kept["miou"])
 
 
 def test_statistics_of_a_network_of_ones_own(shared_records, tmp_path):

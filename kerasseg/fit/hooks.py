@@ -90,11 +90,13 @@ def _writing(
     )
     stop = stopping.Stop(log, fit.patience, fit.minutes, fit.epochs)
     schedule = networks.trainer.optimizer.schedule
+    early: list[keras.callbacks.Callback] = []
     pace: list[keras.callbacks.Callback] = []
     if isinstance(schedule, schedules.Paced):
-        pace = [stopping.Pace(log, schedule, data.steps, fit.epochs, fit.minutes)]
+        planned = schedule, data.steps, fit.epochs, fit.minutes
+        early, pace = [stopping.FirstPace(*planned)], [stopping.Pace(log, *planned)]
     told = progress.Progress(log, fit.epochs, fit.minutes)
-    return [validation, watch, log, told, *own, save, *pace, stop]
+    return [validation, watch, *early, log, told, *own, save, *pace, stop]
 
 
 def _validation_data(
