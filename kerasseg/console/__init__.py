@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import sys
 import tempfile
@@ -168,6 +169,10 @@ def start_tensorflow() -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if is_verbose() else "3")
     with silenced():
+        if os.environ.get("KERAS_BACKEND") == "torch":
+            # Torch loads Triton late, whose LLVM crashes behind that of TensorFlow.
+            with contextlib.suppress(ImportError):
+                importlib.import_module("triton")
         import tensorflow as tf
 
         tf.config.list_physical_devices()

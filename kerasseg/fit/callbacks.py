@@ -187,7 +187,8 @@ def preview(
     drawn = [bands.shown(image, image_format) for image in plane(images)]
 
     def sheet():
-        logits = np.asarray(network(images.astype("float32"), training=False))
+        logits = network(images.astype("float32"), training=False)
+        logits = keras.ops.convert_to_numpy(logits)
         predicted = ids_of(plane(logits), taxonomy.exclusive, least=0.0)
         rows = [
             [

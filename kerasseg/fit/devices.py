@@ -260,10 +260,15 @@ def _has_gpu(kind: str) -> bool:
     """Whether a GPU will be used."""
     import keras
 
-    try:
-        found = keras.distribution.list_devices("gpu")
-    except RuntimeError:  # JAX, where there is none
-        found = []
+    if keras.backend.backend() == "torch":  # Keras lists no devices of it
+        import torch
+
+        found = [*range(torch.cuda.device_count())]
+    else:
+        try:
+            found = keras.distribution.list_devices("gpu")
+        except RuntimeError:  # JAX, where there is none
+            found = []
     if kind == "gpu" and not found:
         raise UserError(NO_GPU)
     return bool(found) and kind != "cpu"
