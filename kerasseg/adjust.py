@@ -27,7 +27,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -131,21 +131,24 @@ def adjust(
     print(table(result, names))
     report.write(out)
     if not records:
-        print(_compared(run, data.val, result["miou"]))
+        print(_compared(run, data.val, result))
     print(f"Written: {out}")
     return out
 
 
-def _compared(run: Path, split: str, now: float) -> str:
-    """What the run scored on a split of its records before, beside what it does now."""
+def _compared(run: Path, split: str, result: dict[str, Any]) -> str:
+    """What the run scored on a split of its records before, beside what it does now:
+    `result` of `evaluate`."""
     file = run / "metrics.json"
     if not file.is_file():
         return f"{run} has no metrics.json to compare with."
     kept = json.loads(file.read_text(encoding="utf-8"))
     if kept["split"] != split:
         return f"{file} is of the split '{kept['split']}', not to be compared."
+    now = result["miou"]
     said = f"mIoU on '{split}': {kept['miou']:.4f} before, {now:.4f} now."
-    return said + (f" {run} was better: keep it." if now < kept["miou"] else "")
+    worse = now < kept["miou"] and "trained_on" not in result
+    return said + (f" {run} was better: keep it." if worse else "")
 
 
 if __name__ == "__main__":
