@@ -49,9 +49,7 @@ class Planner:
     seeds: tuple[int, ...] = (0,)
     """A training for each."""
     recipes: tuple[str, ...] = ()
-    """NAME=FILE.toml[:EPOCHS]: the recipe made by hand for the records folder of that
-    name, and the epochs that fit; without them as many as fit, but then the schedule
-    learns the time only from the first one."""
+    """NAME=FILE.toml: the recipe made by hand for the records folder of that name."""
     results: Path = Path("planner.jsonl")
     """Gets a line for each training."""
 
@@ -60,6 +58,7 @@ class Planner:
 def main(argv: list[str]) -> None:
     asked = tyro.cli(Planner, args=argv, prog="python -m benchmarks.planner")
     recipes = dict(one.split("=", 1) for one in asked.recipes)
+    recipes = {name: str(Path(file).resolve()) for name, file in recipes.items()}
     done = _lines(asked.results)
     for folder in asked.records:
         for seed in asked.seeds:
@@ -100,24 +99,22 @@ def _trained(
         if side in PEERS:
             return _peer(side, folder.resolve(), minutes, seed, Path(place))
         data, out = str(folder.resolve()), ["--seed", str(seed), "--out", place]
-        recipe, _, epochs = recipes.get(folder.name, "").partition(":")
         words = {
             "plan": [data, "--minutes", str(minutes)],
             "defaults": ["--data.records", data, "--fit.minutes", str(minutes)],
-            "recipe": [str(Path(recipe).resolve()), "--data.records", data],
+            "recipe": [recipes.get(folder.name, ""), "--data.records", data],
         }[side]
         if side == "recipe":
             words += ["--fit.minutes", str(minutes)]
         if side != "plan":
-            many = "100000" if side == "defaults" else "1000"
-            words += ["--fit.epochs", epochs or many]
+            words += ["--fit.epochs", "100000" if side == "defaults" else "1000"]
         script = ["-m", "kerasseg.train", *words, *out, "--no-export"]
         said = python(script, Path(place))
         (run,) = [file.parent for file in Path(place).glob("*/metrics.json")]
         kept = json.loads((run / "metrics.json").read_text())
-        ran = len((run / "log.csv").read_text().splitlines()) - 1
+        epochs = len((run / "log.csv").read_text().splitlines()) - 1
         summary = next((x for x in said.splitlines() if "parameters" in x), "")
-        return _scored(kept["matrix"], f"{ran} epochs; {summary[:60]}")
+        return _scored(kept["matrix"], f"{epochs} epochs; {summary[:60]}")
 
 
 def _peer(

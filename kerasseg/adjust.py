@@ -131,7 +131,7 @@ def adjust(
     print(table(result, names))
     report.write(out)
     if not records:
-        print(_compared(run, data.val, result))
+        say(_compared(run, data.val, result))
     print(f"Written: {out}")
     return out
 

@@ -163,16 +163,21 @@ def silenced() -> Iterator[None]:
             os.close(kept)
 
 
+def before_tensorflow() -> None:
+    """Where Torch is the backend, loads Triton: Torch does so late, and its LLVM
+    crashes behind that of TensorFlow."""
+    if os.environ.get("KERAS_BACKEND") == "torch":
+        with contextlib.suppress(ImportError):
+            importlib.import_module("triton")
+
+
 def start_tensorflow() -> None:
     """Imports TensorFlow and looks for devices, without its log lines."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if is_verbose() else "3")
     with silenced():
-        if os.environ.get("KERAS_BACKEND") == "torch":
-            # Torch loads Triton late, whose LLVM crashes behind that of TensorFlow.
-            with contextlib.suppress(ImportError):
-                importlib.import_module("triton")
+        before_tensorflow()
         import tensorflow as tf
 
         tf.config.list_physical_devices()

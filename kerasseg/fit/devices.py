@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from kerasseg import UserError
-from kerasseg.console import silenced, start_tensorflow
+from kerasseg.console import before_tensorflow, silenced, start_tensorflow
 
 PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 """Environment variable that holds the number of processes that train together."""
@@ -225,6 +225,7 @@ def _only_cpu(count: int) -> None:
     """Before TensorFlow starts: hides GPUs, splits the CPU."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced():
+        before_tensorflow()
         import tensorflow as tf
 
         # A program that calls this one may have started it: then all stays as it is.
@@ -258,17 +259,20 @@ def _start_jax(kind: str, count: int, hosts: int) -> None:
 
 def _has_gpu(kind: str) -> bool:
     """Whether a GPU will be used."""
+    found = _finds_gpu()
+    if kind == "gpu" and not found:
+        raise UserError(NO_GPU)
+    return found and kind != "cpu"
+
+
+def _finds_gpu() -> bool:
     import keras
 
     if keras.backend.backend() == "torch":  # Keras lists no devices of it
         import torch
 
-        found = [*range(torch.cuda.device_count())]
-    else:
-        try:
-            found = keras.distribution.list_devices("gpu")
-        except RuntimeError:  # JAX, where there is none
-            found = []
-    if kind == "gpu" and not found:
-        raise UserError(NO_GPU)
-    return bool(found) and kind != "cpu"
+        return torch.cuda.is_available()
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except RuntimeError:  # JAX, where there is none
+        return False
