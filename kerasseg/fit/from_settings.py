@@ -105,7 +105,7 @@ def loss_of(
 
 def optimizer_of(fit: config.Fit, steps: int) -> Guard:
     """The optimizer with its schedule over `steps`, which keeps to --fit.minutes, see
-    `stopping.Pace`."""
+    `pacing.Pace`."""
     import keras
 
     from kerasseg.fit import optimizer, schedules
