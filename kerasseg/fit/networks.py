@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerasseg import config
+from kerasseg import UserError, config
 from kerasseg.fit import freezing, from_settings, teachers
 from kerasseg.fit.devices import Devices
 from kerasseg.fit.training_data import TrainingData
+from kerasseg.models.pieces.sizes import SizeError
 
 if TYPE_CHECKING:
     import keras
@@ -42,14 +42,20 @@ def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> N
     names = data.taxonomy.names
     axes, volume = len(data.size), data.volume
     loss = from_settings.loss_of(settings.fit, data.split, exclusive, names, axes)
-    network_of = functools.partial(
-        from_settings.network_of,
-        settings.model,
-        classes,
-        image_format=images,
-        normalise=settings.data.normalise,
-        volume=volume,
-    )
+
+    def network_of(size: tuple[int, ...], weights: bool = True) -> keras.Model:
+        try:
+            return from_settings.network_of(
+                settings.model,
+                classes,
+                size,
+                weights,
+                images,
+                settings.data.normalise,
+                volume,
+            )
+        except SizeError as error:
+            raise UserError(f"{error} {_another(size, data)}") from None
 
     def build() -> keras.Model:
         network = network_of(data.crop)
@@ -79,3 +85,16 @@ def networks_of(settings: config.Config, data: TrainingData, used: Devices) -> N
     alike = data.crop == data.size
     looking = whole if alike else network_of(data.crop, weights=False)
     return Networks(trainer, judge, looking)
+
+
+def _another(size: tuple[int, ...], data: TrainingData) -> str:
+    """How a training gets another size than this one, which its network cannot take."""
+    if data.volume:
+        return "--data.crop DEPTH HEIGHT WIDTH is the size of the patches."
+    if size != data.size:
+        return "--data.crop HEIGHT WIDTH is the size of the crops."
+    return (
+        "--data.size HEIGHT WIDTH resizes the images for the training, and "
+        f"`python -m kerasseg.train {data.records} --minutes 15` chooses a network and "
+        "a size by itself."
+    )

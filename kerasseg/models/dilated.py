@@ -17,7 +17,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerasseg import UserError, upsampling
-from kerasseg.models.pieces import convolutional_vgg16
+from kerasseg.models.pieces import convolutional_vgg16, sizes
 from kerasseg.taxonomy import Tensor
 
 STRIDE = 8
@@ -216,13 +216,10 @@ def _model(
 
 def _check_size(size: Sequence[int]) -> None:
     smallest = 2 * MARGIN + STRIDE
+
+    def works(length: int) -> bool:
+        return length >= smallest and length % STRIDE == smallest % STRIDE
+
+    network, kind = "Without padding the front end", "372 plus a multiple of 8"
     for length in size:
-        if length >= smallest and length % STRIDE == smallest % STRIDE:
-            continue
-        below = length - (length - smallest) % STRIDE
-        near = f"{below} or {below + STRIDE}" if below >= smallest else f"{smallest}"
-        raise UserError(
-            f"Without padding the front end cannot take size {length}: it must be 372 "
-            f"plus a multiple of 8. Crop or pad the image to {near}, or use "
-            'padding="reflect".'
-        )
+        sizes.require(network, length, works, kind, ', or use padding="reflect"')

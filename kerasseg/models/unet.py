@@ -16,7 +16,7 @@ from keras import layers, ops
 
 from kerasseg import UserError, upsampling
 from kerasseg.models.encoders import encode
-from kerasseg.models.pieces import first_layers
+from kerasseg.models.pieces import first_layers, sizes
 from kerasseg.taxonomy import Tensor
 
 PADDINGS = ("same", "valid", "reflect")
@@ -222,22 +222,13 @@ def _check_size(size: Sequence[int], depth: int, padding: str, stem: int) -> Non
     def works(length: int) -> bool:
         return length % stem == 0 and _works(length // stem, depth, padding)
 
+    step, smallest = stem * 2**depth, _smallest(depth)
+    kind = f"a multiple of {step}"
+    if padding == "valid":
+        kind += f" plus {smallest % step}, {smallest} or more"
     for length in size:
-        if works(length):
-            continue
-        below = next((n for n in range(length, 0, -1) if works(n)), 0)
-        above = next(n for n in range(length, 10**9) if works(n))
-        step = stem * 2**depth
-        kind = f"a multiple of {step}"
-        if padding == "valid":
-            kind = (
-                f"a multiple of {step} plus {above % step}, {_smallest(depth)} or more"
-            )
-        near = f"{below} or {above}" if below else f"{above}"
-        raise UserError(
-            f"U-Net with depth {depth} and padding={padding!r} cannot take size "
-            f"{length}: it must be {kind}. Crop or pad the image to {near}."
-        )
+        network = f"U-Net with depth {depth} and padding={padding!r}"
+        sizes.require(network, length, works, kind)
 
 
 def _works(length: int, depth: int, padding: str) -> bool:

@@ -17,7 +17,7 @@ import keras
 from keras import layers
 
 from kerasseg import UserError
-from kerasseg.models.pieces import first_layers
+from kerasseg.models.pieces import first_layers, sizes
 from kerasseg.models.pieces.strides_of_spacing import strides_and_kernels
 from kerasseg.taxonomy import Tensor
 
@@ -90,7 +90,9 @@ def unet_3d(
             f"{spacing}."
         )
     strides, kernels = strides_and_kernels(spacing, depth)
-    _check_size(input_shape[:-1], strides)
+    network = f"This U-Net of depth {len(strides)}"
+    steps = [math.prod(each) for each in zip(*strides, strict=True)]
+    sizes.require_multiples(network, input_shape[:-1], steps)
     norm: dict[str, Any] = {
         "normalisation": normalisation,
         "momentum": batch_norm_momentum,
@@ -183,15 +185,3 @@ def _of_rank(
     he = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
     layer = getattr(layers, kind.format(len(x.shape) - 2))
     return layer(filters, kernel, padding="same", kernel_initializer=he, **options)(x)
-
-
-def _check_size(size: Sequence[int], strides: Sequence[Sequence[int]]) -> None:
-    for axis, length in enumerate(size):
-        step = math.prod(stride[axis] for stride in strides)
-        if length % step or not length:
-            below, above = length // step * step, -(-max(length, 1) // step) * step
-            near = f"{below} or {above}" if below else f"{above}"
-            raise UserError(
-                f"This U-Net of depth {len(strides)} cannot take size {length}: it "
-                f"must be a multiple of {step}. Crop or pad the image to {near}."
-            )

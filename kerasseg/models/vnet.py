@@ -14,8 +14,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from kerasseg import UserError
-from kerasseg.models.pieces import first_layers
+from kerasseg.models.pieces import first_layers, sizes
 from kerasseg.taxonomy import Tensor
 
 
@@ -39,7 +38,9 @@ def vnet(
         UserError: for a size that cannot be halved that often, with those that can.
     """
     depth = len(convolutions) - 1
-    _check_size(input_shape[:-1], depth)
+    size = input_shape[:-1]
+    steps = [2**depth] * len(size)
+    sizes.require_multiples(f"V-Net with {depth + 1} stages", size, steps)
     image = keras.Input(input_shape, name="image")
     x = first_layers.scaled(image, 1 / 127.5, -1)
 
@@ -87,15 +88,3 @@ def _prelu(x: Tensor) -> Tensor:
 def _of_rank(kind: str, x: Tensor, filters: int, kernel: int, **options: Any) -> Tensor:
     layer = getattr(layers, kind.format(len(x.shape) - 2))
     return layer(filters, kernel, kernel_initializer="he_normal", **options)(x)
-
-
-def _check_size(size: Sequence[int], depth: int) -> None:
-    step = 2**depth
-    for length in size:
-        if length % step or not length:
-            below, above = length // step * step, -(-max(length, 1) // step) * step
-            near = f"{below} or {above}" if below else f"{above}"
-            raise UserError(
-                f"V-Net with {depth + 1} stages cannot take size {length}: it must be "
-                f"a multiple of {step}. Crop or pad the image to {near}."
-            )
