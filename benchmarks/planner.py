@@ -5,6 +5,8 @@ one confusion matrix over the split val, each image at its own size:
 
 plan      python -m kerasseg.train RECORDS --minutes M: planning and scoring within M
 defaults  what train does without a plan: its default network and settings
+sized     the same with --data.size 256 256, as in the README: the default network
+          takes no other sides than multiples of 16, and no images of several sizes
 recipe    a recipe made by hand, where one is named by --recipes
 smp       segmentation-models-pytorch by its own example (peer/smp_recipe.py)
 keras     a U-Net in thirty lines (peer/keras_unet.py)
@@ -32,7 +34,7 @@ from kerasseg.console import command
 from kerasseg.data import records
 
 HERE = Path(__file__).resolve().parent
-SIDES = ("plan", "defaults", "recipe", "smp", "keras")
+SIDES = ("plan", "defaults", "sized", "recipe", "smp", "keras")
 PEERS = {"smp": "smp_recipe.py", "keras": "keras_unet.py"}
 
 
@@ -45,7 +47,7 @@ class Planner:
     minutes: float = 5
     """For each training."""
     sides: tuple[str, ...] = SIDES
-    """Which of plan, defaults, recipe, smp, keras."""
+    """Which of plan, defaults, sized, recipe, smp, keras."""
     seeds: tuple[int, ...] = (0,)
     """A training for each."""
     recipes: tuple[str, ...] = ()
@@ -101,13 +103,13 @@ def _trained(
         data, out = str(folder.resolve()), ["--seed", str(seed), "--out", place]
         words = {
             "plan": [data, "--minutes", str(minutes)],
-            "defaults": ["--data.records", data, "--fit.minutes", str(minutes)],
+            "defaults": ["--data.records", data],
+            "sized": ["--data.records", data, "--data.size", "256", "256"],
             "recipe": [recipes.get(folder.name, ""), "--data.records", data],
         }[side]
-        if side == "recipe":
-            words += ["--fit.minutes", str(minutes)]
         if side != "plan":
-            words += ["--fit.epochs", "100000" if side == "defaults" else "1000"]
+            words += ["--fit.minutes", str(minutes)]
+            words += ["--fit.epochs", "1000" if side == "recipe" else "100000"]
         script = ["-m", "kerasseg.train", *words, *out, "--no-export"]
         said = python(script, Path(place))
         (run,) = [file.parent for file in Path(place).glob("*/metrics.json")]

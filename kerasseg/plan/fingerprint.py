@@ -23,6 +23,9 @@ MOST = 200
 FILE = "fingerprint.json"
 VERSION = 1
 """Of what is measured: another number measures anew."""
+SEEN = 5e-4
+"""Share of the pixels below which a class says nothing of the size of the images:
+strays at the edge of others are thin as well."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,11 @@ class Fingerprint:
 
     @property
     def thinnest(self) -> float:
-        """Width of the thinnest class that was seen, pixels."""
-        return min((t for t in self.thickness if t), default=float(self.height))
+        """Width of the thinnest class that was seen, pixels; classes of fewer pixels
+        than SEEN do not count."""
+        pairs = zip(self.thickness, self.shares, strict=False)
+        widths = [width for width, share in pairs if width and share >= SEEN]
+        return min(widths, default=float(self.height))
 
     @property
     def rarest(self) -> float:

@@ -62,7 +62,22 @@ def recipe_of(argv: list[str]) -> list[str]:
         print(f"Planning {minutes:g} minutes: a trial step is measured", flush=True)
         found = planned(records, minutes, began=began, folds=folds, export=export)
         write(found, plan, f"{mark}\n")
-    return [str(plan), "--name", records.name, *words]
+    changed = _of_another_network(plan, words)
+    return [str(plan), "--name", records.name, *changed, *words]
+
+
+def _of_another_network(plan: Path, words: list[str]) -> list[str]:
+    """What must change in a recipe where the words name another network than its own:
+    the layers that stay (--fit.freeze) are those of an encoder that it may not have."""
+    planned, asked = config.parse([str(plan)]), config.parse([str(plan), *words])
+    same = all(
+        getattr(planned.model, part) == getattr(asked.model, part)
+        for part in ("name", "options")
+    )
+    if same or not planned.fit.freeze or asked.fit.freeze != planned.fit.freeze:
+        return []
+    say("Another network than the plan's: all of its layers train (--fit.freeze 0).")
+    return ["--fit.freeze", "0"]
 
 
 def budget_of(words: list[str]) -> tuple[float, list[str]]:

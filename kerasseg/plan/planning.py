@@ -14,6 +14,8 @@ from kerasseg.plan.fingerprint import Fingerprint
 
 FORMATS = ("saved_model", "float32", "int8")
 """What a planned training exports."""
+UNTOLD = 20.0
+"""Minutes of a plan that was given none."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def planned(
         from kerasseg.plan import device
 
         plan, _ = device.within(plan, facts, device_ms, parameters)
+    plan = rules.with_still_layers(plan, facts, minutes or UNTOLD)
     settings, cost = machine.measured(plan.settings)
     if settings.fit.accumulate > 1:
         plan.choose(
@@ -70,7 +73,7 @@ def planned(
     if folds:
         images = facts.train + facts.val
         facts = replace(facts, train=images - images // folds, val=images // folds)
-    total = 60 * (minutes or 20.0)
+    total = 60 * (minutes or UNTOLD)
     spent = 0.0 if began is None else time.monotonic() - began
     found = budget.rhythm(settings, facts, cost, total - spent, folds, export)
     why = (

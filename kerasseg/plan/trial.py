@@ -65,7 +65,8 @@ def _validation(
 
     read = settings.data
     size = data.size if data.volume else read.size
-    val = pipeline.batches(data.records, read.val, batch_size=read.batch, size=size)
+    some = pipeline.at_once(read.batch, data.size)
+    val = pipeline.batches(data.records, read.val, batch_size=some, size=size)
     batch = next(iter(val.take(1)))
     first, again = (_seconds(lambda: judge.test_on_batch(batch)) for _ in range(2))
     return max(0.0, first - again), again / len(batch["image"])

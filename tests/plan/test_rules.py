@@ -34,6 +34,12 @@ def test_each_choice_says_what_it_rests_on():
         ({"height": 1024, "width": 2048, "thickness": [9, 20.0]}, (416, 800)),
         # 3 pixels stay 3: a class two pixels thin must not be shrunk.
         ({"height": 1024, "width": 2048, "thickness": [3.0]}, (0, 0)),
+        # Strays, one pixel in ten thousand, do not decide it.
+        (
+            {"height": 1080, "width": 1920, "thickness": [90, 2.0]}
+            | {"shares": [0.9999, 1e-4]},
+            (416, 768),
+        ),
         ({"height": 8, "width": 8}, (32, 32)),
     ],
 )
@@ -92,3 +98,24 @@ def test_touching_objects_are_told_of_border_weights():
 )
 def test_parameters(most, name):
     assert planned(parameters=most).settings.model.name == name
+
+
+@pytest.mark.parametrize(
+    ("minutes", "parameters", "facts", "stride"),
+    [
+        (15, math.inf, {}, 8),
+        (30, math.inf, {"gray": 0.5}, 8),
+        (15, math.inf, {"gray": 1.0}, 0),  # membranes: .783 instead of .789
+        (31, math.inf, {}, 0),
+        (15, 1e6, {}, 0),  # no weights of ImageNet
+        (15, 1e5, {}, 0),  # no encoder
+        (15, math.inf, {"channels": 12, "rgb8": False}, 0),  # its first layer is new
+    ],
+)
+def test_layers_that_stay(minutes, parameters, facts, stride):
+    seen = dataclasses.replace(FACTS, **facts)
+    plan = rules.first(seen, "R", parameters)
+    plan = rules.with_still_layers(plan, seen, minutes)
+    assert plan.settings.fit.freeze == stride
+    said = [c.instead for c in plan.choices if c.what == "layers that stay"]
+    assert said == (["--fit.freeze 0"] if stride else [])

@@ -47,6 +47,24 @@ def test_records_get_a_recipe_once(beside, measured, monkeypatch, capsys):
     assert len(measured) == 2
 
 
+def test_layers_stay_in_the_network_of_the_plan_alone(
+    beside, measured, monkeypatch, capsys
+):
+    monkeypatch.setattr(folder, "_look_through", lambda *_: None)
+
+    def freeze(*words):
+        return config.parse(folder.recipe_of([str(beside), *words])).fit.freeze
+
+    assert freeze() == freeze("--fit.epochs", "3") == 8
+    assert measured[0].fit.freeze == 8  # what the trial step is of
+    assert "Another network" not in capsys.readouterr().out
+    assert freeze("--model.name", "unet_fast") == 0
+    assert "all of its layers train (--fit.freeze 0)" in capsys.readouterr().out
+    assert freeze("--model.options", "weights=none") == 0
+    assert freeze("--model.name", "deeplab_v3plus_resnet50", "--fit.freeze=4") == 4
+    assert freeze("--minutes", "60") == freeze("--minutes=60", "--model.name=x") == 0
+
+
 @pytest.mark.parametrize("minutes", [3, 15, 60, 300])
 def test_the_budget_is_planned_for(beside, measured, minutes):
     plan = planning.planned(beside, minutes)
