@@ -36,7 +36,7 @@ class Evaluate:
     split: str = ""
     """Name of the split; empty: the run's validation split."""
     batch: Annotated[int, COUNT] = 8
-    """Images at a time."""
+    """Images at a time; fewer of large ones."""
     flip: bool = False
     """Average with the prediction for the mirrored image."""
     scales: Annotated[tuple[float, ...], SCALE] = ()

@@ -6,8 +6,9 @@ that was stopped goes on with exactly the batch that would have come next.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,9 @@ from kerasseg.taxonomy import Taxonomy, ignore_in
 
 AHEAD = 2
 """Batches that are made while a step computes."""
+PIXELS_AT_ONCE = 1 << 22
+"""Pixels of images that are judged together: the maps of a network for so many take a
+few GB."""
 
 
 def batches(
@@ -172,6 +176,12 @@ def batches(
             length = -(-count // batch_size)
             ready = ready.apply(tf.data.experimental.assert_cardinality(length))
     return ready.prefetch(AHEAD).with_options(_options(threads))
+
+
+def at_once(batch: int, size: Sequence[int]) -> int:
+    """How many images of a size are judged together: `batch`, or fewer of large ones,
+    whose maps would not fit into the memory."""
+    return max(1, min(batch, PIXELS_AT_ONCE // math.prod(size)))
 
 
 def evenly(samples: int, most: int) -> list[int]:

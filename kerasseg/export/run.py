@@ -85,7 +85,7 @@ def export_run(run: Path, records: str | Path, split: str, asked: Export) -> lis
         described = shards.describe(records)
         numbers = pipeline.evenly(described.split(split).samples, asked.gate_images)
         runs.require_kind(run, records, described.image_format, described.volume)
-        some = 1 if volume else 8  # patches of volumes are large
+        some = 1 if volume else pipeline.at_once(8, size)  # patches are large
         source = Source(
             run,
             network,

@@ -18,6 +18,7 @@ from kerasseg.fit import (
     health,
     not_finite,
     own_callbacks,
+    pacing,
     progress,
     schedules,
     settling,
@@ -94,7 +95,7 @@ def _writing(
     pace: list[keras.callbacks.Callback] = []
     if isinstance(schedule, schedules.Paced):
         planned = schedule, data.steps, fit.epochs, fit.minutes
-        early, pace = [stopping.FirstPace(*planned)], [stopping.Pace(log, *planned)]
+        early, pace = [pacing.FirstPace(*planned)], [pacing.Pace(log, *planned)]
     told = progress.Progress(log, fit.epochs, fit.minutes)
     return [validation, watch, *early, log, told, *own, save, *pace, stop]
 
@@ -107,7 +108,7 @@ def _validation_data(
     val = pipeline.batches(
         data.records,
         read.val,
-        batch_size=read.batch,
+        batch_size=pipeline.at_once(read.batch, data.size),
         size=data.size if data.volume else read.size,
         threads=read.threads,
         most=read.val_images,

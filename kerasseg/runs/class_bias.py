@@ -306,11 +306,16 @@ def _last_convolution(network: Any) -> Any:
     biases = [(layer, getattr(layer, "bias", None)) for layer in network.layers]
     found = [layer for layer, bias in biases if bias is not None and bias.shape == wide]
     if found:
+        import tensorflow as tf
+
+        # An eager call would keep the maps of all layers.
+        run = tf.function(lambda image: network(image, training=False))
         layer = found[-1]
-        image = np.random.default_rng(0).uniform(0, 255, (1, *network.input_shape[1:]))
-        before = np.asarray(network(image, training=False))
+        shape = (1, *network.input_shape[1:])
+        image = np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
+        before = np.asarray(run(image))
         layer.bias.assign(layer.bias + 1.0)
-        after = np.asarray(network(image, training=False))
+        after = np.asarray(run(image))
         layer.bias.assign(layer.bias - 1.0)
         if np.allclose(after - before, 1.0, atol=1e-2):
             return layer

@@ -48,8 +48,9 @@ def evaluate(
     FOLDER/pictures/. Every labelled pixel of the records counts once: images are
     brought to the network's size, its answers to that of the label as it is stored.
 
-    records, split: what to score on. batch: images at a time. flip: average with the
-    prediction for the mirror image. crf: sharpen with `kerasseg.crf.dense_crf`.
+    records, split: what to score on. batch: images at a time, fewer of large ones.
+    flip: average with the prediction for the mirror image. crf: sharpen with
+    `kerasseg.crf.dense_crf`.
     trimap: pixels; above 0, pixels at most so far away from a boundary of the label are
     scored apart as well: trimap_iou and trimap_miou (`kerasseg.metrics.trimap`).
     display: bands that the pictures show, as `kerasseg.drawing.bands.displaying` takes
@@ -77,6 +78,7 @@ def evaluate(
     if not (trimap >= 0 and np.isfinite(trimap)):
         raise UserError(f"--trimap must be 0 or more pixels, got {trimap}.")
     start_tensorflow()
+    from kerasseg.data import pipeline
     from kerasseg.data import records as shards
     from kerasseg.inference.scales import Sized
     from kerasseg.runs import own_pixels
@@ -127,7 +129,7 @@ def evaluate(
     if one:
         found = score(
             network,
-            own_pixels.batches(records, split, batch),
+            own_pixels.batches(records, split, pipeline.at_once(batch, own.size)),
             taxonomy,
             flip,
             crf,

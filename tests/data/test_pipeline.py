@@ -117,6 +117,13 @@ def test_sizes_that_differ_need_a_size(tmp_path):
     assert numbers(pipeline.batches(out, "val", size=(6, 8)), 1)[0] == 0
 
 
+def test_large_images_are_judged_in_smaller_batches():
+    assert pipeline.at_once(8, (360, 480)) == 8
+    assert pipeline.at_once(4, (1088, 1920)) == 2
+    assert pipeline.at_once(4, (4000, 3008)) == 1
+    assert pipeline.at_once(2, (48, 48, 48)) == 2
+
+
 def test_an_unknown_split_names_the_known(folder):
     with pytest.raises(ValueError, match="no split 'test', only train"):
         pipeline.batches(folder, "test")

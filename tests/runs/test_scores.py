@@ -63,7 +63,18 @@ def test_sheets_of_other_bands_show_the_display_bands():
         assert found.counts.scores()["miou"] == 1
         row = found.sheets.drawn()["examples"][150, :380]
         assert row.min() == 0 and np.ptp(row, -1).max() == 0
-    drawn = callbacks.preview(bright, Batches([given]), TWO, image_format=depth)()
+    called = []
+
+    def counted(image, training):
+        called.append(len(image))
+        return bright(image, training)
+
+    four = {name: tf.concat([value] * 4, 0) for name, value in given.items()}
+    sheet = callbacks.preview(counted, Batches([four]), TWO, image_format=depth)
+    assert np.array_equal(sheet(), drawn := sheet())
+    # One image at a time, and in a graph: an eager call keeps the maps of all layers,
+    # and four frames of 1080 rows were more than 24 GB.
+    assert called == [1]
     assert drawn.shape[1] == 900 and drawn[60, 20].tolist() == [0, 0, 0]
 
 
