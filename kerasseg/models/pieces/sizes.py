@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from kerasseg import UserError
@@ -14,7 +15,12 @@ class SizeError(UserError):
 def require_multiples(network: str, size: Sequence[int], steps: Sequence[int]) -> None:
     """Raises SizeError unless each length of `size` is a multiple of its step."""
     for length, step in zip(size, steps, strict=True):
-        require(network, length, lambda n, s=step: n % s == 0, f"a multiple of {step}")
+        fits = functools.partial(_is_multiple, step)
+        require(network, length, fits, f"a multiple of {step}")
+
+
+def _is_multiple(step: int, length: int) -> bool:
+    return length % step == 0
 
 
 def require(
