@@ -5,20 +5,20 @@ import inspect
 import shlex
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass, fields, make_dataclass, replace
+from dataclasses import fields, make_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
 from kerasseg import UserError
-from kerasseg.console import IN_HELP, command, say
-from kerasseg.console.flags import PIXELS, Number, check_values, parse
+from kerasseg.console import IN_HELP, command
+from kerasseg.console.flags import check_values, parse
 from kerasseg.data.datasets import DATASETS, adapter
-from kerasseg.data.datasets.recognition.recognise import recognise
 from kerasseg.data.preparing import AND
 from kerasseg.data.preparing.classes import ClassChoice, choose, refuse_one_class
 from kerasseg.data.preparing.division import OWN, Division, check, divide
+from kerasseg.data.preparing.words import Target, recognised
 from kerasseg.files import remote
 from kerasseg.taxonomy import Taxonomy
 
@@ -56,28 +56,6 @@ def run(argv: list[str], command: str, engine: Callable | None = None) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Target:
-    """The records to write: options that are given once, with the last source."""
-
-    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """Folder of records to write; splits that are there already are replaced, others
-    stay. SRC and OUT may be elsewhere: gs://BUCKET/FOLDER, s3://..."""
-    size: Annotated[tuple[int, int], PIXELS] = (0, 0)
-    """Height and width to stretch images and labels to; 0 0 keeps them."""
-    cut: Annotated[tuple[int, int], PIXELS] = (0, 0)
-    """Height and width of pieces to cut images into; 0 0 leaves them whole."""
-    shards: Annotated[int, Number(0, 10**5)] = 0
-    """Files for each split; 0 chooses."""
-    workers: Annotated[int, Number(0, 4096)] = 0
-    """Processes that write; 0: one for each core. It never changes what is written."""
-    on_error: Literal["stop", "skip"] = "stop"
-    """What to do with an entry that cannot be used. skip: leave it out and say so."""
-    taxonomy: Literal["own", "road"] = "own"
-    """Classes to write. own: those of the source. road: the 19 of Cityscapes, to join
-    road sets."""
-
-
 def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
     """Sources between "+"; the flags of each follow it, those of Target the last."""
     parts: list[list[str]] = [[]]
@@ -97,26 +75,13 @@ def _parse(argv: list[str]) -> tuple[list[tuple[str, Callable]], Target]:
         raise UserError(
             f"{early[0]} may be given once only: write it after the last source."
         )
-    parts = [_recognised(part) for part in parts]
+    parts = [recognised(part) for part in parts]
     parsed = [
         (part[0], *_parse_source(part[0], part[1:], last=part is parts[-1]))
         for part in parts
     ]
     target = parsed[-1][2]
     return [(name, functools.partial(load, target)) for name, load, _ in parsed], target
-
-
-def _recognised(words: list[str]) -> list[str]:
-    """`auto SRC ...` as words for the adapter that SRC is for, which is said."""
-    if words[0] != "auto" or {"-h", "--help"} & {*words} or len(words) == 1:
-        return words
-    if words[1].startswith("-"):
-        raise UserError("Write SRC right after auto, and the flags after SRC.")
-    found = recognise(remote.fetched(Path(words[1])))
-    say(found.line)
-    given = {word.split("=")[0] for word in words}
-    flags = [] if given & {*found.flags} else found.flags
-    return [found.kind, *map(str, found.sources), *words[2:], *flags]
 
 
 FROM_OTHERS = {"val_share", "on_error", "cut"}

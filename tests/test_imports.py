@@ -51,6 +51,7 @@ LEVEL = {
     "data.patches": 9,
     "data.stream": 9,
     "data.pipeline": 10,
+    "data.smaller": 11,
     "data.preparing": 10,
     "data.damage": 10,
     # What is made of a network.

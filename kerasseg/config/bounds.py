@@ -49,6 +49,7 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
     "--data.val": _named,
     "--data.val_images": COUNT_OR_0,
     "--data.size": PIXELS,
+    "--data.smaller": _any_text,
     "--data.crop": PIXELS,
     "--data.foreground": SHARE,
     "--data.normalise": _any_text,  # see `limits.normalisation`

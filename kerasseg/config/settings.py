@@ -31,6 +31,9 @@ class Data:
     """Height and width for the network, pixels; 0 0: that of the records. Of volumes
     depth, height and width, voxels, of the region that is cut out for a training patch
     before augmentation; 0 0 0: the crop."""
+    smaller: str = ""
+    """Folder for a copy of the pictures at --data.size, written when the training
+    begins and kept: large images are then decoded once. It may be deleted."""
     crop: tuple[int, ...] = (0, 0)
     """Height and width of a training crop, pixels; 0 0: the whole size. Of volumes
     depth, height and width of what the network sees, voxels."""

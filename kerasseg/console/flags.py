@@ -216,6 +216,11 @@ def argument(kind: Callable[[str], Any], bounds: Number) -> Callable[[str], Any]
     return read
 
 
+def names_of(kind: Any) -> set[str]:
+    """The flags of a dataclass or a function: {"--val-share", ...}."""
+    return {flag for flag, _ in _flags_of(kind)}
+
+
 def _flags_of(kind: Any, prefix: str = "--") -> Iterator[tuple[str, Any]]:
     """Flag -> type, without what Annotated adds, of a dataclass and those inside it, or
     of a function."""

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from kerasseg import config, runs
-from kerasseg.data import pipeline
+from kerasseg.data import pipeline, smaller
 from kerasseg.data.damage import naming_damage
 from kerasseg.data.format.joined import trains_on
 from kerasseg.fit import (
@@ -105,11 +105,13 @@ def _validation_data(
 ) -> tuple[Any, Any]:
     """The validation batches, and the function that draws the first of them."""
     read = settings.data
+    size = data.size if data.volume else read.size
+    place, size = smaller.instead(data.records, read.val, size, read.smaller)
     val = pipeline.batches(
-        data.records,
+        place,
         read.val,
         batch_size=pipeline.at_once(read.batch, data.size),
-        size=data.size if data.volume else read.size,
+        size=size,
         threads=read.threads,
         most=read.val_images,
     )

@@ -45,14 +45,15 @@ def labelled(
 ) -> tf.data.Dataset:
     """Endless batches of so many images of the training split, with the numbers that
     augment them. options: others of `pipeline.batches`."""
-    from kerasseg.data import pipeline
+    from kerasseg.data import pipeline, smaller
 
     data = settings.data
+    records, size = smaller.instead(records, data.train, region_of(data), data.smaller)
     return pipeline.batches(
         records,
         data.train,
         batch_size=batch,
-        size=region_of(data),
+        size=size,
         crop=data.crop,
         foreground=data.foreground,
         seed=settings.seed,

@@ -56,7 +56,7 @@ class TrainingData:
 def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
     """The records, drawn now where there are none; the run gets their classes."""
     from kerasseg import augment
-    from kerasseg.data import patches, pipeline
+    from kerasseg.data import patches, pipeline, smaller
     from kerasseg.data import records as shards
     from kerasseg.fit import checkpoint
 
@@ -82,6 +82,9 @@ def read(settings: config.Config, run: Path, used: Devices) -> TrainingData:
         shards.shard_paths(records, split)
     images = described.image_format
     labelled = streams.labelled_of(data)
+    if data.smaller and used.writes:
+        smaller.write(records, (data.train, data.val), data.size, data.smaller)
+    used.wait("smaller")
     warnings = trainable.check(described, data.train, data.val, labelled)
     counted = described.statistics_of
     if images.statistics and counted != data.train:

@@ -16,10 +16,13 @@ from pathlib import Path
 from kerasseg import UserError, config
 from kerasseg.config import bounds
 from kerasseg.console import say
+from kerasseg.console.flags import names_of
 from kerasseg.data.format.description import FILE, describe
 
 RECORDS = Path("records")
 """The folder in which records are written that nobody named."""
+NEED_VAL = "--need-val"
+"""The flag of `prepare` by which a source without val gets one."""
 MINUTES = 15.0
 """The budget of all the work, where none is named."""
 
@@ -32,7 +35,8 @@ def is_folder(argv: list[str]) -> bool:
 def recipe_of(argv: list[str]) -> list[str]:
     """FOLDER [--minutes N] [--key value ...] as RECIPE.toml and the other words.
 
-    FOLDER: raw data of any kind that `prepare auto` knows, or records.
+    FOLDER: raw data of any kind that `prepare auto` knows, or records. Flags of
+    `prepare auto` (--binary, --as coco) go to it.
 
     Raises UserError where the folder is neither, where the data cannot be prepared, and
     where the doctor finds errors; all was said by then, with the cures.
@@ -40,9 +44,10 @@ def recipe_of(argv: list[str]) -> list[str]:
     began = time.monotonic()
     source, *words = argv
     minutes, words = budget_of(words)
+    preparing, words = _parted(Path(source), words)
     asked = config.parse(words)
     bounds.check(asked)
-    records = _records_of(Path(source))
+    records = _records_of(Path(source), preparing)
     plan = records.with_name(f"{records.name}.plan.toml")
     from kerasseg.console import start_tensorflow
 
@@ -99,9 +104,39 @@ def budget_of(words: list[str]) -> tuple[float, list[str]]:
     return minutes, others
 
 
-def _records_of(source: Path) -> Path:
-    """The folder itself where it holds records, else records made of it."""
+def _parted(source: Path, words: list[str]) -> tuple[list[str], list[str]]:
+    """The words for `prepare auto`, and those of the training: a flag that both have,
+    and one that neither has, is the training's."""
+    settings = names_of(config.Config)
+    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    others = {f for f in given if "." not in f and f not in settings}
+    others -= {flag.replace("--", "--no-", 1) for flag in settings}
+    others -= {"--help"}
+    if not others:
+        return [], words
+    from kerasseg.data.preparing.words import flags_of
+
+    taken = flags_of(source, words) & others
+    parts: tuple[list[str], list[str]] = ([], [])
+    part = parts[1]
+    for word in words:
+        if word.startswith("--"):
+            part = parts[0 if word.partition("=")[0] in taken else 1]
+        part.append(word)
+    return parts
+
+
+def _records_of(source: Path, preparing: list[str]) -> Path:
+    """The folder itself where it holds records, else records made of it.
+
+    preparing: flags of `prepare auto`.
+    """
     if (source / FILE).is_file():
+        if preparing:
+            raise UserError(
+                f"{source} holds records, and {preparing[0]} is for the raw data that "
+                "records are made of. Leave it out."
+            )
         return source
     if (source / "config.toml").is_file():
         raise UserError(
@@ -110,10 +145,10 @@ def _records_of(source: Path) -> Path:
         )
     name = re.sub(r"[^\w.-]+", "-", source.resolve().name).strip("-.") or "data"
     records = RECORDS / name
-    command = ["auto", str(source), str(records)]
+    command = ["auto", str(source), str(records), *preparing, NEED_VAL]
     if (records / FILE).is_file():
         typed = shlex.join(["python", "-m", "kerasseg.prepare", *command])
-        if describe(records).command != typed:
+        if describe(records).command not in (typed, typed.removesuffix(f" {NEED_VAL}")):
             raise UserError(
                 f"{records} holds records of something else, written by "
                 f"'{describe(records).command}'. Move them, or give them in place of "
@@ -162,7 +197,8 @@ def _run(name: str, *words: str) -> None:
     if code:
         raise UserError(
             f"python -m kerasseg.{shlex.join([name, *words])} found what must be mended"
-            " first, see above. Mend it, and give the same command again."
+            " first, see above. Mend it, or add the flag that is named there, and give "
+            "the same command again."
         )
 
 

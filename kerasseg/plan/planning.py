@@ -56,6 +56,13 @@ def planned(
 
         plan, _ = device.within(plan, facts, device_ms, parameters)
     plan = rules.with_still_layers(plan, facts, minutes or UNTOLD)
+    if not folds:  # each fold has records of its own
+        plan = rules.with_smaller_copy(plan, facts, minutes or UNTOLD)
+    data = plan.settings.data
+    if data.smaller:  # before a step is measured, which reads from it
+        from kerasseg.data import smaller
+
+        smaller.write(records, (data.train, data.val), data.size, data.smaller)
     settings, cost = machine.measured(plan.settings)
     if settings.fit.accumulate > 1:
         plan.choose(

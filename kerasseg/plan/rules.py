@@ -12,6 +12,7 @@ from typing import Any
 
 from kerasseg.augment.policies import POLICIES, Policy
 from kerasseg.config.settings import Config, Data, Fit, Model
+from kerasseg.files import remote
 from kerasseg.plan import volume_rules
 from kerasseg.plan.budget import BESIDE, EPOCHS, JUDGING, Rhythm
 from kerasseg.plan.choices import SIDES, Choice, Plan
@@ -34,6 +35,9 @@ OF_IMAGENET = ("ladder_efficientnet_lite0",)
 SHORT, STILL = 30, 8
 """Minutes of a budget up to which the first layers of a pretrained encoder are kept as
 they are, and how many times smaller than the image their maps are at most."""
+COPIED, OFTEN = 2, 30
+"""How many times the pixels of the planned size images have that are copied in it, and
+how many images there are for each minute at most: fewer are each seen several times."""
 STEPS_OF_AN_AVERAGE = 100
 """Fewer steps have no running mean of the weights."""
 
@@ -87,6 +91,35 @@ def with_still_layers(plan: Plan, facts: Fingerprint, minutes: float) -> Plan:
             "--fit.freeze 0",
         ),
         freeze=STILL,
+    )
+    return done
+
+
+def with_smaller_copy(plan: Plan, facts: Fingerprint, minutes: float) -> Plan:
+    """The plan with a copy of the images at their planned size, where decoding them
+    anew in each epoch would take longer."""
+    data = plan.settings.data
+    done = Plan(plan.settings, list(plan.choices))
+    shrunk = math.prod(data.size) * COPIED <= facts.height * facts.width
+    if facts.depth or not any(data.size) or not shrunk:
+        return done
+    images = facts.train + facts.val
+    if images > OFTEN * minutes or remote.is_remote(data.records):
+        return done
+    folder = f"{data.records.rstrip('/')}.smaller"
+    done.choose(
+        "data",
+        Choice(
+            "copy",
+            folder,
+            f"{images} images of {facts.height} x {facts.width}, read at "
+            f"{data.size[0]} x {data.size[1]}",
+            f"images of {COPIED} times the pixels or more are shrunk once, where there "
+            f"are at most {OFTEN} for each minute; to decode and shrink one of 1080 x "
+            "1920 takes 44 ms of a core",
+            "--data.smaller ''",
+        ),
+        smaller=folder,
     )
     return done
 

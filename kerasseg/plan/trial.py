@@ -61,12 +61,13 @@ def _validation(
     judge: Trainer, settings: config.Config, data: TrainingData
 ) -> tuple[float, float]:
     """Seconds for tracing, and for a whole image, or a patch of a volume."""
-    from kerasseg.data import pipeline
+    from kerasseg.data import pipeline, smaller
 
     read = settings.data
     size = data.size if data.volume else read.size
     some = pipeline.at_once(read.batch, data.size)
-    val = pipeline.batches(data.records, read.val, batch_size=some, size=size)
+    place, size = smaller.instead(data.records, read.val, size, read.smaller)
+    val = pipeline.batches(place, read.val, batch_size=some, size=size)
     batch = next(iter(val.take(1)))
     first, again = (_seconds(lambda: judge.test_on_batch(batch)) for _ in range(2))
     return max(0.0, first - again), again / len(batch["image"])

@@ -119,3 +119,26 @@ def test_layers_that_stay(minutes, parameters, facts, stride):
     assert plan.settings.fit.freeze == stride
     said = [c.instead for c in plan.choices if c.what == "layers that stay"]
     assert said == (["--fit.freeze 0"] if stride else [])
+
+
+HD = {"height": 1080, "width": 1920, "thickness": [99.0, 30.0]}
+
+
+@pytest.mark.parametrize(
+    ("records", "facts", "minutes", "copy"),
+    [
+        ("mine", HD, 15, "mine.smaller"),
+        ("mine/", HD, 15, "mine.smaller"),
+        ("gs://b/mine", HD, 15, ""),
+        ("mine", {}, 15, ""),  # as they are
+        ("mine", {"height": 540, "width": 960, "thickness": [99.0, 30.0]}, 15, ""),
+        ("mine", HD | {"train": 400, "val": 51}, 15, ""),  # seen too seldom
+        ("mine", HD | {"train": 400, "val": 51}, 16, "mine.smaller"),
+    ],
+)
+def test_large_images_are_read_from_a_smaller_copy(records, facts, minutes, copy):
+    seen = dataclasses.replace(FACTS, **facts)
+    plan = rules.with_smaller_copy(rules.first(seen, records), seen, minutes)
+    assert plan.settings.data.smaller == copy
+    said = [c.instead for c in plan.choices if c.what == "copy"]
+    assert said == (["--data.smaller ''"] if copy else [])

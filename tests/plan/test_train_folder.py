@@ -1,13 +1,24 @@
 """`train FOLDER`: words become a recipe, and what is there already is used again."""
 
+import json
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from kerasseg import UserError, config
 from kerasseg.plan import budget, folder, machine, planning
 from kerasseg.plan.machine import Cost
+
+COCO = {
+    "images": [{"id": 1, "file_name": "a.png", "height": 8, "width": 8}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 4, 0, 4, 4]]}
+    ],
+    "categories": [{"id": 1, "name": "corner"}],
+}
 
 
 @pytest.fixture
@@ -103,6 +114,34 @@ def test_wrong_words_are_told_before_anything_is_prepared(tmp_path, monkeypatch)
         folder.recipe_of([str(tmp_path), "--fit.epoch", "3"])
     with pytest.raises(UserError, match=r"--fit\.epochs must be"):
         folder.recipe_of([str(tmp_path), "--fit.epochs", "0"])
+
+
+def test_flags_of_prepare_go_to_it(tmp_path, monkeypatch, measured):
+    """Those of the adapter that the folder is for, too; what neither knows is wrong."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/annotations.json").write_text(json.dumps(COCO))
+    cv2.imwrite(str(tmp_path / "mine/a.png"), np.zeros((8, 8, 3), np.uint8))
+    asked = []
+    monkeypatch.setattr(folder, "_run", lambda *words: asked.append(words))
+    words = ["--binary", "--fit.epochs", "3", "--val-share=0.3", "--size", "64", "96"]
+    words += ["--boxes", "object", "--no-export", "--ignore-colour", "1", "2", "3"]
+    with pytest.raises(UserError):  # no records were written
+        folder.recipe_of(["mine", *words])
+    (made,) = asked
+    assert made[:4] == ("prepare", "auto", "mine", "records/mine")
+    assert " ".join(made[4:]) == (
+        "--binary --val-share=0.3 --size 64 96 --boxes object --ignore-colour 1 2 3 "
+        "--need-val"
+    )
+    with pytest.raises(SystemExit):
+        folder.recipe_of(["mine", "--epochs", "3"])
+    assert len(asked) == 1
+
+
+def test_records_take_no_flags_of_prepare(beside):
+    with pytest.raises(UserError, match=r"holds records, and --binary is for the raw"):
+        folder.recipe_of([str(beside), "--binary"])
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "ten"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from kerasseg.data.datasets import adapter
 from kerasseg.data.datasets.recognition.recognise import recognise
+from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.sample import Samples
 from kerasseg.taxonomy import Taxonomy
 
@@ -16,8 +17,9 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
 
     auto SRC OUT, then the flags of the data set that it is. Names and layouts of
     files tell, and a look into the first JSON, XML and PNG files. Where several kinds
-    fit, or none, nothing is written, and what to say instead is. Images with masks
-    that are of no kind that is known are read as "folder".
+    fit, or none, nothing is written, and what to say instead is: --as KIND chooses.
+    Images with masks that are of no kind that is known are read as "folder", and masks
+    that would be refused as they most likely are (--assume).
 
     Args:
         src: Folder of the data set, unpacked; or the JSON, XML or YAML file of a tool.
@@ -26,7 +28,10 @@ def load(src: Path, /) -> tuple[Taxonomy, dict[str, Samples]]:
         UserError: what is not recognised, and what the data set that it is raises.
     """
     found = recognise(Path(src))
-    return adapter(found.kind)(*found.sources, **_options(found.flags))
+    options = _options(found.flags)
+    if found.kind == "folder":
+        options["masks"] = MaskFlags(assume=True)
+    return adapter(found.kind)(*found.sources, **options)
 
 
 def _options(flags: tuple[str, ...]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.reading.legends.legend import FILES, Legend, legend_of, read_legend
 from kerasseg.data.reading.legends.legend_entry import Colour
+from kerasseg.data.reading.masks import assumed
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_labels import Rule
 from kerasseg.data.reading.masks.mask_layers import MaskFile
@@ -50,7 +52,8 @@ def rule_and_legend(
     left_out: LeftOut | None = None,
 ) -> tuple[Rule, Legend]:
     """The rule of masks, and the legend that it rests on: the known one or, where masks
-    hold colours that nothing names, the table in the folder that names them all.
+    hold colours that nothing names, the table in the folder that names them all; at
+    last, with `flags.assume`, a class for each colour.
 
     Raises UserError as `rule_for`, and where several tables name them differently.
     """
@@ -58,12 +61,20 @@ def rule_and_legend(
     try:
         return rule_for(files, flags, known, left_out), known
     except UnnamedColoursError as error:
+        if known.names:
+            raise
         found = _naming(src, error.colours)
-        if known.names or found is None:
+        if found is None and flags.assume:
+            bad = [file for file, _ in left_out or ()]
+            usable = [file for file in files if file not in bad]
+            found = assumed.legend_for(error.colours, usable)
+        if found is None:
             raise
         if left_out is not None:
             left_out[:] = before
-        return rule_for(files, flags, found, left_out), found
+        rule = rule_for(files, flags, found, left_out)
+        notes = () if found.file else found.notes
+        return replace(rule, notes=(*rule.notes, *notes)), found
 
 
 def _naming(src: Path, colours: set[Colour]) -> Legend | None:

@@ -44,6 +44,8 @@ class Division:
     ] = OWN
     """Share of the samples for val, where the source has no val or they are divided
     anew; 0: never."""
+    need_val: bool = False
+    """Take --val-share of an official train without val, too; `train FOLDER` does."""
     group_by: str = ""
     """Regular expression on the samples' names; its first group (a patient, a city)
     stays in one split: --group-by '^(.+?)_'. Divides train and val anew."""
@@ -106,7 +108,8 @@ def divide(
     sequences = all(s.sequence for s in _pools(splits)) and bool(_pools(splits))
     share = division.val_share
     if share == OWN:
-        usual = division.anew or (not has_val and (sequences or others))
+        lacking = not has_val and (sequences or others or division.need_val)
+        usual = division.anew or lacking
         share = USUAL_SHARE if usual else 0.0
     if not division.anew and (has_val or not share):
         if has_val and division.val_share > 0:

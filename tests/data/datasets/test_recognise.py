@@ -161,6 +161,26 @@ def test_layouts_that_many_have_are_no_set_of_a_name(tmp_path, places, names):
     assert recognise(tmp_path).kind == "folder"
 
 
+def test_of_several_kinds_one_can_be_said(tmp_path, capsys):
+    """Masks in pictures beside the drawings that they were made of."""
+    coco("annotations.json")(tmp_path)
+    for file in [*tmp_path.rglob("*.png")]:
+        save(tmp_path / "images" / file.name, picture())
+        save(tmp_path / "masks" / file.name, picture()[..., 0] // 128)
+        file.unlink()
+    assert "or add --as coco or --as folder to this command" in refusal(tmp_path)
+    assert recognise(tmp_path, "coco").kind == "coco"
+    assert recognise(tmp_path, "folder").kind == "folder"
+    with pytest.raises(UserError, match=r"--as says yolo\. Leave it out"):
+        recognise(tmp_path, "yolo")
+    for words in (["--as", "pictures of cats"], ["--as=auto"], ["--as"]):
+        with pytest.raises(SystemExit):
+            prepare.main(["auto", str(tmp_path), str(tmp_path / "out"), *words])
+        assert "--as takes the name of a kind" in capsys.readouterr().err
+    prepare.main(["auto", str(tmp_path), str(tmp_path / "out"), "--as=folder"])
+    assert "Recognised as folder" in capsys.readouterr().out
+
+
 # --- what is none ---------------------------------------------------------------------
 
 

@@ -102,6 +102,17 @@ def test_val_share_of_a_source_without_sequences():
     assert "3 of 10 images" in divided["val"].source["division"]["line"]
 
 
+def test_an_official_train_gives_a_part_to_val_where_it_must():
+    source = {"train": images(10)}
+    assert {*divide(source, Division(), "ulm")} == {"train"}
+    splits = divide(source, Division(need_val=True), "ulm")
+    assert [len(splits[split].entries) for split in ("train", "val")] == [8, 2]
+    own = source | {"val": images(3)}
+    assert len(divide(own, Division(need_val=True), "ulm")["val"].entries) == 3
+    none = divide(source, Division(need_val=True, val_share=0.0), "ulm")
+    assert {*none} == {"train"}
+
+
 def test_a_val_of_its_own_stays_and_that_is_said():
     source = {"train": images(3), "valid": images(2)}
     divided = divide(source, Division(val_share=0.5), "coco")

@@ -412,6 +412,11 @@ def test_odd_folders(tmp_path):
     (tmp_path / "val/images").mkdir(parents=True)
     with pytest.raises(UserError, match=r"There is no image in .*val"):
         find_pairs(tmp_path, PairFlags(), ENDINGS)
+    (tmp_path / "val/train.py").touch()  # code is no split; an archive may be one
+    assert counts(find_pairs(tmp_path, PairFlags(), ENDINGS)) == {"train": 3}
+    (tmp_path / "val/images/all.tar.gz").touch()
+    with pytest.raises(UserError, match=r"There is no image in .*val"):
+        find_pairs(tmp_path, PairFlags(), ENDINGS)
     name = os.fsdecode(b"M\xfcller.jpg")
     (tmp_path / "images" / name).write_bytes(b"x")
     with pytest.raises(UserError, match=r"is not UTF-8: .*ller.jpg"):

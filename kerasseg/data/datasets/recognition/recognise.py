@@ -30,6 +30,9 @@ from kerasseg.data.reading.pairing.pair_flags import PairFlags
 from kerasseg.data.reading.pairing.roles import images_and_masks
 from kerasseg.data.reading.pictures.image import SUFFIXES
 
+AS = "--as"
+"""The flag of `prepare auto` and of `train FOLDER` that says which of several kinds is
+meant."""
 PREPARE = "python -m kerasseg.prepare"
 TOOLS = (
     *("coco", "via", "label_studio", "labelme", "yolo", "cvat", "supervisely"),
@@ -55,8 +58,10 @@ class Recognised:
     line: str
 
 
-def recognise(src: Path) -> Recognised:
+def recognise(src: Path, kind: str = "") -> Recognised:
     """Which adapter a folder or a file is for.
+
+    kind: which of several that fit is meant; "" for the only one.
 
     Raises UserError, in one line with what was seen and what to say, where that is
     none or not sure.
@@ -64,7 +69,7 @@ def recognise(src: Path) -> Recognised:
     if not src.exists():
         raise UserError(f"{src} does not exist. Check the path.")
     if src.is_file():
-        return _told(src, [_of_file(src)])
+        return _told(src, [_of_file(src)], kind)
     found = listing(src)
     other = what_else(found)
     if other:
@@ -72,7 +77,7 @@ def recognise(src: Path) -> Recognised:
     top = sorted({name.split("/")[0] for name in found.names})
     if len(top) == 1 and word_of(top[0]) == PLAIN:
         if kinds(found.below(top[0]), generic=False):
-            return recognise(src / top[0])  # the folder that an archive brought
+            return recognise(src / top[0], kind)  # the folder that an archive brought
     fitting = kinds(found)
     generic = not fitting or fitting[0].kind == "folder"
     ours = {c.kind for c in fitting}
@@ -81,9 +86,9 @@ def recognise(src: Path) -> Recognised:
         for folder, c in _below(found)
         if c.kind not in ours and (generic or word_of(folder.split("/")[0]) == PLAIN)
     ]
-    if below or not fitting:
+    if not fitting or (below and kind not in ours):
         raise UserError(_nothing(found, below, fitting))
-    return _told(src, fitting)
+    return _told(src, fitting, kind)
 
 
 def kinds(found: Listing, generic: bool = True) -> list[Candidate]:
@@ -168,12 +173,20 @@ def _of_file(src: Path) -> Candidate:
     return Candidate(kind, src.name)
 
 
-def _told(src: Path, fitting: list[Candidate]) -> Recognised:
-    """The only candidate, in a line; raises UserError that lists several."""
+def _told(src: Path, fitting: list[Candidate], kind: str) -> Recognised:
+    """The only candidate, or that of the kind that is said, in a line; raises UserError
+    that lists several."""
+    listed = "; ".join(f"{_named(c)} ({c.evidence})" for c in fitting)
+    if kind:
+        fitting = [c for c in fitting if c.kind == kind]
+    if not fitting:
+        raise UserError(f"{src} is {listed}, and {AS} says {kind}. Leave it out.")
     if len(fitting) > 1:
-        listed = "; ".join(f"{_named(c)} ({c.evidence})" for c in fitting)
         commands = " or ".join(_command(c, src) for c in fitting)
-        raise UserError(f"{src} may be {listed}. Say which: {commands}.")
+        kinds = dict.fromkeys(c.kind for c in fitting)
+        ways = " or ".join(f"{AS} {k}" for k in kinds) if len(kinds) > 1 else ""
+        also = f", or add {ways} to this command" if ways else ""
+        raise UserError(f"{src} may be {listed}. Say which: {commands}{also}.")
     (one,) = fitting
     line = f"Recognised as {_named(one)}: {one.evidence}"
     return Recognised(one.kind, one.sources or (src,), one.flags, line)

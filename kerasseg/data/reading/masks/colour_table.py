@@ -100,7 +100,7 @@ def _ignored(
             codes[_packed(colour)] = ignore
     notes = []
     border = _packed(BORDER)
-    voc = _voc_colours()
+    voc = voc_colours()
     if border in seen and border not in codes and set(legend.colours) <= voc:
         codes[border] = ignore
         notes.append(f"{BORDER} is VOC's colour for borders.")
@@ -162,7 +162,7 @@ def _packed(colour: Colour) -> int:
     return red << 16 | green << 8 | blue
 
 
-def _voc_colours() -> set[Colour]:
+def voc_colours() -> set[Colour]:
     """The first 21 colours of VOC: bits of the index, in turn red, green and blue."""
     out = set()
     for index in range(21):

@@ -46,6 +46,10 @@ class MaskFlags:
     "ignore" or nothing as the class for what is ignored."""
     compact: bool = False
     """Numbers the ids that occur 0, 1, 2, ... in their order."""
+    assume: bool = False
+    """What would be refused is read as it most likely is, and said: two values are
+    background and foreground, colours without names are classes, numbers with gaps are
+    numbered anew. Flags and legends come before it; `prepare auto` does it."""
 
     def __post_init__(self) -> None:
         said = {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kerasseg import UserError
 from kerasseg.data.reading.legends.legend import Legend, read_legend
+from kerasseg.data.reading.masks.assumed import flags_for
 from kerasseg.data.reading.masks.class_table import (
     ClassTable,
     listed,
@@ -28,11 +29,15 @@ from kerasseg.data.reading.masks.mask_survey import (
     Look,
     Seen,
     look,
+    numbers_of,
     totals,
     unpacked,
 )
 from kerasseg.data.reading.masks.number_or_colour import by_colour, colour_counts
-from kerasseg.data.reading.masks.unknown_value import UnknownValueError
+from kerasseg.data.reading.masks.unknown_value import (
+    UnknownValueError,
+    UnnamedColoursError,
+)
 from kerasseg.data.reading.masks.value_rule import alpha_rule, constant, value_rule
 from kerasseg.taxonomy import IGNORE
 
@@ -70,7 +75,7 @@ def rule_for(
     mapping = read_map(Path(flags.map)) if flags.map else None
     while True:
         try:
-            rule = rule_of(looks, flags, legend, mapping)
+            rule = _settled(looks, flags, legend, mapping)
             return as_planes(rule) if flags.overlap and not flags.bits else rule
         except UnknownValueError as error:
             bad = [k for k in looks if _has(k, error.values)]
@@ -112,6 +117,27 @@ def _has(one: Look, values: Sequence[int]) -> bool:
     counts = one.counts.keys() | set(one.palette.values())
     counts |= {value * 0x010101 for value in one.counts if 0 <= value <= IGNORE}
     return bool(counts & set(values))
+
+
+def _settled(
+    looks: list[Look], flags: MaskFlags, legend: Legend, mapping: MaskMap | None
+) -> Rule:
+    """The rule, with what `flags.assume` settles where `rule_of` refuses the masks and
+    the user has said nothing about them."""
+    try:
+        return rule_of(looks, flags, legend, mapping)
+    except UnnamedColoursError:
+        raise  # a table beside the masks may name them
+    except UserError as error:
+        said = flags != MaskFlags(assume=True, legend=flags.legend)
+        found = None if said else flags_for(looks)
+        if found is None or (found[0].compact and legend.names):
+            raise
+        try:
+            rule = rule_of(looks, found[0], legend, None)
+        except UserError:
+            raise error from None
+        return replace(rule, notes=(*rule.notes, found[1]))
 
 
 def rule_of(
@@ -171,7 +197,7 @@ def _ids(
         raise UserError(
             "The masks hold ids, --ignore-colour is for colours. Say --ignore ID."
         )
-    counts = [(k.file, _numbers(k)) for k in looks]
+    counts = [(k.file, numbers_of(k)) for k in looks]
     seen = totals(counts)
     palette: dict[int, tuple[int, int, int]] = {}
     for one in looks:
@@ -226,13 +252,6 @@ def _refuse_gradual(looks: Sequence[Look], seen: dict[int, Seen]) -> None:
             "foreground begins, --read-as ids if they are ids; "
             "else export the masks again."
         )
-
-
-def _numbers(one: Look) -> dict[int, int]:
-    """Numbers of a look; of gray colours the level of one channel."""
-    if one.form != "colours":
-        return one.counts
-    return {code & 255: pixels for code, pixels in one.counts.items()}
 
 
 def _colours(

@@ -170,6 +170,17 @@ def _lonely(pixels: np.ndarray) -> float:
     return alone / borders if borders else 0.0
 
 
+def colours_in(file: File | Page) -> tuple[set[int], set[int]]:
+    """The packed colours of a mask, and those of them that fill two by two pixels
+    somewhere: colours of a smoothed border are lines of one pixel."""
+    found = stored(file).pixels
+    codes = packed(found) if found.ndim == 3 else found
+    first = codes[:-1, :-1]
+    alike = (first == codes[1:, 1:]) & (first == codes[1:, :-1])
+    alike &= first == codes[:-1, 1:]
+    return set(np.unique(codes).tolist()), set(np.unique(first[alike]).tolist())
+
+
 def own_colour_255(palette: np.ndarray) -> bool:
     """Whether index 255 of a palette has a colour that no other index has: else the
     palette was filled up with it, and 255 means ignore as elsewhere."""
@@ -211,6 +222,13 @@ def packed(rgb: np.ndarray) -> np.ndarray:
 def unpacked(code: int) -> tuple[int, int, int]:
     """The colour (R, G, B) of a number of `packed`."""
     return code >> 16, code >> 8 & 255, code & 255
+
+
+def numbers_of(one: Look) -> dict[int, int]:
+    """Pixels of each number of a look; of gray colours the level of one channel."""
+    if one.form != "colours":
+        return one.counts
+    return {code & 255: pixels for code, pixels in one.counts.items()}
 
 
 def is_gray(code: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerasseg import UserError
+from kerasseg.data.reading.legends.legend_entry import Colour
 
 
 class UnknownValueError(UserError):
@@ -19,6 +20,6 @@ class UnknownValueError(UserError):
 class UnnamedColoursError(UserError):
     """Masks hold colours, and nothing names classes. colours: (R, G, B) that occur."""
 
-    def __init__(self, message: str, colours: set[tuple[int, int, int]]) -> None:
+    def __init__(self, message: str, colours: set[Colour]) -> None:
         super().__init__(message)
         self.colours = colours

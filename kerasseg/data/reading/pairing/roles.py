@@ -16,6 +16,9 @@ from kerasseg.data.reading.pairing.names import folded
 from kerasseg.data.reading.pairing.pair_flags import PairFlags
 from kerasseg.data.reading.pictures.signatures import OTHERS
 
+CODE = (".py", ".ipynb", ".m", ".sh")
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+
 
 @dataclass
 class Roles:
@@ -64,8 +67,19 @@ def images_and_masks(
         empty = [
             tree.splits[s] for s in ("train", "val") if s in tree.splits.keys() - full
         ]
+        if full == {""}:
+            code = [folder for folder in empty if _is_code(folder, tree)]
+            notes += [f"Code, and no split: {f.relative_to(src)}." for f in code]
+            empty = [folder for folder in empty if folder not in code]
         return Roles(images, masks, notes, empty)
     raise UserError(_nothing(src, tree, images, masks, flags))
+
+
+def _is_code(folder: Path, tree: Tree) -> bool:
+    """Whether a folder called train holds the code of a training, and no archive of
+    images that nobody has unpacked."""
+    endings = {e for f, c in tree.others.items() if f.is_relative_to(folder) for e in c}
+    return not endings.isdisjoint(CODE) and not any(e.endswith(PACKED) for e in endings)
 
 
 def _of_role(src: Path, tree: Tree, role: Role, given: str) -> list[PictureFile]:
