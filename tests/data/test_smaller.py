@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import walk
 
 from kerasseg import UserError
 from kerasseg.data import pipeline, records, smaller
 from kerasseg.data.sample import Sample
 from kerasseg.image_format import RGB, ImageFormat
+from kerasseg.runs.log import read_log
 from kerasseg.taxonomy import Taxonomy
 
 SIZE = (24, 32)
@@ -105,3 +107,20 @@ def test_other_images_and_classes(tmp_path):
 def test_without_a_size_there_is_no_copy(mine):
     with pytest.raises(UserError, match=r"needs --data.size HEIGHT WIDTH"):
         smaller.write(mine, ("train",), (0, 0), str(mine.with_name("copies")))
+
+
+@pytest.mark.processes
+def test_a_training_is_the_same(tmp_path, monkeypatch):
+    """Losses and scores are those of a training that reads the records."""
+    monkeypatch.chdir(tmp_path)
+    made = walk.records(tmp_path / "records")
+    small = {"data__size": "16 32", "no-export": ""}
+    runs = [
+        walk.trained(made, tmp_path / name, **small, **options)
+        for name, options in (("a", {}), ("b", {"data__smaller": "copies"}))
+    ]
+    assert len([*(tmp_path / "copies").glob("16x32-*/dataset.json")]) == 1
+    plain, copied = (read_log(run / "log.csv") for run in runs)
+    for one, other in zip(plain, copied, strict=True):
+        for key in one.keys() - {"seconds", "waiting"}:
+            assert one[key] == other[key], key
