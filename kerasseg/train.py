@@ -211,7 +211,7 @@ def finish(
     settings: config.Config,
     tracker: Tracker | None = None,
 ) -> None:
-    """Scores the best network, adjusts it if --adjust, exports it if --export, writes
+    """Adjusts the best network if --adjust, scores it, exports it if --export, writes
     the report, and sends it all to the tracker, if any.
 
     This needs TensorFlow. Where another backend trained, a process of its own does it,
@@ -235,8 +235,8 @@ def finish(
     def adjust():
         if not here:
             print("Not adjusted: that is for TensorFlow. python -m kerasseg.adjust RUN")
-        elif class_bias.improve(run, records, split):
-            score()
+        else:
+            class_bias.improve(run, records, split)
 
     def export():
         if here:
@@ -249,9 +249,9 @@ def finish(
 
     acts = Acts(run / "done.json")
     with naming_damage(records):
-        acts.once("scored", score)
         if settings.adjust:
             acts.once("adjusted", adjust)
+        acts.once("scored as it is kept", score)
         if settings.export:
             acts.once("exported", export)
     acts.once("reported", lambda: report.write(run))

@@ -28,15 +28,14 @@ JUDGING = 0.15
 fewer images can be asked."""
 LEAST_JUDGED = 32
 """Images that judge an epoch at least, and that new statistics are made of."""
-SCORING, ADJUSTING, GATE = 3, 5, 6
+SCORING, ADJUSTING, GATE = 3, 2, 6
 """Times that a validation image is looked at after the training, in the time of one
-look in an epoch: by the network and for boundaries; for the balance of the classes and
-once more where it is changed; and by the gate for all files together, of which float32
-and int8 run on few threads."""
-OWN = 0.4
+look in an epoch: by the network and for boundaries; for the balance of the classes; and
+by the gate for all files together, of which float32 and int8 run on few threads."""
+OWN = 0.5
 """Seconds for each megapixel of a validation image beside the network's look at it:
 scores are of images in their own size. Measured: 0.3 to 0.7, of 2 to 11 classes."""
-ADJUSTED = 0.15
+ADJUSTED = 0.1
 """The largest share of the budget that the balance of the classes may take."""
 REPORT, FILES = 10.0, 40.0
 """Seconds for what is traced and for the report, and for writing and converting the
@@ -93,7 +92,7 @@ def rhythm(
     adjust = not (volumes or folds) and ADJUSTING * look <= ADJUSTED * seconds
     some = look * (judged / facts.val if judged else 1)
     own = 0.0 if volumes else OWN * images * facts.height * facts.width / 1e6
-    after = REPORT + (SCORING + ADJUSTING * adjust) * look + (1 + adjust) * own
+    after = REPORT + (SCORING + ADJUSTING * adjust) * look + own
     if folds:  # each fold, and all images once more; the mean of networks is slower
         after += folds * (after + look)
     if export:

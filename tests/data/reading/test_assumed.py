@@ -34,7 +34,12 @@ def saved(folder, *masks, ending=".png"):
 
 
 READ = {  # what is saved, the ending, the labels, what is said
-    "0 and 255": (DISC * 255, ".png", DISC, "255 the foreground.*--binary"),
+    "0 and 255": (
+        DISC * 255,
+        ".png",
+        DISC,
+        "255 the foreground, 35 % of.*--binary",
+    ),
     "0 and 128": (DISC * 128, ".png", DISC, "128 the foreground.*--binary"),
     "0 and 65535": (DISC * np.uint16(65535), ".png", DISC, "65535 the foreground"),
     "gray as RGB": (np.dstack([DISC * 255] * 3), ".png", DISC, "--binary"),

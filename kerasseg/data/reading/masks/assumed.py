@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from kerasseg.data.reading.legends.legend import Legend
 from kerasseg.data.reading.legends.legend_entry import Colour
-from kerasseg.data.reading.masks.class_table import listed
+from kerasseg.data.reading.masks.class_table import listed, percent, share
 from kerasseg.data.reading.masks.colour_table import BORDER, voc_colours
 from kerasseg.data.reading.masks.mask_flags import MaskFlags
 from kerasseg.data.reading.masks.mask_layers import Layers, MaskFile
@@ -51,13 +51,13 @@ def flags_for(looks: Sequence[Look]) -> tuple[MaskFlags, str] | None:
     if len(values) < 2 or values[0] < 0:
         return None
     if values[0] == 0 and len(values) == 2:
-        says = f"Assumed: 0 is the background, {values[1]} the foreground (--binary)."
-        return MaskFlags(binary=True), says
+        part = percent(share(seen, values[1:]))
+        says = f"Assumed: 0 is the background, {values[1]} the foreground, {part} of "
+        return MaskFlags(binary=True), f"{says}the pixels (--binary)."
     if _smoothed(seen, lossy=any(look.lossy for look in looks)):
-        says = (
-            "Assumed: black is the background, white the foreground, and the levels "
-            "between are their smoothed borders (--binary)."
-        )
+        part = percent(share(seen, [v for v in values if v > IGNORE // 2]))
+        says = f"Assumed: black is the background, white the foreground, {part} of the "
+        says += "pixels, and the levels between are their smoothed borders (--binary)."
         return MaskFlags(binary=True), says
     several = len(looks) == 1 or all(one.files > 1 for one in seen.values())
     if IGNORE not in seen and values[-1] < IGNORE and several:
