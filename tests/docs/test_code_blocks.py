@@ -114,6 +114,8 @@ def parse(words: list[str], monkeypatch) -> None:
 
 def kerasseg_takes(name: str, flags: list[str], monkeypatch) -> None:
     assert name in commands.COMMANDS, f"no command {name}"
+    if name == "prepare" and flags[0] == "auto":  # which looks at what is there
+        flags = ["folder", *flags[1:]]
     if name == "train":  # parses its recipe, and then all of the line
         if flags and not flags[0].startswith("-") and not flags[0].endswith(".toml"):
             _, flags = budget_of(flags[1:])  # a folder of data
