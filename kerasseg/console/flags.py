@@ -216,6 +216,23 @@ def argument(kind: Callable[[str], Any], bounds: Number) -> Callable[[str], Any]
     return read
 
 
+def word_after(argv: Sequence[str], flag: str, default: str) -> tuple[str, list[str]]:
+    """The value of a flag, the last one where it is given twice, and the other words.
+
+    >>> word_after(["a", "--as", "coco", "b"], "--as", "")
+    ('coco', ['a', 'b'])
+    """
+    value, others = default, list[str]()
+    rest = iter(argv)
+    for word in rest:
+        name, equals, text = word.partition("=")
+        if name == flag:
+            value = text if equals else next(rest, "")
+        else:
+            others.append(word)
+    return value, others
+
+
 def names_of(kind: Any) -> set[str]:
     """The flags of a dataclass or a function: {"--val-share", ...}."""
     return {flag for flag, _ in _flags_of(kind)}

@@ -16,7 +16,7 @@ from pathlib import Path
 from kerasseg import UserError, config
 from kerasseg.config import bounds
 from kerasseg.console import say
-from kerasseg.console.flags import names_of
+from kerasseg.console.flags import names_of, word_after
 from kerasseg.data.format.description import FILE, describe
 
 RECORDS = Path("records")
@@ -87,14 +87,7 @@ def _of_another_network(plan: Path, words: list[str]) -> list[str]:
 
 def budget_of(words: list[str]) -> tuple[float, list[str]]:
     """The budget, and the words without it."""
-    others, asked = [], str(MINUTES)
-    rest = iter(words)
-    for word in rest:
-        flag, equals, value = word.partition("=")
-        if flag == "--minutes":
-            asked = value if equals else next(rest, "")
-        else:
-            others.append(word)
+    asked, others = word_after(words, "--minutes", str(MINUTES))
     try:
         minutes = float(asked)
     except ValueError:
@@ -116,7 +109,8 @@ def _parted(source: Path, words: list[str]) -> tuple[list[str], list[str]]:
         return [], words
     from kerasseg.data.preparing.words import flags_of
 
-    taken = flags_of(source, words) & others
+    raw = None if (source / FILE).is_file() else source
+    taken = flags_of(raw, words) & others
     parts: tuple[list[str], list[str]] = ([], [])
     part = parts[1]
     for word in words:
@@ -145,10 +139,14 @@ def _records_of(source: Path, preparing: list[str]) -> Path:
         )
     name = re.sub(r"[^\w.-]+", "-", source.resolve().name).strip("-.") or "data"
     records = RECORDS / name
-    command = ["auto", str(source), str(records), *preparing, NEED_VAL]
+    plain = ["auto", str(source), str(records)]
+    command = [*plain, NEED_VAL, *preparing]
     if (records / FILE).is_file():
-        typed = shlex.join(["python", "-m", "kerasseg.prepare", *command])
-        if describe(records).command not in (typed, typed.removesuffix(f" {NEED_VAL}")):
+        typed = [  # with and, in records of earlier versions, without NEED_VAL
+            shlex.join(["python", "-m", "kerasseg.prepare", *words])
+            for words in (command, [*plain, *preparing])
+        ]
+        if describe(records).command not in typed:
             raise UserError(
                 f"{records} holds records of something else, written by "
                 f"'{describe(records).command}'. Move them, or give them in place of "

@@ -131,8 +131,8 @@ def test_flags_of_prepare_go_to_it(tmp_path, monkeypatch, measured):
     (made,) = asked
     assert made[:4] == ("prepare", "auto", "mine", "records/mine")
     assert " ".join(made[4:]) == (
-        "--binary --val-share=0.3 --size 64 96 --boxes object --ignore-colour 1 2 3 "
-        "--need-val"
+        "--need-val --binary --val-share=0.3 --size 64 96 --boxes object "
+        "--ignore-colour 1 2 3"
     )
     with pytest.raises(SystemExit):
         folder.recipe_of(["mine", "--epochs", "3"])
@@ -142,6 +142,12 @@ def test_flags_of_prepare_go_to_it(tmp_path, monkeypatch, measured):
 def test_records_take_no_flags_of_prepare(beside):
     with pytest.raises(UserError, match=r"holds records, and --binary is for the raw"):
         folder.recipe_of([str(beside), "--binary"])
+
+
+def test_a_wrong_flag_beside_records_is_told_as_such(beside, capsys):
+    with pytest.raises(SystemExit):
+        folder.recipe_of([str(beside), "--epochs", "3"])
+    assert "--epochs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "ten"])

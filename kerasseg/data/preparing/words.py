@@ -11,7 +11,7 @@ import tyro
 
 from kerasseg import UserError
 from kerasseg.console import say
-from kerasseg.console.flags import PIXELS, Number, names_of
+from kerasseg.console.flags import PIXELS, Number, names_of, word_after
 from kerasseg.data.datasets import DATASETS, adapter
 from kerasseg.data.datasets.folder_files import ImageFlags
 from kerasseg.data.datasets.recognition.recognise import AS, recognise
@@ -65,32 +65,26 @@ def recognised(words: list[str]) -> list[str]:
 
 def _kind_said(words: list[str]) -> tuple[str, list[str]]:
     """The word after --as, "" without it, and the other words."""
-    others: list[str] = []
-    kind = ""
-    rest = iter(words)
-    for word in rest:
-        flag, equals, value = word.partition("=")
-        if flag != AS:
-            others.append(word)
-            continue
-        kind = value if equals else next(rest, "")
-        if kind not in DATASETS or kind == "auto":
-            raise UserError(
-                f"{AS} takes the name of a kind (folder, coco, ...), got '{kind}'. "
-                "python -m kerasseg.prepare --help lists them."
-            )
+    kind, others = word_after(words, AS, "")
+    if len(others) < len(words) and (kind not in DATASETS or kind == "auto"):
+        raise UserError(
+            f"{AS} takes the name of a kind (folder, coco, ...), got '{kind}'. "
+            "python -m kerasseg.prepare --help lists them."
+        )
     return kind, others
 
 
-def flags_of(source: Path, words: Sequence[str]) -> set[str]:
+def flags_of(source: Path | None, words: Sequence[str]) -> set[str]:
     """Which of the flags among `words` are those of `prepare auto SOURCE`.
+
+    source: None leaves out those that one kind of source alone has.
 
     Raises UserError where it is not clear what the source is.
     """
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
     kinds = [PairFlags, MaskFlags, ImageFlags, Division, ClassChoice, Target]
     known = {AS}.union(*map(names_of, kinds)) - {"--out"}
-    if given - known:
+    if source and given - known:
         kind, _ = _kind_said([*words])
         known |= names_of(adapter(recognise(source, kind).kind)) - {"--src"}
     plain = {flag: flag.replace("--no-", "--", 1) for flag in given}

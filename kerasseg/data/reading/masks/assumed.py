@@ -19,7 +19,6 @@ from kerasseg.data.reading.masks.mask_survey import (
     Look,
     Seen,
     colours_in,
-    numbers_of,
     totals,
 )
 from kerasseg.data.reading.masks.two_values import SMOOTH
@@ -46,7 +45,7 @@ def flags_for(looks: Sequence[Look]) -> tuple[MaskFlags, str] | None:
         return None
     if not all(look.gray or look.form == "palette" for look in looks):
         return None
-    seen = totals((look.file, numbers_of(look)) for look in looks)
+    seen = totals((look.file, look.numbers) for look in looks)
     values = list(seen)
     if len(values) < 2 or values[0] < 0:
         return None

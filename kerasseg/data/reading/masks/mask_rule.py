@@ -29,7 +29,6 @@ from kerasseg.data.reading.masks.mask_survey import (
     Look,
     Seen,
     look,
-    numbers_of,
     totals,
     unpacked,
 )
@@ -197,7 +196,7 @@ def _ids(
         raise UserError(
             "The masks hold ids, --ignore-colour is for colours. Say --ignore ID."
         )
-    counts = [(k.file, numbers_of(k)) for k in looks]
+    counts = [(k.file, k.numbers) for k in looks]
     seen = totals(counts)
     palette: dict[int, tuple[int, int, int]] = {}
     for one in looks:

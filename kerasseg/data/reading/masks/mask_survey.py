@@ -60,6 +60,13 @@ class Look:
             self.form == "colours" and all(is_gray(code) for code in self.counts)
         )
 
+    @property
+    def numbers(self) -> dict[int, int]:
+        """Pixels of each number; of gray colours the level of one channel."""
+        if self.form != "colours":
+            return self.counts
+        return {code & 255: pixels for code, pixels in self.counts.items()}
+
 
 @dataclass
 class Seen:
@@ -222,13 +229,6 @@ def packed(rgb: np.ndarray) -> np.ndarray:
 def unpacked(code: int) -> tuple[int, int, int]:
     """The colour (R, G, B) of a number of `packed`."""
     return code >> 16, code >> 8 & 255, code & 255
-
-
-def numbers_of(one: Look) -> dict[int, int]:
-    """Pixels of each number of a look; of gray colours the level of one channel."""
-    if one.form != "colours":
-        return one.counts
-    return {code & 255: pixels for code, pixels in one.counts.items()}
 
 
 def is_gray(code: int) -> bool:
